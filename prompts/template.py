@@ -1,0 +1,87 @@
+"""The chat template: messages in, pieces of plain text and special tokens out.
+
+Training and every local backend build the model's input here and nowhere else. It knows no tokenizer and no model:
+the caller turns each piece into token ids, a plain piece always with special tokens switched off.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateError
+from jinja2.ext import loopcontrols
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+Message = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A run of plain text, or one special token written by the template."""
+
+    text: str
+    special: bool
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A prompt in pieces, and the strings that end the reply (a template may set `stop`)."""
+
+    pieces: tuple[Piece, ...]
+    stop: tuple[str, ...] = ()
+
+
+def render(
+    template: str, messages: Sequence[Message], specials: Collection[str], *, reply: bool = True, **variables: Any
+) -> Rendered:
+    """Render `messages` (role and content) with a Jinja chat template.
+
+    `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text.
+    `reply` adds the start of the assistant's turn. Raises ValueError where the template refuses the messages.
+    """
+    mark = _unused(template, messages)
+    guarded = [{**m, "content": _guard(m["content"], specials, mark)} for m in messages]
+    try:
+        module = _environment().from_string(template).make_module(
+            {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, **variables}
+        )
+    except TemplateError as error:
+        raise ValueError(f"The chat template refuses these messages: {error}") from error
+    stop = tuple(str(s) for s in getattr(module, "stop", ()))
+    return Rendered(tuple(_split(str(module), specials, mark)), stop)
+
+
+def plain(text: str) -> Rendered:
+    """Text as it stands, without template: what the model is to continue."""
+    return Rendered((Piece(text, special=False),))
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    # The options that Hugging Face templates are written for.
+    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(message)
+
+
+def _unused(template: str, messages: Sequence[Message]) -> str:
+    """A private-use character that occurs nowhere in the prompt."""
+    seen = set(template).union(*(m["content"] for m in messages))
+    return next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in seen)
+
+
+def _guard(content: str, specials: Collection[str], mark: str) -> str:
+    """Break every special token a user may have typed, by a mark after each character one can start with."""
+    starts = {s[0] for s in specials if s}
+    return "".join(c + mark if c in starts else c for c in content)
+
+
+def _split(text: str, specials: Collection[str], mark: str) -> list[Piece]:
+    if not specials:
+        return [Piece(text.replace(mark, ""), special=False)]
+    longest_first = sorted(filter(None, specials), key=len, reverse=True)
+    parts = re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text)
+    pieces = (Piece(part.replace(mark, ""), special=i % 2 == 1) for i, part in enumerate(parts))
+    return [piece for piece in pieces if piece.text]

@@ -1,0 +1,198 @@
+"""A small GPT-2 from scratch on prepared token ids, within a budget of minutes, from checkpoints.
+
+    python -m training.train --data runs/first --out runs/first/model --minutes 90
+
+Stopped and started again it goes on from its last checkpoint. Knows nothing of dialogues or serving.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+
+@dataclass
+class Recipe:
+    """Every choice that shapes the result. Rates are peaks; `minutes` is the budget of computing time."""
+
+    layers: int = 6
+    width: int = 320
+    heads: int = 5
+    positions: int = 1024
+    dropout: float = 0.0
+    batch_tokens: int = 8192
+    length: int = 256
+    long_every: int = 6  # every n-th batch is cut to the model's whole window instead of `length`
+    muon_rate: float = 0.005
+    adam_rate: float = 0.003
+    weight_decay: float = 0.05
+    warmup: float = 0.01
+    decay: float = 0.4
+    minutes: float = 100.0
+    seed: int = 1
+
+
+def build(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
+    """An untrained GPT-2 whose special tokens are the tokenizer's."""
+    config = GPT2Config(
+        vocab_size=len(tokenizer), n_positions=recipe.positions, n_embd=recipe.width, n_layer=recipe.layers,
+        n_head=recipe.heads, resid_pdrop=recipe.dropout, embd_pdrop=recipe.dropout, attn_pdrop=0.0,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id, attn_implementation="sdpa",
+    )  # fmt: skip
+    return GPT2LMHeadModel(config)
+
+
+def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) for the matrices of the blocks, AdamW for embeddings, norms and biases."""
+    blocks = [p for p in model.transformer.h.parameters() if p.ndim == 2]
+    rest = [p for p in model.parameters() if all(p is not b for b in blocks)]
+    return [
+        torch.optim.Muon(
+            blocks, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def rate(progress: float, recipe: Recipe) -> float:
+    """Share of the peak rate at `progress` (0..1): short warm-up, plateau, linear decay (WSD, Hu et al. 2024)."""
+    if progress < recipe.warmup:
+        return max(progress / recipe.warmup, 0.02)
+    return min(1.0, max(0.0, (1.0 - progress) / recipe.decay))
+
+
+class Stream:
+    """Batches cut one after another from the passes; `position` is all that a checkpoint must keep."""
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.passes = [np.load(p, mmap_mode="r") for p in sorted(folder.glob("pass-*.npy"))]
+        if not self.passes:
+            raise ValueError(f"{folder} holds no pass-*.npy: run training.prepare first")
+        self.recipe, self.position, self.step = recipe, 0, 0
+
+    def next(self) -> torch.Tensor:
+        """Token ids, (batch, length), int64."""
+        self.step += 1
+        long = self.recipe.long_every and self.step % self.recipe.long_every == 0
+        length = self.recipe.positions if long else self.recipe.length
+        which, start = divmod(self.position, min(len(p) for p in self.passes) - self.recipe.batch_tokens)
+        self.position += self.recipe.batch_tokens
+        rows = self.passes[which % len(self.passes)][start : start + self.recipe.batch_tokens]
+        return torch.from_numpy(np.asarray(rows, dtype=np.int64)).view(-1, length)
+
+
+def loss_of(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy per token (nats) of every next token, in bfloat16."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(ids).logits[:, :-1]
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
+
+
+@torch.no_grad()
+def validate(model: GPT2LMHeadModel, folder: Path, length: int = 256, rows: int = 256) -> float:
+    """Mean loss on the first `rows` x `length` validation tokens."""
+    ids = torch.from_numpy(np.load(folder / "valid.npy")[: rows * length].astype(np.int64)).view(-1, length)
+    model.eval()
+    value = float(np.mean([loss_of(model, part).item() for part in ids.split(32)]))
+    model.train()
+    return value
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write beside, then rename: a full disk or a kill leaves the last good checkpoint."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
+
+
+def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> GPT2LMHeadModel:
+    """Train to the end of the budget, a checkpoint and a validation loss each `every` seconds."""
+    torch.manual_seed(recipe.seed)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(data / "tokenizer")
+    model = build(recipe, tokenizer).train()
+    steps, stream, spent = optimizers(model, recipe), Stream(data, recipe), 0.0
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        for optimizer, saved in zip(steps, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        stream.position, stream.step, spent = state["position"], state["step"], state["spent"]
+        print(f"resumed at step {stream.step}, {spent / 60:.1f} of {recipe.minutes} minutes spent", flush=True)
+    peaks = [group["lr"] if "peak" not in group else group["peak"] for o in steps for group in o.param_groups]
+    last_saved, losses = spent, []
+    while spent < recipe.minutes * 60:
+        began = time.monotonic()
+        share = rate(spent / (recipe.minutes * 60), recipe)
+        for group, peak in zip((g for o in steps for g in o.param_groups), peaks, strict=True):
+            group["peak"], group["lr"] = peak, peak * share
+        loss = loss_of(model, stream.next())
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in steps:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        losses.append(loss.item())
+        spent += time.monotonic() - began
+        if spent - last_saved >= every or spent >= recipe.minutes * 60:
+            last_saved = spent
+            state = {
+                "model": model.state_dict(), "optimizers": [o.state_dict() for o in steps],
+                "position": stream.position, "step": stream.step, "spent": spent,
+            }  # fmt: skip
+            save(checkpoint, state)
+            _log(out, recipe, stream, spent, losses, validate(model, data), share)
+            losses = []
+            finish(model, tokenizer, out)
+    return model
+
+
+def _log(
+    out: Path, recipe: Recipe, stream: Stream, spent: float, losses: list[float], valid: float, share: float
+) -> None:
+    row = {
+        "step": stream.step, "tokens": stream.position, "minutes": round(spent / 60, 2),
+        "loss": round(float(np.mean(losses)), 4), "valid": round(valid, 4), "rate": round(share, 3),
+        "tokens_per_second": round(stream.position / spent),
+    }  # fmt: skip
+    with (out / "log.jsonl").open("a", encoding="utf-8") as lines:
+        lines.write(json.dumps(row) + "\n")
+    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
+    print(json.dumps(row), flush=True)
+
+
+def finish(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """The model folder as Hugging Face loads it: config, weights (fp32), tokenizer with its template."""
+    model.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line: each field of Recipe is an option."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
+    parser.add_argument("--out", type=Path, required=True)
+    for name, value in asdict(Recipe()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")
+    args = vars(parser.parse_args(argv))
+    data, out = args.pop("data"), args.pop("out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        train(data, out, Recipe(**args))
+    except (OSError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
