@@ -1,0 +1,168 @@
+"""A GPT-2 (or any causal language model) of Hugging Face's, in this process, through a text-generation pipeline.
+
+Knows tokens and weights; nothing of messages. torch and transformers are imported when the model is built.
+"""
+
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from backends.local import template
+from backends.local.chat import LocalChat
+from backends.local.engine import Engine, Request
+from settings import ROOT, Environment, Settings
+
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+class Knobs(Environment):
+    """What only this backend needs."""
+
+    model_config = SettingsConfigDict(env_prefix="GPT2_")
+
+    model: str = Field(str(ROOT / "models" / "default"), description="a model folder or a Hugging Face hub name")
+
+
+def unready(settings: Settings) -> str | None:
+    """Why this backend cannot answer, with the remedy; None when it can."""
+    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if missing:
+        return f"the package {' and '.join(missing)} is not installed: run `make install`"
+    name = Knobs.read().model
+    if Path(name).is_dir():
+        folder = Path(name)
+        weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+        if not (folder / "config.json").is_file() or not weights:
+            return f"GPT2_MODEL={name} holds no config.json with weights: name a folder saved by save_pretrained"
+        return None
+    if not HUB_NAME.fullmatch(name) or Path(name).parts[0] in {".", "..", "models"}:
+        return f"GPT2_MODEL={name} is no folder: name a model folder or a Hugging Face hub name"
+    return None
+
+
+def build(settings: Settings) -> LocalChat:
+    """Load the model. Raises ModelNotFoundError where there is none."""
+    knobs = Knobs.read()
+    reason = unready(settings)
+    if reason:
+        raise ModelNotFoundError(f"gpt2: {reason}")
+    return LocalChat(engine=GPT2Engine(knobs.model, settings), model=knobs.model, **settings.sampling())
+
+
+class GPT2Engine(Engine):
+    """A pipeline's model and tokenizer, one request at a time."""
+
+    name = "gpt2"
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        self.pipeline = load(model)
+        tokenizer, config = self.pipeline.tokenizer, self.pipeline.model.config
+        self.window = int(getattr(config, "n_positions", None) or config.max_position_embeddings)
+        self.template, self.template_origin = template.choose(settings, own_template(tokenizer), model)
+        self._added = {str(k): int(v) for k, v in tokenizer.get_added_vocab().items()}
+        self.specials = tuple(self._added)
+        self._ends = end_ids(self.pipeline)
+        bos = tokenizer.bos_token_id
+        self.start = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
+        self._byte = byte_table()
+        super().__init__()
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text."""
+        ids = self.pipeline.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return [int(i) for i in ids]
+
+    def special(self, text: str) -> int:
+        """The id of an added token."""
+        return self._added[text]
+
+    def data(self, token: int) -> bytes:
+        """Bytes of a token, for byte-level BPE and for SentencePiece vocabularies."""
+        piece = str(self.pipeline.tokenizer.convert_ids_to_tokens(token))
+        if piece in self._added:
+            return b""
+        if all(c in self._byte for c in piece):
+            return bytes(self._byte[c] for c in piece)
+        if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace("\u2581", " ").encode("utf-8")
+
+    def ends(self, token: int) -> bool:
+        """Whether the token is an end-of-sequence token."""
+        return token in self._ends
+
+    def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
+        import torch
+        from transformers import GenerationConfig, StoppingCriteriaList
+
+        sampling = request.sampling
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
+        drawn: dict[str, Any] = {"do_sample": False}
+        if sampling.temperature > 0:
+            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p,
+                     "top_k": sampling.top_k}  # fmt: skip
+        ids = torch.tensor([list(request.prompt)], device=self.pipeline.model.device)
+        config = GenerationConfig(
+            **drawn, max_new_tokens=sampling.max_tokens, repetition_penalty=sampling.repetition_penalty,
+            eos_token_id=sorted(self._ends) or None, pad_token_id=self.pipeline.tokenizer.pad_token_id or 0,
+        )  # fmt: skip
+
+        def done(seen: Any, _scores: Any, **_: Any) -> Any:
+            stop = not accept(int(seen[0, -1]))
+            return torch.full((1,), stop, dtype=torch.bool, device=seen.device)
+
+        with torch.inference_mode():
+            self.pipeline.model.generate(
+                input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config,
+                stopping_criteria=StoppingCriteriaList([done]),
+            )  # fmt: skip
+
+
+def load(name: str) -> Any:
+    """The pipeline, in fp32 on a CPU. A folder is read without asking the hub."""
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    local = Path(name).is_dir()
+    device = 0 if torch.cuda.is_available() else -1
+    dtype = torch.float16 if device == 0 else torch.float32
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelNotFoundError(f"gpt2: GPT2_MODEL={name} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # safetensors and tokenizers raise bare classes of their own
+        if type(error).__module__.partition(".")[0] not in {"safetensors", "builtins", "tokenizers"}:
+            raise
+        raise ModelAPIError(f"gpt2: GPT2_MODEL={name} is damaged: {error}. Copy the model folder again.") from error
+    model.eval()
+    return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
+
+
+def own_template(tokenizer: Any) -> str | None:
+    """The template saved with the tokenizer; of several, the default one."""
+    saved = tokenizer.chat_template
+    return saved.get("default") if isinstance(saved, dict) else saved
+
+
+def end_ids(pipeline: Any) -> frozenset[int]:
+    """Ids that end a reply, of the tokenizer and of the model's generation config."""
+    saved = pipeline.model.generation_config.eos_token_id
+    several = saved if isinstance(saved, list) else [saved]
+    return frozenset(int(i) for i in [*several, pipeline.tokenizer.eos_token_id] if i is not None)
+
+
+def byte_table() -> dict[str, int]:
+    """GPT-2's printable stand-ins for bytes, the other way round."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {character: byte for byte, character in bytes_to_unicode().items()}

@@ -1,0 +1,251 @@
+"""A GGUF file in this process, through llama-cpp-python's bindings of llama.cpp's own C interface.
+
+Knows tokens and weights; nothing of messages. The library is loaded when the model is built.
+"""
+
+import ctypes
+import os
+import random
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from backends.local import template
+from backends.local.chat import LocalChat
+from backends.local.engine import Engine, Request, Sampling
+from settings import ROOT, Environment, Settings
+
+PREFILL = 128  # prompt tokens between two looks at the stop flag
+
+
+class Knobs(Environment):
+    """What only this backend needs."""
+
+    model_config = SettingsConfigDict(env_prefix="LLAMACPP_")
+
+    model: str | None = Field(
+        None, description="a GGUF file, or repo_id:filename on the Hugging Face hub; unset: the one in models/default"
+    )
+    n_ctx: int | None = Field(None, ge=8, description="the window in tokens; unset: the model's own, at most 8192")
+    n_gpu_layers: int = Field(0, ge=-1, description="layers on the GPU, -1 for all (needs a build with GPU support)")
+    threads: int | None = Field(None, ge=1, description="computing threads; unset: the cores there are, at most 8")
+
+    def path(self) -> str:
+        """The GGUF to load, as a path or `repo_id:filename`."""
+        shipped = sorted((ROOT / "models" / "default").glob("*.gguf"))
+        return self.model or (str(shipped[0]) if shipped else str(ROOT / "models" / "default" / "model.gguf"))
+
+
+def unready(settings: Settings) -> str | None:
+    """Why this backend cannot answer, with the remedy; None when it can."""
+    if find_spec("llama_cpp") is None:
+        return "the package llama-cpp-python is not installed: run `make install`"
+    name = Knobs.read().path()
+    if Path(name).is_file():
+        return None
+    if ":" in name and name.endswith(".gguf") and not Path(name).is_absolute():
+        if find_spec("huggingface_hub") is None:
+            return f"LLAMACPP_MODEL={name} is on the hub: `pip install huggingface_hub`, or download the file"
+        return None
+    return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
+
+
+def build(settings: Settings) -> LocalChat:
+    """Load the model. Raises ModelNotFoundError where there is none."""
+    reason = unready(settings)
+    if reason:
+        raise ModelNotFoundError(f"llamacpp: {reason}")
+    knobs = Knobs.read()
+    engine = LlamaEngine(fetch(knobs.path()), knobs, settings)
+    return LocalChat(engine=engine, model=knobs.path(), **settings.sampling())
+
+
+def fetch(name: str) -> Path:
+    """The file itself, from the hub where the name says so."""
+    if Path(name).is_file():
+        return Path(name)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, _, filename = name.partition(":")
+    try:
+        return Path(hf_hub_download(repository, filename))
+    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
+        raise ModelNotFoundError(
+            f"llamacpp: LLAMACPP_MODEL={name} cannot be fetched from the hub ({error}). "
+            "Download the file by other means and name its path."
+        ) from error
+
+
+class LlamaEngine(Engine):
+    """One context of llama.cpp, one request at a time; the cache of a shared beginning is kept."""
+
+    name = "llamacpp"
+
+    def __init__(self, path: Path, knobs: Knobs, settings: Settings) -> None:
+        import llama_cpp
+
+        self.api: Any = llama_cpp.llama_cpp
+        _quiet(self.api)
+        self._model = self._load(path, knobs)
+        self._vocab = self.api.llama_model_get_vocab(self._model)
+        self._context = self._open(path, knobs)
+        self._memory = self.api.llama_get_memory(self._context)
+        self.window = int(self.api.llama_n_ctx(self._context))
+        own = self.api.llama_model_chat_template(self._model, None)
+        self.template, self.template_origin = template.choose(settings, own.decode() if own else None, path.name)
+        self._special_ids = self._specials()
+        self.specials = tuple(self._special_ids)
+        add = self.api.llama_vocab_get_add_bos(self._vocab)
+        self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
+        self._past: list[int] = []
+        super().__init__()
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text."""
+        data = text.encode("utf-8")
+        ids = (self.api.llama_token * (len(data) + 2))()
+        count = self.api.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, False)
+        if count < 0:
+            raise ModelAPIError("llamacpp: the tokenizer failed on this text.")
+        return list(ids[:count])
+
+    def special(self, text: str) -> int:
+        """The id of a control or user-defined token."""
+        return self._special_ids[text]
+
+    def data(self, token: int) -> bytes:
+        """Bytes of a token."""
+        buffer = ctypes.create_string_buffer(256)
+        size = self.api.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
+        return buffer.raw[: max(0, size)]
+
+    def ends(self, token: int) -> bool:
+        """Whether the token ends generation."""
+        return bool(self.api.llama_vocab_is_eog(self._vocab, token))
+
+    def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
+        fresh = self._reuse(request.prompt)
+        chain = self._sampler(request.sampling, request.prompt)
+        try:
+            for start in range(0, len(fresh), PREFILL):
+                if request.cancelled.is_set():
+                    return
+                self._decode(fresh[start : start + PREFILL])
+            while True:
+                token = int(self.api.llama_sampler_sample(chain, self._context, -1))
+                if not accept(token):
+                    return
+                self._decode([token])
+        finally:
+            self.api.llama_sampler_free(chain)
+
+    def _reuse(self, prompt: Sequence[int]) -> Sequence[int]:
+        """Keep the cache of what this prompt shares with the last; returns what must still be computed."""
+        shared = 0
+        for old, new in zip(self._past, prompt[:-1], strict=False):
+            if old != new:
+                break
+            shared += 1
+        if not self.api.llama_memory_seq_rm(self._memory, 0, shared, -1):
+            self.api.llama_memory_clear(self._memory, True)
+            shared = 0
+        self._past = self._past[:shared]
+        return prompt[shared:]
+
+    def _decode(self, ids: Sequence[int]) -> None:
+        array = (self.api.llama_token * len(ids))(*ids)  # the batch holds a bare pointer to it
+        status = self.api.llama_decode(self._context, self.api.llama_batch_get_one(array, len(ids)))
+        if status != 0:
+            self._past = []
+            self.api.llama_memory_clear(self._memory, True)
+            raise ModelAPIError(f"llamacpp: llama_decode failed with status {status}; the request was given up.")
+        self._past += ids
+
+    def _sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Any:
+        """Penalty, top-k, temperature, top-p, draw: the order and meaning that transformers gives them."""
+        api = self.api
+        chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
+        if sampling.repetition_penalty != 1.0:
+            size = api.llama_vocab_n_tokens(self._vocab)
+            penalty = api.llama_sampler_init_penalties(size, self.window, sampling.repetition_penalty, 0.0, 0.0)
+            api.llama_sampler_chain_add(chain, penalty)
+        if sampling.temperature == 0:
+            api.llama_sampler_chain_add(chain, api.llama_sampler_init_greedy())
+        else:
+            seed = random.getrandbits(32) if sampling.seed is None else sampling.seed
+            for part in (
+                api.llama_sampler_init_top_k(sampling.top_k),
+                api.llama_sampler_init_temp(sampling.temperature),
+                api.llama_sampler_init_top_p(sampling.top_p, 1),
+                api.llama_sampler_init_dist(seed),
+            ):
+                api.llama_sampler_chain_add(chain, part)
+        for token in prompt:
+            api.llama_sampler_accept(chain, token)
+        return chain
+
+    def _load(self, path: Path, knobs: Knobs) -> Any:
+        with path.open("rb") as file:
+            if file.read(4) != b"GGUF":
+                raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} is not a GGUF file.")
+        params = self.api.llama_model_default_params()
+        params.n_gpu_layers = 2**31 - 1 if knobs.n_gpu_layers < 0 else knobs.n_gpu_layers
+        model = self.api.llama_model_load_from_file(os.fsencode(path), params)
+        if not model:
+            raise ModelNotFoundError(f"llamacpp: {path} cannot be loaded: {_log_tail()}. Download the file again.")
+        return model
+
+    def _open(self, path: Path, knobs: Knobs) -> Any:
+        trained = int(self.api.llama_model_n_ctx_train(self._model))
+        params = self.api.llama_context_default_params()
+        params.n_ctx = knobs.n_ctx or min(trained, 8192)
+        params.n_batch = params.n_ubatch = 512
+        threads = knobs.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
+        params.n_threads = params.n_threads_batch = threads
+        if trained < params.n_ctx:
+            raise ModelNotFoundError(
+                f"llamacpp: LLAMACPP_N_CTX={knobs.n_ctx} is more than the {trained} tokens {path.name} was trained for."
+            )
+        context = self.api.llama_init_from_model(self._model, params)
+        if not context:
+            raise ModelAPIError(f"llamacpp: no memory for a window of {params.n_ctx} tokens; lower LLAMACPP_N_CTX.")
+        return context
+
+    def _specials(self) -> dict[str, int]:
+        """Control and user-defined tokens of the vocabulary, by their text."""
+        wanted = self.api.LLAMA_TOKEN_ATTR_CONTROL | self.api.LLAMA_TOKEN_ATTR_USER_DEFINED
+        found: dict[str, int] = {}
+        for token in range(self.api.llama_vocab_n_tokens(self._vocab)):
+            if self.api.llama_vocab_get_attr(self._vocab, token) & wanted:
+                found[self.api.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace")] = token
+        return found
+
+
+_lines: list[str] = []
+_callback: Any = None  # kept alive: llama.cpp holds a bare pointer to it
+
+
+def _quiet(api: Any) -> None:
+    """Keep llama.cpp's log lines to ourselves, for the reason of a failure."""
+    global _callback
+    if _callback is None:
+
+        @api.llama_log_callback  # type: ignore[untyped-decorator]
+        def keep(level: int, text: bytes, _: Any) -> None:
+            if level >= 3:
+                _lines.append(text.decode("utf-8", "replace").strip())
+                del _lines[:-20]
+
+        _callback = keep
+        api.llama_log_set(keep, None)
+        api.llama_backend_init()
+
+
+def _log_tail() -> str:
+    return next((line for line in reversed(_lines) if "error" in line.lower() or "fail" in line.lower()), "damaged")

@@ -1,0 +1,216 @@
+"""A LangChain chat model over an engine of this process: messages in, chunks out, stop reaches the engine.
+
+It knows messages, templates and counting; nothing of how tokens are computed.
+"""
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.callbacks.manager import ahandle_event, handle_event
+from langchain_core.exceptions import ContextOverflowError, ModelInvalidRequestError
+from langchain_core.language_models import BaseChatModel, ModelProfile
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import ConfigDict, Field
+
+from backends.local.engine import Engine, Event, Request, Sampling
+from backends.local.text import Text
+from prompts.template import Rendered, plain, render
+
+ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
+
+
+class LocalChat(BaseChatModel):
+    """Chat over an `Engine`. Call arguments: stop, raw, and each field of `Sampling`."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+
+    engine: Engine = Field(exclude=True)
+    model_name: str = Field("", alias="model")
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    seed: int | None = None
+    max_tokens: int | None = None
+    stop: list[str] | None = None
+
+    exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
+
+    @property
+    def _llm_type(self) -> str:
+        return self.engine.name
+
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return {"max_input_tokens": self.engine.window}
+
+    def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
+        """Tokens of the whole prompt, template and start of the reply included."""
+        return len(self._ids(self._render(messages)))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Ids of plain text, by the model's own tokenizer."""
+        return self.engine.encode(text)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        request = self._request(messages, stop, events.put, kwargs)
+        self.engine.submit(request)
+        try:
+            finished = False
+            while not finished:
+                event = events.get()
+                if event.position is not None and run_manager:
+                    handle_event(run_manager.handlers, "on_custom_event", "ignore_custom_event", "queue",
+                                 {"position": event.position}, run_id=run_manager.run_id)  # fmt: skip
+                for chunk in self._chunks(request, event):
+                    if run_manager:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+                finished = event.finish is not None
+        finally:
+            request.cancel()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        request = self._request(
+            messages, stop, lambda event: void(loop.call_soon_threadsafe(events.put_nowait, event)), kwargs
+        )
+        self.engine.submit(request)
+        try:
+            finished = False
+            while not finished:
+                event = await events.get()
+                if event.position is not None and run_manager:
+                    await ahandle_event(run_manager.handlers, "on_custom_event", "ignore_custom_event", "queue",
+                                        {"position": event.position}, run_id=run_manager.run_id)  # fmt: skip
+                for chunk in self._chunks(request, event):
+                    if run_manager:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+                finished = event.finish is not None
+        finally:
+            request.cancel()
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, emit: Callable[[Event], None], options: dict[str, Any]
+    ) -> Request:
+        raw = bool(options.pop("raw", False))
+        rendered = self._raw(messages) if raw else self._render(messages)
+        ids = self._ids(rendered)
+        self._check(ids)
+        sampling = self._sampling(options, self.engine.window - len(ids))
+        ends = [*(stop if stop is not None else self.stop or ()), *rendered.stop]
+        return Request(ids, sampling, Text(ends, strip=not raw), emit)
+
+    def _check(self, ids: list[int]) -> None:
+        if not ids:
+            raise ModelInvalidRequestError("The prompt is empty: there is nothing to continue. Write some text.")
+        if len(ids) >= self.engine.window:
+            raise ContextOverflowError(
+                f"The prompt has {len(ids)} tokens and the window of {self.engine.name} holds {self.engine.window}, "
+                "reply included. Shorten the message or the system prompt, or use a model with a larger window."
+            )
+
+    def _sampling(self, options: dict[str, Any], room: int) -> Sampling:
+        if "max_completion_tokens" in options:
+            options["max_tokens"] = options.pop("max_completion_tokens")
+        values: dict[str, Any] = {}
+        for name in (f.name for f in fields(Sampling)):
+            given = options.get(name)
+            value = getattr(self, name) if given is None else given
+            if value is not None:
+                values[name] = value
+        sampling = {"max_tokens": Sampling.max_tokens, **values}
+        return Sampling(**{**sampling, "max_tokens": max(1, min(int(sampling["max_tokens"]), room))})
+
+    def _render(self, messages: Sequence[BaseMessage]) -> Rendered:
+        try:
+            rows = [{"role": ROLES[m.type], "content": spoken(m)} for m in messages]
+            return render(self.engine.template, rows, self.engine.specials)
+        except KeyError as error:
+            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {error}.") from error
+        except ValueError as error:
+            raise ModelInvalidRequestError(str(error)) from error
+
+    def _raw(self, messages: Sequence[BaseMessage]) -> Rendered:
+        if len(messages) != 1 or messages[0].type != "human":
+            raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
+        return plain(spoken(messages[0]))
+
+    def _ids(self, rendered: Rendered) -> list[int]:
+        ids: list[int] = []
+        for piece in rendered.pieces:
+            ids += [self.engine.special(piece.text)] if piece.special else self.engine.encode(piece.text)
+        start = list(self.engine.start)
+        return ids if not ids or ids[: len(start)] == start else start + ids
+
+    def _chunks(self, request: Request, event: Event) -> Iterator[ChatGenerationChunk]:
+        if event.error is not None:
+            raise event.error
+        if event.text:
+            yield ChatGenerationChunk(message=AIMessageChunk(content=event.text))
+        if event.finish is not None:
+            yield self._last(request, event.finish)
+
+    def _last(self, request: Request, finish: str) -> ChatGenerationChunk:
+        prompt, reply = len(request.prompt), request.tokens
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content="",
+                chunk_position="last",
+                usage_metadata=UsageMetadata(input_tokens=prompt, output_tokens=reply, total_tokens=prompt + reply),
+                response_metadata={"model_name": self.model_name, "finish_reason": finish},
+            ),
+            generation_info={"finish_reason": finish},
+        )
+
+
+def spoken(message: BaseMessage) -> str:
+    """The text of a message, lone surrogates replaced. Raises ModelInvalidRequestError for images and the like."""
+    if isinstance(message.content, list):
+        for block in message.content:
+            if isinstance(block, dict) and block.get("type", "text") != "text":
+                raise ModelInvalidRequestError(f"This model reads text only; the message holds {block.get('type')!r}.")
+    return str(message.text).encode("utf-8", "replace").decode("utf-8")
+
+
+def void(_: object) -> None:
+    """Nothing: for a callback whose result is of no use."""

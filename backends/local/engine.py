@@ -1,0 +1,167 @@
+"""The line before one model: requests wait in order, one thread computes, each token goes to whoever asked.
+
+It knows tokens and threads; nothing of messages, templates or how a token is computed.
+"""
+
+import logging
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from langchain_core.exceptions import ModelAPIError, ModelError
+
+from backends.local.text import Text
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to draw tokens; the defaults are those of local models, for what nobody set."""
+
+    temperature: float = 0.7
+    top_p: float = 0.9
+    top_k: int = 50
+    repetition_penalty: float = 1.1
+    seed: int | None = None
+    max_tokens: int = 256
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a request's owner hears: its place in the line, some text, the end, or an error."""
+
+    text: str = ""
+    tokens: int = 0
+    position: int | None = None
+    finish: str | None = None
+    error: BaseException | None = None
+
+
+@dataclass(eq=False)
+class Request:
+    """One prompt in the line. `emit` is called from the engine's thread and must not block."""
+
+    prompt: Sequence[int]
+    sampling: Sampling
+    text: Text
+    emit: Callable[[Event], None]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    tokens: int = 0
+    finish: str | None = None
+
+    def cancel(self) -> None:
+        """Ask the engine to stop; it computes at most the token it is at."""
+        self.cancelled.set()
+
+
+class Engine(ABC):
+    """A loaded model and its thread. `computed` counts every token it ever drew."""
+
+    name: str
+    window: int
+    template: str
+    template_origin: str
+    specials: tuple[str, ...]
+    start: tuple[int, ...] = ()  # ids that every prompt begins with (BOS), where the tokenizer asks for it
+
+    def __init__(self) -> None:
+        self.computed = 0
+        self._line: deque[Request] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name=f"engine-{type(self).__name__}", daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Token ids of plain text; special tokens in it stay text."""
+
+    @abstractmethod
+    def special(self, text: str) -> int:
+        """The id of one of `specials`."""
+
+    @abstractmethod
+    def data(self, token: int) -> bytes:
+        """The bytes of a token; empty for a special one."""
+
+    @abstractmethod
+    def ends(self, token: int) -> bool:
+        """Whether this token ends a reply."""
+
+    @abstractmethod
+    def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
+        """Draw tokens and pass each to `accept`, until that returns False or the window is full."""
+
+    def submit(self, request: Request) -> None:
+        """Put a request at the end of the line and tell it how many are before it."""
+        with self._changed:
+            if self._closed:
+                raise ModelAPIError(f"The {self.name} model was closed; start it again.")
+            self._line.append(request)
+            position = len(self._line) - 1
+            self._changed.notify()
+        if position:
+            self._tell(request, Event(position=position))
+
+    def waiting(self) -> int:
+        """Requests in the line, the running one included."""
+        return len(self._line)
+
+    def close(self) -> None:
+        """Cancel what is in the line and end the thread."""
+        with self._changed:
+            self._closed = True
+            for request in self._line:
+                request.cancel()
+            self._changed.notify()
+        self._thread.join(timeout=10)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._line and not self._closed:
+                    self._changed.wait()
+                if not self._line:
+                    return
+                request = self._line[0]
+            self._serve(request)
+            with self._changed:
+                self._line.popleft()
+                behind = list(self._line)
+            for position, other in enumerate(behind):
+                self._tell(other, Event(position=position))
+
+    def _serve(self, request: Request) -> None:
+        try:
+            if not request.cancelled.is_set():
+                self._run(request, lambda token: self._accept(request, token))
+            rest = request.text.close()
+            finish = "stop" if request.text.stopped else request.finish or "length"
+            self._tell(request, Event(text=rest, finish=finish))
+        except ModelError as error:
+            self._tell(request, Event(error=error))
+        except Exception as error:  # noqa: BLE001 (the engine's thread outlives any one request; its owner is told)
+            log.exception("the %s engine failed on a request", self.name)
+            self._tell(request, Event(error=ModelAPIError(f"The {self.name} engine failed: {error!r}")))
+
+    def _accept(self, request: Request, token: int) -> bool:
+        """Count and pass on one drawn token; False ends the request."""
+        self.computed += 1
+        if request.cancelled.is_set():
+            return False
+        if self.ends(token):
+            request.finish = "stop"
+            return False
+        request.tokens += 1
+        self._tell(request, Event(text=request.text.push(self.data(token)), tokens=1))
+        return not request.text.stopped and request.tokens < request.sampling.max_tokens
+
+    @staticmethod
+    def _tell(request: Request, event: Event) -> None:
+        try:
+            request.emit(event)
+        except RuntimeError:  # the asker's event loop is gone: nobody is left to hear
+            request.cancel()

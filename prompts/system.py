@@ -1,0 +1,10 @@
+"""The system prompt that ships, a text file. Knows no model and no settings."""
+
+from pathlib import Path
+
+FILE = Path(__file__).with_name("system.txt")
+
+
+def system_prompt(chosen: str | None = None) -> str:
+    """`chosen` where there is one (it may be empty: no system prompt), else `system.txt`."""
+    return FILE.read_text(encoding="utf-8").strip() if chosen is None else chosen

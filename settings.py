@@ -1,0 +1,133 @@
+"""Settings: the knobs of the whole app, read once from the environment and `.env`, each with its origin.
+
+Knows no backend: what only one backend needs is declared in that backend's file, on the same base.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent
+ENV_FILE = ".env"
+
+
+class SettingsError(ValueError):
+    """A variable holds a value it cannot have; the text names variable, value and what is allowed."""
+
+
+class Knob(NamedTuple):
+    """One setting as `config` shows it; secrets are masked."""
+
+    name: str
+    value: str
+    origin: str
+    meaning: str
+
+
+class Environment(BaseSettings):
+    """Base of every group of knobs: environment first, then `.env` in the working folder; empty means unset."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    @classmethod
+    def read(cls) -> Self:
+        """Raises SettingsError for a value that is not allowed."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(cls._explain(error))) from None
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return (str(cls.model_config.get("env_prefix") or "") + field).upper()
+
+    @classmethod
+    def given(cls, field: str) -> tuple[str, str] | None:
+        """The raw value of a field and where it stands, or None where nobody set it."""
+        name = cls.variable(field)
+        for origin, values in (("environment", dict(os.environ)), (ENV_FILE, dotenv_values(ENV_FILE))):
+            found = {k.upper(): v for k, v in values.items()}.get(name)
+            if found:
+                return found, origin
+        return None
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> Iterator[str]:
+        for problem in error.errors():
+            field = str(problem["loc"][0]) if problem["loc"] else ""
+            info = cls.model_fields.get(field)
+            value = (cls.given(field) or ("", ""))[0]
+            shown = "(hidden)" if info is not None and _secret(info.annotation) else value
+            meaning = (info.description if info is not None else None) or ""
+            yield f"{cls.variable(field)}={shown}: {problem['msg']}. {cls.variable(field)} is {meaning}"
+
+    def knobs(self) -> Iterator[Knob]:
+        """Every knob with its value and origin."""
+        for field, info in type(self).model_fields.items():
+            given = self.given(field)
+            value = getattr(self, field)
+            shown = "" if value is None else ("********" if isinstance(value, SecretStr) else _plain(value))
+            yield Knob(self.variable(field), shown, given[1] if given else "default", info.description or "")
+
+
+def _secret(annotation: Any) -> bool:
+    return "SecretStr" in repr(annotation)
+
+
+def _plain(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class Settings(Environment):
+    """The app-wide knobs. A sampling knob that is None was set by nobody and is not sent to a server."""
+
+    llm_backend: str | None = Field(
+        None, description="the backend: a file name in backends/, or provider:model; unset: chosen by what is there"
+    )
+    llm_fallback: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="a comma list of backends to try when the first one fails"
+    )
+    host: str = Field("127.0.0.1", description="the address the page listens on")
+    port: int = Field(8501, ge=1, le=65535, description="the port of the page, 1 to 65535")
+    system_prompt: str | None = Field(None, description="the system prompt; unset: prompts/system.txt")
+    chat_template: Path | None = Field(
+        None, description="a Jinja file used by local models instead of the template saved with them"
+    )
+    max_tokens: int | None = Field(None, ge=1, description="the longest reply in tokens, 1 or more")
+    temperature: float | None = Field(None, ge=0, le=2, description="the sampling temperature, 0 (greedy) to 2")
+    top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling, above 0 and up to 1")
+    top_k: int | None = Field(None, ge=0, description="sample from the k likeliest tokens, 0 for all")
+    repetition_penalty: float | None = Field(
+        None, gt=0, le=2, description="above 1 discourages tokens already in the window, above 0 and up to 2"
+    )
+    seed: int | None = Field(None, ge=0, lt=2**32, description="the sampling seed, 0 to 4294967295")
+
+    @field_validator("llm_fallback", mode="before")
+    @classmethod
+    def _commas(cls, value: Any) -> Any:
+        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("chat_template")
+    @classmethod
+    def _exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("no such file")
+        return value
+
+    @field_validator("system_prompt")
+    @classmethod
+    def _newlines(cls, value: str | None) -> str | None:
+        return value.replace("\\n", "\n") if value else value
+
+    def sampling(self) -> dict[str, float | int]:
+        """The sampling knobs that somebody set."""
+        names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed", "max_tokens")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
