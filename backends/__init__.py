@@ -1,0 +1,126 @@
+"""The backends: one file in this folder is one backend, and its name is the name in LLM_BACKEND.
+
+A backend file has `build(settings) -> BaseChatModel` and may have `unready(settings) -> str | None` and `Knobs`.
+This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+from langchain_core.exceptions import ModelNotFoundError
+from langchain_core.language_models import BaseChatModel
+
+from settings import Environment, Settings
+
+LOCAL = ("gpt2", "llamacpp")  # tried in this order where nothing is set
+log = logging.getLogger(__name__)
+
+_loaded: dict[str, BaseChatModel] = {}
+_locks: dict[str, threading.Lock] = {}
+_guard = threading.Lock()
+
+
+class Choice(NamedTuple):
+    """The backend that answers and why; `name` is None where none can."""
+
+    name: str | None
+    reason: str
+
+
+class Status(NamedTuple):
+    """One backend: `problem` is None where it is ready."""
+
+    name: str
+    problem: str | None
+
+
+def names() -> list[str]:
+    """The backends there are: the files of this folder."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+
+
+def check(name: str) -> str:
+    """The name itself. Raises ModelNotFoundError, with the known ones, for a name that is none."""
+    if name in names() or ":" in name.strip(":"):
+        return name
+    raise ModelNotFoundError(
+        f"LLM_BACKEND={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
+    )
+
+
+def module(name: str) -> ModuleType:
+    """The file of a backend; `provider:model` is served by `remote/provider.py`."""
+    return import_module(f"backends.{check(name)}" if ":" not in name else "backends.remote.provider")
+
+
+def unready(name: str, settings: Settings) -> str | None:
+    """Why a backend cannot answer, with the remedy; None when it can."""
+    if ":" in name:
+        reason: str | None = module(name).unready(name)
+        return reason
+    look = getattr(module(name), "unready", None)
+    return look(settings) if look else None
+
+
+def status(settings: Settings) -> list[Status]:
+    """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
+    wanted = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ":" in n]
+    return [Status(name, unready(name, settings)) for name in [*names(), *dict.fromkeys(wanted)]]
+
+
+def choose(settings: Settings) -> Choice:
+    """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready."""
+    if settings.llm_backend:
+        return Choice(check(settings.llm_backend), "LLM_BACKEND names it")
+    knobs = module("openai").Knobs
+    for field in ("api_key", "base_url"):
+        if knobs.given(field):
+            return Choice("openai", f"LLM_BACKEND is unset and {knobs.variable(field)} is set")
+    problems = []
+    for name in LOCAL:
+        problem = unready(name, settings)
+        if problem is None:
+            return Choice(name, "LLM_BACKEND and OPENAI_API_KEY are unset and this local model is ready")
+        problems.append(f"{name}: {problem}")
+    return Choice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
+
+
+def knobs() -> Iterator[type[Environment]]:
+    """The knob groups of all backends."""
+    for name in names():
+        group = getattr(module(name), "Knobs", None)
+        if group is not None:
+            yield group
+
+
+def load(name: str, settings: Settings) -> BaseChatModel:
+    """The model of a backend, built by the first caller while the others wait. Raises ModelError kinds."""
+    with _guard:
+        lock = _locks.setdefault(name, threading.Lock())
+    with lock:
+        if name not in _loaded:
+            log.info("loading backend %s", name)
+            found = module(name)
+            built: BaseChatModel = found.build(name, settings) if ":" in name else found.build(settings)
+            _loaded[name] = built
+        return _loaded[name]
+
+
+def loaded(name: str) -> BaseChatModel | None:
+    """The model of a backend if it is loaded already; never waits."""
+    return _loaded.get(name)
+
+
+def unload() -> None:
+    """Forget every loaded model, for a change of settings; engines end their threads."""
+    with _guard:
+        for model in _loaded.values():
+            engine = getattr(model, "engine", None)
+            if engine is not None:
+                engine.close()
+        _loaded.clear()

@@ -1,0 +1,73 @@
+"""OpenAI, and every server that speaks its API, through LangChain's ChatOpenAI. The package is imported in `build`."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from backends.remote.chat import OpenAIChat
+
+SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
+
+
+class Knobs(Environment):
+    """What only this backend needs."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENAI_")
+
+    api_key: SecretStr | None = Field(None, description="the key; not needed where OPENAI_BASE_URL is set")
+    base_url: str | None = Field(
+        None, description="an http(s) address of a compatible server, e.g. http://localhost:8000/v1"
+    )
+    model: str | None = Field(
+        None, description=f"the model; unset: {SMALL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL"
+    )
+    n_ctx: int | None = Field(None, ge=8, description="the server's window in tokens, where it is not known")
+    timeout: float = Field(60, gt=0, description="seconds to wait for the server")
+
+    @field_validator("base_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None:
+            TypeAdapter(AnyHttpUrl).validate_python(value)
+        return value
+
+
+def unready(settings: Settings) -> str | None:
+    """Why this backend cannot answer, with the remedy; None when it can."""
+    if find_spec("langchain_openai") is None:
+        return "the package langchain-openai is not installed: run `make install`"
+    knobs = Knobs.read()
+    if knobs.api_key is None and knobs.base_url is None:
+        return "no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
+    return None
+
+
+def build(settings: Settings) -> "OpenAIChat":
+    """A client; nothing is sent before the first message. Raises ModelError kinds where a knob is missing."""
+    reason = unready(settings)
+    if reason:
+        kind = ModelAuthenticationError if "no key" in reason else ModelNotFoundError
+        raise kind(f"openai: {reason}")
+    from backends.remote.chat import OpenAIChat
+
+    knobs = Knobs.read()
+    key = knobs.api_key or SecretStr("none")
+    own = knobs.base_url is not None
+    return OpenAIChat(
+        model=knobs.model or ("" if own else SMALL),
+        api_key=key,
+        base_url=knobs.base_url,
+        compatible=own,
+        timeout=knobs.timeout,
+        max_retries=0,  # the chain retries, and counts it
+        stream_usage=True,
+        use_responses_api=False,
+        profile={"max_input_tokens": knobs.n_ctx} if knobs.n_ctx else None,
+        **settings.sampling(),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,1 @@
+"""What stands behind the backends that ask a server. A folder, so that it is no backend itself."""

@@ -1,0 +1,193 @@
+"""ChatOpenAI with what it lacks for any server: a model found by itself, knobs for compatible servers, raw text,
+an estimated count that fetches nothing, and failures that name the remedy."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.exceptions import ModelConnectionError, ModelInvalidRequestError, ModelNotFoundError
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import Field, PrivateAttr
+
+from backends.remote.failure import explained
+
+EXTRA = ("top_k", "repetition_penalty")  # knobs that only compatible servers know
+
+
+class OpenAIChat(ChatOpenAI):
+    """Chat over any server with OpenAI's API. Call arguments: those of ChatOpenAI, top_k, repetition_penalty, raw."""
+
+    compatible: bool = Field(False, description="a server other than OpenAI's own")
+    top_k: int | None = None
+    repetition_penalty: float | None = None
+    exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
+
+    _naming: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+
+    @property
+    def server(self) -> str:
+        """Who is asked, for people."""
+        return str(self.openai_api_base) if self.compatible else "api.openai.com"
+
+    def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
+        """An estimate: the server's tokenizer is not known."""
+        return count_tokens_approximately(messages)
+
+    def get_num_tokens(self, text: str) -> int:
+        """An estimate, see above."""
+        return -(-len(text.encode("utf-8", "replace")) // 4)
+
+    def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        extra = dict(kwargs.pop("extra_body", None) or self.extra_body or {})
+        for name in EXTRA:
+            value = kwargs.pop(name, None)
+            value = getattr(self, name) if value is None else value
+            if value is not None:
+                extra[name] = value
+        payload = super()._get_request_payload(input_, stop=stop, **kwargs)
+        payload["model"] = self.model_name
+        if extra:
+            payload["extra_body"] = extra
+        if self.compatible and "max_completion_tokens" in payload:
+            payload["max_tokens"] = payload.pop("max_completion_tokens")  # the name every server knows
+        for message in payload.get("messages", []):
+            if isinstance(message.get("content"), str):  # a lone surrogate cannot be sent
+                message["content"] = message["content"].encode("utf-8", "replace").decode()
+        return payload
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        raw = kwargs.pop("raw", False)
+        ending = Ending(self.server)
+        with explained(self.server):
+            self._name_model()
+            chunks = self._continue(messages, stop, **kwargs) if raw else super()._stream(
+                messages, stop=stop, run_manager=run_manager, **kwargs)  # fmt: skip
+            for chunk in chunks:
+                yield ending.see(chunk)
+        ending.check()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        raw = kwargs.pop("raw", False)
+        ending = Ending(self.server)
+        with explained(self.server):
+            if not self.model_name:
+                await asyncio.to_thread(self._name_model)
+            chunks = self._acontinue(messages, stop, **kwargs) if raw else super()._astream(
+                messages, stop=stop, run_manager=run_manager, **kwargs)  # fmt: skip
+            async for chunk in chunks:
+                yield ending.see(chunk)
+        ending.check()
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if kwargs.get("raw"):
+            return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        with explained(self.server):
+            self._name_model()
+            return super()._generate(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        if kwargs.get("raw"):
+            return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+        with explained(self.server):
+            if not self.model_name:
+                await asyncio.to_thread(self._name_model)
+            return await super()._agenerate(messages, stop=stop, run_manager=run_manager, **kwargs)
+
+    def _name_model(self) -> None:
+        """Ask the server for its first model, once, where nobody named one."""
+        with self._naming:
+            if self.model_name:
+                return
+            found = next(iter(self.root_client.models.list()), None)
+            if found is None:
+                raise ModelNotFoundError(f"openai ({self.server}): the server lists no model. Set OPENAI_MODEL.")
+            window = getattr(found, "max_model_len", None)  # vLLM says it here
+            if self.profile is None and isinstance(window, int):
+                self.profile = {"max_input_tokens": window}
+            self.model_name = found.id
+
+    def _completion(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> dict[str, Any]:
+        if len(messages) != 1 or messages[0].type != "human":
+            raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
+        if not self.compatible:
+            raise ModelInvalidRequestError(
+                "openai: OpenAI's chat models have no /v1/completions, so raw text cannot be continued. "
+                "The backends gpt2 and llamacpp can, and a server at OPENAI_BASE_URL that offers it."
+            )
+        payload = self._get_request_payload(messages, stop=stop, **kwargs)
+        payload.pop("messages")
+        payload.pop("stream_options", None)
+        return {**payload, "prompt": messages[0].text, "stream": True}
+
+    def _continue(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        with self.root_client.completions.create(**self._completion(messages, stop, **kwargs)) as parts:
+            for part in parts:
+                yield from self._raw_chunk(part)
+
+    async def _acontinue(
+        self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        async with await self.root_async_client.completions.create(
+            **self._completion(messages, stop, **kwargs)
+        ) as parts:
+            async for part in parts:
+                for chunk in self._raw_chunk(part):
+                    yield chunk
+
+    def _raw_chunk(self, part: Any) -> Iterator[ChatGenerationChunk]:
+        for choice in part.choices[:1]:
+            info = {"finish_reason": choice.finish_reason} if choice.finish_reason else {}
+            message = AIMessageChunk(content=choice.text or "", response_metadata={"model_name": part.model, **info})
+            if part.usage:
+                message.usage_metadata = UsageMetadata(
+                    input_tokens=part.usage.prompt_tokens, output_tokens=part.usage.completion_tokens,
+                    total_tokens=part.usage.total_tokens)  # fmt: skip
+            yield ChatGenerationChunk(message=message, generation_info=info or None)
+
+
+class Ending:
+    """Whether a stream came to its end: some servers just close the connection."""
+
+    def __init__(self, server: str) -> None:
+        self.server, self.reached = server, False
+
+    def see(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
+        """Note the chunk and pass it on."""
+        self.reached = self.reached or bool((chunk.generation_info or {}).get("finish_reason"))
+        return chunk
+
+    def check(self) -> None:
+        """Raises ModelConnectionError for a stream that just stopped."""
+        if not self.reached:
+            raise ModelConnectionError(f"openai ({self.server}): the reply broke off before its end. Try again.")

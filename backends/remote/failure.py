@@ -1,0 +1,55 @@
+"""A server's failures as LangChain's ModelError kinds, each with its cause and a remedy. Knows no request."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import openai
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
+
+# The first kind that fits, and what a person can do about it.
+KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
+    (ContextOverflowError, ContextOverflowError, "Shorten the message, or set OPENAI_N_CTX so that old turns are dropped."),
+    (openai.AuthenticationError, ModelAuthenticationError, "Check OPENAI_API_KEY."),
+    (openai.PermissionDeniedError, ModelPermissionDeniedError, "This key may not use this model; choose another."),
+    (openai.NotFoundError, ModelNotFoundError, "Check OPENAI_MODEL and OPENAI_BASE_URL."),
+    (openai.RateLimitError, ModelRateLimitError, "Wait a little, or check the account's limits."),
+    (openai.BadRequestError, ModelInvalidRequestError, "Unset the knob that the server names."),
+    (openai.UnprocessableEntityError, ModelInvalidRequestError, "Unset the knob that the server names."),
+    (openai.APITimeoutError, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
+    (openai.APIConnectionError, ModelConnectionError, "Check OPENAI_BASE_URL and that the server runs."),
+    (openai.InternalServerError, ModelAPIError, "The server failed; try again."),
+    (openai.APIError, ModelAPIError, "The server failed in mid-reply; try again."),
+    (json.JSONDecodeError, ModelAPIError, "The server sent something that is no JSON; try again."),
+    (httpx2.TimeoutException, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
+    (httpx2.HTTPError, ModelConnectionError, "The connection broke; try again."),
+]  # fmt: skip
+
+
+@contextmanager
+def explained(server: str) -> Iterator[None]:
+    """Raise what goes wrong inside as a ModelError that names server, cause and remedy."""
+    try:
+        yield
+    except tuple(kind for kind, _, _ in KINDS) as error:
+        kind, remedy = next((to, text) for of, to, text in KINDS if isinstance(error, of))
+        raise kind(f"openai ({server}): {_cause(error)} {remedy}") from error
+
+
+def _cause(error: Exception) -> str:
+    body = getattr(error, "body", None)
+    said = body.get("message") if isinstance(body, dict) else None
+    text = str(said or error).strip() or type(error).__name__
+    return text if text.endswith((".", "!", "?")) else text + "."

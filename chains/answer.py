@@ -1,0 +1,179 @@
+"""The model at the end of the chain: fits the window, tries again, falls back, never answers with nothing.
+
+Knows backends by name and the kinds of failure; nothing of prompts, pages or conversations.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence, ensure_config
+
+import backends
+from chains.window import window
+from settings import Settings
+
+TRIES = 3
+LONGEST_WAIT = 8.0  # seconds
+
+
+class EmptyReplyError(ModelAPIError):
+    """The model ended its reply before the first visible character."""
+
+
+@dataclass
+class Plan:
+    """Which backend is tried next and how long to wait before: retries with backoff, then the fallbacks."""
+
+    names: list[str]
+    at: int = 0
+    tries: int = 0
+    wait: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The backend to try now."""
+        return self.names[self.at]
+
+    def failed(self, error: ModelError) -> None:
+        """Move on after a failure. Raises it where nothing is left to try, or nothing else could help."""
+        self.tries += 1
+        self.failures.append(str(error))
+        if error.is_retryable and self.tries < TRIES:
+            asked = retry_after(error)
+            self.wait = min(LONGEST_WAIT, 0.25 * 2**self.tries * random.uniform(0.8, 1.2)) if asked is None else asked
+            if self.wait <= LONGEST_WAIT:
+                return
+        if isinstance(error, ModelInvalidRequestError) or self.at + 1 == len(self.names):
+            raise error
+        self.at, self.tries, self.wait = self.at + 1, 0, 0.0
+
+    def event(self, error: ModelError) -> dict[str, Any]:
+        """What is reported of a failure that is tried again."""
+        return {"error": str(error), "next": self.name, "wait": round(self.wait, 2)}
+
+
+class Answer(Runnable[LanguageModelInput, AIMessage]):
+    """One answer from `backend`, or from the first of LLM_FALLBACK that gives one."""
+
+    def __init__(self, settings: Settings, backend: str, options: Mapping[str, Any]) -> None:
+        self.settings, self.options = settings, dict(options)
+        self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
+
+    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
+        """The whole reply as one message."""
+        whole = None
+        for chunk in self.stream(input, config, **kwargs):
+            whole = chunk if whole is None else whole + chunk  # type: ignore[operator]
+        assert whole is not None
+        return whole
+
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        """The whole reply as one message."""
+        whole = None
+        async for chunk in self.astream(input, config, **kwargs):
+            whole = chunk if whole is None else whole + chunk  # type: ignore[operator]
+        assert whole is not None
+        return whole
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[AIMessage]:
+        """Chunks as they come. Raises ModelError kinds; after the first visible character nothing is retried."""
+        config, plan, first = ensure_config(config), Plan(self.names), First()
+        while True:
+            try:
+                runnable = self._attempt(plan.name, backends.load(plan.name, self.settings), kwargs)
+                dispatch_custom_event("attempt", {"backend": plan.name}, config=config)
+                for chunk in runnable.stream(input, config):
+                    yield from first.see(chunk)
+                yield from first.end(plan.name)
+                return
+            except ModelError as error:
+                if first.shown:
+                    raise
+                plan.failed(error)
+                dispatch_custom_event("retry", plan.event(error), config=config)
+            time.sleep(plan.wait)
+            first = First()
+
+    async def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessage]:
+        """As `stream`; cancelling the task stops the engine within one token."""
+        config, plan, first = ensure_config(config), Plan(self.names), First()
+        while True:
+            try:
+                model = backends.loaded(plan.name) or await asyncio.to_thread(backends.load, plan.name, self.settings)
+                await adispatch_custom_event("attempt", {"backend": plan.name}, config=config)
+                async for chunk in self._attempt(plan.name, model, kwargs).astream(input, config):
+                    for shown in first.see(chunk):
+                        yield shown
+                for shown in first.end(plan.name):
+                    yield shown
+                return
+            except ModelError as error:
+                if first.shown:
+                    raise
+                plan.failed(error)
+                await adispatch_custom_event("retry", plan.event(error), config=config)
+            await asyncio.sleep(plan.wait)
+            first = First()
+
+    def _attempt(
+        self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]
+    ) -> RunnableSequence[PromptValue, AIMessage]:
+        """The prompt cut to this backend's window, then the backend."""
+        options = {**self.options, **kwargs}
+        if ":" in name:  # another provider's own names are not ours to guess
+            options.pop("raw", None)
+        bound: Any = model.bind(**options) if options else model
+        reply = options.get("max_tokens") or self.settings.max_tokens
+        return window(model, reply) | bound
+
+
+class First:
+    """Holds back what comes before the first visible character, so that a failure up to there can be retried."""
+
+    def __init__(self) -> None:
+        self.shown = False
+        self._held: list[AIMessageChunk] = []
+
+    def see(self, chunk: Any) -> Iterator[AIMessageChunk]:
+        """The chunks that may go out now."""
+        self._held.append(chunk)
+        if self.shown or str(chunk.text).strip():
+            self.shown = True
+            yield from self._held
+            self._held.clear()
+
+    def end(self, name: str) -> Iterator[AIMessageChunk]:
+        """Nothing more comes. Raises EmptyReplyError where nothing visible did."""
+        if not self.shown:
+            raise EmptyReplyError(
+                f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
+            )
+        yield from self._held
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Seconds a server asked us to wait (Retry-After), where it did."""
+    cause: BaseException | None = error
+    while cause is not None:
+        headers = getattr(getattr(cause, "response", None), "headers", None)
+        if headers is not None:
+            value = str(headers.get("retry-after", ""))
+            return float(value) if value.replace(".", "", 1).isdigit() else None
+        cause = cause.__cause__
+    return None

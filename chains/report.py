@@ -1,0 +1,90 @@
+"""What stands beside the text of one reply: which backend, how many tokens, how fast, why it ended, what was dropped.
+
+One callback handler, given in the chain's `config`; it only listens.
+"""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+
+class Report(AsyncCallbackHandler):
+    """Filled while the chain runs; times are seconds since the report was made."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.backend: str | None = None
+        self.model: str | None = None
+        self.prompt_tokens: int | None = None
+        self.completion_tokens: int | None = None
+        self.estimated = False
+        self.window: int | None = None
+        self.dropped_turns = 0
+        self.stop_reason: str | None = None
+        self.queue_position: int | None = None
+        self.retries: list[str] = []
+        self.first_token: float | None = None
+        self.ended: float | None = None
+
+    @property
+    def ttft_ms(self) -> float | None:
+        """Time to the first token in milliseconds, waiting and retries included."""
+        return None if self.first_token is None else round(self.first_token * 1000, 1)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """Speed after the first token."""
+        if self.first_token is None or self.ended is None or (self.completion_tokens or 0) < 2:
+            return None
+        return round(((self.completion_tokens or 0) - 1) / max(1e-6, self.ended - self.first_token), 1)
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        names = ("backend", "model", "prompt_tokens", "completion_tokens", "ttft_ms", "tokens_per_second",
+                 "stop_reason", "dropped_turns", "window", "estimated", "retries")  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    async def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """Events of the chain's own parts: attempt, window, retry, queue."""
+        if name == "attempt":
+            self.backend, self.model = data["backend"], None
+        elif name == "window":
+            self.dropped_turns, self.window = data["dropped_turns"], data["window"]
+            self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
+        elif name == "retry":
+            self.retries.append(data["error"])
+        elif name == "queue":
+            self.queue_position = data["position"]
+
+    async def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """The model's name as the run knows it, until the reply names it better."""
+        self.model = (kwargs.get("metadata") or {}).get("ls_model_name") or self.model
+
+    async def on_llm_new_token(self, token: str, *, run_id: UUID, **kwargs: Any) -> None:
+        """The first visible token stops the clock."""
+        if self.first_token is None and str(token).strip():
+            self.first_token = time.monotonic() - self.started
+            self.queue_position = None
+
+    async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        """Usage and the reason of the end, from the whole message."""
+        self.ended = time.monotonic() - self.started
+        generation = response.generations[0][0]
+        if not isinstance(generation, ChatGeneration) or not isinstance(generation.message, AIMessage):
+            return
+        message, info = generation.message, generation.generation_info or {}
+        metadata = {**info, **message.response_metadata}
+        self.model = metadata.get("model_name") or self.model
+        self.stop_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
+        if message.usage_metadata:
+            self.prompt_tokens = message.usage_metadata["input_tokens"]
+            self.completion_tokens = message.usage_metadata["output_tokens"]
+            self.estimated = False

@@ -1,0 +1,97 @@
+"""The terminal: one question, what is ready, what is set. Knows the chain and the settings, no backend."""
+
+import asyncio
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from langchain_core.exceptions import ModelError
+
+import backends
+from chains.assistant import build
+from chains.report import Report
+from settings import Settings, SettingsError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
+Number = float | int | None
+
+
+@app.command()
+def ask(
+    text: Annotated[str, typer.Argument(help="the message")],
+    backend: Annotated[str | None, typer.Option(help="a backend other than LLM_BACKEND")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
+    raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
+    system: Annotated[str | None, typer.Option(help="the system prompt for this call")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
+    top_p: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    top_k: Annotated[int | None, typer.Option(min=0)] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(min=0.01, max=2)] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1)] = None,
+) -> None:
+    """Ask one question and print the reply as it comes.
+
+    Example: python cli.py ask "hi, how are you?" --backend llamacpp --seed 1
+    """
+    given = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "repetition_penalty": repetition_penalty,
+             "max_tokens": max_tokens, "seed": seed}  # fmt: skip
+    options = {name: value for name, value in given.items() if value is not None}
+    settings = Settings.read()
+    choice = backends.Choice(backends.check(backend), "--backend") if backend else backends.choose(settings)
+    if choice.name is None:
+        raise ModelError(choice.reason)
+    chain = build(settings, choice.name, system=system, raw=raw, options=options)
+    report, reply = asyncio.run(_ask(chain, text, quiet=as_json))
+    if as_json:
+        print(json.dumps({"reply": reply, **report.summary()}, ensure_ascii=False))
+
+
+async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
+    report, parts = Report(), []
+    async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):
+        parts.append(part)
+        if not quiet:
+            print(part, end="", flush=True)
+    if not quiet:
+        print()
+    return report, "".join(parts)
+
+
+@app.command("backends")
+def show_backends() -> None:
+    """Each backend: ready, or what is missing."""
+    settings = Settings.read()
+    choice = backends.choose(settings)
+    for name, problem in backends.status(settings):
+        mark = "*" if name == choice.name else " "
+        print(f"{mark} {name:<10} {'ready' if problem is None else problem}")
+    print(f"\n* {choice.name}: {choice.reason}" if choice.name else f"\n{choice.reason}")
+
+
+@app.command()
+def config() -> None:
+    """Every setting with its value (secrets masked) and where it came from."""
+    for group in (Settings, *backends.knobs()):
+        for knob in group.read().knobs():
+            print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
+
+
+def main() -> int:
+    """Run the command line. 2: a setting or an argument is wrong; 1: the model failed."""
+    try:
+        app()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
