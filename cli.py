@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ from langchain_core.exceptions import ModelError
 import backends
 from chains.assistant import build
 from chains.report import Report
-from settings import Settings, SettingsError
+from settings import ROOT, Environment, Settings, SettingsError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
 Number = float | int | None
@@ -73,9 +74,22 @@ def show_backends() -> None:
 @app.command()
 def config() -> None:
     """Every setting with its value (secrets masked) and where it came from."""
-    for group in (Settings, *backends.knobs()):
+    groups: list[type[Environment]] = [Settings, *backends.knobs()]
+    for group in groups:
         for knob in group.read().knobs():
             print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
+
+
+@app.command()
+def serve() -> None:
+    """Start the page at HOST and PORT."""
+    settings = Settings.read()
+    for group in backends.knobs():
+        group.read()
+    page = ["-m", "streamlit", "run", str(ROOT / "app.py")]
+    address = ["--server.address", settings.host, "--server.port", str(settings.port)]
+    os.chdir(ROOT)  # where .env and .streamlit/config.toml are
+    os.execv(sys.executable, [sys.executable, *page, *address])
 
 
 def main() -> int:

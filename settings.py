@@ -13,7 +13,13 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
+SHIPPED = ROOT / "models" / "default"
 ENV_FILE = ".env"
+
+
+def shown(path: str) -> str:
+    """A path as people see it: short where it lies in this folder."""
+    return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path
 
 
 class SettingsError(ValueError):

@@ -90,6 +90,12 @@ def choose(settings: Settings) -> Choice:
     return Choice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
 
 
+def shipped(name: str) -> bool:
+    """Whether a backend answers from the small model that ships."""
+    look = getattr(module(name), "shipped", None)
+    return bool(look()) if look else False
+
+
 def knobs() -> Iterator[type[Environment]]:
     """The knob groups of all backends."""
     for name in names():

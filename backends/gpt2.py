@@ -16,7 +16,7 @@ from pydantic_settings import SettingsConfigDict
 from backends.local import template
 from backends.local.chat import LocalChat
 from backends.local.engine import Engine, Request
-from settings import ROOT, Environment, Settings
+from settings import SHIPPED, Environment, Settings, shown
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -26,7 +26,7 @@ class Knobs(Environment):
 
     model_config = SettingsConfigDict(env_prefix="GPT2_")
 
-    model: str = Field(str(ROOT / "models" / "default"), description="a model folder or a Hugging Face hub name")
+    model: str = Field(str(SHIPPED), description="a model folder or a Hugging Face hub name")
 
 
 def unready(settings: Settings) -> str | None:
@@ -46,13 +46,18 @@ def unready(settings: Settings) -> str | None:
     return None
 
 
+def shipped() -> bool:
+    """Whether this is the small model that ships."""
+    return Path(Knobs.read().model).resolve() == SHIPPED
+
+
 def build(settings: Settings) -> LocalChat:
     """Load the model. Raises ModelNotFoundError where there is none."""
     knobs = Knobs.read()
     reason = unready(settings)
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")
-    return LocalChat(engine=GPT2Engine(knobs.model, settings), model=knobs.model, **settings.sampling())
+    return LocalChat(engine=GPT2Engine(knobs.model, settings), model=shown(knobs.model), **settings.sampling())
 
 
 class GPT2Engine(Engine):

@@ -18,7 +18,7 @@ from pydantic_settings import SettingsConfigDict
 from backends.local import template
 from backends.local.chat import LocalChat
 from backends.local.engine import Engine, Request, Sampling
-from settings import ROOT, Environment, Settings
+from settings import SHIPPED, Environment, Settings, shown
 
 PREFILL = 128  # prompt tokens between two looks at the stop flag
 
@@ -37,8 +37,8 @@ class Knobs(Environment):
 
     def path(self) -> str:
         """The GGUF to load, as a path or `repo_id:filename`."""
-        shipped = sorted((ROOT / "models" / "default").glob("*.gguf"))
-        return self.model or (str(shipped[0]) if shipped else str(ROOT / "models" / "default" / "model.gguf"))
+        files = sorted(SHIPPED.glob("*.gguf"))
+        return self.model or str(files[0] if files else SHIPPED / "model-f16.gguf")
 
 
 def unready(settings: Settings) -> str | None:
@@ -55,6 +55,11 @@ def unready(settings: Settings) -> str | None:
     return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
 
 
+def shipped() -> bool:
+    """Whether this is the small model that ships."""
+    return Path(Knobs.read().path()).resolve().parent == SHIPPED
+
+
 def build(settings: Settings) -> LocalChat:
     """Load the model. Raises ModelNotFoundError where there is none."""
     reason = unready(settings)
@@ -62,7 +67,7 @@ def build(settings: Settings) -> LocalChat:
         raise ModelNotFoundError(f"llamacpp: {reason}")
     knobs = Knobs.read()
     engine = LlamaEngine(fetch(knobs.path()), knobs, settings)
-    return LocalChat(engine=engine, model=knobs.path(), **settings.sampling())
+    return LocalChat(engine=engine, model=shown(knobs.path()), **settings.sampling())
 
 
 def fetch(name: str) -> Path:

@@ -69,5 +69,5 @@ def build(settings: Settings) -> "OpenAIChat":
         stream_usage=True,
         use_responses_api=False,
         profile={"max_input_tokens": knobs.n_ctx} if knobs.n_ctx else None,
-        **settings.sampling(),  # type: ignore[arg-type]
+        **settings.sampling(),
     )

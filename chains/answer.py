@@ -14,8 +14,7 @@ from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_eve
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence, ensure_config
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 import backends
 from chains.window import window
@@ -71,21 +70,21 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """The whole reply as one message."""
-        whole = None
+        whole: Any = None
         for chunk in self.stream(input, config, **kwargs):
-            whole = chunk if whole is None else whole + chunk  # type: ignore[operator]
-        assert whole is not None
-        return whole
+            whole = chunk if whole is None else whole + chunk
+        message: AIMessage = whole
+        return message
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         """The whole reply as one message."""
-        whole = None
+        whole: Any = None
         async for chunk in self.astream(input, config, **kwargs):
-            whole = chunk if whole is None else whole + chunk  # type: ignore[operator]
-        assert whole is not None
-        return whole
+            whole = chunk if whole is None else whole + chunk
+        message: AIMessage = whole
+        return message
 
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -115,7 +114,9 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         config, plan, first = ensure_config(config), Plan(self.names), First()
         while True:
             try:
-                model = backends.loaded(plan.name) or await asyncio.to_thread(backends.load, plan.name, self.settings)
+                model = backends.loaded(plan.name)
+                if model is None:
+                    model = await asyncio.to_thread(backends.load, plan.name, self.settings)
                 await adispatch_custom_event("attempt", {"backend": plan.name}, config=config)
                 async for chunk in self._attempt(plan.name, model, kwargs).astream(input, config):
                     for shown in first.see(chunk):
@@ -131,16 +132,17 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
             await asyncio.sleep(plan.wait)
             first = First()
 
-    def _attempt(
-        self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]
-    ) -> RunnableSequence[PromptValue, AIMessage]:
+    def _attempt(self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
         """The prompt cut to this backend's window, then the backend."""
         options = {**self.options, **kwargs}
         if ":" in name:  # another provider's own names are not ours to guess
             options.pop("raw", None)
+        if name != self.names[0]:  # a model is a name at one server only
+            options.pop("model", None)
         bound: Any = model.bind(**options) if options else model
         reply = options.get("max_tokens") or self.settings.max_tokens
-        return window(model, reply) | bound
+        fitted: Runnable[Any, AIMessage] = window(model, reply) | bound
+        return fitted
 
 
 class First:

@@ -53,7 +53,7 @@ class Report(AsyncCallbackHandler):
     async def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Events of the chain's own parts: attempt, window, retry, queue."""
         if name == "attempt":
-            self.backend, self.model = data["backend"], None
+            self.backend, self.model, self.completion_tokens = data["backend"], None, None
         elif name == "window":
             self.dropped_turns, self.window = data["dropped_turns"], data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
@@ -68,8 +68,9 @@ class Report(AsyncCallbackHandler):
         """The model's name as the run knows it, until the reply names it better."""
         self.model = (kwargs.get("metadata") or {}).get("ls_model_name") or self.model
 
-    async def on_llm_new_token(self, token: str, *, run_id: UUID, **kwargs: Any) -> None:
-        """The first visible token stops the clock."""
+    async def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        """The first visible token stops the clock; pieces are counted until the true usage is known."""
+        self.completion_tokens = (self.completion_tokens or 0) + 1
         if self.first_token is None and str(token).strip():
             self.first_token = time.monotonic() - self.started
             self.queue_position = None

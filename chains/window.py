@@ -81,4 +81,9 @@ def window(model: BaseChatModel, reply: int | None = None) -> RunnableLambda[Pro
 
 def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, int | bool | None]:
     used = count(model, fitted.messages)
-    return {"dropped_turns": fitted.dropped, "window": size(model), "prompt_tokens": used, "estimated": not exact(model)}
+    return {
+        "dropped_turns": fitted.dropped,
+        "window": size(model),
+        "prompt_tokens": used,
+        "estimated": not exact(model),
+    }

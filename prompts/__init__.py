@@ -1,1 +1,1 @@
-"""System prompt, personas and chat templates: text files, and the one loader that reads them. Imports nothing of ours."""
+"""System prompt, personas and chat templates: text files, and what reads them. Imports nothing of ours."""

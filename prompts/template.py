@@ -43,8 +43,10 @@ def render(
     mark = _unused(template, messages)
     guarded = [{**m, "content": _guard(m["content"], specials, mark)} for m in messages]
     try:
-        module = _environment().from_string(template).make_module(
-            {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, **variables}
+        module = (
+            _environment()
+            .from_string(template)
+            .make_module({"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, **variables})
         )
     except TemplateError as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error

@@ -1,6 +1,6 @@
 """Raw dialogues to one row of token ids per pass. Knows the tokenizer, not the model.
 
-    python -m training.prepare --train dialogues.train.jsonl.gz --valid dialogues.valid.jsonl.gz --out runs/first
+python -m training.prepare --train dialogues.train.jsonl.gz --valid dialogues.valid.jsonl.gz --out runs/first
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
+from transformers import PreTrainedTokenizerFast
 
 from prompts import template
 from training import dialogue, tokenizer
@@ -39,8 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 def prepare(args: argparse.Namespace) -> None:
     """The whole preparation; see `main` for what it writes."""
     rng, mix = random.Random(args.seed), dialogue.Mix()
-    train = [d for d in map(lambda d: dialogue.clean(d, mix.longest), dialogue.load(args.train)) if d]
-    valid = [d for d in map(lambda d: dialogue.clean(d, mix.longest), dialogue.load(args.valid)) if d]
+    train = [d for d in (dialogue.clean(d, mix.longest) for d in dialogue.load(args.train)) if d]
+    valid = [d for d in (dialogue.clean(d, mix.longest) for d in dialogue.load(args.valid)) if d]
     system = Path(template.__file__).with_name("system.txt").read_text(encoding="utf-8").strip()
     drawn = [*train, *dialogue.smalltalk(args.smalltalk, rng)]
     texts = (t for d in dialogue.one_pass(drawn, mix, rng) for t in (*d.turns, *(s for p in d.personas for s in p)))
@@ -57,10 +58,12 @@ def prepare(args: argparse.Namespace) -> None:
     print(json.dumps(report))
 
 
-def _write(path: Path, made: object, shown: list[dialogue.Dialogue], system: str, rng: random.Random) -> int:
+def _write(
+    path: Path, made: PreTrainedTokenizerFast, shown: list[dialogue.Dialogue], system: str, rng: random.Random
+) -> int:
     rows: list[int] = []
     for one in tqdm(shown, desc=path.stem, unit="dialogue", mininterval=2):
-        rows += tokenizer.encode(made, dialogue.messages(one, system, rng))  # type: ignore[arg-type]
+        rows += tokenizer.encode(made, dialogue.messages(one, system, rng))
     np.save(path, np.array(rows, dtype=np.uint16))
     return len(rows)
 

@@ -56,9 +56,7 @@ def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optim
     blocks = [p for p in model.transformer.h.parameters() if p.ndim == 2]
     rest = [p for p in model.parameters() if all(p is not b for b in blocks)]
     return [
-        torch.optim.Muon(
-            blocks, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
+        torch.optim.Muon(blocks, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
         torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
@@ -102,7 +100,7 @@ def validate(model: GPT2LMHeadModel, folder: Path, length: int = 256, rows: int 
     """Mean loss on the first `rows` x `length` validation tokens."""
     ids = torch.from_numpy(np.load(folder / "valid.npy")[: rows * length].astype(np.int64)).view(-1, length)
     model.eval()
-    value = float(np.mean([loss_of(model, part).item() for part in ids.split(32)]))
+    value = float(np.mean([loss_of(model, part).item() for part in torch.split(ids, 32)]))
     model.train()
     return value
 
@@ -136,7 +134,7 @@ def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> GPT2LM
         for group, peak in zip((g for o in steps for g in o.param_groups), peaks, strict=True):
             group["peak"], group["lr"] = peak, peak * share
         loss = loss_of(model, stream.next())
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in steps:
             optimizer.step()

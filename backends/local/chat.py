@@ -130,7 +130,11 @@ class LocalChat(BaseChatModel):
         return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
 
     def _request(
-        self, messages: list[BaseMessage], stop: list[str] | None, emit: Callable[[Event], None], options: dict[str, Any]
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        emit: Callable[[Event], None],
+        options: dict[str, Any],
     ) -> Request:
         raw = bool(options.pop("raw", False))
         rendered = self._raw(messages) if raw else self._render(messages)

@@ -143,7 +143,7 @@ class Engine(ABC):
             self._tell(request, Event(text=rest, finish=finish))
         except ModelError as error:
             self._tell(request, Event(error=error))
-        except Exception as error:  # noqa: BLE001 (the engine's thread outlives any one request; its owner is told)
+        except Exception as error:
             log.exception("the %s engine failed on a request", self.name)
             self._tell(request, Event(error=ModelAPIError(f"The {self.name} engine failed: {error!r}")))
 

@@ -52,7 +52,7 @@ class OpenAIChat(ChatOpenAI):
             if value is not None:
                 extra[name] = value
         payload = super()._get_request_payload(input_, stop=stop, **kwargs)
-        payload["model"] = self.model_name
+        payload["model"] = kwargs.get("model") or self.model_name
         if extra:
             payload["extra_body"] = extra
         if self.compatible and "max_completion_tokens" in payload:
@@ -150,7 +150,9 @@ class OpenAIChat(ChatOpenAI):
         payload.pop("stream_options", None)
         return {**payload, "prompt": messages[0].text, "stream": True}
 
-    def _continue(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+    def _continue(
+        self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any
+    ) -> Iterator[ChatGenerationChunk]:
         with self.root_client.completions.create(**self._completion(messages, stop, **kwargs)) as parts:
             for part in parts:
                 yield from self._raw_chunk(part)

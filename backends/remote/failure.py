@@ -21,7 +21,7 @@ from langchain_core.exceptions import (
 
 # The first kind that fits, and what a person can do about it.
 KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
-    (ContextOverflowError, ContextOverflowError, "Shorten the message, or set OPENAI_N_CTX so that old turns are dropped."),
+    (ContextOverflowError, ContextOverflowError, "Shorten the message, or set OPENAI_N_CTX."),
     (openai.AuthenticationError, ModelAuthenticationError, "Check OPENAI_API_KEY."),
     (openai.PermissionDeniedError, ModelPermissionDeniedError, "This key may not use this model; choose another."),
     (openai.NotFoundError, ModelNotFoundError, "Check OPENAI_MODEL and OPENAI_BASE_URL."),

@@ -1,5 +1,7 @@
 """Any other provider, as `provider:model`, through LangChain's own init_chat_model. Knows no provider by name."""
 
+from typing import Any
+
 from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
@@ -16,7 +18,8 @@ def build(name: str, settings: Settings) -> BaseChatModel:
     from langchain.chat_models import init_chat_model
 
     try:
-        model: BaseChatModel = init_chat_model(name, **settings.sampling())
+        sampling: dict[str, Any] = {**settings.sampling()}
+        model: BaseChatModel = init_chat_model(name, **sampling)
     except ImportError as error:
         raise ModelNotFoundError(f"{name}: {error}") from error
     except ValueError as error:

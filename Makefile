@@ -1,0 +1,64 @@
+# make run      the page at http://localhost:8501, installing what is missing first
+# make test     lint, types and all tests
+# make install  only the installing; with LLM_BACKEND=openai neither torch nor llama-cpp-python
+
+PYTHON ?= python3
+TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
+BIN := .venv/bin
+
+# Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
+# on another one, and on CPUs with AMX).
+ifneq (,$(filter x86_64 amd64,$(shell uname -m)))
+LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON
+else
+LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF
+endif
+
+WANTED := $(if $(filter openai,$(LLM_BACKEND)),openai,all)
+
+.PHONY: run install test lint types clean
+
+run: install
+	@echo "Starting the page; Ctrl-C ends it."
+	@exec $(BIN)/python cli.py serve
+
+install: .venv/installed-$(WANTED)
+
+test: .venv/installed-dev
+	@echo "Lint…"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@echo "Types…"
+	@$(BIN)/mypy .
+	@echo "Tests…"
+	@$(BIN)/python -m pytest
+
+.venv/ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with PYTHON=python3.12 make run"; exit 1; }
+	@echo "Making .venv…"
+	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@touch $@
+
+.venv/installed-openai: requirements-openai.txt | .venv/ready
+	@echo "Installing the page and the openai backend…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-openai.txt
+	@touch $@
+
+.venv/installed-all: requirements.txt .venv/installed-openai
+	@if $(BIN)/python -c 'import torch' 2>/dev/null; then echo "torch is there."; \
+	elif [ "$$(uname -s)" = Linux ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then \
+		echo "Installing the CPU build of torch from $(TORCH_INDEX_URL)…"; \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --retries 1 --timeout 15 \
+			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements.txt)" 2>/dev/null || \
+		echo "$(TORCH_INDEX_URL) cannot be reached: installing the plain pin, which may bring CUDA packages."; fi
+	@echo "Installing the local backends; llama.cpp is compiled, which takes about 5 minutes the first time…"
+	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt requirements-train.txt .venv/installed-all
+	@echo "Installing what the tests need…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

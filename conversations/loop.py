@@ -1,0 +1,20 @@
+"""The one background event loop in which every reply runs. Knows nothing of replies."""
+
+import asyncio
+import threading
+from functools import cache
+
+_lock = threading.Lock()
+
+
+@cache
+def _start() -> asyncio.AbstractEventLoop:
+    made = asyncio.new_event_loop()
+    threading.Thread(target=made.run_forever, name="replies", daemon=True).start()
+    return made
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The loop, started by the first caller."""
+    with _lock:
+        return _start()

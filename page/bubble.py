@@ -1,0 +1,80 @@
+"""One turn as two bubbles: what was asked and the reply, while it grows and after."""
+
+import re
+
+import streamlit as st
+
+from conversations.conversation import Turn
+from conversations.reply import Reply, State
+
+TICK = 0.06  # seconds between two looks at a growing reply
+IMAGE = re.compile(r"!(?=\[)")
+
+
+def draw(turn: Turn, position: int) -> None:
+    """Both bubbles; a running reply is tailed until it ends."""
+    with st.chat_message("user"):
+        st.text(turn.text)
+    with st.chat_message("assistant"):
+        if turn.reply.running:
+            tail(turn.reply, position)
+        else:
+            whole(turn.reply)
+
+
+@st.fragment(run_every=TICK)
+def tail(reply: Reply, position: int) -> None:
+    """Look again every tick. The stop button lives here, so that no other widget shares its fate."""
+    if not reply.running:
+        st.rerun()
+    if reply.text:
+        st.markdown(safe(reply.text) + " ▌")
+    else:
+        st.caption(waiting(reply))
+    st.button("Stop", key=f"stop-{position}", icon=":material/stop_circle:", on_click=reply.stop)
+
+
+def waiting(reply: Reply) -> str:
+    """What a reply without text is waiting for."""
+    if reply.state is State.WAITING:
+        return "Waiting for the reply before this one…"
+    if reply.report.queue_position:
+        return f"{reply.report.queue_position} before you…"
+    if reply.report.retries:
+        return f"Trying again: {reply.report.retries[-1]}"
+    return "Loading the model…" if reply.report.backend is None else "Thinking…"
+
+
+def whole(reply: Reply) -> None:
+    """A reply that has ended: text, failure, and the figures beside it."""
+    if reply.text:
+        st.markdown(safe(reply.text))
+    if reply.error:
+        st.error(reply.error, icon=":material/error:")
+    if reply.state is State.STOPPED:
+        st.caption("Stopped.")
+    if reply.report.dropped_turns:
+        st.caption(f"{reply.report.dropped_turns} earlier turns are outside the model's window.")
+    st.caption(figures(reply))
+
+
+def figures(reply: Reply) -> str:
+    """Backend, tokens, time to the first token and speed, in one line."""
+    report = reply.report
+    parts = [report.backend or ""]
+    if report.completion_tokens is not None:
+        parts.append(f"{report.completion_tokens} tokens")
+    if report.ttft_ms is not None:
+        parts.append(f"first after {report.ttft_ms / 1000:.2f} s")
+    if report.tokens_per_second is not None:
+        parts.append(f"{report.tokens_per_second:.0f} tokens/s")
+    if report.stop_reason == "length":
+        parts.append("cut at the longest reply allowed")
+    if report.retries:
+        parts.append(f"after {len(report.retries)} failed tries")
+    return " · ".join(part for part in parts if part)
+
+
+def safe(text: str) -> str:
+    """Markdown that makes the browser fetch nothing: an image stays text."""
+    return IMAGE.sub(r"\\!", text).replace("\x00", "\ufffd")
