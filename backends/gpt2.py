@@ -115,7 +115,8 @@ class GPT2Engine(Engine):
                      "top_k": sampling.top_k}  # fmt: skip
         ids = torch.tensor([list(request.prompt)], device=self.pipeline.model.device)
         config = GenerationConfig(
-            **drawn, max_new_tokens=sampling.max_tokens, repetition_penalty=sampling.repetition_penalty,
+            **drawn, min_new_tokens=1, max_new_tokens=sampling.max_tokens,
+            repetition_penalty=sampling.repetition_penalty,
             eos_token_id=sorted(self._ends) or None, pad_token_id=self.pipeline.tokenizer.pad_token_id or 0,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ Knows tokens and weights; nothing of messages. The library is loaded when the mo
 """
 
 import ctypes
+import math
 import os
 import random
 from collections.abc import Callable, Sequence
@@ -106,6 +107,7 @@ class LlamaEngine(Engine):
         self.template, self.template_origin = template.choose(settings, own.decode() if own else None, path.name)
         self._special_ids = self._specials()
         self.specials = tuple(self._special_ids)
+        self._ends = [token for token in self._special_ids.values() if self.ends(token)]
         add = self.api.llama_vocab_get_add_bos(self._vocab)
         self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
         self._past: list[int] = []
@@ -135,6 +137,8 @@ class LlamaEngine(Engine):
         return bool(self.api.llama_vocab_is_eog(self._vocab, token))
 
     def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
+        if request.sampling.seed is not None:
+            self._forget()  # a reused beginning was computed in other batches and rounds otherwise: not the same text
         fresh = self._reuse(request.prompt)
         chain = self._sampler(request.sampling, request.prompt)
         try:
@@ -142,11 +146,10 @@ class LlamaEngine(Engine):
                 if request.cancelled.is_set():
                     return
                 self._decode(fresh[start : start + PREFILL])
-            while True:
-                token = int(self.api.llama_sampler_sample(chain, self._context, -1))
-                if not accept(token):
-                    return
+            token = self._first(chain)
+            while accept(token):
                 self._decode([token])
+                token = int(self.api.llama_sampler_sample(chain, self._context, -1))
         finally:
             self.api.llama_sampler_free(chain)
 
@@ -158,17 +161,27 @@ class LlamaEngine(Engine):
                 break
             shared += 1
         if not self.api.llama_memory_seq_rm(self._memory, 0, shared, -1):
-            self.api.llama_memory_clear(self._memory, True)
+            self._forget()
             shared = 0
         self._past = self._past[:shared]
         return prompt[shared:]
+
+    def _forget(self) -> None:
+        self._past = []
+        self.api.llama_memory_clear(self._memory, True)
+
+    def _first(self, chain: Any) -> int:
+        """The first token of a reply, which is none that ends it: transformers calls this min_new_tokens=1."""
+        logits = self.api.llama_get_logits_ith(self._context, -1)
+        for end in self._ends:
+            logits[end] = -math.inf
+        return int(self.api.llama_sampler_sample(chain, self._context, -1))
 
     def _decode(self, ids: Sequence[int]) -> None:
         array = (self.api.llama_token * len(ids))(*ids)  # the batch holds a bare pointer to it
         status = self.api.llama_decode(self._context, self.api.llama_batch_get_one(array, len(ids)))
         if status != 0:
-            self._past = []
-            self.api.llama_memory_clear(self._memory, True)
+            self._forget()
             raise ModelAPIError(f"llamacpp: llama_decode failed with status {status}; the request was given up.")
         self._past += ids
 

@@ -9,14 +9,19 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.callbacks.manager import ahandle_event, handle_event
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    CallbackManagerForLLMRun,
+    adispatch_custom_event,
+    dispatch_custom_event,
+)
 from langchain_core.exceptions import ContextOverflowError, ModelInvalidRequestError
 from langchain_core.language_models import BaseChatModel, ModelProfile
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 from pydantic import ConfigDict, Field
 
 from backends.local.engine import Engine, Event, Request, Sampling
@@ -72,9 +77,8 @@ class LocalChat(BaseChatModel):
             finished = False
             while not finished:
                 event = events.get()
-                if event.position is not None and run_manager:
-                    handle_event(run_manager.handlers, "on_custom_event", "ignore_custom_event", "queue",
-                                 {"position": event.position}, run_id=run_manager.run_id)  # fmt: skip
+                if event.position is not None and nested():
+                    dispatch_custom_event("queue", {"position": event.position})
                 for chunk in self._chunks(request, event):
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -100,9 +104,8 @@ class LocalChat(BaseChatModel):
             finished = False
             while not finished:
                 event = await events.get()
-                if event.position is not None and run_manager:
-                    await ahandle_event(run_manager.handlers, "on_custom_event", "ignore_custom_event", "queue",
-                                        {"position": event.position}, run_id=run_manager.run_id)  # fmt: skip
+                if event.position is not None and nested():
+                    await adispatch_custom_event("queue", {"position": event.position})
                 for chunk in self._chunks(request, event):
                     if run_manager:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -214,6 +217,11 @@ def spoken(message: BaseMessage) -> str:
             if isinstance(block, dict) and block.get("type", "text") != "text":
                 raise ModelInvalidRequestError(f"This model reads text only; the message holds {block.get('type')!r}.")
     return str(message.text).encode("utf-8", "replace").decode("utf-8")
+
+
+def nested() -> bool:
+    """Whether this call runs inside a chain, which is who hears of the queue."""
+    return get_callback_manager_for_config(ensure_config()).parent_run_id is not None
 
 
 def void(_: object) -> None:

@@ -31,6 +31,11 @@ class OpenAIChat(ChatOpenAI):
 
     _naming: threading.Lock = PrivateAttr(default_factory=threading.Lock)
 
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """No: LangChain could not load a class of ours."""
+        return False
+
     @property
     def server(self) -> str:
         """Who is asked, for people."""

@@ -1,6 +1,7 @@
 """A server's failures as LangChain's ModelError kinds, each with its cause and a remedy. Knows no request."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,10 @@ from langchain_core.exceptions import (
     ModelPermissionDeniedError,
     ModelRateLimitError,
     ModelTimeoutError,
+)
+
+TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|exceeds? the (available )?context", re.IGNORECASE
 )
 
 # The first kind that fits, and what a person can do about it.
@@ -44,8 +49,14 @@ def explained(server: str) -> Iterator[None]:
     try:
         yield
     except tuple(kind for kind, _, _ in KINDS) as error:
-        kind, remedy = next((to, text) for of, to, text in KINDS if isinstance(error, of))
+        fitting = ContextOverflowError if overflows(error) else type(error)
+        kind, remedy = next((to, text) for of, to, text in KINDS if issubclass(fitting, of))
         raise kind(f"openai ({server}): {_cause(error)} {remedy}") from error
+
+
+def overflows(error: Exception) -> bool:
+    """Whether a bad request was one that is too long, as OpenAI, vLLM and llama-server word it."""
+    return isinstance(error, openai.BadRequestError) and bool(TOO_LONG.search(str(error)))
 
 
 def _cause(error: Exception) -> str:

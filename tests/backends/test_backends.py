@@ -1,0 +1,116 @@
+"""Finding, choosing and loading backends, and that a fourth one is a new file and nothing else."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from langchain_core.exceptions import ModelNotFoundError
+
+import backends
+from settings import ROOT, Settings
+
+PARROT = '''"""A backend that repeats."""
+
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from settings import Settings
+
+
+def build(settings: Settings) -> BaseChatModel:
+    return Parrot()
+
+
+class Parrot(BaseChatModel):
+    @property
+    def _llm_type(self) -> str:
+        return "parrot"
+
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(messages[-1].text[::-1]))])
+'''
+
+
+def run(*command: str, folder: Path = ROOT, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], cwd=folder, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def test_importing_pulls_in_nothing_heavy() -> None:
+    code = (
+        "import sys, backends, chains.assistant, conversations.conversation, cli\n"
+        "[backends.module(name) for name in backends.names()]\n"
+        "heavy = {'torch', 'transformers', 'llama_cpp', 'openai', 'langchain_openai', 'streamlit'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy))"
+    )
+    assert run("-c", code).stderr.strip() == ""
+
+
+def test_reading_readiness_loads_nothing(settings: Settings) -> None:
+    code = (
+        "import sys, backends\nfrom settings import Settings\nbackends.status(Settings.read())\n"
+        "backends.choose(Settings.read())\n"
+        "sys.exit(', '.join({'torch', 'transformers', 'llama_cpp', 'openai'} & set(sys.modules)))"
+    )
+    assert run("-c", code).stderr.strip() == ""
+
+
+def test_the_files_are_the_names() -> None:
+    assert backends.names() == ["gpt2", "llamacpp", "openai"]
+
+
+def test_an_unknown_backend_lists_the_known() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"LLM_BACKEND=gpt5.*gpt2, llamacpp, openai"):
+        backends.check("gpt5")
+
+
+def test_unset_takes_openai_where_its_variables_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"), ("OPENAI_API_KEY", "sk-x")):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            choice = backends.choose(Settings.read())
+            assert choice.name == "openai"
+            assert name in choice.reason
+
+
+def test_unset_takes_the_first_local_model_that_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert backends.choose(Settings.read()).name == "gpt2"
+    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
+    assert backends.choose(Settings.read()).name == "llamacpp"
+    monkeypatch.setenv("LLAMACPP_MODEL", "/no/such/model.gguf")
+    choice = backends.choose(Settings.read())
+    assert choice.name is None
+    assert all(word in choice.reason for word in ("OPENAI_API_KEY", "GPT2_MODEL", "LLAMACPP_MODEL"))
+
+
+def test_a_name_on_the_hub_is_not_taken_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPT2_MODEL", "distilbert/distilgpt2")
+    monkeypatch.setenv("LLAMACPP_MODEL", "someone/some-gguf:model-q8_0.gguf")
+    assert all(backends.unready(name, Settings.read()) is None for name in backends.LOCAL)
+
+
+@pytest.mark.parametrize("name", backends.LOCAL)
+def test_the_hub_out_of_reach_says_what_to_do(name: str, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("GPT2_MODEL", "someone/no-such-model")
+    monkeypatch.setenv("LLAMACPP_MODEL", "someone/no-such-model:model.gguf")
+    with pytest.raises(ModelNotFoundError, match=f"{name.upper()}_MODEL=someone/no-such-model"):
+        backends.load(name, Settings.read())
+
+
+def test_a_fourth_backend_is_one_new_file(tmp_path: Path) -> None:
+    """In a copy of the tree: dropped in, listed, talked to, and picked up by the contract tests."""
+    copy = tmp_path / "copy"
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "data", "models", "__pycache__", ".*_cache", "docs")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    (copy / "backends" / "parrot.py").write_text(PARROT)
+    asked = run("cli.py", "ask", "hello", "--backend", "parrot", folder=copy)
+    assert (asked.stdout.strip(), asked.stderr) == ("olleh", "")
+    assert "parrot     ready" in run("cli.py", "backends", folder=copy).stdout
+    tested = run("-m", "pytest", "tests/backends/test_contract.py", "-k", "parrot and test_invoke", folder=copy)
+    assert "1 passed" in tested.stdout, tested.stdout

@@ -1,0 +1,180 @@
+"""The openai backend against a server that behaves, and against one that does not."""
+
+import asyncio
+import time
+
+import pytest
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelInvalidRequestError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+)
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from pydantic import SecretStr
+
+import backends
+from settings import Settings, SettingsError
+from tests.conftest import free_port
+from tests.loopback import KEY, Loopback
+
+
+def load() -> BaseChatModel:
+    return backends.load("openai", Settings.read())
+
+
+def test_nothing_is_sent_before_the_first_message(loopback: Loopback) -> None:
+    load()
+    assert loopback.requests == []
+
+
+def test_the_first_model_is_taken_where_none_is_named(loopback: Loopback) -> None:
+    loopback.models = ["the-first", "the-second"]
+    load().invoke("hi")
+    assert loopback.requests[-1]["model"] == "the-first"
+
+
+async def test_usage_and_the_last_chunk_in_a_stream(loopback: Loopback) -> None:
+    whole: AIMessageChunk | None = None
+    async for chunk in load().astream("hi"):
+        whole = chunk if whole is None else whole + chunk
+    assert whole is not None
+    assert whole.usage_metadata is not None
+    assert (whole.usage_metadata["input_tokens"], whole.usage_metadata["output_tokens"]) == (7, 6)
+
+
+def test_only_knobs_that_were_set_are_sent(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    load().invoke("hi")
+    assert set(loopback.requests[-1]) <= {"messages", "model", "stream", "stream_options"}
+    backends.unload()
+    monkeypatch.setenv("TOP_K", "7")
+    monkeypatch.setenv("REPETITION_PENALTY", "1.2")
+    monkeypatch.setenv("MAX_TOKENS", "9")
+    load().invoke("hi", temperature=0.1, seed=3, top_p=0.5)
+    sent = loopback.requests[-1]
+    assert (sent["top_k"], sent["repetition_penalty"], sent["max_tokens"]) == (7, 1.2, 9)
+    assert (sent["temperature"], sent["seed"], sent["top_p"]) == (0.1, 3, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("todo", "kind", "said"),
+    [
+        ("429", ModelRateLimitError, "Rate limit"),
+        ("500", ModelAPIError, "server had an error"),
+        ("503", ModelAPIError, "server had an error"),
+        ("refuse top_k", ModelInvalidRequestError, "top_k"),
+        ("overflow", ContextOverflowError, "maximum context length"),
+        ("malformed", ModelAPIError, "no JSON"),
+        ("cut", ModelConnectionError, "connection"),
+        ("close", ModelConnectionError, "broke off"),
+    ],
+)
+async def test_failures_have_kind_cause_and_remedy(
+    loopback: Loopback, todo: str, kind: type[Exception], said: str
+) -> None:
+    loopback.script.append(todo)
+    with pytest.raises(kind, match=f"(?i){said}") as caught:
+        [chunk async for chunk in load().astream("hi")]
+    assert loopback.url in str(caught.value)
+
+
+def test_failures_without_a_stream(loopback: Loopback) -> None:
+    loopback.script.append("500")
+    with pytest.raises(ModelAPIError, match="server had an error"):
+        load().invoke("hi")
+
+
+def test_a_wrong_key_is_named_and_not_shown(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    with pytest.raises(ModelAuthenticationError, match="Check OPENAI_API_KEY") as caught:
+        load().invoke("hi")
+    assert KEY not in str(caught.value)
+
+
+def test_a_server_that_hangs_times_out(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_TIMEOUT", "0.3")
+    loopback.script.append("hang")
+    with pytest.raises(ModelTimeoutError, match="OPENAI_TIMEOUT"):
+        load().invoke("hi")
+
+
+def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{free_port()}/v1")
+    with pytest.raises(ModelConnectionError, match="Check OPENAI_BASE_URL"):
+        load().invoke("hi")
+
+
+async def test_cancel_closes_the_connection(loopback: Loopback) -> None:
+    loopback.script.append("slow")
+    seen = asyncio.Event()
+
+    async def read() -> None:
+        async for chunk in load().astream("hi"):
+            if "word3" in str(chunk.text):
+                seen.set()
+
+    task = asyncio.create_task(read())
+    await asyncio.wait_for(seen.wait(), 10)
+    cancelled, sent = time.monotonic(), loopback.sent
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - cancelled < 0.1
+    for _ in range(100):
+        if loopback.gone:
+            break
+        await asyncio.sleep(0.02)
+    assert loopback.sent - sent <= 3
+
+
+async def test_raw_text_goes_to_completions(loopback: Loopback) -> None:
+    parts = [str(chunk.text) async for chunk in load().astream("Once", raw=True)]
+    assert "".join(parts) == " upon a time"
+    assert loopback.requests[-1]["prompt"] == "Once"
+    assert load().invoke("Once", raw=True).text == " upon a time"
+
+
+def test_raw_text_at_openai_itself_names_who_can(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(ModelInvalidRequestError, match="gpt2 and llamacpp"):
+        load().invoke("Once", raw=True)
+
+
+def test_counting_fetches_nothing_and_is_an_estimate(loopback: Loopback) -> None:
+    model = load()
+    assert 3 <= model.get_num_tokens_from_messages([HumanMessage("hello there, how are you?")]) <= 20
+    assert model.get_num_tokens("hello there") == 3
+    assert model.profile is None
+    assert loopback.requests == []
+
+
+def test_the_window_can_be_told(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_N_CTX", "4096")
+    assert (load().profile or {}).get("max_input_tokens") == 4096
+
+
+def test_lone_surrogates_are_sent_as_something(loopback: Loopback) -> None:
+    load().invoke("a\ud800b")
+    assert loopback.requests[-1]["messages"][-1]["content"] == "a?b"
+
+
+def test_no_key_names_the_remedy(fresh_backends: None) -> None:
+    with pytest.raises(ModelAuthenticationError, match="set OPENAI_API_KEY"):
+        load()
+
+
+def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    knobs = backends.module("openai").Knobs.read()
+    assert isinstance(knobs.api_key, SecretStr)
+    assert KEY not in repr(knobs) + "".join(k.value for k in knobs.knobs())
+
+
+def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
+    with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=localhost.*http"):
+        backends.module("openai").Knobs.read()

@@ -1,0 +1,122 @@
+"""Retries, fallback and the empty reply, against a server that misbehaves and through the whole chain."""
+
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import (
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelNotFoundError,
+    ModelRateLimitError,
+)
+
+import backends
+from chains.answer import EmptyReplyError
+from chains.assistant import build
+from chains.report import Report
+from settings import Settings
+from tests.loopback import Loopback
+
+QUESTION: dict[str, Any] = {"history": [], "input": "hi"}
+
+
+async def ask(backend: str = "openai", **options: Any) -> tuple[str, Report]:
+    report = Report()
+    chain = build(Settings.read(), backend, options=options)
+    parts = [part async for part in chain.astream(QUESTION, {"callbacks": [report]})]
+    return "".join(parts).strip(), report
+
+
+@pytest.mark.parametrize("failure", ["429 0", "500", "503", "close at once", "malformed", "empty"])
+async def test_one_failure_is_tried_again_and_counted(loopback: Loopback, failure: str) -> None:
+    loopback.script.append(failure)
+    reply, report = await ask()
+    assert reply == loopback.reply
+    assert len(report.retries) == 1
+    assert report.backend == "openai"
+
+
+def test_the_same_without_async(loopback: Loopback) -> None:
+    loopback.script.extend(["500", "empty"])
+    report = Report()
+    reply = build(Settings.read(), "openai").invoke(QUESTION, {"callbacks": [report]})
+    assert reply.strip() == loopback.reply
+    assert len(report.retries) == 2
+
+
+async def test_retry_after_is_obeyed(loopback: Loopback) -> None:
+    loopback.script.append("429 1")
+    _, report = await ask()
+    assert report.ttft_ms is not None
+    assert report.ttft_ms > 1000
+
+
+async def test_after_three_tries_the_failure_is_reported(loopback: Loopback) -> None:
+    loopback.script.extend(["429 0"] * 3)
+    with pytest.raises(ModelRateLimitError, match="Wait a little"):
+        await ask()
+    assert len(loopback.requests) == 3
+
+
+async def test_a_long_wait_is_not_waited_for(loopback: Loopback) -> None:
+    loopback.script.append("429 600")
+    with pytest.raises(ModelRateLimitError):
+        await ask()
+    assert len(loopback.requests) == 1
+
+
+async def test_an_empty_reply_is_reported_never_given(loopback: Loopback) -> None:
+    loopback.script.extend(["empty"] * 3)
+    with pytest.raises(EmptyReplyError, match="openai gave an empty reply"):
+        await ask()
+
+
+async def test_what_cannot_be_helped_by_another_try_is_not_retried(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    with pytest.raises(ModelAuthenticationError):
+        await ask()
+    assert len(loopback.requests) == 1
+
+
+async def test_a_reply_that_was_seen_is_never_begun_again(loopback: Loopback) -> None:
+    loopback.script.append("cut")
+    with pytest.raises(ModelConnectionError, match="openai"):
+        await ask()
+    assert len(loopback.requests) == 1
+
+
+async def test_the_fallback_answers_and_says_so(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FALLBACK", "llamacpp")
+    loopback.script.extend(["500"] * 3)
+    reply, report = await ask(temperature=0.5, model="only-there", max_tokens=5)
+    assert reply
+    assert report.backend == "llamacpp"
+    assert len(report.retries) == 3
+    assert report.window == 1024
+
+
+async def test_a_backend_that_cannot_be_built_falls_back(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
+    monkeypatch.setenv("LLM_FALLBACK", "llamacpp")
+    reply, report = await ask("gpt2", max_tokens=5)
+    assert (bool(reply), report.backend) == (True, "llamacpp")
+
+
+async def test_a_provider_without_its_package_names_it(fresh_backends: None) -> None:
+    with pytest.raises(ModelNotFoundError, match="pip install"):
+        await ask("anthropic:claude-test")
+    with pytest.raises(ModelNotFoundError, match="nobody:"):
+        await ask("nobody:none")
+    assert backends.loaded("nobody:none") is None
+
+
+async def test_any_provider_langchain_knows_answers(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`provider:model` with the one provider that is installed, at the loopback server."""
+    monkeypatch.setenv("LLM_BACKEND", "openai:some-model")
+    choice = backends.choose(Settings.read())
+    assert choice.name == "openai:some-model"
+    reply, report = await ask(choice.name, temperature=0.2)
+    assert reply == loopback.reply
+    assert (report.backend, loopback.requests[-1]["model"]) == ("openai:some-model", "some-model")

@@ -1,0 +1,76 @@
+"""What fits into a window, on a model that counts exactly and on one that estimates."""
+
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+import backends
+from chains.assistant import build
+from chains.report import Report
+from chains.window import count, exact, fit
+from settings import Settings
+from tests.loopback import Loopback
+
+
+def turns(number: int, words: int = 30) -> list[BaseMessage]:
+    made: list[BaseMessage] = []
+    for i in range(number):
+        made += [HumanMessage(f"question {i} " + "word " * words), AIMessage(f"answer {i}")]
+    return made
+
+
+@pytest.fixture
+def model(settings: Settings) -> Any:
+    return backends.load("llamacpp", settings)
+
+
+def test_what_fits_is_left_alone(model: Any) -> None:
+    messages = [SystemMessage("Be kind."), *turns(3), HumanMessage("hi")]
+    assert fit(model, messages) == (messages, 0)
+
+
+def test_the_oldest_whole_turns_go(model: Any) -> None:
+    messages = [SystemMessage("Be kind."), *turns(60), HumanMessage("the newest")]
+    kept, dropped = fit(model, messages)
+    assert kept[0] == messages[0]
+    assert kept[-1] == messages[-1]
+    assert kept[1].type == "human"
+    assert kept[1:] == messages[1 + 2 * dropped :]
+    assert count(model, kept) <= 1024 - 256
+    with_one_more = [messages[0], *messages[1 + 2 * (dropped - 1) :]]
+    assert count(model, with_one_more) > 1024 - 256
+
+
+def test_room_for_the_reply_is_kept(model: Any) -> None:
+    messages = [*turns(60), HumanMessage("hi")]
+    assert count(model, fit(model, messages, 500).messages) <= 1024 - 500
+    assert count(model, fit(model, messages, 100_000).messages) <= 512
+
+
+async def test_the_chain_reports_what_it_dropped(settings: Settings) -> None:
+    report = Report()
+    chain = build(settings, "llamacpp", options={"max_tokens": 5})
+    await chain.ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
+    assert report.dropped_turns > 30
+    assert (report.window, report.estimated) == (1024, False)
+
+
+async def test_a_newest_message_that_cannot_fit_is_an_error(settings: Settings) -> None:
+    with pytest.raises(ContextOverflowError, match="1024"):
+        await build(settings, "llamacpp").ainvoke({"history": turns(3), "input": "word " * 1500})
+
+
+async def test_an_estimate_is_marked_and_an_unknown_window_drops_nothing(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = Report()
+    await build(Settings.read(), "openai").ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
+    assert (report.window, report.dropped_turns) == (None, 0)
+    assert len(loopback.requests[-1]["messages"]) == 122
+    backends.unload()
+    monkeypatch.setenv("OPENAI_N_CTX", "1000")
+    await build(Settings.read(), "openai").ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
+    assert (report.window, report.dropped_turns > 30) == (1000, True)
+    assert not exact(backends.load("openai", Settings.read()))

@@ -1,0 +1,93 @@
+"""What every test shares: no host but this one, none of the caller's settings, the shipped model, a real server."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import backends
+from settings import ROOT, SHIPPED, Environment, Settings
+from tests.loopback import KEY, Loopback, running
+
+GGUF = next(iter(sorted(SHIPPED.glob("*.gguf"))), SHIPPED / "model-f16.gguf")
+os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
+
+
+def variables() -> list[str]:
+    """Every variable that any of our settings reads."""
+    groups: list[type[Environment]] = [Settings, *backends.knobs()]
+    return [group.variable(field) for group in groups for field in group.model_fields]
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No variable and no .env of whoever runs the tests."""
+    for name in variables():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings with nothing set."""
+    return Settings.read()
+
+
+@pytest.fixture
+def fresh_backends() -> Iterator[None]:
+    """No model loaded before or after."""
+    backends.unload()
+    yield
+    backends.unload()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Wait until a server answers 200. Raises RuntimeError when it ends or takes too long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server for {url} ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(url, timeout=2) as response:
+                if response.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+    raise RuntimeError(f"no answer from {url} in {seconds} s")
+
+
+@pytest.fixture(scope="session")
+def openai_server() -> Iterator[str]:
+    """llama-cpp-python's own OpenAI-compatible server over the shipped GGUF; its base URL."""
+    port = free_port()
+    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(GGUF), "--port", str(port), "--n_ctx", "1024",
+               "--model_alias", "small", "--interrupt_requests", "false"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+        try:
+            answers(f"http://127.0.0.1:{port}/v1/models", process)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Iterator[Loopback]:
+    """A scripted OpenAI-compatible server; the `openai` backend points at it."""
+    with running(free_port()) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        yield server

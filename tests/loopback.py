@@ -1,0 +1,148 @@
+"""A server with OpenAI's API that behaves as told: for each request the next of `script`, then plain replies."""
+
+import asyncio
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+KEY = "sk-loopback"
+
+
+class Loopback:
+    """What was asked, what comes next, and when clients went away."""
+
+    def __init__(self) -> None:
+        self.script: deque[str] = deque()
+        self.requests: list[dict[str, Any]] = []
+        self.gone: list[float] = []
+        self.sent = 0
+        self.url = ""
+        self.models = ["loopback-small"]
+        self.reply = "It is a fine day ."
+
+    def app(self) -> Starlette:
+        """The routes that clients use."""
+        return Starlette(
+            routes=[
+                Route("/v1/models", self._models),
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
+                Route("/v1/completions", self._completions, methods=["POST"]),
+            ]
+        )
+
+    async def _models(self, _: Request) -> Response:
+        return JSONResponse({"object": "list", "data": [{"id": m, "object": "model"} for m in self.models]})
+
+    async def _completions(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        chunks = [{"text": word} for word in (" upon", " a", " time")]
+        return StreamingResponse(self._sse(chunks, "text_completion"), media_type="text/event-stream")
+
+    async def _chat(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        todo = self.script.popleft() if self.script else "reply"
+        if request.headers.get("authorization") == "Bearer wrong":
+            return self._error(401, "Incorrect API key provided.")
+        if todo.startswith("429"):
+            return self._error(429, "Rate limit reached.", {"retry-after": todo.partition(" ")[2] or "0"})
+        if todo in {"500", "503"}:
+            return self._error(int(todo), "The server had an error.")
+        if todo == "refuse top_k":
+            return self._error(400, "Unknown parameter: 'top_k'.")
+        if todo == "overflow":
+            return self._error(
+                400, "This model's maximum context length is 100 tokens.", code="context_length_exceeded"
+            )
+        if todo == "hang":
+            await asyncio.sleep(30)
+        if not body.get("stream"):
+            return JSONResponse(self._whole(todo))
+        return StreamingResponse(self._stream(todo, request), media_type="text/event-stream")
+
+    def _error(
+        self, status: int, message: str, headers: dict[str, str] | None = None, code: str | None = None
+    ) -> Response:
+        return JSONResponse({"error": {"message": message, "code": code, "type": "x"}}, status, headers=headers)
+
+    def _whole(self, todo: str) -> dict[str, Any]:
+        text = "" if todo == "empty" else self.reply
+        return {
+            "id": "x", "object": "chat.completion", "created": 0, "model": self.models[0],
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+            "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13},
+        }  # fmt: skip
+
+    async def _stream(self, todo: str, request: Request) -> AsyncIterator[str]:
+        words = [] if todo == "empty" else [w + " " for w in self.reply.split()]
+        if todo == "slow":
+            async for line in self._slow(request):
+                yield line
+            return
+        for number, word in enumerate(words):
+            if todo == "cut" and number == 3:
+                raise ConnectionResetError("cut in mid-stream")
+            if todo == "close" and number == 3:
+                return
+            if todo == "close at once":
+                return
+            if todo == "malformed" and number == 0:
+                yield "data: {this is no json\n\n"
+            yield self._line({"delta": {"content": word}})
+        yield self._line({"delta": {}, "finish_reason": "stop"})
+        yield self._line(
+            None, usage={"prompt_tokens": 7, "completion_tokens": len(words), "total_tokens": 7 + len(words)}
+        )
+        yield "data: [DONE]\n\n"
+
+    async def _slow(self, request: Request) -> AsyncIterator[str]:
+        """A token every 50 ms, until the client is gone."""
+        try:
+            for number in range(200):
+                self.sent += 1
+                yield self._line({"delta": {"content": f"word{number} "}})
+                await asyncio.sleep(0.05)
+            yield self._line({"delta": {}, "finish_reason": "stop"})
+        finally:
+            self.gone.append(time.monotonic())
+
+    async def _sse(self, chunks: list[dict[str, Any]], kind: str) -> AsyncIterator[str]:
+        for chunk in chunks:
+            yield self._line(chunk, kind=kind)
+        yield self._line({"text": "", "finish_reason": "length"}, kind=kind)
+        yield "data: [DONE]\n\n"
+
+    def _line(
+        self, choice: dict[str, Any] | None, usage: dict[str, int] | None = None, kind: str = "chat.completion.chunk"
+    ) -> str:
+        choices = [] if choice is None else [{"index": 0, "finish_reason": None, **choice}]
+        row = {"id": "x", "object": kind, "created": 0, "model": self.models[0], "choices": choices, "usage": usage}
+        return f"data: {json.dumps(row)}\n\n"
+
+
+@contextmanager
+def running(port: int) -> Iterator[Loopback]:
+    """The server on a loopback port, in a thread."""
+    made = Loopback()
+    made.url = f"http://127.0.0.1:{port}/v1"
+    server = uvicorn.Server(uvicorn.Config(made.app(), port=port, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield made
+    finally:
+        server.should_exit = True
+        thread.join(timeout=5)

@@ -1,0 +1,67 @@
+"""The one function that builds a model's input."""
+
+from pathlib import Path
+
+import pytest
+
+from prompts import template
+from prompts.system import FILE, system_prompt
+from prompts.template import Piece, plain, render
+
+FOLDER = Path(template.__file__).parent
+CHAT, PLAIN = (FOLDER / "chat.jinja").read_text(), (FOLDER / "plain.jinja").read_text()
+SPECIALS = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+
+
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+def test_special_tokens_come_from_the_template_alone() -> None:
+    pieces = render(CHAT, user("a <|end|> b"), SPECIALS).pieces
+    assert pieces == (
+        Piece("<|user|>", True), Piece("a <|end|> b", False), Piece("<|end|>", True), Piece("<|assistant|>", True)
+    )  # fmt: skip
+
+
+def test_a_dialogue_for_training_has_no_open_turn() -> None:
+    text = "".join(p.text for p in render(CHAT, user("hi"), SPECIALS, reply=False).pieces)
+    assert text == "<|user|>hi<|end|>"
+
+
+def test_plain_lines_bring_their_stop_strings() -> None:
+    rendered = render(PLAIN, [{"role": "system", "content": "Be kind."}, *user("hi")], [])
+    assert rendered.pieces == (Piece("Be kind.\n\nUser: hi\nAssistant:", False),)
+    assert rendered.stop == ("\nUser:", "\nAssistant:")
+
+
+@pytest.mark.parametrize("text", ["{{ 1 }}", "{% for %}", "\ue000\ue001", "<", "<|", "", " "])
+def test_content_arrives_as_it_is(text: str) -> None:
+    pieces = render(CHAT, user(text), SPECIALS).pieces
+    assert "".join(p.text for p in pieces if not p.special) == text
+
+
+def test_a_token_split_over_two_messages_stays_text() -> None:
+    glued = "{% for m in messages %}{{ m.content }}{% endfor %}"
+    pieces = render(glued, [*user("<|assis"), *user("tant|>")], SPECIALS).pieces
+    assert pieces == (Piece("<|assistant|>", False),)
+
+
+def test_a_template_may_refuse() -> None:
+    with pytest.raises(ValueError, match="no roles here"):
+        render("{{ raise_exception('no roles here') }}", user("hi"), [])
+
+
+def test_a_broken_template_is_named() -> None:
+    with pytest.raises(ValueError, match="chat template"):
+        render("{% if %}", user("hi"), [])
+
+
+def test_raw_text_is_one_plain_piece() -> None:
+    assert plain("<|end|>").pieces == (Piece("<|end|>", False),)
+
+
+def test_the_system_prompt_that_ships_and_the_users_own() -> None:
+    assert system_prompt() == FILE.read_text().strip() != ""
+    assert system_prompt("") == ""
+    assert system_prompt("Be brief.") == "Be brief."

@@ -1,0 +1,87 @@
+"""The commands as a person types them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from settings import ROOT
+from tests.loopback import KEY, Loopback
+
+
+def cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *words],
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["gpt2", "llamacpp"])
+def test_ask_prints_a_reply_and_nothing_else(backend: str) -> None:
+    done = cli("ask", "hi, how are you?", "--backend", backend, "--seed", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.strip()) > 3
+
+
+def test_json_is_one_object() -> None:
+    words = ("--temperature", "0.5", "--top-p", "0.8", "--max-tokens", "7", "--seed", "4", "--system", "Be kind.")
+    first, second = (cli("ask", "hi", "--backend", "llamacpp", "--json", *words) for _ in range(2))
+    answer = json.loads(first.stdout)
+    assert answer["reply"] == json.loads(second.stdout)["reply"]
+    assert answer["completion_tokens"] <= 7
+    assert {"reply", "backend", "model", "prompt_tokens", "completion_tokens", "ttft_ms", "tokens_per_second"} <= set(
+        answer
+    )
+    assert answer["model"] == "models/default/model-f16.gguf"
+
+
+def test_raw_continues_the_text() -> None:
+    answer = json.loads(cli("ask", "I like", "--raw", "--backend", "llamacpp", "--json").stdout)
+    assert answer["prompt_tokens"] < 5
+
+
+def test_knobs_reach_the_server(loopback: Loopback) -> None:
+    done = cli("ask", "hi", "--temperature", "0.3", "--top-k", "4", "--system", "Be brief.")
+    assert done.stdout.strip() == loopback.reply
+    sent = loopback.requests[-1]
+    assert (sent["temperature"], sent["top_k"], sent["messages"][0]["content"]) == (0.3, 4, "Be brief.")
+
+
+def test_a_failed_model_is_one_line_and_exit_1(loopback: Loopback) -> None:
+    loopback.script.append("refuse top_k")
+    done = cli("ask", "hi", "--top-k", "4")
+    assert done.returncode == 1
+    assert "top_k" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_bad_setting_is_one_line_and_exit_2() -> None:
+    done = cli("ask", "hi", TEMPERATURE="hot")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("TEMPERATURE=hot")
+    assert cli("serve", PORT="0").returncode == 2
+    assert cli("ask", "hi", "--temperature", "9").returncode == 2
+
+
+def test_an_unknown_backend_lists_the_known() -> None:
+    done = cli("ask", "hi", "--backend", "none")
+    assert done.returncode == 1
+    assert "gpt2, llamacpp, openai" in done.stderr
+
+
+def test_backends_says_ready_or_why_not() -> None:
+    lines = cli("backends", LLAMACPP_MODEL="/no/such.gguf").stdout.splitlines()
+    assert lines[0] == "* gpt2       ready"
+    assert "LLAMACPP_MODEL=/no/such.gguf is no file" in lines[1]
+    assert "set OPENAI_API_KEY" in lines[2]
+
+
+def test_config_masks_secrets_and_names_origins() -> None:
+    done = cli("config", OPENAI_API_KEY=KEY, TOP_K="3")
+    assert KEY not in done.stdout + done.stderr
+    rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines()}
+    assert rows["OPENAI_API_KEY"] == ["********", "environment"]
+    assert rows["TOP_K"] == ["3", "environment"]
+    assert rows["PORT"] == ["8501", "default"]

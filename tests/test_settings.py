@@ -1,0 +1,63 @@
+"""Knobs: where they come from, what they may hold, and how a bad one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from settings import ROOT, Settings, SettingsError, shown
+from tests.conftest import variables
+
+
+def test_nothing_set_means_nothing_sent(settings: Settings) -> None:
+    assert settings.sampling() == {}
+
+
+def test_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("TEMPERATURE=0.1\nTOP_K=5\nMAX_TOKENS=\n")
+    monkeypatch.setenv("TEMPERATURE", "0.9")
+    settings = Settings.read()
+    assert settings.sampling() == {"temperature": 0.9, "top_k": 5}
+    origins = {knob.name: knob.origin for knob in settings.knobs()}
+    assert (origins["TEMPERATURE"], origins["TOP_K"], origins["MAX_TOKENS"]) == ("environment", ".env", "default")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TEMPERATURE", "hot"), ("TEMPERATURE", "2.5"), ("TOP_P", "0"), ("TOP_K", "-1"), ("PORT", "70000"),
+     ("MAX_TOKENS", "0"), ("SEED", "-1"), ("REPETITION_PENALTY", "0"), ("CHAT_TEMPLATE", "/no/such/file")],
+)  # fmt: skip
+def test_a_bad_value_names_variable_value_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"^{name}={value}: .+\. {name} is "):
+        Settings.read()
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPERATURE", "hot")
+    monkeypatch.setenv("PORT", "none")
+    with pytest.raises(SettingsError, match=r"(?s)PORT=none.*TEMPERATURE=hot"):
+        Settings.read()
+
+
+def test_a_list_is_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FALLBACK", " gpt2, llamacpp ,")
+    assert Settings.read().llm_fallback == ("gpt2", "llamacpp")
+
+
+def test_a_prompt_may_have_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYSTEM_PROMPT", "Be kind.\\nBe brief.")
+    assert Settings.read().system_prompt == "Be kind.\nBe brief."
+
+
+def test_the_example_file_names_every_variable_and_sets_none() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    named = [line.removeprefix("# ").partition("=")[0] for line in lines if "=" in line]
+    assert sorted(named) == sorted(variables())
+    assert all(line.startswith("#") for line in lines if line.strip())
+
+
+def test_paths_in_this_folder_are_shown_short() -> None:
+    assert shown(str(ROOT / "models" / "default")) == "models/default"
+    assert shown("/elsewhere/model") == "/elsewhere/model"
