@@ -26,9 +26,11 @@ def draw(settings: Settings, choice: Choice, conversation: Conversation) -> Chos
     """Draw it and return what is chosen."""
     with st.sidebar:
         st.button("New chat", icon=":material/add:", on_click=forget, width="stretch")
-        status = pick(backends.status(settings), choice)
+        with st.container():  # of its own, so that what it shows never moves the open settings below
+            status = pick(backends.status(settings), choice)
         chosen = Chosen(status.name if status else None, status.problem if status else choice.reason, "")
-        model(chosen)
+        with st.container():
+            model(chosen)
         with st.expander("Settings", icon=":material/tune:"):
             chosen.system = st.text_area("System prompt", system_prompt(settings.system_prompt), key="system")
             chosen.options.update(knobs(settings))

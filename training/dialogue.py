@@ -58,7 +58,7 @@ def load(path: Path) -> Iterator[Dialogue]:
                 row = json.loads(line)
                 personas = tuple(tuple(p) for p in row.get("personas", ()))
                 yield Dialogue(row["source"], tuple(t.strip() for t in row["turns"]), personas)
-            except (ValueError, KeyError, AttributeError) as error:
+            except (ValueError, KeyError, AttributeError, TypeError) as error:
                 raise ValueError(f"{path}, line {number}: not a dialogue ({error!r})") from error
 
 

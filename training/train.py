@@ -98,7 +98,10 @@ def loss_of(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def validate(model: GPT2LMHeadModel, folder: Path, length: int = 256, rows: int = 256) -> float:
     """Mean loss on the first `rows` x `length` validation tokens."""
-    ids = torch.from_numpy(np.load(folder / "valid.npy")[: rows * length].astype(np.int64)).view(-1, length)
+    tokens = np.load(folder / "valid.npy")[: rows * length].astype(np.int64)
+    if len(tokens) < length:
+        raise ValueError(f"{folder}/valid.npy has {len(tokens)} tokens, less than one row of {length}: add dialogues")
+    ids = torch.from_numpy(tokens[: len(tokens) // length * length]).view(-1, length)
     model.eval()
     value = float(np.mean([loss_of(model, part).item() for part in torch.split(ids, 32)]))
     model.train()
@@ -148,7 +151,7 @@ def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> GPT2LM
                 "position": stream.position, "step": stream.step, "spent": spent,
             }  # fmt: skip
             save(checkpoint, state)
-            _log(out, recipe, stream, spent, losses, validate(model, data), share)
+            _log(out, recipe, stream, spent, losses, validate(model, data, recipe.length), share)
             losses = []
             finish(model, tokenizer, out)
     return model

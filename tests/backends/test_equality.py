@@ -1,0 +1,58 @@
+"""Both files in models/default are the same model: greedy tokens of gpt2 and llamacpp, side by side."""
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+
+import backends
+from prompts.system import system_prompt
+from settings import Settings
+
+PROMPTS = [
+    "hi, how are you?", "do you have any pets?", "tell me a joke", "what is your name?", "what do you do for fun?",
+    "I love pizza", "I'm sad today", "What is the capital of France?", "do you like music?", "good morning",
+    "what should I cook tonight?", "I have two cats", "tell me a story", "where do you live?", "are you a robot?",
+    "my job is boring", "what's your favorite movie?", "it is raining", "thank you", "bye",
+]  # fmt: skip
+TOKENS = 40
+
+
+def greedy(model: Any, prompt: str) -> list[int]:
+    """Up to 40 greedy tokens, without a penalty, by the engine's own count."""
+    drawn: list[int] = []
+    ends = model.engine.ends
+
+    def noting(token: int) -> bool:
+        drawn.append(token)
+        return bool(ends(token))
+
+    model.engine.ends = noting
+    try:
+        messages = [SystemMessage(system_prompt()), HumanMessage(prompt)]
+        model.invoke(messages, temperature=0, repetition_penalty=1.0, max_tokens=TOKENS, seed=0)
+    finally:
+        model.engine.ends = ends
+    return drawn
+
+
+def lead(model: Any, ids: list[int]) -> float:
+    """By how much (in logits) the likeliest next token leads the second, in fp32."""
+    import torch
+
+    with torch.inference_mode():
+        logits = model.engine.pipeline.model(torch.tensor([ids])).logits[0, -1]
+    first, second = torch.topk(logits, 2).values.tolist()
+    return float(first - second)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_greedy_tokens_are_equal(prompt: str, settings: Settings) -> None:
+    """Where they are not, the likeliest two tokens must be a tie within f16's rounding (0.02 logits)."""
+    gpt2: Any = backends.load("gpt2", settings)
+    llama: Any = backends.load("llamacpp", settings)
+    one, other = greedy(gpt2, prompt), greedy(llama, prompt)
+    if one != other:
+        start = gpt2._ids(gpt2._render([SystemMessage(system_prompt()), HumanMessage(prompt)]))
+        at = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+        assert lead(gpt2, start + one[:at]) < 0.02
