@@ -40,7 +40,9 @@ def ask(
              "max_tokens": max_tokens, "seed": seed}  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     settings = Settings.read()
-    choice = backends.Choice(backends.check(backend), "--backend") if backend else backends.choose(settings)
+    choice = backends.choose(settings)
+    if backend:
+        choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
     if choice.name is None:
         raise ModelError(choice.reason)
     chain = build(settings, choice.name, system=system, raw=raw, options=options)

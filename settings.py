@@ -71,7 +71,8 @@ class Environment(BaseSettings):
             field = str(problem["loc"][0]) if problem["loc"] else ""
             info = cls.model_fields.get(field)
             value = (cls.given(field) or ("", ""))[0]
-            shown = "(hidden)" if info is not None and _secret(info.annotation) else value
+            hidden = "@" in value or (info is not None and _secret(info.annotation))
+            shown = "(hidden)" if hidden else value
             meaning = (info.description if info is not None else None) or ""
             yield f"{cls.variable(field)}={shown}: {problem['msg']}. {cls.variable(field)} is {meaning}"
 

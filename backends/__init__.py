@@ -44,12 +44,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
 
 
-def check(name: str) -> str:
+def check(name: str, variable: str = "LLM_BACKEND") -> str:
     """The name itself. Raises ModelNotFoundError, with the known ones, for a name that is none."""
     if name in names() or ":" in name.strip(":"):
         return name
     raise ModelNotFoundError(
-        f"LLM_BACKEND={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
+        f"{variable}={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
     )
 
 
@@ -74,7 +74,12 @@ def status(settings: Settings) -> list[Status]:
 
 
 def choose(settings: Settings) -> Choice:
-    """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready."""
+    """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready.
+
+    Raises ModelNotFoundError for a name in LLM_BACKEND or LLM_FALLBACK that is none.
+    """
+    for name in settings.llm_fallback:
+        check(name, "LLM_FALLBACK")
     if settings.llm_backend:
         return Choice(check(settings.llm_backend), "LLM_BACKEND names it")
     knobs = module("openai").Knobs

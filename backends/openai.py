@@ -34,7 +34,8 @@ class Knobs(Environment):
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None:
-            TypeAdapter(AnyHttpUrl).validate_python(value)
+            if TypeAdapter(AnyHttpUrl).validate_python(value).password:
+                raise ValueError("it holds a password, which would be shown; put it into OPENAI_API_KEY")
         return value
 
 

@@ -49,6 +49,10 @@ class OpenAIChat(ChatOpenAI):
         """An estimate, see above."""
         return -(-len(text.encode("utf-8", "replace")) // 4)
 
+    def get_token_ids(self, text: str) -> list[int]:
+        """Not known: ChatOpenAI would fetch a table for a guess."""
+        raise NotImplementedError("The server's tokenizer is not known; get_num_tokens estimates.")
+
     def _get_request_payload(self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
         extra = dict(kwargs.pop("extra_body", None) or self.extra_body or {})
         for name in EXTRA:

@@ -70,6 +70,12 @@ def test_an_unknown_backend_lists_the_known() -> None:
         backends.check("gpt5")
 
 
+def test_an_unknown_fallback_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FALLBACK", "llamacpp,lama")
+    with pytest.raises(ModelNotFoundError, match=r"LLM_FALLBACK=lama.*Known: gpt2"):
+        backends.choose(Settings.read())
+
+
 def test_unset_takes_openai_where_its_variables_are(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("OPENAI_BASE_URL", "http://127.0.0.1:1/v1"), ("OPENAI_API_KEY", "sk-x")):
         with monkeypatch.context() as patch:

@@ -174,6 +174,13 @@ def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert KEY not in repr(knobs) + "".join(k.value for k in knobs.knobs())
 
 
+def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@127.0.0.1/v1")
+    with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=\(hidden\).*OPENAI_API_KEY") as caught:
+        backends.module("openai").Knobs.read()
+    assert "secret" not in str(caught.value)
+
+
 def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
     with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=localhost.*http"):
