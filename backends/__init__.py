@@ -127,6 +127,12 @@ def loaded(name: str) -> BaseChatModel | None:
     return _loaded.get(name)
 
 
+def sampling(name: str | None, settings: Settings) -> dict[str, float | int]:
+    """What is known of how a reply is drawn while nobody moves a knob."""
+    known = getattr(_loaded.get(name or ""), "sampling_defaults", {})
+    return {**known, **settings.sampling()}
+
+
 def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
     with _guard:

@@ -33,7 +33,7 @@ def unready(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if missing:
-        return f"the package {' and '.join(missing)} is not installed: run `make install`"
+        return f"{' and '.join(missing)} cannot be imported, not being installed: run `make install`"
     name = Knobs.read().model
     if Path(name).is_dir():
         folder = Path(name)
@@ -73,6 +73,7 @@ class GPT2Engine(Engine):
         self._added = {str(k): int(v) for k, v in tokenizer.get_added_vocab().items()}
         self.specials = tuple(self._added)
         self._ends = end_ids(self.pipeline)
+        self.defaults = saved_sampling(self.pipeline.model.generation_config)
         bos = tokenizer.bos_token_id
         self.start = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
         self._byte = byte_table()
@@ -158,6 +159,13 @@ def own_template(tokenizer: Any) -> str | None:
     """The template saved with the tokenizer; of several, the default one."""
     saved = tokenizer.chat_template
     return saved.get("default") if isinstance(saved, dict) else saved
+
+
+def saved_sampling(config: Any) -> dict[str, float | int]:
+    """The sampling knobs of generation_config.json."""
+    saved = config.to_diff_dict()
+    names = ("temperature", "top_p", "top_k", "repetition_penalty")
+    return {name: saved[name] for name in names if saved.get(name) is not None}
 
 
 def end_ids(pipeline: Any) -> frozenset[int]:

@@ -21,6 +21,8 @@ from backends.local.chat import LocalChat
 from backends.local.engine import Engine, Request, Sampling
 from settings import SHIPPED, Environment, Settings, shown
 
+SAVED = (("temp", "temperature", float), ("top_p", "top_p", float), ("top_k", "top_k", int),
+         ("penalty_repeat", "repetition_penalty", float))  # fmt: skip
 PREFILL = 128  # prompt tokens between two looks at the stop flag
 
 
@@ -110,6 +112,7 @@ class LlamaEngine(Engine):
         self._ends = [token for token in self._special_ids.values() if self.ends(token)]
         add = self.api.llama_vocab_get_add_bos(self._vocab)
         self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
+        self.defaults = self._saved_sampling()
         self._past: list[int] = []
         super().__init__()
 
@@ -234,6 +237,15 @@ class LlamaEngine(Engine):
         if not context:
             raise ModelAPIError(f"llamacpp: no memory for a window of {params.n_ctx} tokens; lower LLAMACPP_N_CTX.")
         return context
+
+    def _saved_sampling(self) -> dict[str, float | int]:
+        """The sampling knobs in the file's `general.sampling.*` metadata."""
+        found: dict[str, float | int] = {}
+        for key, name, kind in SAVED:
+            buffer = ctypes.create_string_buffer(64)
+            if self.api.llama_model_meta_val_str(self._model, f"general.sampling.{key}".encode(), buffer, 64) > 0:
+                found[name] = kind(buffer.value.decode())
+        return found
 
     def _specials(self) -> dict[str, int]:
         """Control and user-defined tokens of the vocabulary, by their text."""

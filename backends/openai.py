@@ -33,9 +33,8 @@ class Knobs(Environment):
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None:
-            if TypeAdapter(AnyHttpUrl).validate_python(value).password:
-                raise ValueError("it holds a password, which would be shown; put it into OPENAI_API_KEY")
+        if value is not None and TypeAdapter(AnyHttpUrl).validate_python(value).password:
+            raise ValueError("it holds a password, which would be shown; put it into OPENAI_API_KEY")
         return value
 
 

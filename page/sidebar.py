@@ -11,6 +11,8 @@ from conversations.conversation import Conversation, totals
 from prompts.system import system_prompt
 from settings import Settings
 
+UNKNOWN = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "max_tokens": 1024}  # shown where a server decides
+
 
 @dataclass
 class Chosen:
@@ -33,7 +35,7 @@ def draw(settings: Settings, choice: Choice, conversation: Conversation) -> Chos
             model(chosen)
         with st.expander("Settings", icon=":material/tune:"):
             chosen.system = st.text_area("System prompt", system_prompt(settings.system_prompt), key="system")
-            chosen.options.update(knobs(settings))
+            chosen.options.update(knobs(backends.sampling(chosen.backend, settings)))
         meter(conversation)
     return chosen
 
@@ -74,21 +76,24 @@ def model(chosen: Chosen) -> None:
         chosen.options["model"] = named.strip()
 
 
-def knobs(settings: Settings) -> dict[str, Any]:
-    """Sampling knobs; only those that somebody moved are sent."""
-    st.slider("Temperature", 0.0, 2.0, settings.temperature or 0.7, 0.05, key="temperature", **moved("temperature"))
-    st.slider("Top-p", 0.05, 1.0, settings.top_p or 0.9, 0.05, key="top_p", **moved("top_p"))
-    st.slider("Top-k", 0, 200, settings.top_k or 50, 1, key="top_k", **moved("top_k"))
-    st.slider(
-        "Longest reply (tokens)", 16, 4096, settings.max_tokens or 256, 16, key="max_tokens", **moved("max_tokens")
-    )
+def knobs(known: dict[str, float | int]) -> dict[str, Any]:
+    """Sampling knobs; only those that somebody moved are sent, the others show what holds without them."""
     touched = st.session_state.setdefault("moved", set())
+    for name, value in {**UNKNOWN, **known}.items():
+        if name not in touched and name in UNKNOWN:
+            st.session_state[name] = value
+    slider("Temperature", "temperature", 0.0, 2.0, 0.05)
+    slider("Top-p", "top_p", 0.05, 1.0, 0.05)
+    slider("Top-k (0: all)", "top_k", 0, 200, 1)
+    slider("Longest reply (tokens)", "max_tokens", 1, 4096, 1)
     return {name: st.session_state[name] for name in sorted(touched)}
 
 
-def moved(name: str) -> dict[str, Any]:
-    """A callback that notes that a knob was moved."""
-    return {"on_change": lambda: st.session_state.setdefault("moved", set()).add(name)}
+def slider(label: str, name: str, low: float, high: float, step: float) -> None:
+    """A knob that notes when it is moved; its ends give way to a value set in the environment."""
+    value = st.session_state[name]
+    ends = min(low, value), max(high, value)
+    st.slider(label, *ends, step=step, key=name, on_change=lambda: st.session_state["moved"].add(name))
 
 
 def meter(conversation: Conversation) -> None:

@@ -23,19 +23,22 @@ BLOCK = {
     "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
     "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
 }  # fmt: skip
+# How a reply is drawn where nobody sets a knob; both files carry it.
+SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.1}
 OUTER = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight",
          "ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias"}  # fmt: skip
 
 
-def export(source: Path, target: Path, licence: str, description: str) -> None:
+def export(source: Path, target: Path, licence: str, description: str, sampling: dict[str, float | int]) -> None:
     """Write `target`; it is complete or not there at all. Raises OSError, ValueError."""
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     model = GPT2LMHeadModel.from_pretrained(source, dtype=torch.float32, local_files_only=True).half().eval()
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+    model.generation_config.update(do_sample=True, **sampling)
     model.save_pretrained(part)
     tokenizer.save_pretrained(part)
-    write_gguf(model, tokenizer, part / "model-f16.gguf", licence, description)
+    write_gguf(model, tokenizer, part / "model-f16.gguf", licence, description, sampling)
     for written in part.iterdir():
         written.chmod(0o644)
     if target.exists():
@@ -45,7 +48,9 @@ def export(source: Path, target: Path, licence: str, description: str) -> None:
     os.replace(part, target)
 
 
-def write_gguf(model: Any, tokenizer: Any, path: Path, licence: str, description: str) -> None:
+def write_gguf(
+    model: Any, tokenizer: Any, path: Path, licence: str, description: str, sampling: dict[str, float | int]
+) -> None:
     """One GGUF file: matrices f16, everything else f32 (as llama.cpp's own converter has it)."""
     writer = gguf.GGUFWriter(path, "gpt2")
     config = model.config
@@ -59,6 +64,10 @@ def write_gguf(model: Any, tokenizer: Any, path: Path, licence: str, description
     writer.add_head_count(config.n_head)
     writer.add_layer_norm_eps(config.layer_norm_epsilon)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_sampling_temp(float(sampling["temperature"]))
+    writer.add_sampling_top_p(float(sampling["top_p"]))
+    writer.add_sampling_top_k(int(sampling["top_k"]))
+    writer.add_sampling_penalty_repeat(float(sampling["repetition_penalty"]))
     add_tokenizer(writer, tokenizer)
     for name, tensor in model.transformer.state_dict().items():
         renamed = gguf_name(name)
@@ -106,9 +115,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="folder to serve from, replaced when all is written")
     parser.add_argument("--licence", default="CC-BY-SA-4.0", help="written into the GGUF")
     parser.add_argument("--description", default="A small demonstration model for everyday chat.")
+    for name, value in SAMPLING.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")
     args = parser.parse_args(argv)
     try:
-        export(args.source, args.target, args.licence, args.description)
+        sampling = {name: getattr(args, name) for name in SAMPLING}
+        export(args.source, args.target, args.licence, args.description, sampling)
     except (OSError, ValueError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2

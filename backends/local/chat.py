@@ -6,7 +6,7 @@ It knows messages, templates and counting; nothing of how tokens are computed.
 import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -54,6 +54,11 @@ class LocalChat(BaseChatModel):
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return {"max_input_tokens": self.engine.window}
+
+    @property
+    def sampling_defaults(self) -> dict[str, Any]:
+        """What a reply is drawn with where nobody set a knob: ours, then those saved with the model."""
+        return {**asdict(Sampling()), **self.engine.defaults}
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
         """Tokens of the whole prompt, template and start of the reply included."""
@@ -165,7 +170,7 @@ class LocalChat(BaseChatModel):
             value = getattr(self, name) if given is None else given
             if value is not None:
                 values[name] = value
-        sampling = {"max_tokens": Sampling.max_tokens, **values}
+        sampling: dict[str, Any] = {**self.sampling_defaults, **values}
         return Sampling(**{**sampling, "max_tokens": max(1, min(int(sampling["max_tokens"]), room))})
 
     def _render(self, messages: Sequence[BaseMessage]) -> Rendered:

@@ -7,7 +7,7 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from langchain_core.exceptions import ModelAPIError, ModelError
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw tokens; the defaults are those of local models, for what nobody set."""
+    """How to draw tokens; these defaults are for what nobody set and no model brought along."""
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -65,6 +65,7 @@ class Engine(ABC):
     template: str
     template_origin: str
     specials: tuple[str, ...]
+    defaults: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
     start: tuple[int, ...] = ()  # ids that every prompt begins with (BOS), where the tokenizer asks for it
 
     def __init__(self) -> None:

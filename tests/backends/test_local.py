@@ -180,7 +180,7 @@ def test_multi_token_stop_strings_end_the_reply_before_them(model: Any) -> None:
 
 
 def test_max_tokens_is_reported_as_length(model: Any) -> None:
-    reply = model.invoke("I like music", raw=True, max_tokens=3, temperature=1.5)
+    reply = model.invoke("I like music", raw=True, max_tokens=3, seed=1, **NOISE)
     assert reply.usage_metadata["output_tokens"] == 3
     assert reply.response_metadata["finish_reason"] == "length"
 
@@ -289,3 +289,12 @@ def test_repetition_penalty_means_the_same_on_both(settings: Settings) -> None:
         for name in LOCAL
     ]
     assert replies[0] == replies[1]
+
+
+def test_knobs_saved_with_the_model_hold_until_somebody_sets_others(model: Any) -> None:
+    saved = model.engine.defaults
+    assert set(saved) == {"temperature", "top_p", "top_k", "repetition_penalty"}
+    assert model._sampling({}, 100).temperature == pytest.approx(saved["temperature"])
+    assert model._sampling({"temperature": 0.11}, 100).temperature == 0.11
+    other: Any = type(model)(engine=model.engine, temperature=0.22)
+    assert other._sampling({}, 100).temperature == 0.22

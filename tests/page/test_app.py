@@ -103,6 +103,14 @@ def test_a_failure_shows_cause_and_remedy(loopback: Loopback) -> None:
     assert loopback.reply in texts(shown)[-1]
 
 
+def test_values_beyond_the_sliders_are_shown_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_TOKENS", "9000")
+    monkeypatch.setenv("TOP_P", "0.01")
+    shown = page()
+    assert not shown.exception
+    assert (shown.slider(key="max_tokens").value, shown.slider(key="top_p").value) == (9000, 0.01)
+
+
 def test_only_moved_knobs_are_sent(loopback: Loopback) -> None:
     shown = settle(page().chat_input[0].set_value("hi").run())
     assert "temperature" not in loopback.requests[-1]
