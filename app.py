@@ -11,14 +11,14 @@ from conversations import conversation as conversations
 from conversations.conversation import Conversation, MessageError
 from conversations.preload import preload
 from page import bubble, sidebar, welcome
-from settings import Settings, SettingsError
+from settings import ROOT, Settings, SettingsError
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
 
 def main() -> None:
     """One run of the script, which Streamlit starts at every change."""
-    st.set_page_config("LLM Assistant", page_icon=":material/forum:")
+    st.set_page_config("LLM Assistant", page_icon=str(ROOT / "page" / "icon.png"))
     st.title("LLM Assistant")
     try:
         settings = Settings.read()
@@ -43,10 +43,8 @@ def main() -> None:
 
 def current() -> Conversation:
     """The conversation of this page: the one in the address, or a new one that goes there with its first message."""
-    found = conversations.find(st.query_params.get("c"))
-    if found is None:
-        found = conversations.find(st.session_state.get("conversation")) or conversations.new()
-    st.session_state["conversation"] = found.id
+    found = conversations.find(st.query_params.get("c")) or st.session_state.get("conversation") or Conversation()
+    st.session_state["conversation"] = found
     return found
 
 

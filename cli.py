@@ -26,7 +26,7 @@ def ask(
     raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
     system: Annotated[str | None, typer.Option(help="the system prompt for this call")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
-    top_p: Annotated[float | None, typer.Option(min=0, max=1)] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.01, max=1)] = None,
     top_k: Annotated[int | None, typer.Option(min=0)] = None,
     repetition_penalty: Annotated[float | None, typer.Option(min=0.01, max=2)] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1)] = None,
@@ -47,6 +47,8 @@ def ask(
         raise ModelError(choice.reason)
     chain = build(settings, choice.name, system=system, raw=raw, options=options)
     report, reply = asyncio.run(_ask(chain, text, quiet=as_json))
+    if report.backend != choice.name:
+        print(f"({report.backend} answered: {report.retries[-1]})", file=sys.stderr)
     if as_json:
         print(json.dumps({"reply": reply, **report.summary()}, ensure_ascii=False))
 

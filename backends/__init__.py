@@ -4,6 +4,7 @@ A backend file has `build(settings) -> BaseChatModel` and may have `unready(sett
 This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
 """
 
+import atexit
 import logging
 import threading
 from collections.abc import Iterator
@@ -95,6 +96,17 @@ def choose(settings: Settings) -> Choice:
     return Choice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
 
 
+def offers(name: str) -> bool:
+    """Whether a backend has models to choose from; the others have just the one they load."""
+    return ":" not in name and hasattr(module(name), "models")
+
+
+def models(name: str, settings: Settings) -> list[str]:
+    """The names a backend's server offers, by asking it. Raises ModelError kinds."""
+    found: list[str] = module(name).models(settings)
+    return found
+
+
 def shipped(name: str) -> bool:
     """Whether a backend answers from the small model that ships."""
     look = getattr(module(name), "shipped", None)
@@ -115,6 +127,7 @@ def load(name: str, settings: Settings) -> BaseChatModel:
         lock = _locks.setdefault(name, threading.Lock())
     with lock:
         if name not in _loaded:
+            atexit.register(unload)  # an engine still computing while the interpreter ends takes the process down
             log.info("loading backend %s", name)
             found = module(name)
             built: BaseChatModel = found.build(name, settings) if ":" in name else found.build(settings)

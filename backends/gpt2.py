@@ -35,6 +35,8 @@ def unready(settings: Settings) -> str | None:
     if missing:
         return f"{' and '.join(missing)} cannot be imported, not being installed: run `make install`"
     name = Knobs.read().model
+    if trouble := template.problem(settings):
+        return trouble
     if Path(name).is_dir():
         folder = Path(name)
         weights = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
@@ -70,13 +72,17 @@ class GPT2Engine(Engine):
         tokenizer, config = self.pipeline.tokenizer, self.pipeline.model.config
         self.window = int(getattr(config, "n_positions", None) or config.max_position_embeddings)
         self.template, self.template_origin = template.choose(settings, own_template(tokenizer), model)
-        self._added = {str(k): int(v) for k, v in tokenizer.get_added_vocab().items()}
-        self.specials = tuple(self._added)
+        added = tokenizer.added_tokens_decoder.items()
+        self._special_ids = {str(token): int(i) for i, token in added if token.special}
+        self._added = {int(i): str(token).encode() for i, token in added if not token.special}
+        self.specials = tuple(self._special_ids)
+        self.variables = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
         self._ends = end_ids(self.pipeline)
         self.defaults = saved_sampling(self.pipeline.model.generation_config)
         bos = tokenizer.bos_token_id
         self.start = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
-        self._byte = byte_table()
+        byte_level = any("\u0120" in piece for piece in tokenizer.get_vocab())  # how it writes a space
+        self._byte = byte_table() if byte_level else None
         super().__init__()
 
     def encode(self, text: str) -> list[int]:
@@ -85,16 +91,18 @@ class GPT2Engine(Engine):
         return [int(i) for i in ids]
 
     def special(self, text: str) -> int:
-        """The id of an added token."""
-        return self._added[text]
+        """The id of a special token."""
+        return self._special_ids[text]
 
     def data(self, token: int) -> bytes:
         """Bytes of a token, for byte-level BPE and for SentencePiece vocabularies."""
         piece = str(self.pipeline.tokenizer.convert_ids_to_tokens(token))
-        if piece in self._added:
+        if piece in self._special_ids:
             return b""
-        if all(c in self._byte for c in piece):
-            return bytes(self._byte[c] for c in piece)
+        if token in self._added:
+            return self._added[token]
+        if self._byte is not None:
+            return bytes(self._byte[c] for c in piece if c in self._byte)
         if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
             return bytes([int(piece[3:5], 16)])
         return piece.replace("\u2581", " ").encode("utf-8")

@@ -49,6 +49,8 @@ def unready(settings: Settings) -> str | None:
     if find_spec("llama_cpp") is None:
         return "the package llama-cpp-python is not installed: run `make install`"
     name = Knobs.read().path()
+    if trouble := template.problem(settings):
+        return trouble
     if Path(name).is_file():
         return None
     if ":" in name and name.endswith(".gguf") and not Path(name).is_absolute():
@@ -104,11 +106,11 @@ class LlamaEngine(Engine):
         self._vocab = self.api.llama_model_get_vocab(self._model)
         self._context = self._open(path, knobs)
         self._memory = self.api.llama_get_memory(self._context)
-        self.window = int(self.api.llama_n_ctx(self._context))
         own = self.api.llama_model_chat_template(self._model, None)
         self.template, self.template_origin = template.choose(settings, own.decode() if own else None, path.name)
         self._special_ids = self._specials()
         self.specials = tuple(self._special_ids)
+        self.variables = {"bos_token": self._text("bos"), "eos_token": self._text("eos")}
         self._ends = [token for token in self._special_ids.values() if self.ends(token)]
         add = self.api.llama_vocab_get_add_bos(self._vocab)
         self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
@@ -126,7 +128,7 @@ class LlamaEngine(Engine):
         return list(ids[:count])
 
     def special(self, text: str) -> int:
-        """The id of a control or user-defined token."""
+        """The id of a control token."""
         return self._special_ids[text]
 
     def data(self, token: int) -> bytes:
@@ -225,7 +227,9 @@ class LlamaEngine(Engine):
     def _open(self, path: Path, knobs: Knobs) -> Any:
         trained = int(self.api.llama_model_n_ctx_train(self._model))
         params = self.api.llama_context_default_params()
-        params.n_ctx = knobs.n_ctx or min(trained, 8192)
+        self.window = params.n_ctx = knobs.n_ctx or min(
+            trained, 8192
+        )  # llama.cpp rounds its own up, beyond the weights
         params.n_batch = params.n_ubatch = 512
         threads = knobs.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
         params.n_threads = params.n_threads_batch = threads
@@ -238,6 +242,11 @@ class LlamaEngine(Engine):
             raise ModelAPIError(f"llamacpp: no memory for a window of {params.n_ctx} tokens; lower LLAMACPP_N_CTX.")
         return context
 
+    def _text(self, which: str) -> str:
+        """The text of the bos or eos token, empty where there is none."""
+        token = int(getattr(self.api, f"llama_vocab_{which}")(self._vocab))
+        return next((text for text, number in self._special_ids.items() if number == token), "")
+
     def _saved_sampling(self) -> dict[str, float | int]:
         """The sampling knobs in the file's `general.sampling.*` metadata."""
         found: dict[str, float | int] = {}
@@ -248,8 +257,8 @@ class LlamaEngine(Engine):
         return found
 
     def _specials(self) -> dict[str, int]:
-        """Control and user-defined tokens of the vocabulary, by their text."""
-        wanted = self.api.LLAMA_TOKEN_ATTR_CONTROL | self.api.LLAMA_TOKEN_ATTR_USER_DEFINED
+        """Control tokens of the vocabulary, by their text; user-defined ones are ordinary text to llama.cpp."""
+        wanted = self.api.LLAMA_TOKEN_ATTR_CONTROL
         found: dict[str, int] = {}
         for token in range(self.api.llama_vocab_n_tokens(self._vocab)):
             if self.api.llama_vocab_get_attr(self._vocab, token) & wanted:

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
@@ -12,6 +13,7 @@ from settings import Environment, Settings
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
 
+OFFICIAL = "https://api.openai.com/v1"
 SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
 
 
@@ -43,9 +45,19 @@ def unready(settings: Settings) -> str | None:
     if find_spec("langchain_openai") is None:
         return "the package langchain-openai is not installed: run `make install`"
     knobs = Knobs.read()
-    if knobs.api_key is None and knobs.base_url is None:
+    if knobs.api_key is None and not elsewhere(knobs):
         return "no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
     return None
+
+
+def elsewhere(knobs: Knobs) -> bool:
+    """Whether another server than OpenAI's own is asked."""
+    return knobs.base_url is not None and urlsplit(knobs.base_url).hostname != urlsplit(OFFICIAL).hostname
+
+
+def models(settings: Settings) -> list[str]:
+    """What the server offers, by asking it. Raises ModelError kinds."""
+    return build(settings).offered()
 
 
 def build(settings: Settings) -> "OpenAIChat":
@@ -58,11 +70,11 @@ def build(settings: Settings) -> "OpenAIChat":
 
     knobs = Knobs.read()
     key = knobs.api_key or SecretStr("none")
-    own = knobs.base_url is not None
+    own = elsewhere(knobs)
     return OpenAIChat(
         model=knobs.model or ("" if own else SMALL),
         api_key=key,
-        base_url=knobs.base_url,
+        base_url=knobs.base_url or OFFICIAL,  # named, since the SDK would look into variables of its own
         compatible=own,
         timeout=knobs.timeout,
         max_retries=0,  # the chain retries, and counts it

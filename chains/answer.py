@@ -36,7 +36,7 @@ class Plan:
     at: int = 0
     tries: int = 0
     wait: float = 0.0
-    failures: list[str] = field(default_factory=list)
+    earlier: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -46,15 +46,23 @@ class Plan:
     def failed(self, error: ModelError) -> None:
         """Move on after a failure. Raises it where nothing is left to try, or nothing else could help."""
         self.tries += 1
-        self.failures.append(str(error))
         if error.is_retryable and self.tries < TRIES:
             asked = retry_after(error)
             self.wait = min(LONGEST_WAIT, 0.25 * 2**self.tries * random.uniform(0.8, 1.2)) if asked is None else asked
             if self.wait <= LONGEST_WAIT:
                 return
         if isinstance(error, ModelInvalidRequestError) or self.at + 1 == len(self.names):
-            raise error
+            raise self._whole(error) from error
+        self.earlier.append(str(error))
         self.at, self.tries, self.wait = self.at + 1, 0, 0.0
+
+    def _whole(self, error: ModelError) -> ModelError:
+        """The last failure, with those of the backends tried before it."""
+        if not self.earlier:
+            return error
+        kind: Any = next(k for k in type(error).__mro__ if k.__module__ == ModelError.__module__)
+        whole: ModelError = kind("\n".join([*self.earlier, str(error)]))
+        return whole
 
     def event(self, error: ModelError) -> dict[str, Any]:
         """What is reported of a failure that is tried again."""
@@ -99,9 +107,10 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                     yield from first.see(chunk)
                 yield from first.end(plan.name)
                 return
-            except ModelError as error:
+            except (ModelError, TypeError) as raised:
+                error = self._known(plan.name, raised)
                 if first.shown:
-                    raise
+                    raise error from raised
                 plan.failed(error)
                 dispatch_custom_event("retry", plan.event(error), config=config)
             time.sleep(plan.wait)
@@ -124,19 +133,29 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                 for shown in first.end(plan.name):
                     yield shown
                 return
-            except ModelError as error:
+            except (ModelError, TypeError) as raised:
+                error = self._known(plan.name, raised)
                 if first.shown:
-                    raise
+                    raise error from raised
                 plan.failed(error)
                 await adispatch_custom_event("retry", plan.event(error), config=config)
             await asyncio.sleep(plan.wait)
             first = First()
 
+    @staticmethod
+    def _known(name: str, error: ModelError | TypeError) -> ModelError:
+        """Another provider's client answers a knob it does not know with a TypeError."""
+        if isinstance(error, ModelError):
+            return error
+        if ":" not in name:
+            raise error
+        return ModelInvalidRequestError(f"{name}: {error}. Unset that knob, or ask another backend.")
+
     def _attempt(self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
         """The prompt cut to this backend's window, then the backend."""
         options = {**self.options, **kwargs}
-        if ":" in name:  # another provider's own names are not ours to guess
-            options.pop("raw", None)
+        if ":" in name and options.pop("raw", False):
+            raise ModelInvalidRequestError(f"{name} continues no raw text; the backends gpt2 and llamacpp do.")
         if name != self.names[0]:  # a model is a name at one server only
             options.pop("model", None)
         bound: Any = model.bind(**options) if options else model

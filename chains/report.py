@@ -29,6 +29,7 @@ class Report(AsyncCallbackHandler):
         self.stop_reason: str | None = None
         self.queue_position: int | None = None
         self.retries: list[str] = []
+        self.pieces = 0
         self.first_token: float | None = None
         self.ended: float | None = None
 
@@ -40,8 +41,8 @@ class Report(AsyncCallbackHandler):
     @property
     def tokens_per_second(self) -> float | None:
         """Speed after the first token."""
-        if self.first_token is None or self.ended is None or (self.completion_tokens or 0) < 2:
-            return None
+        if self.first_token is None or self.ended is None or self.pieces < 2:
+            return None  # a reply that came in one piece says nothing of speed
         return round(((self.completion_tokens or 0) - 1) / max(1e-6, self.ended - self.first_token), 1)
 
     def summary(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class Report(AsyncCallbackHandler):
     async def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """Events of the chain's own parts: attempt, window, retry, queue."""
         if name == "attempt":
-            self.backend, self.model, self.completion_tokens = data["backend"], None, None
+            self.backend, self.model, self.completion_tokens, self.pieces = data["backend"], None, None, 0
         elif name == "window":
             self.dropped_turns, self.window = data["dropped_turns"], data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
@@ -70,7 +71,8 @@ class Report(AsyncCallbackHandler):
 
     async def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """The first visible token stops the clock; pieces are counted until the true usage is known."""
-        self.completion_tokens = (self.completion_tokens or 0) + 1
+        self.pieces += 1
+        self.completion_tokens = self.pieces
         if self.first_token is None and str(token).strip():
             self.first_token = time.monotonic() - self.started
             self.queue_position = None

@@ -47,20 +47,15 @@ def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None
     room = window - min(reply or REPLY, window // 2)
     head = [m for m in messages[:1] if m.type == "system"]
     body = list(messages[len(head) :])
-    turns = [i for i, m in enumerate(body) if m.type == "human"] or [0]
+    turns = sorted({0, *(i for i, m in enumerate(body) if m.type == "human")})
     low, high = 0, len(turns) - 1
     while low < high:  # the count falls with every turn dropped
         middle = (low + high) // 2
-        if count(model, [*head, *body[_start(turns, middle) :]]) <= room:
+        if count(model, [*head, *body[turns[middle] :]]) <= room:
             high = middle
         else:
             low = middle + 1
-    return Fitted([*head, *body[_start(turns, low) :]], low)
-
-
-def _start(turns: list[int], dropped: int) -> int:
-    """Where the kept part begins: with nothing dropped, words before the first turn stay too."""
-    return turns[dropped] if dropped else 0
+    return Fitted([*head, *body[turns[low] :]], low)
 
 
 def window(model: BaseChatModel, reply: int | None = None) -> RunnableLambda[PromptValue, list[BaseMessage]]:

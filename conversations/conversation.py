@@ -32,6 +32,7 @@ class Conversation:
 
     id: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     turns: list[Turn] = field(default_factory=list)
+    _sending: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def running(self) -> bool:
@@ -44,10 +45,12 @@ class Conversation:
             raise MessageError("The message is empty: write some text.")
         if len(text) > LONGEST:
             raise MessageError(f"The message has {len(text):,} characters; at most {LONGEST:,} can be sent.")
-        before = list(self.turns)
-        previous = before[-1].reply if before else None
-        reply = Reply(chain, lambda: {"history": history(before), "input": text}, after=previous)
-        self.turns.append(Turn(text, reply))
+        with self._sending:
+            before = list(self.turns)
+            previous = before[-1].reply if before else None
+            reply = Reply(chain, lambda: {"history": history(before), "input": text}, after=previous)
+            self.turns.append(Turn(text, reply))
+        keep(self)
         return reply
 
 
@@ -64,14 +67,13 @@ _conversations: OrderedDict[str, Conversation] = OrderedDict()
 _lock = threading.Lock()
 
 
-def new() -> Conversation:
-    """A new, empty conversation."""
-    made = Conversation()
+def keep(conversation: Conversation) -> None:
+    """Remember a conversation that something was said in; the least used one goes when there are too many."""
     with _lock:
-        _conversations[made.id] = made
+        _conversations[conversation.id] = conversation
+        _conversations.move_to_end(conversation.id)
         while len(_conversations) > KEPT:
             _conversations.popitem(last=False)
-    return made
 
 
 def find(identity: str | None) -> Conversation | None:

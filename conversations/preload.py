@@ -1,4 +1,7 @@
-"""Loads the chosen backend in the background while the page already shows. Knows no page."""
+"""What is fetched in the background while the page already shows: the model, and the names a server offers.
+
+Knows no page.
+"""
 
 import asyncio
 import logging
@@ -12,17 +15,39 @@ from settings import Settings
 
 log = logging.getLogger(__name__)
 _started: set[str] = set()
+_offered: dict[str, list[str] | None] = {}
 _lock = threading.Lock()
 
 
-def preload(name: str | None, settings: Settings) -> None:
-    """Start loading, once for each backend; a failure is logged and shown by the first reply."""
+def _first(what: str) -> bool:
     with _lock:
-        if name is None or name in _started:
-            return
-        _started.add(name)
-    log.info("backend: %s (%s)", name, backends.choose(settings).reason)
-    asyncio.run_coroutine_threadsafe(_load(name, settings), loop())
+        if what in _started:
+            return False
+        _started.add(what)
+        return True
+
+
+def preload(name: str | None, settings: Settings) -> None:
+    """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
+    if name is not None and _first(f"load {name}"):
+        log.info("backend: %s (%s)", name, backends.choose(settings).reason)
+        asyncio.run_coroutine_threadsafe(_load(name, settings), loop())
+
+
+def offered(name: str, settings: Settings) -> list[str] | None:
+    """Names of a server's models, as far as they are known; None for a backend that has just one model."""
+    if not backends.offers(name):
+        return None
+    if _first(f"models {name}"):
+        asyncio.run_coroutine_threadsafe(_ask(name, settings), loop())
+    return _offered.get(name) or []
+
+
+def forget() -> None:
+    """Begin anew, for a change of settings."""
+    with _lock:
+        _started.clear()
+        _offered.clear()
 
 
 async def _load(name: str, settings: Settings) -> None:
@@ -30,3 +55,10 @@ async def _load(name: str, settings: Settings) -> None:
         await asyncio.to_thread(backends.load, name, settings)
     except ModelError as error:
         log.warning("%s", error)
+
+
+async def _ask(name: str, settings: Settings) -> None:
+    try:
+        _offered[name] = await asyncio.to_thread(backends.models, name, settings)
+    except ModelError as error:
+        log.info("no list of models: %s", error)

@@ -3,12 +3,16 @@
 import re
 
 import streamlit as st
+from markdown_it import MarkdownIt
 
 from conversations.conversation import Turn
 from conversations.reply import Reply, State
 
 TICK = 0.06  # seconds between two looks at a growing reply
 IMAGE = re.compile(r"!(?=\[)")
+BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked
+OTHER_FENCES = re.compile(r"\$\$|:::|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
+MARKDOWN = MarkdownIt("commonmark")
 
 
 def draw(turn: Turn, position: int) -> None:
@@ -76,5 +80,11 @@ def figures(reply: Reply) -> str:
 
 
 def safe(text: str) -> str:
-    """Markdown that makes the browser fetch nothing: an image stays text."""
-    return IMAGE.sub(r"\\!", text).replace("\x00", "\ufffd")
+    """Markdown that makes the browser fetch nothing: no image is left, code blocks stay as they are."""
+    exempt: set[int] = set()
+    if not OTHER_FENCES.search(text):
+        for token in MARKDOWN.parse(text):
+            if token.type in {"fence", "code_block"} and token.level == 0 and token.map:
+                exempt.update(range(*token.map))
+    lines = text.replace("\x00", "\ufffd").split("\n")
+    return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))

@@ -8,6 +8,7 @@ import streamlit as st
 import backends
 from backends import Choice, Status
 from conversations.conversation import Conversation, totals
+from conversations.preload import offered
 from prompts.system import system_prompt
 from settings import Settings
 
@@ -32,7 +33,7 @@ def draw(settings: Settings, choice: Choice, conversation: Conversation) -> Chos
             status = pick(backends.status(settings), choice)
         chosen = Chosen(status.name if status else None, status.problem if status else choice.reason, "")
         with st.container():
-            model(chosen)
+            model(chosen, settings)
         with st.expander("Settings", icon=":material/tune:"):
             chosen.system = st.text_area("System prompt", system_prompt(settings.system_prompt), key="system")
             chosen.options.update(knobs(backends.sampling(chosen.backend, settings)))
@@ -62,18 +63,23 @@ def pick(found: list[Status], choice: Choice) -> Status | None:
     return by_name.get(chosen) if chosen else None
 
 
-def model(chosen: Chosen) -> None:
-    """The model's name; a server's can be changed for this conversation."""
-    loaded = backends.loaded(chosen.backend) if chosen.backend else None
-    if loaded is None or getattr(loaded, "engine", None) is not None:
-        engine = getattr(loaded, "engine", None)
-        if loaded is not None and engine is not None:
-            st.caption(f"Model: {getattr(loaded, 'model_name', '')}")
-            st.caption(f"Chat template: {engine.template_origin}")
+def model(chosen: Chosen, settings: Settings) -> None:
+    """The model's name; where a server offers several, one can be picked, or typed."""
+    if chosen.backend is None or chosen.problem:
         return
-    named = st.text_input("Model", placeholder=getattr(loaded, "model_name", "") or "the server's first", key="model")
-    if named.strip():
-        chosen.options["model"] = named.strip()
+    loaded = backends.loaded(chosen.backend)
+    named = getattr(loaded, "model_name", "") or ""
+    names = offered(chosen.backend, settings)
+    if names is not None:
+        hint = named or "the server's first"
+        picked = st.selectbox("Model", names, None, placeholder=hint, accept_new_options=True, key="model")
+        if picked:
+            chosen.options["model"] = picked
+    elif named:
+        st.caption(f"Model: {named}")
+    origin = getattr(getattr(loaded, "engine", None), "template_origin", None)
+    if origin:
+        st.caption(f"Chat template: {origin}")
 
 
 def knobs(known: dict[str, float | int]) -> dict[str, Any]:

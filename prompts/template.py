@@ -7,10 +7,14 @@ the caller turns each piece into token ids, a plain piece always with special to
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 Message = Mapping[str, str]
@@ -42,15 +46,13 @@ def render(
     """
     mark = _unused(template, messages)
     guarded = [{**m, "content": _guard(m["content"], specials, mark)} for m in messages]
+    given = {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, "strftime_now": _now}
     try:
-        module = (
-            _environment()
-            .from_string(template)
-            .make_module({"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, **variables})
-        )
-    except TemplateError as error:
+        module = _environment().from_string(template).make_module({**given, **variables})
+    except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
-    stop = tuple(str(s) for s in getattr(module, "stop", ()))
+    said = getattr(module, "stop", ())
+    stop = (said,) if isinstance(said, str) else tuple(map(str, said))
     return Rendered(tuple(_split(str(module), specials, mark)), stop)
 
 
@@ -61,7 +63,30 @@ def plain(text: str) -> Rendered:
 
 def _environment() -> ImmutableSandboxedEnvironment:
     # The options that Hugging Face templates are written for.
-    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
+
+
+class Generation(Extension):
+    """`{% generation %}`, by which training templates mark the assistant's part: shown as it stands."""
+
+    tags = {"generation"}  # noqa: RUF012 (declared so by jinja2)
+
+    def parse(self, parser: Parser) -> list[Node]:
+        """The statements inside."""
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+def check(template: str) -> None:
+    """Raises ValueError naming line and problem for a template that is not Jinja."""
+    try:
+        _environment().from_string(template)
+    except TemplateError as error:
+        raise ValueError(f"line {getattr(error, 'lineno', '?')}: {error}") from error
+
+
+def _now(form: str) -> str:
+    return datetime.now().strftime(form)
 
 
 def _refuse(message: str) -> None:
@@ -71,7 +96,7 @@ def _refuse(message: str) -> None:
 def _unused(template: str, messages: Sequence[Message]) -> str:
     """A private-use character that occurs nowhere in the prompt."""
     seen = set(template).union(*(m["content"] for m in messages))
-    return next(c for c in map(chr, range(0xE000, 0xF8FF)) if c not in seen)
+    return next(c for c in map(chr, chain(range(0xE000, 0xF900), range(0xF0000, 0x10FFFE))) if c not in seen)
 
 
 def _guard(content: str, specials: Collection[str], mark: str) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import backends
+from conversations import preload
 from settings import ROOT, SHIPPED, Environment, Settings
 from tests.loopback import KEY, Loopback, running
 
@@ -42,10 +43,12 @@ def settings() -> Settings:
 
 @pytest.fixture
 def fresh_backends() -> Iterator[None]:
-    """No model loaded before or after."""
-    backends.unload()
+    """Nothing loaded before or after."""
+    for forget in (backends.unload, preload.forget):
+        forget()
     yield
-    backends.unload()
+    for forget in (backends.unload, preload.forget):
+        forget()
 
 
 def free_port() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 KEY = "sk-loopback"
@@ -41,6 +41,8 @@ class Loopback:
         )
 
     async def _models(self, _: Request) -> Response:
+        if not self.models:
+            return HTMLResponse("<title>A web page</title>")
         return JSONResponse({"object": "list", "data": [{"id": m, "object": "model"} for m in self.models]})
 
     async def _completions(self, request: Request) -> Response:
@@ -57,6 +59,8 @@ class Loopback:
             return self._error(401, "Incorrect API key provided.")
         if todo.startswith("429"):
             return self._error(429, "Rate limit reached.", {"retry-after": todo.partition(" ")[2] or "0"})
+        if todo == "html":
+            return HTMLResponse("<title>A web page</title>")
         if todo in {"500", "503"}:
             return self._error(int(todo), "The server had an error.")
         if todo == "refuse top_k":

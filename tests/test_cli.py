@@ -65,6 +65,24 @@ def test_a_bad_setting_is_one_line_and_exit_2() -> None:
     assert cli("ask", "hi", "--temperature", "9").returncode == 2
 
 
+@pytest.mark.parametrize("backend", ["gpt2", "llamacpp"])
+def test_a_closed_pipe_ends_it_without_a_crash(backend: str) -> None:
+    words = ["ask", "I like", "--raw", "--max-tokens", "900", "--temperature", "2", "--top-k", "0", "--top-p", "1"]
+    command = [sys.executable, str(ROOT / "cli.py"), *words, "--backend", backend]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.read(3)
+        process.stdout.close()
+        assert 0 <= process.wait(60) < 128
+
+
+def test_a_fallback_that_answered_is_named(loopback: Loopback) -> None:
+    loopback.script.extend(["500"] * 3)
+    done = cli("ask", "hi", "--max-tokens", "5", LLM_FALLBACK="llamacpp")
+    assert done.returncode == 0
+    assert done.stderr.startswith("(llamacpp answered: openai (")
+
+
 def test_an_unknown_backend_lists_the_known() -> None:
     done = cli("ask", "hi", "--backend", "none")
     assert done.returncode == 1

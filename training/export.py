@@ -31,11 +31,16 @@ OUTER = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight"
 
 def export(source: Path, target: Path, licence: str, description: str, sampling: dict[str, float | int]) -> None:
     """Write `target`; it is complete or not there at all. Raises OSError, ValueError."""
+    if target.resolve() == source.resolve():
+        raise ValueError(f"{target} is the source itself: name another folder")
+    if target.exists() and not (target / "config.json").is_file():
+        raise ValueError(f"{target} exists and is no model folder: name a new one")
     part = target.with_name(target.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     model = GPT2LMHeadModel.from_pretrained(source, dtype=torch.float32, local_files_only=True).half().eval()
     tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
-    model.generation_config.update(do_sample=True, **sampling)
+    ends = sorted({tokenizer.eos_token_id, tokenizer.bos_token_id})
+    model.generation_config.update(do_sample=True, eos_token_id=ends, **sampling)
     model.save_pretrained(part)
     tokenizer.save_pretrained(part)
     write_gguf(model, tokenizer, part / "model-f16.gguf", licence, description, sampling)

@@ -90,7 +90,7 @@ class LocalChat(BaseChatModel):
                     yield chunk
                 finished = event.finish is not None
         finally:
-            request.cancel()
+            self.engine.leave(request)
 
     async def _astream(
         self,
@@ -117,7 +117,7 @@ class LocalChat(BaseChatModel):
                     yield chunk
                 finished = event.finish is not None
         finally:
-            request.cancel()
+            self.engine.leave(request)
 
     def _generate(
         self,
@@ -174,11 +174,19 @@ class LocalChat(BaseChatModel):
         return Sampling(**{**sampling, "max_tokens": max(1, min(int(sampling["max_tokens"]), room))})
 
     def _render(self, messages: Sequence[BaseMessage]) -> Rendered:
+        strange = next((m.type for m in messages if m.type not in ROLES), None)
+        if strange:
+            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {strange}.")
+        rows = [{"role": ROLES[m.type], "content": spoken(m)} for m in messages]
+        engine = self.engine
         try:
-            rows = [{"role": ROLES[m.type], "content": spoken(m)} for m in messages]
-            return render(self.engine.template, rows, self.engine.specials)
-        except KeyError as error:
-            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {error}.") from error
+            return render(engine.template, rows, engine.specials, **engine.variables)
+        except ValueError as error:
+            if [row["role"] for row in rows[:2]] != ["system", "user"]:
+                raise ModelInvalidRequestError(str(error)) from error
+        try:  # some templates know no system role: what it says goes before the first message
+            rows[:2] = [{"role": "user", "content": f"{rows[0]['content']}\n\n{rows[1]['content']}"}]
+            return render(engine.template, rows, engine.specials, **engine.variables)
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
 

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelError
 
@@ -66,6 +67,7 @@ class Engine(ABC):
     template_origin: str
     specials: tuple[str, ...]
     defaults: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
+    variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token
     start: tuple[int, ...] = ()  # ids that every prompt begins with (BOS), where the tokenizer asks for it
 
     def __init__(self) -> None:
@@ -106,6 +108,17 @@ class Engine(ABC):
             self._changed.notify()
         if position:
             self._tell(request, Event(position=position))
+
+    def leave(self, request: Request) -> None:
+        """Cancel a request; one that still waits leaves the line, and those behind hear of it."""
+        request.cancel()
+        with self._changed:
+            if request not in list(self._line)[1:]:
+                return
+            self._line.remove(request)
+            behind = list(enumerate(self._line))[1:]
+        for position, other in behind:
+            self._tell(other, Event(position=position))
 
     def waiting(self) -> int:
         """Requests in the line, the running one included."""

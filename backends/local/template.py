@@ -10,6 +10,17 @@ PLAIN = Path(module.__file__).with_name("plain.jinja")
 log = logging.getLogger(__name__)
 
 
+def problem(settings: Settings) -> str | None:
+    """What is wrong with the user's file, before any model is loaded."""
+    if settings.chat_template is None:
+        return None
+    try:
+        module.check(settings.chat_template.read_text(encoding="utf-8"))
+    except ValueError as error:  # UnicodeDecodeError is one
+        return f"CHAT_TEMPLATE={settings.chat_template} is no Jinja template: {error}"
+    return None
+
+
 def choose(settings: Settings, own: str | None, model: str) -> tuple[str, str]:
     """The template and, for people, where it comes from."""
     if settings.chat_template is not None:

@@ -26,21 +26,24 @@ class Text:
         self._held += self._decoder.decode(b"", final=True)
         shown = self._release()
         if not self.stopped:
-            shown, self._held = shown + self._held, ""
+            shown, self._held = shown + self._stripped(self._held), ""
         return shown
 
     def _release(self) -> str:
-        if self._strip:
-            self._held = self._held.lstrip()
-            self._strip = not self._held
         found = min((at for s in self._stop if (at := self._held.find(s)) >= 0), default=-1)
         if found >= 0:
             self.stopped = True
             shown, self._held = self._held[:found], ""
-            return shown
-        keep = self._overlap()
-        cut = len(self._held) - keep
+            return self._stripped(shown)
+        cut = len(self._held) - self._overlap()
         shown, self._held = self._held[:cut], self._held[cut:]
+        return self._stripped(shown)
+
+    def _stripped(self, shown: str) -> str:
+        """Without the white space before the first visible character; stop strings are sought before that."""
+        if self._strip:
+            shown = shown.lstrip()
+            self._strip = not shown
         return shown
 
     def _overlap(self) -> int:

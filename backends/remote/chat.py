@@ -4,6 +4,7 @@ an estimated count that fetches nothing, and failures that name the remedy."""
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -18,6 +19,7 @@ from pydantic import Field, PrivateAttr
 
 from backends.remote.failure import explained
 
+NO_API = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 EXTRA = ("top_k", "repetition_penalty")  # knobs that only compatible servers know
 
 
@@ -138,13 +140,26 @@ class OpenAIChat(ChatOpenAI):
         with self._naming:
             if self.model_name:
                 return
-            found = next(iter(self.root_client.models.list()), None)
+            found = next(iter(self._listed()), None)
             if found is None:
                 raise ModelNotFoundError(f"openai ({self.server}): the server lists no model. Set OPENAI_MODEL.")
             window = getattr(found, "max_model_len", None)  # vLLM says it here
             if self.profile is None and isinstance(window, int):
                 self.profile = {"max_input_tokens": window}
             self.model_name = found.id
+
+    def offered(self) -> list[str]:
+        """The names in the server's /v1/models. Raises ModelError kinds."""
+        with explained(self.server):
+            return sorted(str(model.id) for model in self._listed())
+
+    def _listed(self) -> list[Any]:
+        page: Any = None
+        with suppress(AttributeError):  # how the SDK meets an answer that is no JSON
+            page = self.root_client.models.list()
+        if not isinstance(getattr(page, "data", None), list):
+            raise ModelNotFoundError(f"openai ({self.server}): {NO_API}")
+        return list(page.data)
 
     def _completion(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> dict[str, Any]:
         if len(messages) != 1 or messages[0].type != "human":
@@ -157,7 +172,7 @@ class OpenAIChat(ChatOpenAI):
         payload = self._get_request_payload(messages, stop=stop, **kwargs)
         payload.pop("messages")
         payload.pop("stream_options", None)
-        return {**payload, "prompt": messages[0].text, "stream": True}
+        return {**payload, "prompt": messages[0].text.encode("utf-8", "replace").decode(), "stream": True}
 
     def _continue(
         self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any
@@ -191,14 +206,17 @@ class Ending:
     """Whether a stream came to its end: some servers just close the connection."""
 
     def __init__(self, server: str) -> None:
-        self.server, self.reached = server, False
+        self.server, self.reached, self.begun = server, False, False
 
     def see(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
         """Note the chunk and pass it on."""
+        self.begun = True
         self.reached = self.reached or bool((chunk.generation_info or {}).get("finish_reason"))
         return chunk
 
     def check(self) -> None:
         """Raises ModelConnectionError for a stream that just stopped."""
+        if not self.begun:
+            raise ModelConnectionError(f"openai ({self.server}): nothing came. Does OPENAI_BASE_URL end in /v1?")
         if not self.reached:
             raise ModelConnectionError(f"openai ({self.server}): the reply broke off before its end. Try again.")

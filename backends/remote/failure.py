@@ -36,6 +36,7 @@ KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (openai.APITimeoutError, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
     (openai.APIConnectionError, ModelConnectionError, "Check OPENAI_BASE_URL and that the server runs."),
     (openai.InternalServerError, ModelAPIError, "The server failed; try again."),
+    (openai.APIStatusError, ModelInvalidRequestError, "The server refused the request."),
     (openai.APIError, ModelAPIError, "The server failed in mid-reply; try again."),
     (json.JSONDecodeError, ModelAPIError, "The server sent something that is no JSON; try again."),
     (httpx2.TimeoutException, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
@@ -61,6 +62,6 @@ def overflows(error: Exception) -> bool:
 
 def _cause(error: Exception) -> str:
     body = getattr(error, "body", None)
-    said = body.get("message") if isinstance(body, dict) else None
+    said = body.get("message") if isinstance(body, dict) else body
     text = str(said or error).strip() or type(error).__name__
     return text if text.endswith((".", "!", "?")) else text + "."

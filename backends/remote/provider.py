@@ -1,27 +1,42 @@
 """Any other provider, as `provider:model`, through LangChain's own init_chat_model. Knows no provider by name."""
 
+import logging
+from importlib.util import find_spec
 from typing import Any
 
+from dotenv import load_dotenv
 from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
-from settings import Settings
+from settings import ENV_FILE, Settings
+
+log = logging.getLogger(__name__)
 
 
 def unready(name: str) -> str | None:
-    """Only building it tells; that is left to the first use."""
+    """Whether the provider is known and its package is there; the key is asked for when it is built."""
+    from langchain.chat_models.base import _BUILTIN_PROVIDERS as KNOWN
+
+    provider = name.partition(":")[0]
+    if provider not in KNOWN:
+        return f"LangChain knows no provider {provider}; it knows {', '.join(sorted(KNOWN))}"
+    package = KNOWN[provider][0].partition(".")[0]
+    if find_spec(package) is None:
+        return f"the package {package} is not installed: pip install {package.replace('_', '-')}"
     return None
 
 
 def build(name: str, settings: Settings) -> BaseChatModel:
-    """Raises ModelNotFoundError naming the package to install or the provider that is unknown."""
+    """Raises ModelNotFoundError naming the package to install, or what the provider's own class misses."""
     from langchain.chat_models import init_chat_model
 
+    if problem := unready(name):
+        raise ModelNotFoundError(f"{name}: {problem}")
+    load_dotenv(ENV_FILE)  # a provider reads its key from the environment
+    sampling: dict[str, Any] = {**settings.sampling()}
     try:
-        sampling: dict[str, Any] = {**settings.sampling()}
         model: BaseChatModel = init_chat_model(name, **sampling)
-    except ImportError as error:
-        raise ModelNotFoundError(f"{name}: {error}") from error
-    except ValueError as error:
-        raise ModelNotFoundError(f"{name}: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # each provider's class raises kinds of its own when a key or a knob is wrong
+        log.debug("building %s failed", name, exc_info=True)
+        raise ModelNotFoundError(f"{name} cannot be used: {' '.join(str(error).split())}") from error
     return model

@@ -95,6 +95,25 @@ def test_unset_takes_the_first_local_model_that_is_ready(monkeypatch: pytest.Mon
     assert all(word in choice.reason for word in ("OPENAI_API_KEY", "GPT2_MODEL", "LLAMACPP_MODEL"))
 
 
+def test_a_provider_is_ready_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_BACKEND", "anthropic:x")
+    monkeypatch.setenv("LLM_FALLBACK", "openai:y,nobody:z")
+    problems = {status.name: status.problem for status in backends.status(Settings.read())}
+    assert "pip install langchain-anthropic" in str(problems["anthropic:x"])
+    assert problems["openai:y"] is None
+    assert "knows no provider nobody" in str(problems["nobody:z"])
+
+
+def test_a_broken_template_file_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for content, said in ((b"a\n{% if %}", "line 2"), (b"\xff\xfe\x00", "codec")):
+        (tmp_path / "own.jinja").write_bytes(content)
+        monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
+        for name in backends.LOCAL:
+            problem = str(backends.unready(name, Settings.read()))
+            assert f"CHAT_TEMPLATE={tmp_path}" in problem
+            assert said in problem
+
+
 def test_a_name_on_the_hub_is_not_taken_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_MODEL", "distilbert/distilgpt2")
     monkeypatch.setenv("LLAMACPP_MODEL", "someone/some-gguf:model-q8_0.gguf")

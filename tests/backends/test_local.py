@@ -252,6 +252,57 @@ def test_chat_template_names_a_file(bare: str, tmp_path: Path, monkeypatch: pyte
         Settings.read()
 
 
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}", "be kind<|end|>hi<|end|>"),
+        ("{{ bos_token }}{% generation %}{{ messages[-1].content }}{% endgeneration %}", "<|endoftext|>hi"),
+        ("{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+         "{{ m.content }}{% endfor %}", "be kind\n\nhi"),
+    ],
+)  # fmt: skip
+def test_templates_as_other_models_have_them(
+    name: str, template: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    (tmp_path / "own.jinja").write_text(template)
+    monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
+    model: Any = backends.load(name, Settings.read())
+    pieces = model._render([SystemMessage("be kind"), HumanMessage("hi")]).pieces
+    assert "".join(piece.text for piece in pieces) == expected
+    assert all(piece.special == piece.text.startswith("<|") for piece in pieces)
+    assert model.invoke([SystemMessage("be kind"), HumanMessage("hi")], max_tokens=2).text
+
+
+def test_a_window_smaller_than_the_models_is_obeyed(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("LLAMACPP_N_CTX", "100")
+    model: Any = backends.load("llamacpp", Settings.read())
+    reply = model.invoke("very " * 80, raw=True, max_tokens=500, **NOISE)
+    assert reply.usage_metadata["total_tokens"] <= 100
+    with pytest.raises(ContextOverflowError, match="holds 100"):
+        model.invoke("very " * 120, raw=True)
+
+
+async def test_who_leaves_the_line_is_no_longer_before_the_others(name: str, model: Any, settings: Settings) -> None:
+    reports = [Report() for _ in range(3)]
+
+    def ask(number: int) -> Any:
+        chain = build(settings, name, raw=True, options={"max_tokens": 400, **NOISE})
+        return asyncio.create_task(chain.ainvoke({"input": "I like"}, {"callbacks": [reports[number]]}))
+
+    tasks = []
+    for number in range(3):
+        tasks.append(ask(number))
+        while model.engine.waiting() <= number:
+            await asyncio.sleep(0.001)
+    tasks[1].cancel()
+    while reports[2].queue_position != 1:
+        await asyncio.sleep(0.001)
+        assert not tasks[0].done()
+    tasks[0].cancel()
+    tasks[2].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def test_a_missing_model_names_variable_and_remedy(
     name: str, monkeypatch: pytest.MonkeyPatch, fresh_backends: None, tmp_path: Path
 ) -> None:

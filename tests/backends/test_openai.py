@@ -10,6 +10,7 @@ from langchain_core.exceptions import (
     ModelAuthenticationError,
     ModelConnectionError,
     ModelInvalidRequestError,
+    ModelNotFoundError,
     ModelRateLimitError,
     ModelTimeoutError,
 )
@@ -71,6 +72,7 @@ def test_only_knobs_that_were_set_are_sent(loopback: Loopback, monkeypatch: pyte
         ("malformed", ModelAPIError, "no JSON"),
         ("cut", ModelConnectionError, "connection"),
         ("close", ModelConnectionError, "broke off"),
+        ("close at once", ModelConnectionError, "end in /v1"),
     ],
 )
 async def test_failures_have_kind_cause_and_remedy(
@@ -100,6 +102,33 @@ def test_a_server_that_hangs_times_out(loopback: Loopback, monkeypatch: pytest.M
     loopback.script.append("hang")
     with pytest.raises(ModelTimeoutError, match="OPENAI_TIMEOUT"):
         load().invoke("hi")
+
+
+def test_a_web_page_is_no_server(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    loopback.models = []
+    with pytest.raises(ModelNotFoundError, match="end in /v1"):
+        load().invoke("hi")
+    backends.unload()
+    monkeypatch.setenv("OPENAI_MODEL", "x")
+    loopback.script.append("html")
+    with pytest.raises(ModelConnectionError, match="end in /v1"):
+        list(load().stream("hi"))
+
+
+def test_the_official_address_is_openai_itself(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://api.openai.com/v1")
+    with pytest.raises(ModelAuthenticationError, match="OPENAI_API_KEY"):
+        load()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model = load()
+    assert not getattr(model, "compatible", True)
+    assert (model.profile or {}).get("max_input_tokens", 0) > 100_000
+
+
+def test_what_a_server_offers(loopback: Loopback) -> None:
+    loopback.models = ["b", "a"]
+    assert backends.models("openai", Settings.read()) == ["a", "b"]
+    assert [backends.offers(name) for name in backends.names()] == [False, False, True]
 
 
 def test_no_server_at_all(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
@@ -135,7 +164,8 @@ async def test_raw_text_goes_to_completions(loopback: Loopback) -> None:
     parts = [str(chunk.text) async for chunk in load().astream("Once", raw=True)]
     assert "".join(parts) == " upon a time"
     assert loopback.requests[-1]["prompt"] == "Once"
-    assert load().invoke("Once", raw=True).text == " upon a time"
+    assert load().invoke("Once\ud800", raw=True).text == " upon a time"
+    assert loopback.requests[-1]["prompt"] == "Once?"
 
 
 def test_raw_text_at_openai_itself_names_who_can(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:

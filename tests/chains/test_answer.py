@@ -1,11 +1,13 @@
 """Retries, fallback and the empty reply, against a server that misbehaves and through the whole chain."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.exceptions import (
     ModelAuthenticationError,
     ModelConnectionError,
+    ModelInvalidRequestError,
     ModelNotFoundError,
     ModelRateLimitError,
 )
@@ -15,7 +17,7 @@ from chains.answer import EmptyReplyError
 from chains.assistant import build
 from chains.report import Report
 from settings import Settings
-from tests.loopback import Loopback
+from tests.loopback import KEY, Loopback
 
 QUESTION: dict[str, Any] = {"history": [], "input": "hi"}
 
@@ -110,6 +112,29 @@ async def test_a_provider_without_its_package_names_it(fresh_backends: None) -> 
     with pytest.raises(ModelNotFoundError, match="nobody:"):
         await ask("nobody:none")
     assert backends.loaded("nobody:none") is None
+
+
+async def test_when_all_fail_every_cause_is_named(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_FALLBACK", "gpt2")
+    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
+    loopback.script.extend(["500"] * 3)
+    with pytest.raises(ModelNotFoundError, match=r"(?s)server had an error.*GPT2_MODEL=/no/such/model"):
+        await ask()
+
+
+async def test_a_provider_names_what_it_lacks_or_refuses(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelInvalidRequestError, match="top_k"):
+        await ask("openai:some-model", top_k=3)
+    with pytest.raises(ModelInvalidRequestError, match="gpt2 and llamacpp"):
+        await ask("openai:some-model", raw=True)
+    backends.unload()
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(ModelNotFoundError, match="OPENAI_API_KEY"):
+        await ask("openai:some-model")
+    Path(".env").write_text(f"OPENAI_API_KEY={KEY}\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert (await ask("openai:some-model"))[0] == loopback.reply
 
 
 async def test_any_provider_langchain_knows_answers(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

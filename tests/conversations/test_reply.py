@@ -1,6 +1,7 @@
 """Replies as jobs and conversations in memory, on the shipped model and on a slow server."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -41,6 +42,17 @@ def test_a_second_message_waits_for_the_first_reply(loopback: Loopback) -> None:
     asked = [request["messages"][-1]["content"] for request in loopback.requests]
     assert asked == ["one", "two", "three"]
     assert len(loopback.requests[-1]["messages"]) == 6
+
+
+def test_messages_sent_at_once_keep_one_order(loopback: Loopback) -> None:
+    conversation = Conversation()
+    threads = [threading.Thread(target=conversation.send, args=(f"m{i}", chain("openai"))) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert all(turn.reply.wait(30) for turn in conversation.turns)
+    assert [len(request["messages"]) for request in loopback.requests] == list(range(2, 18, 2))
 
 
 def test_stop_keeps_the_text_and_closes_the_connection(loopback: Loopback) -> None:
@@ -93,7 +105,9 @@ def test_messages_that_cannot_be_sent(text: str, said: str) -> None:
 
 
 def test_a_conversation_is_found_by_its_id_alone() -> None:
-    made = conversations.new()
+    made = Conversation()
+    assert conversations.find(made.id) is None, "nothing was said in it"
+    made.send("hi", chain(max_tokens=1)).wait(30)
     assert conversations.find(made.id) is made
     assert conversations.find(made.id[:-1]) is None
     assert conversations.find(None) is None

@@ -32,6 +32,8 @@ def grown(tab: Page, longer_than: int = 0) -> int:
 
 
 def test_the_shipped_model_answers_in_the_page(start: Start, tab: Page) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
     tab.goto(start())
     expect(tab.get_by_text("small demonstration model")).to_be_visible()
     say(tab, "hi, how are you?")
@@ -42,6 +44,7 @@ def test_the_shipped_model_answers_in_the_page(start: Start, tab: Page) -> None:
     expect(tab.get_by_text("of 1,024 tokens")).to_be_visible()
     DOCS.mkdir(exist_ok=True)
     tab.screenshot(path=str(DOCS / "chat.png"))
+    assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
 
 
 @pytest.fixture
@@ -123,7 +126,8 @@ def test_a_failure_shows_cause_and_remedy_and_no_traceback(start: Start, loopbac
 
 
 def test_a_reply_makes_the_browser_fetch_nothing(start: Start, loopback: Loopback, tab: Page) -> None:
-    loopback.reply = "![x](http://127.0.0.1:9/leak.png) <img src=http://127.0.0.1:9/leak.png> done"
+    image = "![x](http://127.0.0.1:9/leak.png)"
+    loopback.reply = f"{image} \\{image} [{image}](http://127.0.0.1:9/) <img src=http://127.0.0.1:9/leak.png> done"
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(start(OPENAI_BASE_URL=loopback.url))

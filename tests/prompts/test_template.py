@@ -57,6 +57,23 @@ def test_a_broken_template_is_named() -> None:
         render("{% if %}", user("hi"), [])
 
 
+@pytest.mark.parametrize("template", ["{{ 1 / 0 }}", "{{ messages[9].content }}", "{{ messages + 1 }}"])
+def test_a_template_that_fails_is_a_clear_error(template: str) -> None:
+    with pytest.raises(ValueError, match="chat template refuses"):
+        render(template, user("hi"), [])
+
+
+def test_a_stop_may_be_one_string_and_the_date_is_there() -> None:
+    rendered = render('{% set stop = "\nUser:" %}{{ strftime_now("%Y") }}', user("hi"), [])
+    assert rendered.stop == ("\nUser:",)
+    assert rendered.pieces[0].text.startswith("2")
+
+
+def test_every_private_character_may_be_said() -> None:
+    text = "".join(map(chr, range(0xE000, 0xF900))) + "<"
+    assert "".join(p.text for p in render(CHAT, user(text), SPECIALS).pieces if not p.special) == text
+
+
 def test_raw_text_is_one_plain_piece() -> None:
     assert plain("<|end|>").pieces == (Piece("<|end|>", False),)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from langchain_core.exceptions import ContextOverflowError
 from transformers import AutoTokenizer
 
 import backends
@@ -69,9 +70,12 @@ def test_training_lowers_the_loss_and_goes_on_from_a_checkpoint(prepared: Path, 
 def test_what_is_exported_answers_alike_on_both_backends(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
 ) -> None:
-    """An untrained model is enough: only equality is asked."""
+    """An untrained model is enough: only equality is asked. Larger weights keep its choices apart."""
     made = AutoTokenizer.from_pretrained(prepared / "tokenizer")
-    train.finish(train.build(RECIPE, made), made, tmp_path / "trained")
+    model = train.build(RECIPE, made)
+    for weight in model.parameters():
+        weight.data.mul_(4)
+    train.finish(model, made, tmp_path / "trained")
     target = tmp_path / "served"
     assert export.main([str(tmp_path / "trained"), str(target)]) == 0
     assert export.main([str(tmp_path / "trained"), str(target)]) == 0
@@ -83,6 +87,33 @@ def test_what_is_exported_answers_alike_on_both_backends(
         for name in backends.LOCAL
     ]
     assert replies[0] == replies[1]
+
+
+def test_a_window_that_is_no_multiple_of_256(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    """llama.cpp rounds its window up, beyond the positions that the model has."""
+    made = AutoTokenizer.from_pretrained(prepared / "tokenizer")
+    train.finish(train.build(train.Recipe(**{**vars(RECIPE), "positions": 300}), made), made, tmp_path / "trained")
+    assert export.main([str(tmp_path / "trained"), str(tmp_path / "served")]) == 0
+    monkeypatch.setenv("LLAMACPP_MODEL", str(tmp_path / "served" / "model-f16.gguf"))
+    model = backends.load("llamacpp", Settings.read())
+    text = "do you like "
+    while len(model.get_token_ids(text)) < 290:
+        text += "number "
+    reply: Any = model.invoke(text, raw=True, max_tokens=500, temperature=2.0, top_k=0, top_p=1.0)
+    assert 290 < reply.usage_metadata["total_tokens"] <= 300
+    with pytest.raises(ContextOverflowError, match="holds 300"):
+        model.invoke(text + text, raw=True)
+
+
+def test_export_overwrites_nothing_but_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    assert export.main([str(tmp_path / "x"), str(tmp_path / "mine")]) == 2
+    assert export.main([str(tmp_path / "mine"), str(tmp_path / "mine")]) == 2
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 @pytest.mark.parametrize(
