@@ -19,7 +19,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 Start = Callable[..., str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: playwright keeps an event loop running in this thread
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; skipped where there is none, an error in CI."""
     if not CHROMIUM.exists():

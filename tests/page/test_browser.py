@@ -87,7 +87,7 @@ def test_a_moved_slider_leaves_the_reply_running(slow: Loopback, tab: Page) -> N
     expect(tab.get_by_text("Stopped.")).to_be_visible()
     say(tab, "again")
     expect(tab.get_by_text(slow.reply)).to_be_visible()
-    assert slow.requests[-1]["temperature"] == pytest.approx(0.85)
+    assert slow.requests[-1]["temperature"] == pytest.approx(1.15)
 
 
 def test_a_reload_and_a_second_tab_see_the_same_reply(slow: Loopback, tab: Page, chromium: Browser) -> None:
