@@ -115,60 +115,80 @@ def save(path: Path, state: dict[str, Any]) -> None:
     os.replace(path.with_suffix(".part"), path)
 
 
-def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> GPT2LMHeadModel:
-    """Train to the end of the budget, a checkpoint and a validation loss each `every` seconds."""
-    torch.manual_seed(recipe.seed)
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(data / "tokenizer")
-    model = build(recipe, tokenizer).train()
-    steps, stream, spent = optimizers(model, recipe), Stream(data, recipe), 0.0
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state["model"])
-        for optimizer, saved in zip(steps, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        stream.position, stream.step, spent = state["position"], state["step"], state["spent"]
-        print(f"resumed at step {stream.step}, {spent / 60:.1f} of {recipe.minutes} minutes spent", flush=True)
-    peaks = [group["lr"] if "peak" not in group else group["peak"] for o in steps for group in o.param_groups]
-    last_saved, losses = spent, []
-    while spent < recipe.minutes * 60:
+class Run:
+    """A model, its optimizers, its place in the data and the seconds spent: all that a checkpoint keeps."""
+
+    def __init__(self, data: Path, out: Path, recipe: Recipe) -> None:
+        torch.manual_seed(recipe.seed)
+        self.data, self.out, self.recipe = data, out, recipe
+        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(data / "tokenizer")
+        self.model = build(recipe, self.tokenizer).train()
+        self.optimizers, self.stream = optimizers(self.model, recipe), Stream(data, recipe)
+        self.peaks = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
+        self.spent, self.losses, self.checkpoint = 0.0, list[float](), out / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self._resume()
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent."""
+        return self.spent / (self.recipe.minutes * 60)
+
+    def step(self) -> None:
+        """One batch forward, back, and one step of each optimizer."""
         began = time.monotonic()
-        share = rate(spent / (recipe.minutes * 60), recipe)
-        for group, peak in zip((g for o in steps for g in o.param_groups), peaks, strict=True):
-            group["peak"], group["lr"] = peak, peak * share
-        loss = loss_of(model, stream.next())
+        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        for group, peak in zip(groups, self.peaks, strict=True):
+            group["lr"] = peak * rate(self.progress, self.recipe)
+        loss = loss_of(self.model, self.stream.next())
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer in steps:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
-        spent += time.monotonic() - began
-        if spent - last_saved >= every or spent >= recipe.minutes * 60:
-            last_saved = spent
-            state = {
-                "model": model.state_dict(), "optimizers": [o.state_dict() for o in steps],
-                "position": stream.position, "step": stream.step, "spent": spent,
-            }  # fmt: skip
-            save(checkpoint, state)
-            _log(out, recipe, stream, spent, losses, validate(model, data, recipe.length), share)
-            losses = []
-            finish(model, tokenizer, out)
-    return model
+        self.losses.append(loss.item())
+        self.spent += time.monotonic() - began
+
+    def keep(self) -> None:
+        """Checkpoint, model folder and a line in the log with both losses."""
+        state = {
+            "model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
+            "position": self.stream.position, "step": self.stream.step, "spent": self.spent,
+        }  # fmt: skip
+        save(self.checkpoint, state)
+        finish(self.model, self.tokenizer, self.out)
+        row = {
+            "step": self.stream.step, "tokens": self.stream.position, "minutes": round(self.spent / 60, 2),
+            "loss": round(float(np.mean(self.losses)), 4),
+            "valid": round(validate(self.model, self.data, self.recipe.length), 4),
+            "rate": round(rate(self.progress, self.recipe), 3),
+            "tokens_per_second": round(self.stream.position / self.spent),
+        }  # fmt: skip
+        self.losses.clear()
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(row) + "\n")
+        (self.out / "recipe.json").write_text(json.dumps(asdict(self.recipe), indent=2))
+        print(json.dumps(row), flush=True)
+
+    def _resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.stream.position, self.stream.step, self.spent = state["position"], state["step"], state["spent"]
+        minutes = f"{self.spent / 60:.1f} of {self.recipe.minutes} minutes spent"
+        print(f"resumed at step {self.stream.step}, {minutes}", flush=True)
 
 
-def _log(
-    out: Path, recipe: Recipe, stream: Stream, spent: float, losses: list[float], valid: float, share: float
-) -> None:
-    row = {
-        "step": stream.step, "tokens": stream.position, "minutes": round(spent / 60, 2),
-        "loss": round(float(np.mean(losses)), 4), "valid": round(valid, 4), "rate": round(share, 3),
-        "tokens_per_second": round(stream.position / spent),
-    }  # fmt: skip
-    with (out / "log.jsonl").open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(row) + "\n")
-    (out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
-    print(json.dumps(row), flush=True)
+def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> None:
+    """Train to the end of the budget, a checkpoint each `every` seconds. Raises OSError, ValueError."""
+    run = Run(data, out, recipe)
+    kept = run.spent
+    while run.progress < 1:
+        run.step()
+        if run.spent - kept >= every or run.progress >= 1:
+            run.keep()
+            kept = run.spent
 
 
 def finish(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
