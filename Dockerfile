@@ -16,7 +16,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm 
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
-ENV HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENV HOST=0.0.0.0 OMP_WAIT_POLICY=passive PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER app
 EXPOSE 8501
 HEALTHCHECK CMD python -c "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/_stcore/health' % os.environ.get('PORT', 8501), timeout=3)"

@@ -49,10 +49,10 @@ test: .venv/installed-dev
 	elif [ "$$(uname -s)" = Linux ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then \
 		echo "Installing the CPU build of torch from $(TORCH_INDEX_URL)…"; \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --retries 1 --timeout 15 \
-			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements.txt)" 2>/dev/null || \
+			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements.txt)" || \
 		echo "$(TORCH_INDEX_URL) cannot be reached: installing the plain pin, which may bring CUDA packages."; fi
 	@echo "Installing the local backends; llama.cpp is compiled, which takes about 5 minutes the first time…"
-	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --disable-pip-version-check -r requirements.txt
+	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt requirements-train.txt .venv/installed-all

@@ -8,7 +8,7 @@ from langchain_core.exceptions import ModelNotFoundError
 import backends
 from chains.assistant import build
 from conversations import conversation as conversations
-from conversations.conversation import Conversation, MessageError
+from conversations.conversation import LONGEST, Conversation, MessageError
 from conversations.preload import preload
 from page import bubble, sidebar, welcome
 from settings import ROOT, Settings, SettingsError
@@ -26,39 +26,53 @@ def main() -> None:
         for group in backends.knobs():
             group.read()
     except (SettingsError, ModelNotFoundError) as error:
-        st.error(str(error))
+        st.error(bubble.safe(str(error)).replace("\n", "  \n"))
         st.stop()
     preload(choice.name, settings)
     conversation = current()
     chosen = sidebar.draw(settings, choice, conversation)
-    pressed = None if conversation.turns else welcome.draw(chosen.backend)
+    if chosen.backend and not chosen.problem:
+        preload(chosen.backend, settings)
+        deliver(conversation, settings, chosen)
+    if not conversation.turns:
+        welcome.draw(chosen.backend, post)
     for position, turn in enumerate(conversation.turns):
         bubble.draw(turn, position)
     if chosen.problem:
-        st.error(chosen.problem, icon=":material/error:")
-    text = st.chat_input("Write a message", disabled=chosen.problem is not None) or pressed
-    if text and chosen.backend and not chosen.problem:
-        send(conversation, text, settings, chosen)
+        st.error(bubble.safe(chosen.problem), icon=":material/error:")
+    st.chat_input(
+        "Write a message", key="message", max_chars=LONGEST, disabled=chosen.problem is not None, on_submit=post
+    )
 
 
 def current() -> Conversation:
     """The conversation of this page: the one in the address, or a new one that goes there with its first message."""
-    found = conversations.find(st.query_params.get("c")) or st.session_state.get("conversation") or Conversation()
+    wanted = st.query_params.get("c")
+    mine: Conversation | None = st.session_state.get("conversation")
+    found = conversations.find(wanted) or (mine if mine is not None and not mine.turns else Conversation())
+    if wanted and found.id != wanted:
+        st.caption("The conversation in this address is no longer here; this is a new one.")
     st.session_state["conversation"] = found
     return found
 
 
-def send(conversation: Conversation, text: str, settings: Settings, chosen: sidebar.Chosen) -> None:
-    """Start a reply and draw the page anew."""
+def post(text: str | None = None) -> None:
+    """Called before the script runs: a message is kept until it is delivered, whatever interrupts the run."""
+    st.session_state.setdefault("outbox", []).append(text or st.session_state["message"])
+
+
+def deliver(conversation: Conversation, settings: Settings, chosen: sidebar.Chosen) -> None:
+    """Start a reply for each message that was posted."""
     assert chosen.backend is not None
-    chain = build(settings, chosen.backend, system=chosen.system, options=chosen.options)
-    try:
-        conversation.send(text, chain)
-    except MessageError as error:
-        st.error(str(error))
-        return
-    st.query_params["c"] = conversation.id
-    st.rerun()
+    outbox: list[str] = st.session_state.setdefault("outbox", [])
+    while outbox:
+        chain = build(settings, chosen.backend, system=chosen.system, options=chosen.options)
+        try:
+            conversation.send(outbox[0], chain)
+        except MessageError as error:
+            st.error(str(error))
+        outbox.pop(0)
+        st.query_params["c"] = conversation.id
 
 
 main()

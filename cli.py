@@ -39,7 +39,9 @@ def ask(
     given = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "repetition_penalty": repetition_penalty,
              "max_tokens": max_tokens, "seed": seed}  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
-    settings = Settings.read()
+    if not text.strip():
+        raise SettingsError("The message is empty: write some text.")
+    settings = read()
     choice = backends.choose(settings)
     if backend:
         choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
@@ -64,10 +66,17 @@ async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
     return report, "".join(parts)
 
 
+def read() -> Settings:
+    """Every group of knobs is read, so that a bad value is named before anything loads."""
+    for group in backends.knobs():
+        group.read()
+    return Settings.read()
+
+
 @app.command("backends")
 def show_backends() -> None:
     """Each backend: ready, or what is missing."""
-    settings = Settings.read()
+    settings = read()
     choice = backends.choose(settings)
     for name, problem in backends.status(settings):
         mark = "*" if name == choice.name else " "
@@ -87,12 +96,13 @@ def config() -> None:
 @app.command()
 def serve() -> None:
     """Start the page at HOST and PORT."""
-    settings = Settings.read()
-    for group in backends.knobs():
-        group.read()
+    os.chdir(ROOT)  # where .env and .streamlit/config.toml are
+    settings = read()
+    backends.choose(settings)
     page = ["-m", "streamlit", "run", str(ROOT / "app.py")]
     address = ["--server.address", settings.host, "--server.port", str(settings.port)]
-    os.chdir(ROOT)  # where .env and .streamlit/config.toml are
+    if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
+        address += ["--browser.serverAddress", "localhost"]
     os.execv(sys.executable, [sys.executable, *page, *address])
 
 

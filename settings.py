@@ -5,6 +5,7 @@ Knows no backend: what only one backend needs is declared in that backend's file
 
 import os
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -71,7 +72,7 @@ class Environment(BaseSettings):
             field = str(problem["loc"][0]) if problem["loc"] else ""
             info = cls.model_fields.get(field)
             value = (cls.given(field) or ("", ""))[0]
-            hidden = "@" in value or (info is not None and _secret(info.annotation))
+            hidden = "@" in value or "?" in value or (info is not None and _secret(info.annotation))
             shown = "(hidden)" if hidden else value
             meaning = (info.description if info is not None else None) or ""
             yield f"{cls.variable(field)}={shown}: {problem['msg']}. {cls.variable(field)} is {meaning}"
@@ -102,7 +103,7 @@ class Settings(Environment):
     llm_fallback: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="a comma list of backends to try when the first one fails"
     )
-    host: str = Field("127.0.0.1", description="the address the page listens on")
+    host: str = Field("127.0.0.1", description="the IP address the page listens on, or localhost")
     port: int = Field(8501, ge=1, le=65535, description="the port of the page, 1 to 65535")
     system_prompt: str | None = Field(None, description="the system prompt; unset: prompts/system.txt")
     chat_template: Path | None = Field(
@@ -121,6 +122,13 @@ class Settings(Environment):
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @field_validator("host")
+    @classmethod
+    def _local(cls, value: str) -> str:
+        if value != "localhost":
+            ip_address(value)
+        return value
 
     @field_validator("chat_template")
     @classmethod

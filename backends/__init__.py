@@ -6,6 +6,7 @@ This file finds them, picks one and loads each once. It knows none of them by mo
 
 import atexit
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from importlib import import_module
@@ -13,10 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from langchain_core.exceptions import ModelNotFoundError
+from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
-from settings import Environment, Settings
+from settings import Environment, Settings, SettingsError
+
+# Threads that wait must sleep: spinning ones slow a busy machine down a hundredfold. Read when torch or llama.cpp load.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 LOCAL = ("gpt2", "llamacpp")  # tried in this order where nothing is set
 log = logging.getLogger(__name__)
@@ -24,6 +28,10 @@ log = logging.getLogger(__name__)
 _loaded: dict[str, BaseChatModel] = {}
 _locks: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
+
+
+class UnknownBackendError(ModelNotFoundError, SettingsError):
+    """A name that is no backend."""
 
 
 class Choice(NamedTuple):
@@ -46,10 +54,10 @@ def names() -> list[str]:
 
 
 def check(name: str, variable: str = "LLM_BACKEND") -> str:
-    """The name itself. Raises ModelNotFoundError, with the known ones, for a name that is none."""
+    """The name itself. Raises UnknownBackendError, with the known ones, for a name that is none."""
     if name in names() or ":" in name.strip(":"):
         return name
-    raise ModelNotFoundError(
+    raise UnknownBackendError(
         f"{variable}={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
     )
 
@@ -77,7 +85,7 @@ def status(settings: Settings) -> list[Status]:
 def choose(settings: Settings) -> Choice:
     """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready.
 
-    Raises ModelNotFoundError for a name in LLM_BACKEND or LLM_FALLBACK that is none.
+    Raises UnknownBackendError for a name in LLM_BACKEND or LLM_FALLBACK that is none.
     """
     for name in settings.llm_fallback:
         check(name, "LLM_FALLBACK")
@@ -127,12 +135,21 @@ def load(name: str, settings: Settings) -> BaseChatModel:
         lock = _locks.setdefault(name, threading.Lock())
     with lock:
         if name not in _loaded:
-            atexit.register(unload)  # an engine still computing while the interpreter ends takes the process down
             log.info("loading backend %s", name)
-            found = module(name)
-            built: BaseChatModel = found.build(name, settings) if ":" in name else found.build(settings)
-            _loaded[name] = built
+            _loaded[name] = _build(name, settings)
         return _loaded[name]
+
+
+def _build(name: str, settings: Settings) -> BaseChatModel:
+    found = module(name)
+    try:
+        built: BaseChatModel = found.build(name, settings) if ":" in name else found.build(settings)
+    except (ModelError, SettingsError):
+        raise
+    except Exception as error:  # whatever a library throws at a model it cannot load
+        log.debug("building %s failed", name, exc_info=True)
+        raise ModelNotFoundError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
+    return built
 
 
 def loaded(name: str) -> BaseChatModel | None:
@@ -146,6 +163,7 @@ def sampling(name: str | None, settings: Settings) -> dict[str, float | int]:
     return {**known, **settings.sampling()}
 
 
+@atexit.register  # an engine still computing while the interpreter ends takes the process down
 def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
     with _guard:

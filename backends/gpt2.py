@@ -3,6 +3,7 @@
 Knows tokens and weights; nothing of messages. torch and transformers are imported when the model is built.
 """
 
+import random
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -70,7 +71,7 @@ class GPT2Engine(Engine):
     def __init__(self, model: str, settings: Settings) -> None:
         self.pipeline = load(model)
         tokenizer, config = self.pipeline.tokenizer, self.pipeline.model.config
-        self.window = int(getattr(config, "n_positions", None) or config.max_position_embeddings)
+        self.window = window(config, tokenizer)
         self.template, self.template_origin = template.choose(settings, own_template(tokenizer), model)
         added = tokenizer.added_tokens_decoder.items()
         self._special_ids = {str(token): int(i) for i, token in added if token.special}
@@ -116,8 +117,7 @@ class GPT2Engine(Engine):
         from transformers import GenerationConfig, StoppingCriteriaList
 
         sampling = request.sampling
-        if sampling.seed is not None:
-            torch.manual_seed(sampling.seed)
+        torch.manual_seed(random.getrandbits(63) if sampling.seed is None else sampling.seed)
         drawn: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
             drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p,
@@ -161,6 +161,13 @@ def load(name: str) -> Any:
         raise ModelAPIError(f"gpt2: GPT2_MODEL={name} is damaged: {error}. Copy the model folder again.") from error
     model.eval()
     return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
+
+
+def window(config: Any, tokenizer: Any) -> int:
+    """Positions of the model, by the names that configs have for them, else the tokenizer's limit."""
+    names = ("n_positions", "max_position_embeddings", "seq_length", "n_ctx")
+    found = next((int(n) for name in names if (n := getattr(config, name, None))), 0)
+    return found or min(int(tokenizer.model_max_length), 2048)
 
 
 def own_template(tokenizer: Any) -> str | None:

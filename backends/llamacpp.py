@@ -141,6 +141,14 @@ class LlamaEngine(Engine):
         """Whether the token ends generation."""
         return bool(self.api.llama_vocab_is_eog(self._vocab, token))
 
+    def close(self) -> None:
+        """End the thread, then give back the memory."""
+        super().close()
+        if not self._thread.is_alive() and self._context:
+            self.api.llama_free(self._context)
+            self.api.llama_model_free(self._model)
+            self._context = None
+
     def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
         if request.sampling.seed is not None:
             self._forget()  # a reused beginning was computed in other batches and rounds otherwise: not the same text
@@ -234,11 +242,13 @@ class LlamaEngine(Engine):
         threads = knobs.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
         params.n_threads = params.n_threads_batch = threads
         if trained < params.n_ctx:
+            self.api.llama_model_free(self._model)
             raise ModelNotFoundError(
                 f"llamacpp: LLAMACPP_N_CTX={knobs.n_ctx} is more than the {trained} tokens {path.name} was trained for."
             )
         context = self.api.llama_init_from_model(self._model, params)
         if not context:
+            self.api.llama_model_free(self._model)
             raise ModelAPIError(f"llamacpp: no memory for a window of {params.n_ctx} tokens; lower LLAMACPP_N_CTX.")
         return context
 

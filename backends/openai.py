@@ -30,14 +30,23 @@ class Knobs(Environment):
         None, description=f"the model; unset: {SMALL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL"
     )
     n_ctx: int | None = Field(None, ge=8, description="the server's window in tokens, where it is not known")
-    timeout: float = Field(60, gt=0, description="seconds to wait for the server")
+    timeout: float = Field(60, gt=0, allow_inf_nan=False, description="seconds to wait for the server")
 
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
-        if value is not None and TypeAdapter(AnyHttpUrl).validate_python(value).password:
-            raise ValueError("it holds a password, which would be shown; put it into OPENAI_API_KEY")
+        parsed = TypeAdapter(AnyHttpUrl).validate_python(value) if value is not None else None
+        if parsed is not None and (parsed.username or parsed.password or parsed.query):
+            raise ValueError("it holds credentials, which would be shown; put them into OPENAI_API_KEY")
         return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+        key = value.get_secret_value().strip() if value is not None else ""
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("it holds characters that no key has; copy it again")
+        return SecretStr(key) if key else None
 
 
 def unready(settings: Settings) -> str | None:

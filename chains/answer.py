@@ -60,9 +60,7 @@ class Plan:
         """The last failure, with those of the backends tried before it."""
         if not self.earlier:
             return error
-        kind: Any = next(k for k in type(error).__mro__ if k.__module__ == ModelError.__module__)
-        whole: ModelError = kind("\n".join([*self.earlier, str(error)]))
-        return whole
+        return kind_of(error)("\n".join([*self.earlier, str(error)]))
 
     def event(self, error: ModelError) -> dict[str, Any]:
         """What is reported of a failure that is tried again."""
@@ -146,7 +144,7 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
     def _known(name: str, error: ModelError | TypeError) -> ModelError:
         """Another provider's client answers a knob it does not know with a TypeError."""
         if isinstance(error, ModelError):
-            return error
+            return error if ":" not in name or name in str(error) else _named(name, error)
         if ":" not in name:
             raise error
         return ModelInvalidRequestError(f"{name}: {error}. Unset that knob, or ask another backend.")
@@ -159,6 +157,8 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         if name != self.names[0]:  # a model is a name at one server only
             options.pop("model", None)
         bound: Any = model.bind(**options) if options else model
+        if options.get("raw"):  # there are no turns to drop; the backend checks what fits
+            return bound  # type: ignore[no-any-return]
         reply = options.get("max_tokens") or self.settings.max_tokens
         fitted: Runnable[Any, AIMessage] = window(model, reply) | bound
         return fitted
@@ -186,6 +186,18 @@ class First:
                 f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
             )
         yield from self._held
+
+
+def kind_of(error: ModelError) -> type[ModelError]:
+    """LangChain's own kind of a failure, without what a provider mixed in."""
+    return next(k for k in type(error).__mro__ if k.__module__ == ModelError.__module__)
+
+
+def _named(name: str, error: ModelError) -> ModelError:
+    """Another provider's failure, with its name before it."""
+    named = kind_of(error)(f"{name}: {error} Check the provider's key and address, or ask another backend.")
+    named.__cause__ = error
+    return named
 
 
 def retry_after(error: BaseException) -> float | None:

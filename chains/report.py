@@ -30,6 +30,7 @@ class Report(AsyncCallbackHandler):
         self.queue_position: int | None = None
         self.retries: list[str] = []
         self.pieces = 0
+        self.counted = False  # whether the tokens are the server's or the engine's own count
         self.first_token: float | None = None
         self.ended: float | None = None
 
@@ -41,7 +42,7 @@ class Report(AsyncCallbackHandler):
     @property
     def tokens_per_second(self) -> float | None:
         """Speed after the first token."""
-        if self.first_token is None or self.ended is None or self.pieces < 2:
+        if self.first_token is None or self.ended is None or min(self.pieces, self.completion_tokens or 0) < 2:
             return None  # a reply that came in one piece says nothing of speed
         return round(((self.completion_tokens or 0) - 1) / max(1e-6, self.ended - self.first_token), 1)
 
@@ -71,6 +72,8 @@ class Report(AsyncCallbackHandler):
 
     async def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
         """The first visible token stops the clock; pieces are counted until the true usage is known."""
+        if not str(token):
+            return
         self.pieces += 1
         self.completion_tokens = self.pieces
         if self.first_token is None and str(token).strip():
@@ -90,4 +93,4 @@ class Report(AsyncCallbackHandler):
         if message.usage_metadata:
             self.prompt_tokens = message.usage_metadata["input_tokens"]
             self.completion_tokens = message.usage_metadata["output_tokens"]
-            self.estimated = False
+            self.estimated, self.counted = False, True

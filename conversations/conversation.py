@@ -34,11 +34,6 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     _sending: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    @property
-    def running(self) -> bool:
-        """Whether a reply is being written."""
-        return any(turn.reply.running for turn in self.turns[-8:])
-
     def send(self, text: str, chain: Chain) -> Reply:
         """Add a turn; its reply waits for the one before. Raises MessageError for an empty or over-long text."""
         if not text.strip():
@@ -89,7 +84,7 @@ def totals(conversation: Conversation) -> dict[str, Any]:
     """Tokens of the last prompt and reply, and the window they share."""
     for turn in reversed(conversation.turns):
         report = turn.reply.report
-        if report.prompt_tokens is not None:
+        if report.prompt_tokens is not None and turn.reply.state is not State.FAILED:
             used = report.prompt_tokens + (report.completion_tokens or 0)
             return {"used": used, "window": report.window, "estimated": report.estimated}
     return {"used": 0, "window": None, "estimated": False}

@@ -6,6 +6,8 @@ Knows no page.
 import asyncio
 import logging
 import threading
+from collections.abc import Coroutine
+from typing import Any
 
 from langchain_core.exceptions import ModelError
 
@@ -15,6 +17,7 @@ from settings import Settings
 
 log = logging.getLogger(__name__)
 _started: set[str] = set()
+_running: dict[str, int] = {}
 _offered: dict[str, list[str] | None] = {}
 _lock = threading.Lock()
 
@@ -31,7 +34,7 @@ def preload(name: str | None, settings: Settings) -> None:
     """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
     if name is not None and _first(f"load {name}"):
         log.info("backend: %s (%s)", name, backends.choose(settings).reason)
-        asyncio.run_coroutine_threadsafe(_load(name, settings), loop())
+        _background(name, _load(name, settings))
 
 
 def offered(name: str, settings: Settings) -> list[str] | None:
@@ -39,8 +42,24 @@ def offered(name: str, settings: Settings) -> list[str] | None:
     if not backends.offers(name):
         return None
     if _first(f"models {name}"):
-        asyncio.run_coroutine_threadsafe(_ask(name, settings), loop())
+        _background(name, _ask(name, settings))
     return _offered.get(name) or []
+
+
+def busy(name: str) -> bool:
+    """Whether something of this backend is still being fetched."""
+    return _running.get(name, 0) > 0
+
+
+def _background(name: str, work: Coroutine[Any, Any, None]) -> None:
+    with _lock:
+        _running[name] = _running.get(name, 0) + 1
+
+    def done(_: object) -> None:
+        with _lock:
+            _running[name] -= 1
+
+    asyncio.run_coroutine_threadsafe(work, loop()).add_done_callback(done)
 
 
 def forget() -> None:

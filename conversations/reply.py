@@ -18,6 +18,7 @@ from conversations.loop import loop
 
 log = logging.getLogger(__name__)
 Chain = Runnable[dict[str, Any], str]
+Inputs = Callable[[], dict[str, Any]]
 
 
 class State(StrEnum):
@@ -33,17 +34,16 @@ class State(StrEnum):
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
-    def __init__(self, chain: Chain, inputs: Callable[[], dict[str, Any]], after: "Reply | None" = None) -> None:
+    def __init__(self, chain: Chain, inputs: Inputs, after: "Reply | None" = None) -> None:
         """`inputs` is called when the reply starts, which is when `after` has ended."""
         self.text = ""
         self.state = State.WAITING
         self.error: str | None = None
         self.report = Report()
-        self._chain, self._inputs, self._after = chain, inputs, after
         self._over = threading.Event()
         self._ended = asyncio.Event()  # the same, for tasks of the loop
         self._task: asyncio.Task[None] | None = None
-        loop().call_soon_threadsafe(self._start)
+        loop().call_soon_threadsafe(self._start, chain, inputs, after)  # kept nowhere: they hold all turns before
 
     @property
     def running(self) -> bool:
@@ -58,19 +58,19 @@ class Reply:
         """Block until the end; False where it has not come in `timeout` seconds."""
         return self._over.wait(timeout)
 
-    def _start(self) -> None:
-        self._task = loop().create_task(self._run())
+    def _start(self, chain: Chain, inputs: Inputs, after: "Reply | None") -> None:
+        self._task = loop().create_task(self._run(chain, inputs, after))
         self._task.add_done_callback(self._end)
 
     def _cancel(self) -> None:
         if self._task is not None:  # always so: calls into the loop keep their order
             self._task.cancel()
 
-    async def _run(self) -> None:
-        if self._after is not None:
-            await self._after._ended.wait()
+    async def _run(self, chain: Chain, inputs: Inputs, after: "Reply | None") -> None:
+        if after is not None:
+            await after._ended.wait()
         self.state = State.RUNNING
-        async for part in self._chain.astream(self._inputs(), {"callbacks": [self.report]}):
+        async for part in chain.astream(inputs(), {"callbacks": [self.report]}):
             self.text += part
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -83,6 +83,6 @@ class Reply:
             self.state = State.FAILED
             self.error = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
             log.warning("a reply failed: %s", type(error).__name__, exc_info=not isinstance(error, ModelError))
-        self._after = self._task = None
+        self._task = None
         self._over.set()
         self._ended.set()

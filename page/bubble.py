@@ -11,7 +11,7 @@ from conversations.reply import Reply, State
 TICK = 0.06  # seconds between two looks at a growing reply
 IMAGE = re.compile(r"!(?=\[)")
 BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked
-OTHER_FENCES = re.compile(r"\$\$|:::|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
+OTHER_FENCES = re.compile(r"\$\$|:::|\[\^|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
 MARKDOWN = MarkdownIt("commonmark")
 
 
@@ -34,7 +34,7 @@ def tail(reply: Reply, position: int) -> None:
     if reply.text:
         st.markdown(safe(reply.text) + " ▌")
     else:
-        st.caption(waiting(reply))
+        st.caption(safe(waiting(reply)))
     st.button("Stop", key=f"stop-{position}", icon=":material/stop_circle:", on_click=reply.stop)
 
 
@@ -54,7 +54,7 @@ def whole(reply: Reply) -> None:
     if reply.text:
         st.markdown(safe(reply.text))
     if reply.error:
-        st.error(reply.error, icon=":material/error:")
+        st.error(safe(reply.error).replace("\n", "  \n"), icon=":material/error:")
     if reply.state is State.STOPPED:
         st.caption("Stopped.")
     if reply.report.dropped_turns:
@@ -67,7 +67,8 @@ def figures(reply: Reply) -> str:
     report = reply.report
     parts = [report.backend or ""]
     if report.completion_tokens is not None:
-        parts.append(f"{report.completion_tokens} tokens")
+        about = "" if report.counted else "about "
+        parts.append(f"{about}{report.completion_tokens} token{'s' if report.completion_tokens != 1 else ''}")
     if report.ttft_ms is not None:
         parts.append(f"first after {report.ttft_ms / 1000:.2f} s")
     if report.tokens_per_second is not None:
@@ -84,7 +85,7 @@ def safe(text: str) -> str:
     exempt: set[int] = set()
     if not OTHER_FENCES.search(text):
         for token in MARKDOWN.parse(text):
-            if token.type in {"fence", "code_block"} and token.level == 0 and token.map:
+            if token.type == "fence" and token.level == 0 and token.map:
                 exempt.update(range(*token.map))
     lines = text.replace("\x00", "\ufffd").split("\n")
     return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))

@@ -8,7 +8,8 @@ import streamlit as st
 import backends
 from backends import Choice, Status
 from conversations.conversation import Conversation, totals
-from conversations.preload import offered
+from conversations.preload import busy, offered
+from page.bubble import safe
 from prompts.system import system_prompt
 from settings import Settings
 
@@ -34,6 +35,8 @@ def draw(settings: Settings, choice: Choice, conversation: Conversation) -> Chos
         chosen = Chosen(status.name if status else None, status.problem if status else choice.reason, "")
         with st.container():
             model(chosen, settings)
+            if chosen.backend and busy(chosen.backend):
+                until_loaded(chosen.backend)
         with st.expander("Settings", icon=":material/tune:"):
             chosen.system = st.text_area("System prompt", system_prompt(settings.system_prompt), key="system")
             chosen.options.update(knobs(backends.sampling(chosen.backend, settings)))
@@ -45,6 +48,13 @@ def forget() -> None:
     """Leave this conversation; the next message starts another."""
     st.query_params.pop("c", None)
     st.session_state.pop("conversation", None)
+
+
+@st.fragment(run_every=0.5)
+def until_loaded(name: str) -> None:
+    """Draws the page anew when what is fetched in the background has come."""
+    if not busy(name):
+        st.rerun()
 
 
 def pick(found: list[Status], choice: Choice) -> Status | None:
@@ -59,7 +69,7 @@ def pick(found: list[Status], choice: Choice) -> Status | None:
         st.caption(f"At start: {choice.name}. {choice.reason}.")
     for status in found:
         if status.problem:
-            st.caption(f":material/block: {status.name}: {status.problem}")
+            st.caption(f":material/block: {status.name}: {safe(status.problem)}")
     return by_name.get(chosen) if chosen else None
 
 
@@ -92,6 +102,7 @@ def knobs(known: dict[str, float | int]) -> dict[str, Any]:
     slider("Top-p", "top_p", 0.05, 1.0, 0.05)
     slider("Top-k (0: all)", "top_k", 0, 200, 1)
     slider("Longest reply (tokens)", "max_tokens", 1, 4096, 1)
+    st.button("Reset", help="Send none of these", on_click=touched.clear, disabled=not touched)
     return {name: st.session_state[name] for name in sorted(touched)}
 
 

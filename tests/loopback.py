@@ -63,8 +63,8 @@ class Loopback:
             return HTMLResponse("<title>A web page</title>")
         if todo in {"500", "503"}:
             return self._error(int(todo), "The server had an error.")
-        if todo == "refuse top_k":
-            return self._error(400, "Unknown parameter: 'top_k'.")
+        if todo.startswith("refuse "):
+            return self._error(400, f"Unknown parameter: '{todo.removeprefix('refuse ')}'.")
         if todo == "overflow":
             return self._error(
                 400, "This model's maximum context length is 100 tokens.", code="context_length_exceeded"

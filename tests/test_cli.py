@@ -85,8 +85,12 @@ def test_a_fallback_that_answered_is_named(loopback: Loopback) -> None:
 
 def test_an_unknown_backend_lists_the_known() -> None:
     done = cli("ask", "hi", "--backend", "none")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "gpt2, llamacpp, openai" in done.stderr
+    assert cli("ask", "hi", LLM_BACKEND="none").returncode == 2
+    assert cli("serve", LLM_FALLBACK="none").returncode == 2
+    assert cli("ask", "hi", "--backend", "gpt2", LLAMACPP_N_CTX="x").stderr.startswith("LLAMACPP_N_CTX=x")
+    assert cli("ask", " ").returncode == 2
 
 
 def test_backends_says_ready_or_why_not() -> None:

@@ -24,7 +24,8 @@ def test_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TEMPERATURE", "hot"), ("TEMPERATURE", "2.5"), ("TOP_P", "0"), ("TOP_K", "-1"), ("PORT", "70000"),
-     ("MAX_TOKENS", "0"), ("SEED", "-1"), ("REPETITION_PENALTY", "0"), ("CHAT_TEMPLATE", "/no/such/file")],
+     ("MAX_TOKENS", "0"), ("HOST", "not a host"), ("SEED", "-1"), ("REPETITION_PENALTY", "0"),
+     ("CHAT_TEMPLATE", "/no/such/file")],
 )  # fmt: skip
 def test_a_bad_value_names_variable_value_and_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

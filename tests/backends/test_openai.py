@@ -211,6 +211,13 @@ def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["sk-\u2026", "sk-\nx"])
+def test_a_key_that_is_none_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(SettingsError, match=r"OPENAI_API_KEY=\(hidden\): .*copy it again"):
+        backends.module("openai").Knobs.read()
+
+
 def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
     with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=localhost.*http"):

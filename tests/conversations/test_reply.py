@@ -117,11 +117,12 @@ def test_a_conversation_is_found_by_its_id_alone() -> None:
 def test_many_replies_leave_no_task_behind(loopback: Loopback) -> None:
     from conversations.loop import loop
 
+    before = asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5)
     for number in range(30):
         reply = Conversation().send(f"message {number}", chain("openai"))
         assert reply.wait(30)
     time.sleep(0.2)
-    assert asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5) == 1
+    assert asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5) <= before
 
 
 async def tasks() -> int:

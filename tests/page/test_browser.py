@@ -125,6 +125,25 @@ def test_a_failure_shows_cause_and_remedy_and_no_traceback(start: Start, loopbac
     expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
 
 
+def test_messages_sent_in_a_hurry_all_arrive(start: Start, loopback: Loopback, tab: Page) -> None:
+    tab.goto(start(OPENAI_BASE_URL=loopback.url))
+    for number in range(4):
+        say(tab, f"message {number}")
+        tab.wait_for_timeout(200)  # faster than anybody types; Streamlit itself merges what comes in one tick
+    expect(tab.get_by_text(loopback.reply)).to_have_count(4)
+    assert [r["messages"][-1]["content"] for r in loopback.requests] == [f"message {n}" for n in range(4)]
+
+
+def test_an_error_makes_the_browser_fetch_nothing(start: Start, loopback: Loopback, tab: Page) -> None:
+    loopback.script.append("refuse ![x](http://127.0.0.1:9/leak.png)")
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.goto(start(OPENAI_BASE_URL=loopback.url))
+    say(tab, "hi")
+    expect(tab.get_by_text("Unset the knob")).to_be_visible()
+    assert not [url for url in asked if "leak" in url]
+
+
 def test_a_reply_makes_the_browser_fetch_nothing(start: Start, loopback: Loopback, tab: Page) -> None:
     image = "![x](http://127.0.0.1:9/leak.png)"
     loopback.reply = f"{image} \\{image} [{image}](http://127.0.0.1:9/) <img src=http://127.0.0.1:9/leak.png> done"

@@ -56,15 +56,25 @@ def test_prepared_rows_are_dialogues_with_their_template(prepared: Path) -> None
 
 
 def test_training_lowers_the_loss_and_goes_on_from_a_checkpoint(prepared: Path, tmp_path: Path) -> None:
-    recipe = train.Recipe(**{**vars(RECIPE), "minutes": 0.12})
-    train.train(prepared, tmp_path, recipe, every=1.0)
-    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert rows[-1]["valid"] < math.log(500) - 0.2, "worse than guessing"
-    longer = train.Recipe(**{**vars(RECIPE), "minutes": 0.15})
-    train.train(prepared, tmp_path, longer, every=1.0)
-    later = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert later[-1]["step"] > rows[-1]["step"]
-    assert later[-1]["minutes"] > 0.15 - 0.01
+    recipe = train.Recipe(**{**vars(RECIPE), "minutes": 60.0, "warmup": 0.0})
+    run = train.Run(prepared, tmp_path, recipe)
+    for _ in range(30):
+        run.step()
+    run.keep()
+    row = json.loads((tmp_path / "log.jsonl").read_text())
+    assert row["valid"] < math.log(500) - 0.5
+    again = train.Run(prepared, tmp_path, recipe)
+    assert (again.stream.step, again.stream.position, again.spent) == (30, run.stream.position, run.spent)
+    for one in (run, again):
+        one.step()
+    assert again.losses[-1] == pytest.approx(run.losses[-1], rel=1e-4)
+
+
+def test_the_budget_ends_the_training(prepared: Path, tmp_path: Path) -> None:
+    train.train(prepared, tmp_path, train.Recipe(**{**vars(RECIPE), "minutes": 0.01}))
+    row = json.loads((tmp_path / "log.jsonl").read_text())
+    assert row["minutes"] >= 0.01
+    assert (tmp_path / "model.safetensors").exists()
 
 
 def test_what_is_exported_answers_alike_on_both_backends(
