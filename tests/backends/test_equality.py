@@ -19,20 +19,27 @@ TOKENS = 40
 
 
 def greedy(model: Any, prompt: str) -> list[int]:
-    """Up to 40 greedy tokens, without a penalty, by the engine's own count."""
-    drawn: list[int] = []
-    ends = model.engine.ends
+    """Exactly 40 greedy tokens without a penalty; what would end a reply is drawn like any other token."""
+    engine, drawn = model.engine, list[int]()
+    ends, end_ids = engine.ends, engine._ends
 
     def noting(token: int) -> bool:
         drawn.append(token)
-        return bool(ends(token))
+        return False
 
-    model.engine.ends = noting
+    config = engine.pipeline.model.generation_config if hasattr(engine, "pipeline") else None
+    saved = getattr(config, "eos_token_id", None)
+    engine.ends, engine._ends = noting, ()
+    if config is not None:
+        config.eos_token_id = None
     try:
         messages = [SystemMessage(system_prompt()), HumanMessage(prompt)]
         model.invoke(messages, temperature=0, repetition_penalty=1.0, max_tokens=TOKENS, seed=0)
     finally:
-        model.engine.ends = ends
+        engine.ends, engine._ends = ends, end_ids
+        if config is not None:
+            config.eos_token_id = saved
+    assert len(drawn) == TOKENS
     return drawn
 
 
