@@ -14,6 +14,7 @@ else
 LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF
 endif
 
+LLM_BACKEND ?= $(shell sed -n 's/^LLM_BACKEND=//p' .env 2>/dev/null)
 WANTED := $(if $(filter openai,$(LLM_BACKEND)),openai,all)
 
 .PHONY: run install test lint types clean
