@@ -21,12 +21,10 @@ def main() -> None:
     st.set_page_config("LLM Assistant", page_icon=str(ROOT / "page" / "icon.png"))
     st.title("LLM Assistant")
     try:
-        settings = Settings.read()
+        settings = backends.read()
         choice = backends.choose(settings)
-        for group in backends.knobs():
-            group.read()
     except (SettingsError, ModelNotFoundError) as error:
-        st.error(bubble.safe(str(error)).replace("\n", "  \n"))
+        bubble.failure(str(error))
         st.stop()
     preload(choice.name, settings)
     conversation = current()
@@ -39,7 +37,7 @@ def main() -> None:
     for position, turn in enumerate(conversation.turns):
         bubble.draw(turn, position)
     if chosen.problem:
-        st.error(bubble.safe(chosen.problem), icon=":material/error:")
+        bubble.failure(chosen.problem)
     st.chat_input(
         "Write a message", key="message", max_chars=LONGEST, disabled=chosen.problem is not None, on_submit=post
     )
@@ -70,7 +68,7 @@ def deliver(conversation: Conversation, settings: Settings, chosen: sidebar.Chos
         try:
             conversation.send(outbox[0], chain)
         except MessageError as error:
-            st.error(str(error))
+            bubble.failure(str(error))
         outbox.pop(0)
         st.query_params["c"] = conversation.id
 

@@ -41,7 +41,7 @@ def ask(
     options = {name: value for name, value in given.items() if value is not None}
     if not text.strip():
         raise SettingsError("The message is empty: write some text.")
-    settings = read()
+    settings = backends.read()
     choice = backends.choose(settings)
     if backend:
         choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
@@ -66,17 +66,10 @@ async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
     return report, "".join(parts)
 
 
-def read() -> Settings:
-    """Every group of knobs is read, so that a bad value is named before anything loads."""
-    for group in backends.knobs():
-        group.read()
-    return Settings.read()
-
-
 @app.command("backends")
 def show_backends() -> None:
     """Each backend: ready, or what is missing."""
-    settings = read()
+    settings = backends.read()
     choice = backends.choose(settings)
     for name, problem in backends.status(settings):
         mark = "*" if name == choice.name else " "
@@ -97,7 +90,7 @@ def config() -> None:
 def serve() -> None:
     """Start the page at HOST and PORT."""
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
-    settings = read()
+    settings = backends.read()
     backends.choose(settings)
     page = ["-m", "streamlit", "run", str(ROOT / "app.py")]
     address = ["--server.address", settings.host, "--server.port", str(settings.port)]

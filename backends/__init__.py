@@ -129,6 +129,13 @@ def knobs() -> Iterator[type[Environment]]:
             yield group
 
 
+def read() -> Settings:
+    """The settings, after every backend's knobs, so that a bad value is named before anything loads."""
+    for group in knobs():
+        group.read()
+    return Settings.read()
+
+
 def load(name: str, settings: Settings) -> BaseChatModel:
     """The model of a backend, built by the first caller while the others wait. Raises ModelError kinds."""
     with _guard:
@@ -148,7 +155,9 @@ def _build(name: str, settings: Settings) -> BaseChatModel:
         raise
     except Exception as error:  # whatever a library throws at a model it cannot load
         log.debug("building %s failed", name, exc_info=True)
-        raise ModelNotFoundError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise ModelNotFoundError(
+            f"{name} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
     return built
 
 

@@ -205,6 +205,8 @@ class LlamaEngine(Engine):
         if sampling.repetition_penalty != 1.0:
             size = api.llama_vocab_n_tokens(self._vocab)
             penalty = api.llama_sampler_init_penalties(size, self.window, sampling.repetition_penalty, 0.0, 0.0)
+            for token in prompt:
+                api.llama_sampler_accept(penalty, token)
             api.llama_sampler_chain_add(chain, penalty)
         if sampling.temperature == 0:
             api.llama_sampler_chain_add(chain, api.llama_sampler_init_greedy())
@@ -217,8 +219,6 @@ class LlamaEngine(Engine):
                 api.llama_sampler_init_dist(seed),
             ):
                 api.llama_sampler_chain_add(chain, part)
-        for token in prompt:
-            api.llama_sampler_accept(chain, token)
         return chain
 
     def _load(self, path: Path, knobs: Knobs) -> Any:
@@ -235,9 +235,8 @@ class LlamaEngine(Engine):
     def _open(self, path: Path, knobs: Knobs) -> Any:
         trained = int(self.api.llama_model_n_ctx_train(self._model))
         params = self.api.llama_context_default_params()
-        self.window = params.n_ctx = knobs.n_ctx or min(
-            trained, 8192
-        )  # llama.cpp rounds its own up, beyond the weights
+        # What we asked for, not what llama.cpp then says: it rounds up, beyond the weights.
+        self.window = params.n_ctx = knobs.n_ctx or min(trained, 8192)
         params.n_batch = params.n_ubatch = 512
         threads = knobs.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
         params.n_threads = params.n_threads_batch = threads

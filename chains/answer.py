@@ -8,6 +8,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
@@ -52,7 +54,7 @@ class Plan:
             if self.wait <= LONGEST_WAIT:
                 return
         if isinstance(error, ModelInvalidRequestError) or self.at + 1 == len(self.names):
-            raise self._whole(error) from error
+            raise self._whole(error)
         self.earlier.append(str(error))
         self.at, self.tries, self.wait = self.at + 1, 0, 0.0
 
@@ -60,11 +62,7 @@ class Plan:
         """The last failure, with those of the backends tried before it."""
         if not self.earlier:
             return error
-        return kind_of(error)("\n".join([*self.earlier, str(error)]))
-
-    def event(self, error: ModelError) -> dict[str, Any]:
-        """What is reported of a failure that is tried again."""
-        return {"error": str(error), "next": self.name, "wait": round(self.wait, 2)}
+        return told(error, kind_of(error), "\n".join([*self.earlier, str(error)]))
 
 
 class Answer(Runnable[LanguageModelInput, AIMessage]):
@@ -76,20 +74,16 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """The whole reply as one message."""
-        whole: Any = None
-        for chunk in self.stream(input, config, **kwargs):
-            whole = chunk if whole is None else whole + chunk
-        message: AIMessage = whole
+        chunks: Iterator[Any] = self.stream(input, config, **kwargs)
+        message: AIMessage = reduce(add, chunks)
         return message
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         """The whole reply as one message."""
-        whole: Any = None
-        async for chunk in self.astream(input, config, **kwargs):
-            whole = chunk if whole is None else whole + chunk
-        message: AIMessage = whole
+        chunks: list[Any] = [chunk async for chunk in self.astream(input, config, **kwargs)]
+        message: AIMessage = reduce(add, chunks)
         return message
 
     def stream(
@@ -106,11 +100,8 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                 yield from first.end(plan.name)
                 return
             except (ModelError, TypeError) as raised:
-                error = self._known(plan.name, raised)
-                if first.shown:
-                    raise error from raised
-                plan.failed(error)
-                dispatch_custom_event("retry", plan.event(error), config=config)
+                event = self._failed(plan, first, raised)
+                dispatch_custom_event("retry", event, config=config)
             time.sleep(plan.wait)
             first = First()
 
@@ -132,22 +123,30 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                     yield shown
                 return
             except (ModelError, TypeError) as raised:
-                error = self._known(plan.name, raised)
-                if first.shown:
-                    raise error from raised
-                plan.failed(error)
-                await adispatch_custom_event("retry", plan.event(error), config=config)
+                event = self._failed(plan, first, raised)
+                await adispatch_custom_event("retry", event, config=config)
             await asyncio.sleep(plan.wait)
             first = First()
+
+    def _failed(self, plan: Plan, first: "First", raised: ModelError | TypeError) -> dict[str, str]:
+        """Move the plan on and return what is reported. Raises what cannot, or must not, be tried again."""
+        error = self._known(plan.name, raised)
+        if first.shown:
+            raise error
+        plan.failed(error)
+        return {"error": str(error)}
 
     @staticmethod
     def _known(name: str, error: ModelError | TypeError) -> ModelError:
         """Another provider's client answers a knob it does not know with a TypeError."""
         if isinstance(error, ModelError):
-            return error if ":" not in name or name in str(error) else _named(name, error)
+            if ":" not in name or name in str(error):
+                return error
+            text = f"{name}: {error} Check the provider's key and address, or ask another backend."
+            return told(error, kind_of(error), text)
         if ":" not in name:
             raise error
-        return ModelInvalidRequestError(f"{name}: {error}. Unset that knob, or ask another backend.")
+        return told(error, ModelInvalidRequestError, f"{name}: {error}. Unset that knob, or ask another backend.")
 
     def _attempt(self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
         """The prompt cut to this backend's window, then the backend."""
@@ -193,11 +192,11 @@ def kind_of(error: ModelError) -> type[ModelError]:
     return next(k for k in type(error).__mro__ if k.__module__ == ModelError.__module__)
 
 
-def _named(name: str, error: ModelError) -> ModelError:
-    """Another provider's failure, with its name before it."""
-    named = kind_of(error)(f"{name}: {error} Check the provider's key and address, or ask another backend.")
-    named.__cause__ = error
-    return named
+def told(cause: Exception, kind: type[ModelError], text: str) -> ModelError:
+    """A failure in other words, with the first one as its cause."""
+    error = kind(text)
+    error.__cause__ = cause
+    return error
 
 
 def retry_after(error: BaseException) -> float | None:

@@ -18,7 +18,7 @@ from settings import Settings
 log = logging.getLogger(__name__)
 _started: set[str] = set()
 _running: dict[str, int] = {}
-_offered: dict[str, list[str] | None] = {}
+_offered: dict[str, list[str]] = {}
 _lock = threading.Lock()
 
 
@@ -43,7 +43,7 @@ def offered(name: str, settings: Settings) -> list[str] | None:
         return None
     if _first(f"models {name}"):
         _background(name, _ask(name, settings))
-    return _offered.get(name) or []
+    return _offered.get(name, [])
 
 
 def busy(name: str) -> bool:

@@ -54,12 +54,17 @@ def whole(reply: Reply) -> None:
     if reply.text:
         st.markdown(safe(reply.text))
     if reply.error:
-        st.error(safe(reply.error).replace("\n", "  \n"), icon=":material/error:")
+        failure(reply.error)
     if reply.state is State.STOPPED:
         st.caption("Stopped.")
     if reply.report.dropped_turns:
         st.caption(f"{reply.report.dropped_turns} earlier turns are outside the model's window.")
     st.caption(figures(reply))
+
+
+def failure(text: str) -> None:
+    """Cause and remedy, one to a line."""
+    st.error(safe(text).replace("\n", "  \n"), icon=":material/error:")
 
 
 def figures(reply: Reply) -> str:

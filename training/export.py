@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+from training.command import run
+
 # Hugging Face name -> GGUF name; Conv1D matrices are stored the other way round.
 BLOCK = {
     "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
@@ -123,13 +125,8 @@ def main(argv: list[str] | None = None) -> int:
     for name, value in SAMPLING.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")
     args = parser.parse_args(argv)
-    try:
-        sampling = {name: getattr(args, name) for name in SAMPLING}
-        export(args.source, args.target, args.licence, args.description, sampling)
-    except (OSError, ValueError) as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2
-    return 0
+    sampling = {name: getattr(args, name) for name in SAMPLING}
+    return run("export", lambda: export(args.source, args.target, args.licence, args.description, sampling))
 
 
 if __name__ == "__main__":

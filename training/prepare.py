@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from prompts import template
 from training import dialogue, tokenizer
+from training.command import run
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,12 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--smalltalk", type=int, default=40, help="copies of each small-talk block in a pass")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
-    try:
-        prepare(args)
-    except (OSError, ValueError) as error:
-        print(f"prepare: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run("prepare", lambda: prepare(args))
 
 
 def prepare(args: argparse.Namespace) -> None:

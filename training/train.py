@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from training.command import run
+
 
 @dataclass
 class Recipe:
@@ -182,13 +184,14 @@ class Run:
 
 def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> None:
     """Train to the end of the budget, a checkpoint each `every` seconds. Raises OSError, ValueError."""
-    run = Run(data, out, recipe)
-    kept = run.spent
-    while run.progress < 1:
-        run.step()
-        if run.spent - kept >= every or run.progress >= 1:
-            run.keep()
-            kept = run.spent
+    out.mkdir(parents=True, exist_ok=True)
+    training = Run(data, out, recipe)
+    kept = training.spent
+    while training.progress < 1:
+        training.step()
+        if training.spent - kept >= every or training.progress >= 1:
+            training.keep()
+            kept = training.spent
 
 
 def finish(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
@@ -206,13 +209,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")
     args = vars(parser.parse_args(argv))
     data, out = args.pop("data"), args.pop("out")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        train(data, out, Recipe(**args))
-    except (OSError, ValueError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run("train", lambda: train(data, out, Recipe(**args)))
 
 
 if __name__ == "__main__":

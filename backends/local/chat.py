@@ -102,7 +102,7 @@ class LocalChat(BaseChatModel):
         events: asyncio.Queue[Event] = asyncio.Queue()
         loop = asyncio.get_running_loop()
         request = self._request(
-            messages, stop, lambda event: void(loop.call_soon_threadsafe(events.put_nowait, event)), kwargs
+            messages, stop, lambda event: loop.call_soon_threadsafe(events.put_nowait, event), kwargs
         )
         self.engine.submit(request)
         try:
@@ -141,7 +141,7 @@ class LocalChat(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
-        emit: Callable[[Event], None],
+        emit: Callable[[Event], object],
         options: dict[str, Any],
     ) -> Request:
         raw = bool(options.pop("raw", False))
@@ -235,7 +235,3 @@ def spoken(message: BaseMessage) -> str:
 def nested() -> bool:
     """Whether this call runs inside a chain, which is who hears of the queue."""
     return get_callback_manager_for_config(ensure_config()).parent_run_id is not None
-
-
-def void(_: object) -> None:
-    """Nothing: for a callback whose result is of no use."""

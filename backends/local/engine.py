@@ -35,7 +35,6 @@ class Event:
     """What a request's owner hears: its place in the line, some text, the end, or an error."""
 
     text: str = ""
-    tokens: int = 0
     position: int | None = None
     finish: str | None = None
     error: BaseException | None = None
@@ -48,7 +47,7 @@ class Request:
     prompt: Sequence[int]
     sampling: Sampling
     text: Text
-    emit: Callable[[Event], None]
+    emit: Callable[[Event], object]
     cancelled: threading.Event = field(default_factory=threading.Event)
     tokens: int = 0
     finish: str | None = None
@@ -170,7 +169,7 @@ class Engine(ABC):
             request.finish = "stop"
             return False
         request.tokens += 1
-        self._tell(request, Event(text=request.text.push(self.data(token)), tokens=1))
+        self._tell(request, Event(text=request.text.push(self.data(token))))
         return not request.text.stopped and request.tokens < request.sampling.max_tokens
 
     @staticmethod

@@ -1,6 +1,5 @@
 """Any other provider, as `provider:model`, through LangChain's own init_chat_model. Knows no provider by name."""
 
-import logging
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,8 +8,6 @@ from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
 from settings import ENV_FILE, Settings
-
-log = logging.getLogger(__name__)
 
 
 def unready(name: str) -> str | None:
@@ -27,16 +24,12 @@ def unready(name: str) -> str | None:
 
 
 def build(name: str, settings: Settings) -> BaseChatModel:
-    """Raises ModelNotFoundError naming the package to install, or what the provider's own class misses."""
+    """Raises ModelNotFoundError naming the package to install, and what the provider's own class raises."""
     from langchain.chat_models import init_chat_model
 
     if problem := unready(name):
         raise ModelNotFoundError(f"{name}: {problem}")
     load_dotenv(ENV_FILE)  # a provider reads its key from the environment
     sampling: dict[str, Any] = {**settings.sampling()}
-    try:
-        model: BaseChatModel = init_chat_model(name, **sampling)
-    except Exception as error:  # each provider's class raises kinds of its own when a key or a knob is wrong
-        log.debug("building %s failed", name, exc_info=True)
-        raise ModelNotFoundError(f"{name} cannot be used: {' '.join(str(error).split())}") from error
+    model: BaseChatModel = init_chat_model(name, **sampling)
     return model

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from langchain_core.exceptions import (
     ModelAuthenticationError,
@@ -55,8 +56,9 @@ async def test_retry_after_is_obeyed(loopback: Loopback) -> None:
 
 async def test_after_three_tries_the_failure_is_reported(loopback: Loopback) -> None:
     loopback.script.extend(["429 0"] * 3)
-    with pytest.raises(ModelRateLimitError, match="Wait a little"):
+    with pytest.raises(ModelRateLimitError, match="Wait a little") as caught:
         await ask()
+    assert isinstance(caught.value.__cause__, openai.RateLimitError), "the server's own failure stays its cause"
     assert len(loopback.requests) == 3
 
 
