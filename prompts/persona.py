@@ -1,0 +1,108 @@
+"""Personas: small text files that say who the assistant is, those that ship and those in a user's own folder.
+
+A file has the name that is shown, a one-line description, an empty line, then first-person sentences, one a line; its
+file name is the slug. Knows no model, no page and no conversation: whoever wants a persona puts `system` in front.
+"""
+
+import os
+import re
+import tempfile
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SHIPPED = Path(__file__).with_name("personas")
+OWN = Path("data/personas")
+SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_SLUG = 80
+SURROGATE = re.compile("[\ud800-\udfff]")
+EMPTY = "an empty line"
+
+
+@dataclass(frozen=True)
+class Persona:
+    """Who the assistant is. Raises ValueError for a slug that is no plain file name and for a text that is no line."""
+
+    slug: str
+    name: str
+    description: str
+    sentences: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.slug) > LONGEST_SLUG or not SLUG.fullmatch(self.slug):
+            raise ValueError(f"persona {self.slug!r}: a slug has a-z, 0-9 and single hyphens, {LONGEST_SLUG} at most")
+        if not self.sentences:
+            raise ValueError(f"persona {self.slug!r} has no sentence: add one such as 'I have two cats.'")
+        for text in (self.name, self.description, *self.sentences):
+            if text.strip() != text or text.splitlines() != [text] or SURROGATE.search(text):
+                raise ValueError(f"persona {self.slug!r}: {text!r} is not one trimmed line of text that UTF-8 can hold")
+
+    @property
+    def system(self) -> str:
+        """The system prompt."""
+        return " ".join(self.sentences)
+
+
+def load(folder: Path) -> list[Persona]:
+    """The personas of a folder by name. Raises ValueError naming file, line and remedy; OSError without the folder."""
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: no such folder of personas")
+    files = (path for path in folder.glob("*.txt") if not path.name.startswith("."))
+    return _by_name(read(path) for path in files)
+
+
+def every(*folders: Path) -> list[Persona]:
+    """The shipped personas and those of `folders` (default: `data/personas`), by name; a later folder's slug wins."""
+    present = (folder for folder in (SHIPPED, *(folders or (OWN,))) if folder.is_dir())
+    return _by_name({persona.slug: persona for folder in present for persona in load(folder)}.values())
+
+
+def read(path: Path) -> Persona:
+    """One file. Raises ValueError naming file, line and remedy."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    for number, (line, wanted) in enumerate(zip([*lines, "", "", "", ""], _wanted(len(lines)), strict=False), 1):
+        if bool(line) != (wanted != EMPTY):
+            raise ValueError(f"{path}, line {number}: {wanted} is wanted here, not {line!r}")
+    try:
+        return Persona(path.stem, lines[0], lines[1], tuple(lines[3:]))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; rename or mend the file") from error
+
+
+def _wanted(lines: int) -> list[str]:
+    """What each line of a file has to be."""
+    return ["the name", "a one-line description", EMPTY, *["a sentence such as 'I have two cats.'"] * max(1, lines - 3)]
+
+
+def save(persona: Persona, folder: Path, overwrite: bool = False) -> Path:
+    """Write the persona's file, whole or not at all. Raises FileExistsError where there is one, unless `overwrite`."""
+    path = folder / f"{persona.slug}.txt"
+    text = "\n".join([persona.name, persona.description, "", *persona.sentences, ""]).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} is there already: choose another name, or ask to overwrite it")
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as beside:
+        try:
+            beside.write(text)
+            beside.close()
+            os.chmod(beside.name, 0o644)  # temporary files are private, the others are not
+            os.replace(beside.name, path)
+        except OSError:
+            os.unlink(beside.name)
+            raise
+    return path
+
+
+def slug(text: str) -> str:
+    """The text's words as a slug ("Marta, lighthouse keeper" -> "marta-lighthouse-keeper"); "persona" without any."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("'", "")
+    words = "-".join(re.findall("[a-z0-9]+", plain))[: LONGEST_SLUG // 2]
+    return words.strip("-") or "persona"
+
+
+def _by_name(personas: Iterable[Persona]) -> list[Persona]:
+    return sorted(personas, key=lambda p: (p.name.casefold(), p.slug))
