@@ -1,6 +1,7 @@
 # make run      the page at http://localhost:8501, installing what is missing first
 # make test     lint, types and all tests
 # make install  only the installing; with LLM_BACKEND=openai neither torch nor llama-cpp-python
+# make install-train    what training needs beside that
 
 PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
@@ -17,13 +18,15 @@ endif
 LLM_BACKEND ?= $(shell sed -n 's/^LLM_BACKEND=//p' .env 2>/dev/null)
 WANTED := $(if $(filter openai,$(LLM_BACKEND)),openai,all)
 
-.PHONY: run install test lint types clean
+.PHONY: run install install-train test lint types clean
 
 run: install
 	@echo "Starting the page; Ctrl-C ends it."
 	@exec $(BIN)/python cli.py serve
 
 install: .venv/installed-$(WANTED)
+
+install-train: .venv/installed-train
 
 test: .venv/installed-dev
 	@echo "Lint…"
@@ -56,7 +59,12 @@ test: .venv/installed-dev
 	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt requirements-train.txt .venv/installed-all
+.venv/installed-train: requirements-train.txt .venv/installed-all
+	@echo "Installing what training needs…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-train.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed-train
 	@echo "Installing what the tests need…"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

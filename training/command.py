@@ -1,11 +1,26 @@
-"""How a training command ends: 0, or one line that says what was wrong with what it was given. Knows no command."""
+"""What every training command shares: its --help with examples, and how it ends. Knows no command."""
 
+import argparse
 import sys
 from collections.abc import Callable
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Says a wrong option in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit 2."""
+        self.exit(2, f"{self.prog}: {message} (--help shows the options)\n")
+
+
+def parser(module: str, about: str | None) -> Parser:
+    """The parser of `python -m module`, whose docstring is its help."""
+    return Parser(f"python -m {module}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def run(name: str, work: Callable[[], None]) -> int:
-    """The exit status: 2 where a file or a value was wrong."""
+    """The exit status: 0, or 2 and one line that says which file or value was wrong."""
     try:
         work()
     except (OSError, ValueError) as error:

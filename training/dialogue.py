@@ -1,105 +1,71 @@
-"""Dialogues as the model is taught them: who speaks, under which system prompt, what is dropped.
+"""Dialogues and plain texts as every source hands them over, and the views that training takes of them.
 
-Reads files and cleans; knows nothing of tokens.
+Knows no file format and no tokens.
 """
 
-import gzip
-import json
-import random
-import re
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
+from dataclasses import dataclass
 
 Message = dict[str, str]
-SMALLTALK = Path(__file__).with_name("smalltalk.txt")
-PLACEHOLDER = re.compile(r"\[[^\]]{2,40}\]")
 
 
 @dataclass(frozen=True)
 class Dialogue:
-    """Turns of two alternating speakers; `personas` describe the first and the second."""
+    """Turns of two alternating speakers.
+
+    `personas` describe the first and the second; either may be empty. `two_sided`: both are people, so each becomes the
+    assistant once; otherwise the second speaker is the assistant. `candidates` has, where a source brings them, one
+    entry per turn: the distractors beside the true reply, the empty tuple where a turn has none.
+    """
 
     source: str
     turns: tuple[str, ...]
     personas: tuple[tuple[str, ...], ...] = ()
+    two_sided: bool = False
+    candidates: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def key(self) -> int:
+        """64 bits that are equal for equal text, whatever the source."""
+        return _key("\n".join(self.turns))
 
 
-@dataclass
-class Mix:
-    """How often a dialogue of each source is shown in one pass (1.0: once), and the longest turn in characters."""
+@dataclass(frozen=True)
+class Text:
+    """Plain text for language modelling: an article, a chapter, a paragraph."""
 
-    weights: dict[str, float] = field(
-        default_factory=lambda: {
-            "self-dialogue": 0.75,
-            "synthetic-persona-chat": 5.0,
-            "topical-chat": 1.0,
-            "dolly": 0.5,
-            "rasbt-instructions": 2.0,
-            "chatterbot-corpus": 3.0,
-            "taskmaster-4": 0.3,
-            "schema-guided-dialogue": 0.15,
-            "smalltalk": 1.0,
-        }
-    )
-    longest: int = 600
+    source: str
+    text: str
+
+    @property
+    def key(self) -> int:
+        """64 bits that are equal for equal text, whatever the source."""
+        return _key(self.text)
 
 
-def _open(path: Path) -> IO[str]:
-    return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+Item = Dialogue | Text
 
 
-def load(path: Path) -> Iterator[Dialogue]:
-    """Dialogues of a JSONL file, plain or gzipped. Raises ValueError naming file and line."""
-    with _open(path) as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                personas = tuple(tuple(p) for p in row.get("personas", ()))
-                yield Dialogue(row["source"], tuple(t.strip() for t in row["turns"]), personas)
-            except (ValueError, KeyError, AttributeError, TypeError) as error:
-                raise ValueError(f"{path}, line {number}: not a dialogue ({error!r})") from error
+def _key(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def smalltalk(copies: int, rng: random.Random, path: Path = SMALLTALK) -> Iterator[Dialogue]:
-    """`copies` dialogues drawn from each block of the small-talk file."""
-    text = "\n".join(line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#"))
-    blocks = [[line[2:].split(" | ") for line in block.splitlines()] for block in text.split("\n\n") if block.strip()]
-    for block in blocks:
-        for _ in range(copies):
-            yield Dialogue("smalltalk", tuple(rng.choice(options).strip() for options in block))
+def sides(dialogue: Dialogue) -> tuple[int, ...]:
+    """The speakers (0 or 1) who are the assistant, one view each."""
+    return (1, 0) if dialogue.two_sided else (1,)
 
 
-def clean(dialogue: Dialogue, longest: int) -> Dialogue | None:
-    """The dialogue up to its first unusable turn (empty, over-long, with a placeholder); None when too short."""
-    kept: list[str] = []
-    for turn in dialogue.turns:
-        if not turn or len(turn) > longest or PLACEHOLDER.search(turn):
-            break
-        kept.append(turn)
-    return Dialogue(dialogue.source, tuple(kept), dialogue.personas) if len(kept) >= 2 else None
-
-
-def messages(dialogue: Dialogue, system: str, rng: random.Random) -> list[Message]:
-    """One view of a dialogue: the speaker who becomes the assistant is drawn, the system prompt is its persona."""
-    two_sided = dialogue.source in {"self-dialogue", "synthetic-persona-chat", "topical-chat"}
-    assistant = 1 if not two_sided or rng.random() < 0.65 else 0
-    view: list[Message] = []
-    if len(dialogue.personas) == 2:
-        view.append({"role": "system", "content": " ".join(dialogue.personas[assistant])})
-    elif rng.random() < 0.7:
-        view.append({"role": "system", "content": system})
+def messages(dialogue: Dialogue, assistant: int, system: str = "") -> list[Message]:
+    """A view: `assistant` speaks for the model; its persona, or else `system`, is the system prompt ("": none)."""
+    persona = dialogue.personas[assistant] if len(dialogue.personas) == 2 else ()
+    told = " ".join(persona) or system
+    view = [{"role": "system", "content": told}] if told else []
     for i, turn in enumerate(dialogue.turns):
         view.append({"role": "assistant" if i % 2 == assistant else "user", "content": turn})
     return view
 
 
-def one_pass(dialogues: list[Dialogue], mix: Mix, rng: random.Random) -> list[Dialogue]:
-    """One weighted, shuffled pass: a weight of 2.3 shows a dialogue twice, and a third time for 3 of 10."""
-    shown: list[Dialogue] = []
-    for dialogue in dialogues:
-        weight = mix.weights.get(dialogue.source, 1.0)
-        shown += [dialogue] * (int(weight) + (rng.random() < weight % 1))
-    rng.shuffle(shown)
-    return shown
+def replies(dialogue: Dialogue, assistant: int) -> Iterator[int]:
+    """The turns that answer something in that view: every assistant turn but an opening one."""
+    yield from (i for i in range(1, len(dialogue.turns)) if i % 2 == assistant)

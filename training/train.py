@@ -1,215 +1,196 @@
-"""A small GPT-2 from scratch on prepared token ids, within a budget of minutes, from checkpoints.
+"""Prepared rows to a model, with Hugging Face's Trainer: on a CPU, a GPU, or several (torchrun).
 
-    python -m training.train --data runs/first --out runs/first/model --minutes 90
-
-Stopped and started again it goes on from its last checkpoint. Knows nothing of dialogues or serving.
+Examples:
+  python -m training.train --data runs/mine --init gpt2 --out runs/mine/model
+  python -m training.train --data runs/mine --config small --epochs 4 --out runs/mine/model
+  python -m training.train --data runs/mine --out runs/mine/model --resume
+  torchrun --nproc-per-node 2 -m training.train --data runs/mine --config small --out runs/mine/model
 """
 
 import argparse
-import json
 import os
 import sys
-import time
-from dataclasses import asdict, dataclass
+import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+# Two spinning thread pools on few cores wait for each other; read by OpenMP when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from datasets import Dataset
+from torch.utils.tensorboard.writer import SummaryWriter
+from transformers import GPT2Config, GPT2DoubleHeadsModel, TrainingArguments
+from transformers.integrations import TensorBoardCallback
 
-from training.command import run
-
-
-@dataclass
-class Recipe:
-    """Every choice that shapes the result. Rates are peaks; `minutes` is the budget of computing time."""
-
-    layers: int = 6
-    width: int = 320
-    heads: int = 5
-    positions: int = 1024
-    dropout: float = 0.0
-    batch_tokens: int = 8192
-    length: int = 256
-    long_every: int = 6  # every n-th batch is cut to the model's whole window instead of `length`
-    muon_rate: float = 0.005
-    adam_rate: float = 0.003
-    weight_decay: float = 0.05
-    warmup: float = 0.01
-    decay: float = 0.4
-    minutes: float = 100.0
-    seed: int = 1
+from training import branches, hardware, recipe, store, tokenizer, trainer
+from training.command import parser, run
+from training.heads import ChoiceCollator
+from training.model import GPT2LMHeadModel
+from training.recipe import HELP, SIZES, Recipe
 
 
-def build(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> GPT2LMHeadModel:
-    """An untrained GPT-2 whose special tokens are the tokenizer's."""
-    config = GPT2Config(
-        vocab_size=len(tokenizer), n_positions=recipe.positions, n_embd=recipe.width, n_layer=recipe.layers,
-        n_head=recipe.heads, resid_pdrop=recipe.dropout, embd_pdrop=recipe.dropout, attn_pdrop=0.0,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id, attn_implementation="sdpa",
+def start(plan: Recipe, made: Any) -> Any:
+    """The model before its first step. Raises OSError where `--init` cannot be had."""
+    kind: Any = GPT2DoubleHeadsModel if plan.double_heads else GPT2LMHeadModel
+    model = kind(_config(plan, made)) if plan.config else _saved(kind, plan.init)
+    if model.config.vocab_size != len(made):
+        model.resize_token_embeddings(len(made))
+    model.config.update({"eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id})
+    if plan.dropout >= 0:
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = plan.dropout
+        model.config.update({"resid_pdrop": plan.dropout, "embd_pdrop": plan.dropout})
+    if model.config.activation_function == "gelu_new":
+        for block in model.transformer.h:  # the same function as one kernel instead of eight
+            block.mlp.act = torch.nn.GELU(approximate="tanh")
+    model.contrast, model.distractors = plan.contrast, plan.distractors
+    return _adapted(model, plan.lora) if plan.lora else model
+
+
+def _config(plan: Recipe, made: Any) -> GPT2Config:
+    return GPT2Config(
+        vocab_size=len(made), **SIZES[plan.config], bos_token_id=made.bos_token_id, eos_token_id=made.eos_token_id,
+        pad_token_id=made.pad_token_id, attn_pdrop=0.0, num_labels=1,
     )  # fmt: skip
-    return GPT2LMHeadModel(config)
 
 
-def optimizers(model: GPT2LMHeadModel, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon (Jordan 2024) for the matrices of the blocks, AdamW for embeddings, norms and biases."""
-    blocks = [p for p in model.transformer.h.parameters() if p.ndim == 2]
-    rest = [p for p in model.parameters() if all(p is not b for b in blocks)]
-    return [
-        torch.optim.Muon(blocks, lr=recipe.muon_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=recipe.adam_rate, betas=(0.9, 0.98), weight_decay=0.0),
-    ]
+def _saved(kind: Any, name: str) -> Any:
+    try:
+        return kind.from_pretrained(name, dtype=torch.float32, num_labels=1)
+    except OSError as error:
+        raise OSError(
+            f"--init {name}: cannot be loaded ({str(error).splitlines()[0]}); name a folder with a saved GPT-2, or "
+            "a hub name where there is a network"
+        ) from error
 
 
-def rate(progress: float, recipe: Recipe) -> float:
-    """Share of the peak rate at `progress` (0..1): short warm-up, plateau, linear decay (WSD, Hu et al. 2024)."""
-    if progress < recipe.warmup:
-        return max(progress / recipe.warmup, 0.02)
-    return min(1.0, max(0.0, (1.0 - progress) / recipe.decay))
+def _adapted(model: Any, rank: int) -> Any:
+    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) on the matrices of the blocks; the rest stands still."""
+    from peft import LoraConfig, get_peft_model
+
+    targets = ["c_attn", "c_proj", "c_fc"]
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, fan_in_fan_out=True, task_type="CAUSAL_LM")
+    with warnings.catch_warnings():  # peft still asks transformers by a name that is on its way out
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
+        return get_peft_model(model, config)
 
 
-class Stream:
-    """Batches cut one after another from the passes; `position` is all that a checkpoint must keep."""
-
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
-        self.passes = [np.load(p, mmap_mode="r") for p in sorted(folder.glob("pass-*.npy"))]
-        if not self.passes:
-            raise ValueError(f"{folder} holds no pass-*.npy: run training.prepare first")
-        self.recipe, self.position, self.step = recipe, 0, 0
-
-    def next(self) -> torch.Tensor:
-        """Token ids, (batch, length), int64."""
-        self.step += 1
-        long = self.recipe.long_every and self.step % self.recipe.long_every == 0
-        length = self.recipe.positions if long else self.recipe.length
-        which, start = divmod(self.position, min(len(p) for p in self.passes) - self.recipe.batch_tokens)
-        self.position += self.recipe.batch_tokens
-        rows = self.passes[which % len(self.passes)][start : start + self.recipe.batch_tokens]
-        return torch.from_numpy(np.asarray(rows, dtype=np.int64)).view(-1, length)
-
-
-def loss_of(model: GPT2LMHeadModel, ids: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy per token (nats) of every next token, in bfloat16."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        logits = model(ids).logits[:, :-1]
-    return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
+def arguments(plan: Recipe, out: Path, precision: str, steps: int) -> TrainingArguments:
+    """The recipe in the Trainer's words; `steps` is the whole run's length."""
+    schedule, extra = {"stable": "warmup_stable_decay"}.get(plan.schedule, plan.schedule), {}
+    warm = int(plan.warmup * steps)
+    if plan.schedule == "stable":
+        extra = {"num_decay_steps": int(plan.decay * steps), "decay_type": "linear", "min_lr_ratio": 0.0}
+    return TrainingArguments(
+        output_dir=str(out), max_steps=steps, per_device_train_batch_size=plan.batch,
+        per_device_eval_batch_size=plan.batch, gradient_accumulation_steps=plan.accumulate, learning_rate=plan.rate,
+        lr_scheduler_type="constant_with_warmup" if schedule == "constant" else schedule, lr_scheduler_kwargs=extra,
+        warmup_steps=warm, weight_decay=plan.weight_decay, max_grad_norm=1.0, bf16=precision == "bf16",
+        fp16=precision == "fp16", use_cpu=not torch.cuda.is_available(), eval_strategy="steps",
+        eval_steps=plan.evaluate_every, save_strategy="steps", save_steps=plan.save_every,
+        save_total_limit=max(plan.keep, plan.average), logging_steps=plan.log_every, report_to="none",
+        remove_unused_columns=False, seed=plan.seed, data_seed=plan.seed, prediction_loss_only=True,
+        train_sampling_strategy="group_by_length" if plan.group_by_length else "random", length_column_name="length",
+        dataloader_pin_memory=torch.cuda.is_available(), label_names=["labels"],
+        ddp_backend="gloo" if trainer.distributed() and not torch.cuda.is_available() else None,
+    )  # fmt: skip
 
 
-@torch.no_grad()
-def validate(model: GPT2LMHeadModel, folder: Path, length: int = 256, rows: int = 256) -> float:
-    """Mean loss on the first `rows` x `length` validation tokens."""
-    tokens = np.load(folder / "valid.npy")[: rows * length].astype(np.int64)
-    if len(tokens) < length:
-        raise ValueError(f"{folder}/valid.npy has {len(tokens)} tokens, less than one row of {length}: add dialogues")
-    ids = torch.from_numpy(tokens[: len(tokens) // length * length]).view(-1, length)
-    model.eval()
-    value = float(np.mean([loss_of(model, part).item() for part in torch.split(ids, 32)]))
-    model.train()
-    return value
-
-
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside, then rename: a full disk or a kill leaves the last good checkpoint."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path.with_suffix(".part"))
-    os.replace(path.with_suffix(".part"), path)
-
-
-class Run:
-    """A model, its optimizers, its place in the data and the seconds spent: all that a checkpoint keeps."""
-
-    def __init__(self, data: Path, out: Path, recipe: Recipe) -> None:
-        torch.manual_seed(recipe.seed)
-        self.data, self.out, self.recipe = data, out, recipe
-        self.tokenizer = PreTrainedTokenizerFast.from_pretrained(data / "tokenizer")
-        self.model = build(recipe, self.tokenizer).train()
-        self.optimizers, self.stream = optimizers(self.model, recipe), Stream(data, recipe)
-        self.peaks = [group["lr"] for optimizer in self.optimizers for group in optimizer.param_groups]
-        self.spent, self.losses, self.checkpoint = 0.0, list[float](), out / "checkpoint.pt"
-        if self.checkpoint.exists():
-            self._resume()
-
-    @property
-    def progress(self) -> float:
-        """Share of the budget that is spent."""
-        return self.spent / (self.recipe.minutes * 60)
-
-    def step(self) -> None:
-        """One batch forward, back, and one step of each optimizer."""
-        began = time.monotonic()
-        groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
-        for group, peak in zip(groups, self.peaks, strict=True):
-            group["lr"] = peak * rate(self.progress, self.recipe)
-        loss = loss_of(self.model, self.stream.next())
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        self.losses.append(loss.item())
-        self.spent += time.monotonic() - began
-
-    def keep(self) -> None:
-        """Checkpoint, model folder and a line in the log with both losses."""
-        state = {
-            "model": self.model.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
-            "position": self.stream.position, "step": self.stream.step, "spent": self.spent,
-        }  # fmt: skip
-        save(self.checkpoint, state)
-        finish(self.model, self.tokenizer, self.out)
-        row = {
-            "step": self.stream.step, "tokens": self.stream.position, "minutes": round(self.spent / 60, 2),
-            "loss": round(float(np.mean(self.losses)), 4),
-            "valid": round(validate(self.model, self.data, self.recipe.length), 4),
-            "rate": round(rate(self.progress, self.recipe), 3),
-            "tokens_per_second": round(self.stream.position / self.spent),
-        }  # fmt: skip
-        self.losses.clear()
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(row) + "\n")
-        (self.out / "recipe.json").write_text(json.dumps(asdict(self.recipe), indent=2))
-        print(json.dumps(row), flush=True)
-
-    def _resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.stream.position, self.stream.step, self.spent = state["position"], state["step"], state["spent"]
-        minutes = f"{self.spent / 60:.1f} of {self.recipe.minutes} minutes spent"
-        print(f"resumed at step {self.stream.step}, {minutes}", flush=True)
-
-
-def train(data: Path, out: Path, recipe: Recipe, every: float = 180.0) -> None:
-    """Train to the end of the budget, a checkpoint each `every` seconds. Raises OSError, ValueError."""
+def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
+    """The whole run; `out` gets the model folder, checkpoints, log.jsonl and TensorBoard's files."""
+    rows, val = (store.load(data, f"{'choices/' if plan.double_heads else ''}{split}") for split in ("train", "val"))
+    made = tokenizer.load(str(data / "tokenizer"))
+    if resume and tokenizer.load(str(resume)).get_vocab() != made.get_vocab():
+        raise ValueError(
+            f"{data}/tokenizer has another vocabulary than {resume}: go on with the data it was trained on"
+        )
+    torch.manual_seed(plan.seed)
+    model = start(plan, made)
+    precision, why = hardware.precision(plan.precision)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}")
+    print(hardware.check(model, plan, store.longest(rows)), flush=True)
     out.mkdir(parents=True, exist_ok=True)
-    training = Run(data, out, recipe)
-    kept = training.spent
-    while training.progress < 1:
-        training.step()
-        if training.spent - kept >= every or training.progress >= 1:
-            training.keep()
-            kept = training.spent
+    plan.save(out / "recipe.json")
+    stop = trainer.Stop()
+    running = trainer.ChatTrainer(
+        model=model, args=arguments(plan, out, precision, _steps(plan, len(rows))), plan=plan, tokenizer=made,
+        train_dataset=rows, eval_dataset=val,
+        data_collator=_collator(plan, made.pad_token_id, rows),
+        plain_collator=_collator(replace(plan, learn="assistant", contrast=0.0), made.pad_token_id, rows),
+        callbacks=[stop, trainer.Log(out / "log.jsonl"), TensorBoardCallback(SummaryWriter(str(out / "tensorboard")))],
+    )  # fmt: skip
+    try:
+        running.train(resume_from_checkpoint=str(resume) if resume else None)
+    finally:
+        stop.release()
+    if not stop.asked and running.is_world_process_zero():
+        finish(running.model, made, plan, out)
 
 
-def finish(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
-    """The model folder as Hugging Face loads it: config, weights (fp32), tokenizer with its template."""
+def _collator(plan: Recipe, pad: int, rows: Dataset) -> Any:
+    if plan.double_heads:
+        return ChoiceCollator(pad, plan.distractors + 1)
+    pool = branches.pool(rows) if plan.contrast else {}
+    return branches.Collator(
+        pad, plan.learn, plan.turns if plan.contrast else 0, plan.contrasted, plan.distractors, pool
+    )
+
+
+def _steps(plan: Recipe, rows: int) -> int:
+    """The whole run's length: as asked, or the epochs'."""
+    if plan.steps > 0:
+        return plan.steps
+    batches = max(1, rows // (plan.batch * int(os.environ.get("WORLD_SIZE", "1"))))
+    return max(1, int(plan.epochs * batches / plan.accumulate))
+
+
+def finish(model: Any, made: Any, plan: Recipe, out: Path) -> None:
+    """The model folder as Hugging Face loads it; `average` checkpoints become one (Izmailov et al. 2018)."""
+    last = trainer.checkpoints(out)[-plan.average :] if plan.average > 1 else []
+    if len(last) > 1:
+        states = [GPT2LMHeadModel.from_pretrained(p).state_dict() for p in last]
+        model.load_state_dict({k: torch.stack([s[k].float() for s in states]).mean(0) for k in states[0]})
+        print(f"averaged {', '.join(p.name for p in last)}")
     model.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    made.save_pretrained(out)
+    print(f"the model is in {out}: python -m training.export {out} TARGET makes it ready to serve")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Command line: each field of Recipe is an option."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
-    parser.add_argument("--out", type=Path, required=True)
+    options = parser("training.train", __doc__)
+    options.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
+    options.add_argument("--out", type=Path, required=True, help="folder of the run, then of the model")
+    options.add_argument("--resume", action="store_true", help="go on from the last whole checkpoint in --out")
     for name, value in asdict(Recipe()).items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=f"({value})")
-    args = vars(parser.parse_args(argv))
-    data, out = args.pop("data"), args.pop("out")
-    return run("train", lambda: train(data, out, Recipe(**args)))
+        kind: Any = argparse.BooleanOptionalAction if isinstance(value, bool) else "store"
+        typed: dict[str, Any] = {} if isinstance(value, bool) else {"type": type(value)}
+        scratch = f", {recipe.SCRATCH[name]} from nothing" if name in recipe.SCRATCH else ""
+        options.add_argument(
+            f"--{name.replace('_', '-')}", action=kind, default=None, **typed,
+            help=f"{HELP.get(name, '')} ({value}{scratch})".strip(),
+        )  # fmt: skip
+    args = vars(options.parse_args(argv))
+    data, out, resume = args.pop("data"), args.pop("out"), args.pop("resume")
+    return run("train", lambda: work({k: v for k, v in args.items() if v is not None}, data, out, resume))
+
+
+def work(given: dict[str, Any], data: Path, out: Path, resume: bool) -> None:
+    """What the command does. Raises ValueError, OSError."""
+    whole = trainer.checkpoints(out)
+    if resume:
+        if not whole:
+            raise ValueError(f"{out} has no whole checkpoint to go on from: leave --resume away, or name another --out")
+        plan = recipe.again(out / "recipe.json", given)
+        print(f"going on from {whole[-1].name}")
+        train(plan, data, out, whole[-1])
+        return
+    if whole:
+        raise ValueError(f"{out} has checkpoints of a run: --resume goes on with it, another --out starts anew")
+    train(recipe.resolve(given), data, out, None)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Raw corpora in their real formats, written by the tests."""

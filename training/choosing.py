@@ -1,0 +1,116 @@
+"""Which replies are judged, and against which others: drawn with a seed, the same for every model.
+
+Knows dialogues; no tokens and no model.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from training.dialogue import Dialogue, Message, messages, replies, sides
+
+DISTRACTORS = 19
+
+
+@dataclass
+class Sheet:
+    """One view of a dialogue, and for each turn that is a case the distractors that stand against it."""
+
+    source: str
+    messages: list[Message]
+    texts: dict[int, str]  # of the assistant, by turn
+    answers: list[int]  # turns that answer something
+    offset: int  # what stands in `messages` before the first turn
+    cases: dict[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def before(self, turn: int) -> list[Message]:
+        """The prompt that `turn` answers."""
+        return self.messages[: self.offset + turn]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A held-out prompt, and how a person answered it."""
+
+    messages: list[Message]
+    wanted: str
+
+
+def sheets(dialogues: Sequence[Dialogue], seed: int, limit: int | None = None) -> list[Sheet]:
+    """Every view of every dialogue without an empty turn, with at most `limit` cases a source."""
+    kept = [d for d in dialogues if d.turns and all(turn.strip() for turn in d.turns)]
+    pools = _pools(kept)
+    made: list[Sheet] = []
+    found: dict[str, list[tuple[Sheet, int, Dialogue, int]]] = defaultdict(list)
+    for number, one in enumerate(kept):
+        for assistant in sides(one):
+            sheet = _sheet(one, assistant)
+            made.append(sheet)
+            found[one.source] += [(sheet, number, one, turn) for turn in sheet.answers]
+    for source, possible in found.items():
+        possible = [p for p in possible if _own(p[2], p[3]) != ()]
+        if limit is not None and limit < len(possible):
+            possible = random.Random(f"{seed} cases {source}").sample(possible, limit)
+        for sheet, number, one, turn in possible:
+            against = _own(one, turn) or _draw(pools[source], number, one.turns[turn], _rng(seed, one, turn))
+            if against:
+                sheet.cases[turn] = against
+    return made
+
+
+def asked(made: Sequence[Sheet], seed: int, count: int) -> dict[str, list[Asked]]:
+    """At most `count` prompts a source, drawn from every turn that answers something."""
+    points: dict[str, list[tuple[Sheet, int]]] = defaultdict(list)
+    for sheet in made:
+        points[sheet.source] += [(sheet, turn) for turn in sheet.answers]
+    return {
+        source: [
+            Asked(sheet.before(turn), sheet.texts[turn])
+            for sheet, turn in random.Random(f"{seed} replies {source}").sample(every, min(count, len(every)))
+        ]
+        for source, every in points.items()
+        if every
+    }
+
+
+def _sheet(dialogue: Dialogue, assistant: int) -> Sheet:
+    view = messages(dialogue, assistant)
+    texts = {i: turn for i, turn in enumerate(dialogue.turns) if i % 2 == assistant}
+    offset = len(view) - len(dialogue.turns)
+    return Sheet(dialogue.source, view, texts, list(replies(dialogue, assistant)), offset)
+
+
+def _own(dialogue: Dialogue, turn: int) -> tuple[str, ...] | None:
+    """The distractors that a source brought for a turn; () where it brought some, but none here."""
+    return dialogue.candidates[turn] if dialogue.candidates else None
+
+
+def _pools(dialogues: Iterable[Dialogue]) -> dict[str, list[tuple[int, str]]]:
+    """Per source, every turn that answers something, with the number of its dialogue."""
+    pools: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for number, one in enumerate(dialogues):
+        turns = sorted(turn for assistant in sides(one) for turn in replies(one, assistant))
+        pools[one.source] += [(number, one.turns[turn]) for turn in turns]
+    return pools
+
+
+def _draw(pool: list[tuple[int, str]], own: int, true: str, rng: random.Random) -> tuple[str, ...] | None:
+    """19 different texts from other dialogues, none equal to `true`; None where there are not so many."""
+    for size in (min(4 * DISTRACTORS, len(pool)), len(pool)):
+        seen, drawn = {_plain(true)}, []
+        for number, text in rng.sample(pool, size):
+            if number != own and (plain := _plain(text)) not in seen:
+                seen.add(plain)
+                drawn.append(text)
+            if len(drawn) == DISTRACTORS:
+                return tuple(drawn)
+    return None
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _rng(seed: int, dialogue: Dialogue, turn: int) -> random.Random:
+    return random.Random(f"{seed} {dialogue.source} {dialogue.key} {turn}")

@@ -1,0 +1,107 @@
+"""All sources as one stream: read, cleaned, held out or not, shown as often as their weights say.
+
+Every draw depends on the seed and the text alone, so a second reading gives the same. Knows no tokens.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from training import sources
+from training.cleaning import Cleaner
+from training.dialogue import Dialogue, Item, Message, Text, messages, replies, sides
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as the command line names it: adapter, weight (1.0: once an epoch), local path."""
+
+    name: str
+    weight: float = 1.0
+    raw: Path | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """What one example is made of: a text, or a dialogue with the speaker who is the assistant."""
+
+    item: Item
+    assistant: int = 1
+
+    def messages(self, system: str) -> list[Message]:
+        """The chat of a dialogue."""
+        assert isinstance(self.item, Dialogue)
+        return messages(self.item, self.assistant, system)
+
+
+@dataclass
+class Corpus:
+    """The sources, the weights of the names inside them, and what is held out.
+
+    `share` of the dialogues is held out where `held_out` names no files of their own.
+    """
+
+    wanted: list[Source]
+    weights: dict[str, float] = field(default_factory=dict)
+    held_out: list[Source] = field(default_factory=list)
+    share: float = 0.02
+    seed: int = 1
+    cleaner: Callable[[], Cleaner] = Cleaner
+
+    def read(self, cleaner: Cleaner, progress: Callable[[], object] = lambda: None) -> Iterator[tuple[str, View]]:
+        """Every view as ("train" | "val", view). Raises ValueError, OSError from the sources."""
+        for split, source in [*(("val", s) for s in self.held_out), *(("", s) for s in self.wanted)]:
+            for raw in sources.read(source.name, source.raw):
+                progress()
+                item = cleaner.clean(raw)
+                if item is not None:
+                    yield from self._views(item, split or self._split(item), source.weight)
+
+    def _split(self, item: Item) -> str:
+        drawn = random.Random(f"split {self.seed} {item.key}").random()
+        return "val" if not self.held_out and drawn < self.share else "train"
+
+    def _views(self, item: Item, split: str, weight: float) -> Iterator[tuple[str, View]]:
+        weight *= self.weights.get(item.source, 1.0)
+        for assistant in sides(item) if isinstance(item, Dialogue) else (1,):
+            drawn = random.Random(f"weight {self.seed} {item.key} {assistant}").random()
+            times = 1 if split == "val" else int(weight) + (drawn < weight % 1)
+            yield from [(split, View(item, assistant))] * times
+
+
+@dataclass
+class Pool:
+    """Replies drawn evenly from each source's stream (reservoir sampling, Vitter 1985), to be distractors."""
+
+    size: int = 4000
+    seed: int = 1
+    kept: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    met: dict[str, int] = field(default_factory=dict)
+
+    def offer(self, view: View) -> None:
+        """Perhaps keep one reply of this view."""
+        item = view.item
+        if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
+            return
+        rng = random.Random(f"pool {self.seed} {item.key} {view.assistant}")
+        reply = (item.key, item.turns[rng.choice(turns)])
+        kept = self.kept.setdefault(item.source, [])
+        met = self.met[item.source] = self.met.get(item.source, 0) + 1
+        if len(kept) < self.size:
+            kept.append(reply)
+        elif (place := rng.randrange(met)) < self.size:
+            kept[place] = reply
+
+    def draw(self, item: Dialogue, true: str, number: int, rng: random.Random) -> list[str]:
+        """`number` different replies from other dialogues of the same source, none the true one; fewer if there are."""
+        drawn: dict[str, str] = {}
+        kept = self.kept.get(item.source, [])
+        for key, text in rng.sample(kept, min(len(kept), 8 * number)):
+            if key != item.key and _same(text) != _same(true):
+                drawn.setdefault(_same(text), text)
+        return list(drawn.values())[:number]
+
+
+def _same(text: str) -> str:
+    return " ".join(text.lower().split())

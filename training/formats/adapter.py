@@ -1,0 +1,60 @@
+"""A LoRA adapter's folder, as peft writes it, and its base made one model. Knows no tokenizer and no file format."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FILE = "adapter_config.json"
+CHANGE = 0.001  # of the logits' standard deviation: what merging may change by rounding alone
+
+
+def is_one(folder: Path) -> bool:
+    """Whether a folder holds an adapter."""
+    return (folder / FILE).is_file()
+
+
+def base(folder: Path) -> str:
+    """Its base: a path as it stands or beside the adapter, else a hub name. Raises ValueError where it names none."""
+    named = str(_settings(folder).get("base_model_name_or_path") or "")
+    if not named:
+        raise ValueError(f"{FILE} names no base model (base_model_name_or_path)")
+    return next((str(path) for path in (Path(named), folder / named) if path.is_dir()), named)
+
+
+def saved_modules(folder: Path) -> list[str]:
+    """The modules that it brings whole; none where the folder is no adapter."""
+    return list(_settings(folder).get("modules_to_save") or ()) if is_one(folder) else []
+
+
+def merged(model: Any, folder: Path, tokens: int) -> Any:
+    """`model` with the adapter in its weights, room made for `tokens`. Raises ValueError where that changes answers."""
+    from peft import PeftModel
+
+    if tokens > model.config.vocab_size:
+        model.resize_token_embeddings(tokens, mean_resizing=False)
+    with warnings.catch_warnings():
+        # peft 0.21 asks transformers 5.23 under a name that is on its way out.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        adapted: Any = PeftModel.from_pretrained(model, str(folder)).eval()
+    before = _logits(adapted, model.config)
+    plain = adapted.merge_and_unload()
+    apart = float((_logits(plain, model.config) - before).abs().max() / before.std())
+    if not apart <= CHANGE:
+        raise ValueError(f"merging changes logits by {apart:.2%} of their spread, at most {CHANGE:.1%} are allowed")
+    return plain
+
+
+@torch.inference_mode()
+def _logits(model: Any, config: Any) -> Any:
+    ids = torch.arange(min(16, config.vocab_size, config.n_positions))[None]
+    return model(ids, attention_mask=torch.ones_like(ids)).logits
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    settings = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    if not isinstance(settings, dict):
+        raise ValueError(f"{FILE} is no JSON object")
+    return settings

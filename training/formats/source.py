@@ -1,0 +1,158 @@
+"""A trained folder in memory: a language model, one with a choice head, or a LoRA adapter with its base.
+
+Knows Hugging Face's folders; nothing of what is written from them.
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoTokenizer, GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel
+from transformers.utils import logging
+
+from training.formats import Logits, Trained, adapter
+
+CHOICE_HEAD = "multiple_choice_head"
+LARGEST_HALF = torch.finfo(torch.float16).max
+
+
+def load(folder: Path) -> Trained:
+    """The model that a folder holds, complete and finite. Raises OSError, ValueError: one line naming the folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder: name one written by training.train")
+    try:
+        with quiet():
+            trained = _loaded(folder)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ValueError(f"{folder}: {first_line(error)}") from error
+    _finite(trained.model, folder)
+    return trained
+
+
+def rounded(model: Any) -> Any:
+    """A copy whose weights are fp16's values, in fp32. Raises ValueError naming a tensor that fp16 cannot hold."""
+    for name, weight in model.named_parameters():
+        if (largest := float(weight.detach().abs().max())) > LARGEST_HALF:
+            raise ValueError(f"{name} reaches {largest:.4g}, beyond fp16's {LARGEST_HALF:.0f}: export fp32 instead")
+    return copy.deepcopy(model).half().float()
+
+
+def split(tokenizer: Any, text: str) -> list[int]:
+    """Ids of a text that may spell special tokens and be longer than the window."""
+    return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
+
+
+class Torch:
+    """A model under transformers, as a Reader."""
+
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self.template: str | None = tokenizer.chat_template
+
+    def tokens(self, text: str) -> list[int]:
+        """Ids of a text that may spell special tokens."""
+        return split(self.tokenizer, text)
+
+    def logits(self, ids: Sequence[int], whole: int) -> Logits:
+        """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
+        past, parts, seen = None, [], 0
+        for piece in [list(ids[:whole]), *([one] for one in ids[whole:])]:
+            seen += len(piece)
+            answer = self._after(piece, past, seen)
+            past = answer.past_key_values
+            parts.append(answer.logits[0].float())
+        made: Logits = torch.cat(parts).numpy()
+        return made
+
+    def greedy(self, ids: Sequence[int], steps: int) -> list[int]:
+        """`ids` and the `steps` likeliest tokens after them, ends of turns included."""
+        made, past, fed = list(ids), None, list(ids)
+        for _ in range(steps):
+            answer = self._after(fed, past, len(made))
+            past, fed = answer.past_key_values, [int(answer.logits[0, -1].argmax())]
+            made += fed
+        return made
+
+    @torch.inference_mode()
+    def _after(self, piece: list[int], past: Any, seen: int) -> Any:
+        ones = torch.ones(1, seen, dtype=torch.long)
+        return self.model(torch.tensor([piece]), past_key_values=past, attention_mask=ones, use_cache=True)
+
+
+def _loaded(folder: Path) -> Trained:
+    home = adapter.base(folder) if adapter.is_one(folder) else str(folder)
+    choosing = CHOICE_HEAD in adapter.saved_modules(folder)
+    owner = str(folder) if _has_tokenizer(folder) or home == str(folder) else home
+    model, tokenizer, notes = _network(home, choosing), _tokenizer(owner), []
+    if adapter.is_one(folder):
+        model = adapter.merged(model, folder, len(tokenizer))
+        notes.append(f"the LoRA adapter is merged into its base, {home}")
+    if isinstance(model, GPT2DoubleHeadsModel):
+        model = _without_choice(model)
+        notes.append("the choice head is left out: nothing serves it")
+    if len(tokenizer) > model.config.vocab_size:
+        raise ValueError(f"its tokenizer has {len(tokenizer)} tokens, its model {model.config.vocab_size}: not a pair")
+    return Trained(model.eval(), tokenizer, tuple(notes))
+
+
+def _network(name: str, choosing: bool) -> Any:
+    """Every tensor from the files; one that is not there would be drawn at random without a word.
+
+    `choosing`: an adapter brings the choice head.
+    """
+    config = AutoConfig.from_pretrained(name, local_files_only=True)
+    if not isinstance(config, GPT2Config):
+        raise ValueError(f"a model of type {config.model_type}: the export knows gpt2 alone")
+    double = choosing or "GPT2DoubleHeadsModel" in (config.architectures or ())
+    kind: Any = GPT2DoubleHeadsModel if double else GPT2LMHeadModel
+    model, said = kind.from_pretrained(name, dtype=torch.float32, local_files_only=True, output_loading_info=True)
+    absent = sorted(key for key in said["missing_keys"] if not (choosing and key.startswith(CHOICE_HEAD)))
+    if absent:
+        raise ValueError(f"{len(absent)} tensors are not there ({absent[0]}): the weights are not complete")
+    return model
+
+
+def _without_choice(double: Any) -> Any:
+    with torch.device("meta"):
+        model: Any = GPT2LMHeadModel(double.config)
+    model.transformer, model.lm_head = double.transformer, double.lm_head
+    return model
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("tokenizer.json", "vocab.json"))
+
+
+def _tokenizer(name: str) -> Any:
+    if Path(name).is_dir() and not _has_tokenizer(Path(name)):
+        raise ValueError("there is no tokenizer: copy tokenizer.json and tokenizer_config.json of its training there")
+    return AutoTokenizer.from_pretrained(name, local_files_only=True)
+
+
+def _finite(model: Any, folder: Path) -> None:
+    for name, weight in model.named_parameters():
+        if broken := int((~torch.isfinite(weight)).sum()):
+            raise ValueError(f"{folder}: {broken} values of {name} are no numbers (NaN or infinite)")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line that says something."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No bars and no reports of transformers': what matters in them is looked at here."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,47 @@
+"""What this machine can do for a run: number format, and whether the memory is enough. Knows no data."""
+
+from typing import Any
+
+import psutil
+import torch
+
+from training.recipe import Recipe
+
+GIB = 1 << 30
+
+
+def precision(wanted: str) -> tuple[str, str]:
+    """The number format and why. Raises ValueError for one the machine lacks."""
+    if wanted == "fp16" and not torch.cuda.is_available():
+        raise ValueError("--precision fp16: needs an NVIDIA GPU; take bf16 or fp32")
+    if wanted != "auto":
+        return wanted, "asked for"
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        return ("bf16", f"{name} has it") if torch.cuda.is_bf16_supported() else ("fp16", f"{name} has no bf16")
+    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+        return "bf16", "the processor multiplies it (AVX512-BF16 or AMX)"
+    return "fp32", "neither a GPU nor a processor with bf16"
+
+
+def need(model: Any, plan: Recipe, length: int) -> int:
+    """An estimate of the bytes a step takes: weights, gradients, optimizer state, activations."""
+    config, parameters = model.config, sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    # Gradients, and two moments (AdamW) or one (Muon, for most of the weights).
+    state = trained * 4 * (3 if plan.optimizer == "adamw" else 2.3)
+    tokens = plan.batch * length * (plan.distractors + 1 if plan.double_heads else 1)
+    # Kept for the backward pass: about 28 vectors a token and layer, a tenth of the attention weights.
+    kept = tokens * config.n_layer * 4 * (28 * config.n_embd + 0.1 * config.n_head * length)
+    logits = tokens * config.vocab_size * 12 if plan.double_heads else 0
+    return int(parameters * 4 + state + kept + logits + 200e6)
+
+
+def check(model: Any, plan: Recipe, length: int) -> str:
+    """Says the estimate. Raises ValueError when it is more than what is free."""
+    wanted = need(model, plan, length)
+    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    told = f"about {wanted / GIB:.1f} GiB for batches of {plan.batch} x {length} tokens, {free / GIB:.1f} GiB free"
+    if wanted > free:
+        raise ValueError(f"this run would not fit: {told}; take a smaller --batch (with --accumulate) or --config")
+    return told

@@ -1,0 +1,36 @@
+"""Held-out dialogues, read as they stand from what the user names. Knows sources; no tokens and no model."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+from training import sources
+from training.dialogue import Dialogue
+
+
+def read(names: list[str]) -> list[Dialogue]:
+    """The dialogues of every PATH or SOURCE=PATH. Raises ValueError, OSError in one line that names it."""
+    return [dialogue for name in names for dialogue in _one(name)]
+
+
+def _one(name: str) -> list[Dialogue]:
+    source, path = _named(name)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: --data wants a file of dialogues, or SOURCE=PATH")
+    if (path / "dataset_dict.json").exists() or (path / "dataset_info.json").exists():
+        raise ValueError(f"{path} holds token ids, which suit one tokenizer: name the dialogues they were made from")
+    try:
+        found = [item for item in sources.read(source, path) if isinstance(item, Dialogue)]
+    except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} cannot be read as {source}: {error}") from error
+    if not any(dialogue.turns for dialogue in found):
+        raise ValueError(f"{path} holds no dialogue (read as {source})")
+    return found
+
+
+def _named(name: str) -> tuple[str, Path]:
+    """Which source reads it: said, or told by the file's name."""
+    source, equals, path = name.partition("=")
+    if equals and source in sources.names():
+        return source, Path(path)
+    return "personachat" if name.endswith(".json") else "dialogues", Path(name)

@@ -1,0 +1,57 @@
+"""The model while it learns: GPT-2 with one loss over learnt tokens and, beside it, the choice between replies.
+
+Knows batches as training.branches lays them; nothing of files or schedules.
+"""
+
+from typing import Any
+
+import torch
+import transformers
+from torch.nn.functional import cross_entropy
+from transformers.modeling_outputs import CausalLMOutput
+
+from training import likelihood
+
+
+class GPT2LMHeadModel(transformers.GPT2LMHeadModel):  # type: ignore[misc]
+    """Named like its parent, so that what it saves loads anywhere.
+
+    `contrast` weighs the choice between a true reply and its distractors: cross-entropy over their mean log-likelihoods
+    per token, times `sharpness` (as in BRIO, Liu et al. 2022, arXiv:2203.16804, with a softmax for the margin).
+    """
+
+    contrast: float = 0.0
+    sharpness: float = 4.0
+    distractors: int = 4
+
+    def forward(self, input_ids: torch.Tensor, origins: torch.Tensor | None = None, **rest: Any) -> Any:
+        """Logits as ever without `origins` (B, M); with them the loss over `labels` and `candidates` (B, M)."""
+        if origins is None:
+            return super().forward(input_ids, **rest)
+        labels, candidates, items = rest["labels"], rest["candidates"], rest.get("num_items_in_batch")
+        hidden = self.transformer(
+            input_ids, position_ids=rest["position_ids"], attention_mask=rest["attention_mask"], use_cache=False
+        )[0]
+        wanted = (labels >= 0) | (candidates >= 0)
+        row, _ = wanted.nonzero(as_tuple=True)
+        nats = likelihood.nats(hidden[row, origins[wanted]], self.lm_head.weight, input_ids[wanted])
+        learnt = labels[wanted] >= 0
+        loss = nats[learnt].sum() / (learnt.sum() if items is None else items)
+        if self.contrast and self.training:
+            share = 1.0 if items is None else learnt.sum() / items
+            loss = loss + self.contrast * share * self.choice(nats, candidates[wanted])
+        return CausalLMOutput(loss=loss)
+
+    def choice(self, nats: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+        """Cross-entropy of choosing the true reply, the first of each case; 0 where there is no case. Both (N,)."""
+        weighed = candidates >= 0
+        if not weighed.any():
+            return nats.sum() * 0.0
+        size = self.distractors + 1
+        number = (int(candidates.max()) // size + 1) * size
+        index = candidates[weighed]
+        total = nats.new_zeros(number).index_add(0, index, nats[weighed])
+        count = nats.new_zeros(number).index_add(0, index, torch.ones_like(nats[weighed]))
+        means = torch.where(count > 0, -total / count.clamp(min=1), -torch.inf).view(-1, size)
+        target = torch.zeros(len(means), dtype=torch.long, device=means.device)
+        return cross_entropy(means * self.sharpness, target)

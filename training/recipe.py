@@ -1,0 +1,114 @@
+"""Every choice that shapes a run, and the two sets of defaults: fine-tuning a model, or starting one from nothing.
+
+Knows no data and no model but their sizes.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+SIZES = {
+    "tiny": {"n_layer": 2, "n_embd": 128, "n_head": 4, "n_positions": 256},
+    "small": {"n_layer": 6, "n_embd": 320, "n_head": 5, "n_positions": 1024},
+    "medium": {"n_layer": 8, "n_embd": 512, "n_head": 8, "n_positions": 1024},
+    "gpt2": {"n_layer": 12, "n_embd": 768, "n_head": 12, "n_positions": 1024},
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The defaults are those of fine-tuning; SCRATCH has what differs for a model that starts from nothing.
+
+    Rates are peaks, lengths in tokens, `warmup` and `decay` shares of all steps.
+    """
+
+    init: str = ""
+    config: str = ""
+    epochs: float = 3.0
+    steps: int = -1
+    batch: int = 8
+    accumulate: int = 1
+    rate: float = 5e-5
+    schedule: str = "linear"
+    warmup: float = 0.0
+    decay: float = 0.4
+    optimizer: str = "adamw"
+    weight_decay: float = 0.0
+    dropout: float = -1.0
+    precision: str = "auto"
+    learn: str = "assistant"
+    contrast: float = 0.0
+    contrasted: float = 1.0
+    turns: int = 1
+    distractors: int = 4
+    double_heads: bool = False
+    language_weight: float = 2.0
+    choice_weight: float = 1.0
+    lora: int = 0
+    group_by_length: bool = True
+    average: int = 1
+    evaluate_every: int = 5000
+    save_every: int = 10_000
+    keep: int = 3
+    log_every: int = 50
+    seed: int = 1
+
+    def save(self, path: Path) -> None:
+        """As JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+
+
+SCRATCH: dict[str, Any] = {
+    "rate": 5e-3, "schedule": "cosine", "warmup": 0.02, "optimizer": "muon", "weight_decay": 0.05, "batch": 32,
+    "dropout": 0.0, "learn": "all",
+}  # fmt: skip
+HELP = {
+    "init": "folder or hub name to start from, e.g. gpt2, distilgpt2",
+    "config": f"start from nothing with this size: {', '.join(SIZES)}",
+    "steps": "end after so many steps instead of epochs",
+    "accumulate": "batches for one step",
+    "schedule": "linear, cosine, constant, or stable (flat, then linear to 0 over the last `decay`)",
+    "optimizer": "adamw, or muon (matrices of the blocks by Muon, the rest by AdamW)",
+    "dropout": "-1: the model's own",
+    "precision": "auto, fp32, bf16 or fp16",
+    "learn": "assistant: the assistant's tokens alone; all: every token",
+    "contrast": "weight of choosing the true reply among distractors by likelihood",
+    "contrasted": "share of the batches in which that is learnt",
+    "turns": "replies a row that get distractors",
+    "double_heads": "train a choice head (GPT2DoubleHeadsModel) on the prepared choices",
+    "lora": "rank of LoRA adapters instead of all weights (0: none)",
+    "average": "average the weights of the last so many checkpoints at the end",
+    "keep": "checkpoints kept",
+}  # fmt: skip
+
+
+def resolve(given: dict[str, Any]) -> Recipe:
+    """A recipe from the options that were given. Raises ValueError."""
+    if bool(given.get("init")) == bool(given.get("config")):
+        raise ValueError("say where to start: --init FOLDER_OR_HUB_NAME, or --config " + "|".join(SIZES))
+    if given.get("config") and given["config"] not in SIZES:
+        raise ValueError(f"--config {given['config']}: there are {', '.join(SIZES)}")
+    for name in ("batch", "accumulate", "epochs", "log_every", "save_every", "evaluate_every"):
+        if given.get(name, 1) <= 0:
+            raise ValueError(f"--{name.replace('_', '-')} {given[name]}: more than 0")
+    if given.get("lora") and (given.get("double_heads") or given.get("average", 1) > 1):
+        raise ValueError("--lora goes neither with --double-heads nor with --average")
+    recipe = Recipe(**{**(SCRATCH if given.get("config") else {}), **given})
+    for name, allowed in {
+        "precision": ("auto", "fp32", "bf16", "fp16"), "learn": ("assistant", "all"), "optimizer": ("adamw", "muon"),
+        "schedule": ("linear", "cosine", "constant", "stable"),
+    }.items():  # fmt: skip
+        if getattr(recipe, name) not in allowed:
+            raise ValueError(f"--{name} {getattr(recipe, name)}: there are {', '.join(allowed)}")
+    return recipe
+
+
+def again(path: Path, given: dict[str, Any]) -> Recipe:
+    """The recipe of a run that goes on. Raises ValueError for an option that was another one then."""
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in given.items():
+        if saved.get(name) != value:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: this run was started with {saved.get(name)}")
+    known = {f.name for f in fields(Recipe)}
+    return Recipe(**{k: v for k, v in saved.items() if k in known})

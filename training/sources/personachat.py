@@ -1,0 +1,48 @@
+"""PersonaChat as `personachat_self_original.json`: small talk between people who were each given a persona.
+
+Both views of a conversation stand in the file, each with its 20 candidates a reply. Knows no training.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from training.dialogue import Dialogue
+from training.sources._arrays import Element, elements
+from training.sources._download import cached
+from training.sources._files import matching, some
+from training.sources._spacing import natural
+
+LICENCE = "none stated with the file; PersonaChat came out with ParlAI (cite Zhang et al., 2018)"
+URL = "https://s3.amazonaws.com/datasets.huggingface.co/personachat/personachat_self_original.json"
+# Stands for the partner where the one with the persona speaks first.
+SILENCE = "__ SILENCE __"
+
+
+def read(raw: Path | None) -> Iterator[Dialogue]:
+    """`train` and `valid`. Raises ValueError naming file and place, OSError, UnreachableError."""
+    paths = matching("personachat", raw or cached("personachat", URL), (".json",))
+    yield from some("personachat", (_dialogue(element) for path in paths for element in elements(path)), raw)
+
+
+def _dialogue(element: Element) -> Dialogue:
+    try:
+        return _view(element.value["personality"], element.value["utterances"])
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{element.where}: not a PersonaChat dialogue ({error!r})") from error
+
+
+def _view(personality: list[str], utterances: list[dict[str, Any]]) -> Dialogue:
+    """The last history with the last reply is the whole conversation; each history's length is its reply's place."""
+    told = [*utterances[-1]["history"], utterances[-1]["candidates"][-1]]
+    others = {len(u["history"]): tuple(map(natural, u["candidates"][:-1])) for u in utterances}
+    if not all(place % 2 for place in others):
+        raise ValueError("a reply follows an even number of turns")
+    # An opening answers nothing: silence and opening go, so that the user speaks first here too.
+    start = 2 if told[0] == SILENCE else 0
+    return Dialogue(
+        "personachat",
+        tuple(map(natural, told[start:])),
+        ((), tuple(map(natural, personality))),
+        candidates=tuple(others.get(place, ()) for place in range(start, len(told))),
+    )

@@ -1,0 +1,151 @@
+"""The forms of the files behind the shipped model: one function each, from a file to (turns, personas).
+
+Knows no repository. All raise ValueError naming file and line or place.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from training.sources._files import lines
+
+Told = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+
+SAID = re.compile(r"\s*User ([12]):\s*(.*)")
+EMPTY = "{}"  # what the crowd-work platform writes for no answer
+NOT_TOLD = (KeyError, TypeError, IndexError, AttributeError)
+
+
+def self_dialogue(path: Path) -> Iterator[Told]:
+    """CSV of crowd work, a dialogue a row, its sentences in columns out of order; rejected work is left out."""
+    blocked = _blocked(path.parents[2] / "blocked_workers.txt")
+    for row in _table(path, ("WorkerId", "Answer.sentence1")):
+        if not row.get("Reject") and row["WorkerId"] not in blocked:
+            count = sum(str(key).startswith("Answer.sentence") for key in row)
+            said = (row.get(f"Answer.sentence{i}") or "" for i in range(1, count + 1))
+            yield tuple(s for s in map(_single, said) if s not in ("", EMPTY)), ()
+
+
+def synthetic_persona_chat(path: Path) -> Iterator[Told]:
+    """CSV of two personas, a sentence a line, and a conversation whose lines begin `User 1:` or `User 2:`."""
+    columns = ("user 1 personas", "user 2 personas", "Best Generated Conversation")
+    for row in _table(path, columns):
+        first, second, talk = (row[column] or "" for column in columns)
+        said = [(m[1], _single(m[2])) for m in map(SAID.match, talk.splitlines()) if m]
+        yield _alternating(said, "1"), (_sentences(first), _sentences(second))
+
+
+def schema_guided(path: Path) -> Iterator[Told]:
+    """JSON array of dialogues with `turns` of USER and SYSTEM."""
+    yield from _each(
+        path, _json(path), lambda d: _alternating([(t["speaker"], t["utterance"]) for t in d["turns"]], "USER")
+    )
+
+
+def taskmaster(path: Path) -> Iterator[Told]:
+    """JSON array of conversations with `utterances` of user and assistant."""
+    yield from _each(
+        path, _json(path), lambda d: _alternating([(u["speaker"], _single(u["text"])) for u in d["utterances"]], "user")
+    )
+
+
+def topical_chat(path: Path) -> Iterator[Told]:
+    """JSON object of conversations whose `content` is messages of two agents."""
+    talks = _json(path)
+    if not isinstance(talks, dict):
+        raise ValueError(f"{path}: an object of conversations is due")
+    yield from _each(path, talks.values(), lambda d: _alternating([(m["agent"], m["message"]) for m in d["content"]]))
+
+
+def instructions(path: Path) -> Iterator[Told]:
+    """JSON array of `instruction`, `input` (may be empty) and `output`."""
+    yield from _each(path, _json(path), lambda d: (f"{d['instruction']}\n{d['input']}".strip(), d["output"].strip()))
+
+
+def dolly(path: Path) -> Iterator[Told]:
+    """JSON lines of `instruction` and its human answer `text`."""
+    for number, line in enumerate(lines(path), 1):
+        try:
+            row = json.loads(line)
+            yield (row["instruction"].strip(), row["text"].strip()), ()
+        except (ValueError, *NOT_TOLD) as error:
+            raise ValueError(f"{path}, line {number}: not an instruction ({error!r})") from error
+
+
+def chatterbot(path: Path) -> Iterator[Told]:
+    """YAML with `conversations`, each a list of what is said in turn."""
+    try:
+        # The base loader keeps every word a text: `Yes` is no boolean here.
+        found = yaml.load("\n".join(lines(path)), Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ValueError(f"{path}, line {mark.line + 1 if mark else '?'}: bad YAML ({error})") from error
+    if not isinstance(found, dict) or not isinstance(found.get("conversations"), list):
+        raise ValueError(f"{path}: a list `conversations` is due")
+    yield from _each(path, found["conversations"], lambda talk: tuple(filter(None, map(_scalar, talk))))
+
+
+def _each(path: Path, found: Iterable[Any], turns: Callable[[Any], tuple[str, ...]]) -> Iterator[Told]:
+    for number, one in enumerate(found):
+        try:
+            yield turns(one), ()
+        except NOT_TOLD as error:
+            raise ValueError(f"{path}: entry {number} is not a dialogue ({error!r})") from error
+
+
+def _alternating(said: list[tuple[str, str]], first: str | None = None) -> tuple[str, ...]:
+    """One turn until the other speaks. Where `first` is named, what the other says before goes."""
+    turns: list[str] = []
+    before = None
+    for speaker, words in said:
+        if not turns and first is not None and speaker != first:
+            continue
+        if speaker == before:
+            turns[-1] = f"{turns[-1]} {words.strip()}".strip()
+        else:
+            turns.append(words.strip())
+        before = speaker
+    return tuple(turns)
+
+
+def _scalar(value: Any) -> str:
+    """A text with a colon in it reads as a mapping in YAML."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}: {_scalar(v)}" for key, v in value.items())
+    return str(value).strip()
+
+
+def _single(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, text.splitlines())))
+
+
+@cache
+def _blocked(path: Path) -> frozenset[str]:
+    return frozenset(lines(path))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads("\n".join(lines(path)))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}, line {error.lineno}: bad JSON ({error.msg})") from error
+
+
+def _table(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str | None]]:
+    reader = csv.DictReader(f"{line}\n" for line in lines(path))
+    if missing := set(columns) - set(reader.fieldnames or ()):
+        raise ValueError(f"{path}, line 1: the table has no column {', '.join(sorted(missing))}")
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: bad CSV ({error})") from error

@@ -1,0 +1,95 @@
+"""Prepared rows on disk: written as they come, read memory-mapped, the folder complete or not there at all.
+
+    FOLDER/train, FOLDER/val        packed rows, as `datasets.save_to_disk` writes them
+    FOLDER/choices/train, …/val     a prompt and up to 20 replies, the true one last
+    FOLDER/tokenizer, FOLDER/dataset_card.json, FOLDER/lengths.png
+
+Knows nothing of where rows come from.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, Features, List, Value
+from datasets.arrow_writer import ArrowWriter
+
+ROWS = Features(
+    {
+        "input_ids": List(Value("int32")),
+        "labels": List(Value("int32")),
+        "position_ids": List(Value("int32")),
+        "length": Value("int32"),
+        "source": Value("string"),
+    }
+)
+CHOICES = Features(
+    {
+        "prompt": List(Value("int32")),
+        "replies": List(List(Value("int32"))),
+        "length": Value("int32"),
+        "source": Value("string"),
+    }
+)
+LONGEST_REPLY = 64  # tokens: a longer one is no fair choice by mean likelihood
+TABLES = {"train": ROWS, "val": ROWS, "choices/train": CHOICES, "choices/val": CHOICES}
+
+
+class Writer:
+    """Appends rows to tables; nothing but a small buffer stays in memory."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self.stack = folder, stack
+        self.open: dict[str, ArrowWriter] = {}
+
+    def write(self, table: str, row: dict[str, Any]) -> None:
+        """One row of `table` (a key of TABLES)."""
+        if table not in self.open:
+            path = self.folder / "arrow" / f"{table.replace('/', '-')}.arrow"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.open[table] = self.stack.enter_context(
+                ArrowWriter(path=str(path), features=TABLES[table], writer_batch_size=500)
+            )
+        self.open[table].write(row)
+
+    def finish(self) -> None:
+        """From the running files to `save_to_disk` folders."""
+        for table, writer in self.open.items():
+            writer.finalize()
+            path = self.folder / "arrow" / f"{table.replace('/', '-')}.arrow"
+            Dataset.from_file(str(path)).save_to_disk(self.folder / table)
+        self.open = {}
+        shutil.rmtree(self.folder / "arrow", ignore_errors=True)
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[tuple[Path, Writer]]:
+    """A folder to write into and finish, put in place when the block ends well. Raises ValueError for a stranger's."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / "dataset_card.json").is_file():
+        raise ValueError(f"{folder} exists and holds no prepared data: name a new folder")
+    part = folder.with_name(folder.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        with ExitStack() as stack:
+            writer = Writer(part, stack)
+            yield part, writer
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def load(folder: Path, table: str) -> Dataset:
+    """A table, memory-mapped. Raises ValueError naming the remedy."""
+    if not (folder / table / "dataset_info.json").is_file():
+        raise ValueError(f"{folder} has no {table}: run training.prepare with --out {folder} first")
+    return Dataset.load_from_disk(str(folder / table))
+
+
+def longest(rows: Dataset) -> int:
+    """Tokens of the longest row, or of a choice's prompt with its longest reply."""
+    return int(max(rows.with_format("numpy")["length"][:]))
