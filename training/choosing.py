@@ -23,6 +23,7 @@ class Sheet:
     answers: list[int]  # turns that answer something
     offset: int  # what stands in `messages` before the first turn
     cases: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    known: set[int] = field(default_factory=set)  # cases whose true reply stands word for word in the training data
 
     def before(self, turn: int) -> list[Message]:
         """The prompt that `turn` answers."""
@@ -37,8 +38,11 @@ class Asked:
     wanted: str
 
 
-def sheets(dialogues: Sequence[Dialogue], seed: int, limit: int | None = None) -> list[Sheet]:
+def sheets(
+    dialogues: Sequence[Dialogue], seed: int, limit: int | None = None, trained_on: Iterable[Dialogue] = ()
+) -> list[Sheet]:
     """Every view of every dialogue without an empty turn, with at most `limit` cases a source."""
+    known = {_plain(turn) for dialogue in trained_on for turn in dialogue.turns}
     kept = [d for d in dialogues if d.turns and all(turn.strip() for turn in d.turns)]
     pools = _pools(kept)
     made: list[Sheet] = []
@@ -56,6 +60,7 @@ def sheets(dialogues: Sequence[Dialogue], seed: int, limit: int | None = None) -
             against = _own(one, turn) or _draw(pools[source], number, one.turns[turn], _rng(seed, one, turn))
             if against:
                 sheet.cases[turn] = against
+                sheet.known |= {turn} if _plain(one.turns[turn]) in known else set()
     return made
 
 

@@ -39,13 +39,16 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises ValueError, OSError."""
     settings = [decoding.parse(text) for text in args.decoding or ["default"]]
     dialogues = heldout.read(args.data)
-    sheets = choosing.sheets(dialogues, args.seed, args.cases)
+    sheets = choosing.sheets(dialogues, args.seed, args.cases, heldout.read(args.trained_on))
     if dialogues and not any(sheet.texts for sheet in sheets):
         raise ValueError(f"{', '.join(args.data)}: no dialogue has a reply without empty turns")
     prompts = choosing.asked(sheets, args.seed, args.replies)
     models = [_model(name, sheets, prompts, settings, args) for name in args.models]
     first = models[0]
-    chosen = {name: getattr(args, name) for name in ("data", "cases", "replies", "max_new_tokens", "seed", "bf16")}
+    chosen = {
+        name: getattr(args, name)
+        for name in ("data", "trained_on", "cases", "replies", "max_new_tokens", "seed", "bf16")
+    }
     return {"settings": chosen, "sources": first["sources"], "overall": first["overall"], "models": models}
 
 
@@ -132,6 +135,8 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("models", nargs="+", metavar="MODEL", help="model folder or Hugging Face hub name")
     options.add_argument("--data", nargs="+", default=[], metavar="[SOURCE=]PATH",
                          help="held-out JSON lines (.gz too), PersonaChat's .json, or any source's files")  # fmt: skip
+    options.add_argument("--trained-on", nargs="+", default=[], metavar="[SOURCE=]PATH",
+                         help="what the models learnt from: true replies that stand in it are told apart")  # fmt: skip
     options.add_argument("--json", type=Path, metavar="FILE", help="write every figure and sample there")
     options.add_argument("--plot", type=Path, metavar="FILE", help="write a .png, .svg or .pdf that compares")
     options.add_argument("--cases", type=count, metavar="N", help="rank at most N cases a source (all)")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from training import sources
 from training.dialogue import Dialogue
+from training.sources import personachat
 
 
 def read(names: list[str]) -> list[Dialogue]:
@@ -20,7 +21,9 @@ def _one(name: str) -> list[Dialogue]:
     if (path / "dataset_dict.json").exists() or (path / "dataset_info.json").exists():
         raise ValueError(f"{path} holds token ids, which suit one tokenizer: name the dialogues they were made from")
     try:
-        found = [item for item in sources.read(source, path) if isinstance(item, Dialogue)]
+        # PersonaChat's file holds what models are trained on, too.
+        items = personachat.held_out(path) if source == "personachat" else sources.read(source, path)
+        found = [item for item in items if isinstance(item, Dialogue)]
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read as {source}: {error}") from error
     if not any(dialogue.turns for dialogue in found):

@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from prompts.persona import OWN
 from prompts.system import system_prompt
 from training import card, sources, store, tokenizer
 from training.cleaning import Cleaner, table
@@ -37,6 +38,7 @@ class Preparation:
     cross: bool = False
     choices: int = 1
     system_share: float = 0.7
+    read: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lengths: Counter[int] = field(default_factory=Counter)
 
@@ -45,7 +47,9 @@ class Preparation:
         pool, cleaner, sample = Pool(seed=self.corpus.seed), self.corpus.cleaner(), Sample()
         for _, view in self._read(cleaner, "reading"):
             pool.offer(view)
-            sample.offer(view)
+            if not self.tokenizer_name or not sample.texts:
+                sample.offer(view)
+        self.read = sum(count["read"] for count in cleaner.counts.values())
         for line in table(cleaner.counts):
             print(line)
         if not sample.texts:
@@ -57,7 +61,7 @@ class Preparation:
     def write(self, made: Any, pool: Pool, writer: store.Writer) -> None:
         """Every row of every table."""
         packers: dict[tuple[str, str], Packer] = {}
-        for split, view in self._read(self.corpus.cleaner(), "writing"):
+        for split, view in self._read(self.corpus.cleaner(), "writing", self.read):
             key = split, view.item.source
             packer = packers.setdefault(key, Packer(self.max_length, view.item.source, self.cross))
             encoded = self._encode(made, view)
@@ -71,8 +75,8 @@ class Preparation:
         if empty := {"train", "val"} - {split for split, count in self.counts.items() if count["rows"]}:
             raise ValueError(f"no row for {', '.join(sorted(empty))}: add data, or change --val")
 
-    def _read(self, cleaner: Cleaner, what: str) -> Iterator[tuple[str, View]]:
-        with tqdm(desc=what, unit=" items", mininterval=1, disable=None) as bar:
+    def _read(self, cleaner: Cleaner, what: str, total: int | None = None) -> Iterator[tuple[str, View]]:
+        with tqdm(desc=what, total=total, unit=" items", mininterval=1, disable=None) as bar:
             yield from self.corpus.read(cleaner, bar.update)
 
     def _encode(self, made: Any, view: View) -> tokenizer.Encoded:
@@ -198,7 +202,8 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--cross", action="store_true", help="let dialogues in a row see what came before them")
     options.add_argument("--choices", type=int, default=1, help="replies a dialogue with distractors (%(default)s)")
     options.add_argument("--longest-turn", type=int, default=600, help="characters (%(default)s)")
-    options.add_argument("--personas", type=Path, metavar="FOLDER", help="also write every persona met as a text file")
+    options.add_argument("--personas", type=Path, nargs="?", const=OWN, metavar="FOLDER",
+                         help=f"also write every persona met as a text file ({OWN})")  # fmt: skip
     options.add_argument("--seed", type=int, default=1)
     args = options.parse_args(argv)
     return run("prepare", lambda: work(args))

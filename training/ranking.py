@@ -21,6 +21,8 @@ class Tally:
     cases: int = 0
     hits: int = 0
     choice_hits: int = 0
+    known: int = 0  # cases whose true reply stands in the training data, and the hits among them
+    known_hits: int = 0
     nats: float = 0.0
     tokens: int = 0
     bytes: int = 0
@@ -31,7 +33,12 @@ class Tally:
 
     def report(self, choice: bool) -> dict[str, Any]:
         """The figures under their names in the JSON."""
-        hits = {"hits_at_1": self.hits / self.cases if self.cases else None}
+        hits: dict[str, Any] = {"hits_at_1": self.hits / self.cases if self.cases else None}
+        if self.known:
+            fresh = self.cases - self.known
+            hits["unseen_cases"] = fresh
+            hits["hits_at_1_unseen"] = (self.hits - self.known_hits) / fresh if fresh else None
+            hits["hits_at_1_unseen_interval"] = wilson(self.hits - self.known_hits, fresh)
         if choice:
             hits["hits_at_1_choice"] = self.choice_hits / self.cases if self.cases else None
         return {
@@ -103,7 +110,8 @@ def _case(subject: Subject, sheet: Sheet, memory: Memory, at: int, turn: int) ->
     scores = scoring.score(subject.model, memory, at, candidates, subject.choice)
     means = -scores.nats / torch.tensor([len(c) for c in candidates])
     chosen = scores.choice is not None and _first_is_best(scores.choice)
-    return Tally(cases=1, hits=int(_first_is_best(means)), choice_hits=int(chosen))
+    hit, known = int(_first_is_best(means)), int(turn in sheet.known)
+    return Tally(cases=1, hits=hit, choice_hits=int(chosen), known=known, known_hits=hit * known)
 
 
 def _first_is_best(values: torch.Tensor) -> bool:

@@ -39,23 +39,27 @@ def number(value: float | int | None, digits: int = 3) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
 
 
-def _choice(report: Report) -> bool:
-    return any("hits_at_1_choice" in model["overall"] for model in report["models"])
+MORE = {"hits_at_1_choice": "choice head", "hits_at_1_unseen": "unseen"}
+
+
+def _more(report: Report) -> list[str]:
+    """The further hits that some model has."""
+    return [key for key in MORE if any(key in model["overall"] for model in report["models"])]
 
 
 def _rank_head(report: Report) -> list[str]:
-    choice = ["choice head"] if _choice(report) else []
-    return ["model", "source", "cases", "hits@1/20", "95% interval", *choice, "ppl/token", "ppl/byte", "tokens"]
+    more = [MORE[key] for key in _more(report)]
+    return ["model", "source", "cases", "hits@1/20", "95% interval", *more, "ppl/token", "ppl/byte", "tokens"]
 
 
 def _rank_rows(report: Report) -> Iterator[list[str]]:
     for model in report["models"]:
         for source, found in _with_overall(model):
             interval = found["hits_at_1_interval"]
-            choice = [number(found.get("hits_at_1_choice"))] if _choice(report) else []
+            more = [number(found.get(key)) for key in _more(report)]
             yield [
                 model["model"], source, number(found["cases"]), number(found["hits_at_1"]),
-                f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-", *choice,
+                f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-", *more,
                 number(found["perplexity_per_token"], 2), number(found["perplexity_per_byte"]), number(found["tokens"]),
             ]  # fmt: skip
 

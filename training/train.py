@@ -111,7 +111,13 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
     model = start(plan, made)
     precision, why = hardware.precision(plan.precision)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}")
-    print(hardware.check(model, plan, store.longest(rows)), flush=True)
+    longest = store.longest(rows)
+    if longest > model.config.n_positions:
+        raise ValueError(
+            f"rows of {longest} tokens do not fit a model of {model.config.n_positions} positions: "
+            f"training.prepare --max-length {model.config.n_positions}, or another model"
+        )
+    print(hardware.check(model, plan, longest), flush=True)
     out.mkdir(parents=True, exist_ok=True)
     plan.save(out / "recipe.json")
     stop = trainer.Stop()

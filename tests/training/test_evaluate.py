@@ -138,9 +138,21 @@ def test_a_persona_chat_file_brings_its_own_candidates(model: Path) -> None:
         {"history": ["hi there .", "i like tea .", "why ?"], "candidates": [*map(tiny.turn, range(30, 49)), "so ."]},
     ]
     row = {"personality": ["i sing ."], "utterances": utterances}
-    Path("persona.json").write_text(json.dumps({"train": [], "valid": [row]}))
+    Path("persona.json").write_text(json.dumps({"train": [row, row], "valid": [row]}))
     report = told(model, "--data", "persona.json", "--replies", "0")
     assert report["sources"]["personachat"]["cases"] == 2
+
+
+def test_true_replies_that_were_trained_on_are_told_apart(model: Path, data: Path) -> None:
+    whole = told(model, "--data", str(data), "--replies", "0")
+    some = [json.loads(line) for line in gzip.decompress(data.read_bytes()).splitlines()][:3]
+    Path("trained.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    report = told(model, "--data", str(data), "--replies", "0", "--trained-on", "trained.jsonl")
+    for source, found in report["sources"].items():
+        assert found["hits_at_1"] == whole["sources"][source]["hits_at_1"]
+    assert 0 < report["overall"]["unseen_cases"] < report["overall"]["cases"]
+    everything = told(model, "--data", str(data), "--replies", "0", "--trained-on", str(data))
+    assert everything["overall"]["hits_at_1_unseen"] is None
 
 
 def test_a_model_without_template_reads_speaker_lines(model: Path, tmp_path: Path, data: Path) -> None:

@@ -195,11 +195,13 @@ def test_adapters_leave_the_base_alone(base: Path, prepared: Path, tmp_path: Pat
         (["--config", "gpt2", "--batch", "40000"], "would not fit: about"),
         (["--config", "tiny", "--resume"], "no whole checkpoint"),
         (["--config", "tiny", "--batch", "0"], "--batch 0"),
+        (["--init", "short"], "rows of 96 tokens do not fit a model of 64 positions"),
     ],
 )
 def test_bad_input_is_one_line(
     prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], said: str
 ) -> None:
+    tiny.save(tmp_path / "short", positions=64)
     assert train.main(["--data", str(prepared), "--out", "out", *options]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("train:")]
     assert len(error) == 1

@@ -13,8 +13,9 @@ LONGEST = 1 << 24  # characters of one element: a file that is not of this form 
 
 
 class Element(NamedTuple):
-    """`where` names file, array, index and line, for messages."""
+    """`array` is its key; `where` names file, array, index and line, for messages."""
 
+    array: str
     where: str
     value: Any
 
@@ -37,7 +38,7 @@ def _array(text: "_Text", key: str) -> Iterator[Element]:
     index = 0
     while text.take("{]", keep="{") == "{":
         where = f"{text.path}, {key}[{index}], line {text.line}"
-        yield Element(where, text.value())
+        yield Element(key, where, text.value())
         index += 1
         if text.take(",]") == "]":
             break
