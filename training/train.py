@@ -24,7 +24,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from transformers import GPT2Config, GPT2DoubleHeadsModel, TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
-from training import branches, hardware, recipe, store, tokenizer, trainer
+from training import branches, curves, hardware, recipe, store, tokenizer, trainer
 from training.command import parser, run
 from training.heads import ChoiceCollator
 from training.model import GPT2LMHeadModel
@@ -162,6 +162,7 @@ def finish(model: Any, made: Any, plan: Recipe, out: Path) -> None:
         print(f"averaged {', '.join(p.name for p in last)}")
     model.save_pretrained(out)
     made.save_pretrained(out)
+    curves.plot([out / "log.jsonl"], out / "curves.png")
     print(f"the model is in {out}: python -m training.export {out} TARGET makes it ready to serve")
 
 

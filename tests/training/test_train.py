@@ -67,6 +67,7 @@ def test_training_from_nothing_learns(base: Path) -> None:
     assert sum(losses[s] for s in range(51, 61)) / 10 < losses[1] * 0.75
     assert min(log(base, "tokens_per_second").values()) > 0
     assert [p.name for p in (base / "tensorboard").iterdir()]
+    assert (base / "curves.png").read_bytes().startswith(b"\x89PNG")
     model, made = GPT2LMHeadModel.from_pretrained(base), AutoTokenizer.from_pretrained(base)
     assert model.config.architectures == ["GPT2LMHeadModel"]
     assert model.config.eos_token_id == made.convert_tokens_to_ids("<|end|>")
