@@ -47,6 +47,7 @@ class Collator:
     share: float = 1.0
     distractors: int = 4
     pool: dict[str, list[list[int]]] = field(default_factory=dict)
+    window: int = 1 << 30  # positions of the model
 
     def __call__(self, rows: list[Row]) -> dict[str, torch.Tensor]:
         """input_ids, position_ids, labels, origins, candidates (B, M); attention_mask (B, 1, M, M); tokens (B,)."""
@@ -83,7 +84,7 @@ class Collator:
         first = case * (self.distractors + 1)
         one.candidates[start:end] = [first] * (end - start)
         for number, other in enumerate(others, 1):
-            if other == one.ids[start:end]:
+            if other == one.ids[start:end] or one.positions[start] + len(other) > self.window:
                 continue
             here, size = len(one.ids), len(other)
             one.ids += other

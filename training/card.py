@@ -24,6 +24,9 @@ def describe(preparation: "Preparation", cleaned: dict[str, Counter[str]], vocab
         ],
         "weights": corpus.weights,
         "seed": corpus.seed,
+        "val": corpus.share,
+        "longest_turn": corpus.cleaner().longest_turn,
+        "system_share": preparation.system_share,
         "vocabulary": vocabulary,
         "tokenizer": preparation.tokenizer_name or "trained on these sources",
         "max_length": preparation.max_length,
@@ -42,9 +45,7 @@ def digest(path: Path | None) -> str | None:
 
 def write(folder: Path, told: dict[str, Any], lengths: Counter[int]) -> None:
     """The card with a hash of each written Arrow file, and lengths.png."""
-    told["files"] = {
-        str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*.arrow")) if "arrow/" not in str(p)
-    }
+    told["files"] = {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*.arrow"))}
     (folder / "dataset_card.json").write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
     _histogram(folder / "lengths.png", lengths)
 

@@ -4,6 +4,7 @@ Every draw depends on the seed and the text alone, so a second reading gives the
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +60,8 @@ class Corpus:
                     yield from self._views(item, split or self._split(item), source.weight)
 
     def _split(self, item: Item) -> str:
-        drawn = random.Random(f"split {self.seed} {item.key}").random()
+        same = (isinstance(item, Dialogue) and item.conversation) or item.key
+        drawn = random.Random(f"split {self.seed} {same}").random()
         return "val" if not self.held_out and drawn < self.share else "train"
 
     def _views(self, item: Item, split: str, weight: float) -> Iterator[tuple[str, View]]:
@@ -72,34 +74,41 @@ class Corpus:
 
 @dataclass
 class Pool:
-    """Replies drawn evenly from each source's stream (reservoir sampling, Vitter 1985), to be distractors."""
+    """Replies drawn evenly from each source's stream (reservoir sampling, Vitter 1985), to be distractors.
+
+    One pool a split: no reply that is held out is ever learnt to be a wrong one.
+    """
 
     size: int = 4000
     seed: int = 1
-    kept: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
-    met: dict[str, int] = field(default_factory=dict)
+    kept: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    met: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def offer(self, view: View) -> None:
+    def offer(self, split: str, view: View) -> None:
         """Perhaps keep one reply of this view."""
         item = view.item
         if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
             return
         rng = random.Random(f"pool {self.seed} {item.key} {view.assistant}")
         reply = (item.key, item.turns[rng.choice(turns)])
-        kept = self.kept.setdefault(item.source, [])
-        met = self.met[item.source] = self.met.get(item.source, 0) + 1
+        kept = self.kept.setdefault((split, item.source), [])
+        self.met[split, item.source] += 1
         if len(kept) < self.size:
             kept.append(reply)
-        elif (place := rng.randrange(met)) < self.size:
+        elif (place := rng.randrange(self.met[split, item.source])) < self.size:
             kept[place] = reply
 
-    def draw(self, item: Dialogue, true: str, number: int, rng: random.Random) -> list[str]:
-        """`number` different replies from other dialogues of the same source, none the true one; fewer if there are."""
+    def draw(self, split: str, item: Dialogue, true: str, number: int, rng: random.Random) -> list[str]:
+        """`number` different replies from other dialogues of the same source, none the true one; fewer if there are.
+
+        A small held-out part takes what it lacks from the other one.
+        """
         drawn: dict[str, str] = {}
-        kept = self.kept.get(item.source, [])
-        for key, text in rng.sample(kept, min(len(kept), 8 * number)):
-            if key != item.key and _same(text) != _same(true):
-                drawn.setdefault(_same(text), text)
+        for part in dict.fromkeys((split, "train")):
+            kept = self.kept.get((part, item.source), [])
+            for key, text in rng.sample(kept, min(len(kept), 8 * number)):
+                if key != item.key and _same(text) != _same(true):
+                    drawn.setdefault(_same(text), text)
         return list(drawn.values())[:number]
 
 

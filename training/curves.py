@@ -24,7 +24,7 @@ def plot(logs: Sequence[Path], out: Path) -> None:
     rows = read(logs)
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
-    for key, name in (("loss", "training"), ("eval_loss", "validation")):
+    for key, name in (("loss", "training (what is learnt)"), ("eval_loss", "validation (replies)")):
         found = [(row["steps"], row[key]) for row in rows if key in row]
         if found:
             axes.plot(*zip(*found, strict=True), label=name, marker="o" if len(found) < 30 else "")

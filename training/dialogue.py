@@ -16,7 +16,8 @@ class Dialogue:
 
     `personas` describe the first and the second; either may be empty. `two_sided`: both are people, so each becomes the
     assistant once; otherwise the second speaker is the assistant. `candidates` has, where a source brings them, one
-    entry per turn: the distractors beside the true reply, the empty tuple where a turn has none.
+    entry per turn: the distractors beside the true reply, the empty tuple where a turn has none. `conversation` is
+    equal for several views that a source brings of one conversation, so that they are held out together.
     """
 
     source: str
@@ -24,6 +25,7 @@ class Dialogue:
     personas: tuple[tuple[str, ...], ...] = ()
     two_sided: bool = False
     candidates: tuple[tuple[str, ...], ...] = ()
+    conversation: str = ""
 
     @property
     def key(self) -> int:

@@ -1,10 +1,12 @@
 """What this machine can do for a run: number format, and whether the memory is enough. Knows no data."""
 
+import os
 from typing import Any
 
 import psutil
 import torch
 
+from training import branches
 from training.recipe import Recipe
 
 GIB = 1 << 30
@@ -25,16 +27,22 @@ def precision(wanted: str) -> tuple[str, str]:
 
 
 def need(model: Any, plan: Recipe, length: int) -> int:
-    """An estimate of the bytes a step takes: weights, gradients, optimizer state, activations."""
+    """An estimate of the bytes a step takes: weights, gradients, optimizer state, activations, what is in use now."""
     config, parameters = model.config, sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     # Gradients, and two moments (AdamW) or one (Muon, for most of the weights).
     state = trained * 4 * (3 if plan.optimizer == "adamw" else 2.3)
-    tokens = plan.batch * length * (plan.distractors + 1 if plan.double_heads else 1)
-    # Kept for the backward pass: about 28 vectors a token and layer, a tenth of the attention weights.
-    kept = tokens * config.n_layer * 4 * (28 * config.n_embd + 0.1 * config.n_head * length)
+    beside = plan.turns * plan.distractors * branches.LONGEST if plan.contrast else 0
+    laid = length + beside
+    tokens = plan.batch * laid * (plan.distractors + 1 if plan.double_heads else 1)
+    # Kept for the backward pass: about 28 vectors a token and layer; with dropout the attention weights, thrice.
+    dropping = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in model.modules())
+    kept = tokens * config.n_layer * 4 * (28 * config.n_embd + (3 if dropping else 0.1) * config.n_head * laid)
     logits = tokens * config.vocab_size * 12 if plan.double_heads else 0
-    return int(parameters * 4 + state + kept + logits + 200e6)
+    beyond = 0 if torch.cuda.is_available() else psutil.Process().memory_info().rss
+    one = parameters * 4 + state + kept + logits
+    processes = 1 if torch.cuda.is_available() else int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return int(one * processes + beyond)
 
 
 def check(model: Any, plan: Recipe, length: int) -> str:

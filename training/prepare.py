@@ -45,17 +45,20 @@ class Preparation:
     def first_reading(self) -> tuple[Any, Pool, Cleaner]:
         """The tokenizer, the pool of distractors and what cleaning saw. Raises ValueError when nothing is left."""
         pool, cleaner, sample = Pool(seed=self.corpus.seed), self.corpus.cleaner(), Sample()
-        for _, view in self._read(cleaner, "reading"):
-            pool.offer(view)
-            if not self.tokenizer_name or not sample.texts:
+        made = tokenizer.load(self.tokenizer_name) if self.tokenizer_name else None
+        for split, view in self._read(cleaner, "reading"):
+            pool.offer(split, view)
+            if split == "train" and not (made and sample.texts):
                 sample.offer(view)
         self.read = sum(count["read"] for count in cleaner.counts.values())
         for line in table(cleaner.counts):
             print(line)
         if not sample.texts:
             raise ValueError(f"{', '.join(s.name for s in self.corpus.wanted)}: nothing usable (see the table above)")
-        if self.tokenizer_name:
-            return tokenizer.load(self.tokenizer_name), pool, cleaner
+        if unknown := self.corpus.weights.keys() - cleaner.counts.keys():
+            raise ValueError(f"--weight {sorted(unknown)[0]}: no such source was met (see the table above)")
+        if made:
+            return made, pool, cleaner
         return tokenizer.train(sample.texts, self.vocab_size, max(1024, self.max_length)), pool, cleaner
 
     def write(self, made: Any, pool: Pool, writer: store.Writer) -> None:
@@ -67,7 +70,7 @@ class Preparation:
             encoded = self._encode(made, view)
             for piece in pieces(encoded, self.max_length):
                 self._keep(writer, split, packer.add(piece))
-            for row in self._choices(made, view, encoded, pool):
+            for row in self._choices(made, split, view, encoded, pool):
                 writer.write(f"choices/{split}", row)
                 self.counts[split]["choices"] += 1
         for (split, _), packer in packers.items():
@@ -97,7 +100,7 @@ class Preparation:
             self.counts[split].update(rows=1, tokens=row["length"], learnt=learnt)
             self.counts[split][f"tokens of {row['source']}"] += row["length"]
 
-    def _choices(self, made: Any, view: View, encoded: tokenizer.Encoded, pool: Pool) -> Iterator[Row]:
+    def _choices(self, made: Any, split: str, view: View, encoded: tokenizer.Encoded, pool: Pool) -> Iterator[Row]:
         """Replies with the distractors their source brings, or 19 drawn ones; the prompt ends with <|assistant|>."""
         item = view.item
         if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
@@ -106,7 +109,7 @@ class Preparation:
         longest = min(store.LONGEST_REPLY, self.max_length // 4)
         for turn in sorted(rng.sample(turns, min(self.choices, len(turns)))):
             brought = item.candidates[turn] if turn < len(item.candidates) else ()
-            texts = list(brought) or pool.draw(item, item.turns[turn], 19, rng)
+            texts = list(brought) or pool.draw(split, item, item.turns[turn], 19, rng)
             start = encoded.turns[turn + (encoded.header > 0)] + 1
             prompt = encoded.ids[encoded.header : start][-(self.max_length - longest - encoded.header) :]
             every = [tokenizer.reply(made, text)[:longest] for text in [*texts, item.turns[turn]]]
@@ -119,16 +122,17 @@ class Preparation:
 
 @dataclass
 class Sample:
-    """Texts to train a tokenizer on: the first so many characters of each source's stream."""
+    """Texts to train a tokenizer on: the first so many characters of each source's stream, and of all."""
 
     room: int = 40_000_000
+    whole: int = 120_000_000
     texts: list[str] = field(default_factory=list)
     used: Counter[str] = field(default_factory=Counter)
 
     def offer(self, view: View) -> None:
         """Keep the texts of a view while its source has room."""
         item = view.item
-        if self.used[item.source] < self.room:
+        if self.used[item.source] < self.room and self.used.total() < self.whole:
             new = [item.text] if isinstance(item, Text) else [*item.turns, *(s for p in item.personas for s in p)]
             self.texts += new
             self.used[item.source] += sum(map(len, new))
@@ -161,23 +165,33 @@ def pair(text: str) -> tuple[str, str]:
 
 def _number(option: str, text: str, value: str) -> float:
     try:
-        return float(value)
+        number = float(value)
     except ValueError as error:
         raise ValueError(f"{option} {text}: {value!r} is no number") from error
+    if not 0 <= number < 1000:
+        raise ValueError(f"{option} {text}: a weight is from 0 to below 1,000")
+    return number
 
 
 def corpus(args: argparse.Namespace) -> Corpus:
     """The corpus that the options name. Raises ValueError."""
     if args.max_length < 16:
         raise ValueError(f"--max-length {args.max_length}: at least 16 tokens")
-    if not 0 <= args.val < 1:
-        raise ValueError(f"--val {args.val}: a share from 0 to below 1")
+    if not 0 < args.val < 1 and not args.held_out:
+        raise ValueError(f"--val {args.val}: a share above 0 and below 1, or name a --held-out file")
+    if not 260 < args.vocab_size <= 200_000:
+        raise ValueError(f"--vocab-size {args.vocab_size}: from 261 (bytes and special tokens) to 200,000")
+    if not 0 <= args.choices <= 100:
+        raise ValueError(f"--choices {args.choices}: from 0 to 100 replies a dialogue")
     wanted, raw = [source(s) for s in args.source], dict(pair(r) for r in args.raw)
     if "" in raw and len(wanted) > 1:
         raise ValueError(f"--raw {raw['']}: of several sources, say which: --raw NAME=PATH")
     if stray := set(raw) - {""} - {s.name for s in wanted}:
         raise ValueError(f"--raw {sorted(stray)[0]}=…: no such --source")
     paths = {s.name: raw.get(s.name, raw.get("")) for s in wanted}
+    for path in filter(None, paths.values()):
+        if args.out.resolve().is_relative_to(Path(path).resolve()):
+            raise ValueError(f"--out {args.out} lies in {path}, which is read: name a folder elsewhere")
     wanted = [Source(s.name, s.weight, Path(p) if (p := paths[s.name]) else None) for s in wanted]
     weights = {w: float(v) for s in wanted for w, v in getattr(sources.module(s.name), "WEIGHTS", {}).items()}
     weights |= {name: _number("--weight", f"{name}={value}", value) for name, value in map(pair, args.weight)}

@@ -4,7 +4,9 @@ Knows no data and no model but their sizes.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+import math
+import os
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +57,50 @@ class Recipe:
     seed: int = 1
 
     def save(self, path: Path) -> None:
-        """As JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        """As JSON, whole or not at all."""
+        part = path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+        os.replace(part, path)
+
+    def plain(self) -> "Recipe":
+        """What validation weighs: the assistant's tokens, no distractors."""
+        return replace(self, learn="assistant", contrast=0.0)
+
+    def told(self, steps: int) -> str:
+        """The choices that matter most, in a line."""
+        start = f"from nothing ({self.config})" if self.config else f"from {self.init}"
+        return (
+            f"{start}, {steps:,} steps of {self.batch * self.accumulate} rows, {self.optimizer} at {self.rate:g}, "
+            f"{self.schedule}, learning {'every token' if self.learn == 'all' else 'the replies'}"
+        )
 
 
 SCRATCH: dict[str, Any] = {
     "rate": 5e-3, "schedule": "cosine", "warmup": 0.02, "optimizer": "muon", "weight_decay": 0.05, "batch": 32,
     "dropout": 0.0, "learn": "all",
 }  # fmt: skip
+BOUNDS: dict[str, tuple[float, float]] = {
+    "epochs": (0.001, 1e6), "steps": (1, 1e9), "batch": (1, 1e6), "accumulate": (1, 1e6), "rate": (1e-9, 10),
+    "warmup": (0, 1), "decay": (0, 1), "weight_decay": (0, 10), "dropout": (0, 0.99), "contrast": (0, 100),
+    "contrasted": (0, 1), "turns": (1, 100), "distractors": (1, 100), "language_weight": (0, 100),
+    "choice_weight": (0, 100), "lora": (0, 4096), "average": (1, 100), "keep": (1, 1000), "evaluate_every": (1, 1e9),
+    "save_every": (1, 1e9), "log_every": (1, 1e9), "seed": (0, 2**32 - 1),
+}  # fmt: skip
 HELP = {
+    "epochs": "readings of all rows",
+    "batch": "rows a process takes at once",
+    "rate": "peak of the learning rate (muon's; adamw beside it takes 0.6 of it)",
+    "warmup": "share of the steps that the rate rises",
+    "decay": "share of the steps that `stable` falls",
+    "distractors": "replies that a true one is chosen among",
+    "language_weight": "of the language loss beside a choice head",
+    "choice_weight": "of the choice head's loss",
+    "evaluate_every": "steps between validations",
+    "save_every": "steps between checkpoints",
+    "log_every": "steps between lines of the log",
+    "group_by_length": "batches of rows of like length",
+    "weight_decay": "of matrices",
+    "seed": "of every draw",
     "init": "folder or hub name to start from, e.g. gpt2, distilgpt2",
     "config": f"start from nothing with this size: {', '.join(SIZES)}",
     "steps": "end after so many steps instead of epochs",
@@ -89,9 +126,12 @@ def resolve(given: dict[str, Any]) -> Recipe:
         raise ValueError("say where to start: --init FOLDER_OR_HUB_NAME, or --config " + "|".join(SIZES))
     if given.get("config") and given["config"] not in SIZES:
         raise ValueError(f"--config {given['config']}: there are {', '.join(SIZES)}")
-    for name in ("batch", "accumulate", "epochs", "log_every", "save_every", "evaluate_every"):
-        if given.get(name, 1) <= 0:
-            raise ValueError(f"--{name.replace('_', '-')} {given[name]}: more than 0")
+    for name, (least, most) in BOUNDS.items():
+        value = given.get(name, least)
+        if not (least <= value <= most and math.isfinite(value)):
+            raise ValueError(f"--{name.replace('_', '-')} {value}: from {least:g} to {most:g}")
+    if given.get("double_heads") and given.get("contrast"):
+        raise ValueError("--double-heads chooses by its head, --contrast by likelihood: name one of them")
     if given.get("lora") and (given.get("double_heads") or given.get("average", 1) > 1):
         raise ValueError("--lora goes neither with --double-heads nor with --average")
     recipe = Recipe(**{**(SCRATCH if given.get("config") else {}), **given})
@@ -106,7 +146,10 @@ def resolve(given: dict[str, Any]) -> Recipe:
 
 def again(path: Path, given: dict[str, Any]) -> Recipe:
     """The recipe of a run that goes on. Raises ValueError for an option that was another one then."""
-    saved = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): start anew with another --out") from error
     for name, value in given.items():
         if saved.get(name) != value:
             raise ValueError(f"--{name.replace('_', '-')} {value}: this run was started with {saved.get(name)}")

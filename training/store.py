@@ -9,6 +9,7 @@ Knows nothing of where rows come from.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -67,25 +68,39 @@ class Writer:
 
 @contextmanager
 def written(folder: Path) -> Iterator[tuple[Path, Writer]]:
-    """A folder to write into and finish, put in place when the block ends well. Raises ValueError for a stranger's."""
+    """A folder to write into and finish; what it holds is put in place when the block ends well.
+
+    Only what preparing writes is ever replaced: a model trained into the same folder stays.
+    Raises ValueError for a folder that holds something else and no prepared data.
+    """
     if folder.exists() and any(folder.iterdir()) and not (folder / "dataset_card.json").is_file():
         raise ValueError(f"{folder} exists and holds no prepared data: name a new folder")
-    part = folder.with_name(folder.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         with ExitStack() as stack:
             writer = Writer(part, stack)
             yield part, writer
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
+        _replace(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _replace(part: Path, folder: Path) -> None:
+    """The card goes first and comes last: a folder without it is not whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dataset_card.json").unlink(missing_ok=True)
+    for name in ("train", "val", "choices", "tokenizer", "lengths.png", "dataset_card.json"):
+        old, new = folder / name, part / name
+        if old.is_dir():
+            shutil.rmtree(old)
+        if new.exists():
+            os.replace(new, old)
+
+
 def load(folder: Path, table: str) -> Dataset:
     """A table, memory-mapped. Raises ValueError naming the remedy."""
-    if not (folder / table / "dataset_info.json").is_file():
+    if not ((folder / "dataset_card.json").is_file() and (folder / table / "dataset_info.json").is_file()):
         raise ValueError(f"{folder} has no {table}: run training.prepare with --out {folder} first")
     return Dataset.load_from_disk(str(folder / table))
 

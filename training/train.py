@@ -1,17 +1,17 @@
 """Prepared rows to a model, with Hugging Face's Trainer: on a CPU, a GPU, or several (torchrun).
 
 Examples:
-  python -m training.train --data runs/mine --init gpt2 --out runs/mine/model
   python -m training.train --data runs/mine --config small --epochs 4 --out runs/mine/model
+  python -m training.train --data runs/films --init gpt2 --out runs/films/model   (prepared with --tokenizer gpt2)
   python -m training.train --data runs/mine --out runs/mine/model --resume
   torchrun --nproc-per-node 2 -m training.train --data runs/mine --config small --out runs/mine/model
 """
 
 import argparse
+import math
 import os
 import sys
-import warnings
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,61 +21,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import torch
 from datasets import Dataset
 from torch.utils.tensorboard.writer import SummaryWriter
-from transformers import GPT2Config, GPT2DoubleHeadsModel, TrainingArguments
+from transformers import TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
-from training import branches, curves, hardware, recipe, store, tokenizer, trainer
+from training import branches, hardware, recipe, store, tokenizer, trainer, weights
 from training.command import parser, run
 from training.heads import ChoiceCollator
-from training.model import GPT2LMHeadModel
-from training.recipe import HELP, SIZES, Recipe
-
-
-def start(plan: Recipe, made: Any) -> Any:
-    """The model before its first step. Raises OSError where `--init` cannot be had."""
-    kind: Any = GPT2DoubleHeadsModel if plan.double_heads else GPT2LMHeadModel
-    model = kind(_config(plan, made)) if plan.config else _saved(kind, plan.init)
-    if model.config.vocab_size != len(made):
-        model.resize_token_embeddings(len(made))
-    model.config.update({"eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id})
-    if plan.dropout >= 0:
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = plan.dropout
-        model.config.update({"resid_pdrop": plan.dropout, "embd_pdrop": plan.dropout})
-    if model.config.activation_function == "gelu_new":
-        for block in model.transformer.h:  # the same function as one kernel instead of eight
-            block.mlp.act = torch.nn.GELU(approximate="tanh")
-    model.contrast, model.distractors = plan.contrast, plan.distractors
-    return _adapted(model, plan.lora) if plan.lora else model
-
-
-def _config(plan: Recipe, made: Any) -> GPT2Config:
-    return GPT2Config(
-        vocab_size=len(made), **SIZES[plan.config], bos_token_id=made.bos_token_id, eos_token_id=made.eos_token_id,
-        pad_token_id=made.pad_token_id, attn_pdrop=0.0, num_labels=1,
-    )  # fmt: skip
-
-
-def _saved(kind: Any, name: str) -> Any:
-    try:
-        return kind.from_pretrained(name, dtype=torch.float32, num_labels=1)
-    except OSError as error:
-        raise OSError(
-            f"--init {name}: cannot be loaded ({str(error).splitlines()[0]}); name a folder with a saved GPT-2, or "
-            "a hub name where there is a network"
-        ) from error
-
-
-def _adapted(model: Any, rank: int) -> Any:
-    """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) on the matrices of the blocks; the rest stands still."""
-    from peft import LoraConfig, get_peft_model
-
-    targets = ["c_attn", "c_proj", "c_fc"]
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=targets, fan_in_fan_out=True, task_type="CAUSAL_LM")
-    with warnings.catch_warnings():  # peft still asks transformers by a name that is on its way out
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
-        return get_peft_model(model, config)
+from training.recipe import HELP, Recipe
 
 
 def arguments(plan: Recipe, out: Path, precision: str, steps: int) -> TrainingArguments:
@@ -108,62 +60,59 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
             f"{data}/tokenizer has another vocabulary than {resume}: go on with the data it was trained on"
         )
     torch.manual_seed(plan.seed)
-    model = start(plan, made)
+    model, steps = weights.start(plan, made), _steps(plan, len(rows))
     precision, why = hardware.precision(plan.precision)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}")
-    longest = store.longest(rows)
-    if longest > model.config.n_positions:
-        raise ValueError(
-            f"rows of {longest} tokens do not fit a model of {model.config.n_positions} positions: "
-            f"training.prepare --max-length {model.config.n_positions}, or another model"
-        )
-    print(hardware.check(model, plan, longest), flush=True)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}; {plan.told(steps)}")
+    print(hardware.check(model, plan, _fitting(rows, model)), flush=True)
+    settings = arguments(plan, out, precision, steps)
     out.mkdir(parents=True, exist_ok=True)
-    plan.save(out / "recipe.json")
+    if resume is None:
+        plan.save(out / "recipe.json")
     stop = trainer.Stop()
     running = trainer.ChatTrainer(
-        model=model, args=arguments(plan, out, precision, _steps(plan, len(rows))), plan=plan, tokenizer=made,
-        train_dataset=rows, eval_dataset=val,
-        data_collator=_collator(plan, made.pad_token_id, rows),
-        plain_collator=_collator(replace(plan, learn="assistant", contrast=0.0), made.pad_token_id, rows),
+        model=model, args=settings, plan=plan, tokenizer=made, train_dataset=rows, eval_dataset=val,
+        data_collator=_collator(plan, made.pad_token_id, rows, model.config.n_positions),
+        plain_collator=_collator(plan.plain(), made.pad_token_id, rows, model.config.n_positions),
         callbacks=[stop, trainer.Log(out / "log.jsonl"), TensorBoardCallback(SummaryWriter(str(out / "tensorboard")))],
     )  # fmt: skip
+    done = 0 if resume is None else trainer.step(resume)
     try:
-        running.train(resume_from_checkpoint=str(resume) if resume else None)
+        if done < steps:
+            running.train(resume_from_checkpoint=str(resume) if resume else None)
+            done = running.state.global_step
+        else:
+            running._load_from_checkpoint(str(resume))  # ended between its last checkpoint and the finished model
     finally:
         stop.release()
-    if not stop.asked and running.is_world_process_zero():
-        finish(running.model, made, plan, out)
+    if done >= steps and running.is_world_process_zero():
+        weights.finish(running.model, made, plan, out)
 
 
-def _collator(plan: Recipe, pad: int, rows: Dataset) -> Any:
+def _fitting(rows: Dataset, model: Any) -> int:
+    """Tokens of the longest row. Raises ValueError where the model has not so many positions."""
+    longest, positions = store.longest(rows), model.config.n_positions
+    if longest > positions:
+        raise ValueError(
+            f"rows of {longest} tokens do not fit a model of {positions} positions: "
+            f"training.prepare --max-length {positions}, or another model"
+        )
+    return longest
+
+
+def _collator(plan: Recipe, pad: int, rows: Dataset, window: int) -> Any:
     if plan.double_heads:
         return ChoiceCollator(pad, plan.distractors + 1)
     pool = branches.pool(rows) if plan.contrast else {}
-    return branches.Collator(
-        pad, plan.learn, plan.turns if plan.contrast else 0, plan.contrasted, plan.distractors, pool
-    )
+    turns = plan.turns if plan.contrast else 0
+    return branches.Collator(pad, plan.learn, turns, plan.contrasted, plan.distractors, pool, window)
 
 
 def _steps(plan: Recipe, rows: int) -> int:
     """The whole run's length: as asked, or the epochs'."""
     if plan.steps > 0:
         return plan.steps
-    batches = max(1, rows // (plan.batch * int(os.environ.get("WORLD_SIZE", "1"))))
-    return max(1, int(plan.epochs * batches / plan.accumulate))
-
-
-def finish(model: Any, made: Any, plan: Recipe, out: Path) -> None:
-    """The model folder as Hugging Face loads it; `average` checkpoints become one (Izmailov et al. 2018)."""
-    last = trainer.checkpoints(out)[-plan.average :] if plan.average > 1 else []
-    if len(last) > 1:
-        states = [GPT2LMHeadModel.from_pretrained(p).state_dict() for p in last]
-        model.load_state_dict({k: torch.stack([s[k].float() for s in states]).mean(0) for k in states[0]})
-        print(f"averaged {', '.join(p.name for p in last)}")
-    model.save_pretrained(out)
-    made.save_pretrained(out)
-    curves.plot([out / "log.jsonl"], out / "curves.png")
-    print(f"the model is in {out}: python -m training.export {out} TARGET makes it ready to serve")
+    batches = math.ceil(rows / (plan.batch * int(os.environ.get("WORLD_SIZE", "1"))))
+    return max(1, round(plan.epochs * math.ceil(batches / plan.accumulate)))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -193,6 +142,7 @@ def work(given: dict[str, Any], data: Path, out: Path, resume: bool) -> None:
             raise ValueError(f"{out} has no whole checkpoint to go on from: leave --resume away, or name another --out")
         plan = recipe.again(out / "recipe.json", given)
         print(f"going on from {whole[-1].name}")
+        trainer.rewind(out / "log.jsonl", trainer.step(whole[-1]))
         train(plan, data, out, whole[-1])
         return
     if whole:

@@ -4,15 +4,19 @@ Knows no files but those of a run.
 """
 
 import json
+import math
 import os
 import signal
 import time
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
 from training import heads
 from training.optimizer import named
@@ -29,6 +33,10 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
         super().__init__(*args, **rest)
         # Our own model divides by the tokens of the whole step, its labels in place; the double heads do neither.
         self.model_accepts_loss_kwargs, self._loss_shifts_labels = not plan.double_heads, False
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        sampler = super()._get_train_sampler(train_dataset)
+        return Grouped(self, sampler) if isinstance(sampler, LengthGroupedSampler) else sampler
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
         """The recipe's losses as one."""
@@ -87,8 +95,27 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
             ) from error
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        super()._save(output_dir, state_dict)
+        with warnings.catch_warnings():  # peft says that it saves the embeddings too: it is to
+            warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
+            super()._save(output_dir, state_dict)
         self.chat_tokenizer.save_pretrained(output_dir or self.args.output_dir)
+
+
+class Grouped(torch.utils.data.Sampler[int]):
+    """Length groups in an order that follows from seed and epoch alone, so that a resumed run meets the same rows."""
+
+    def __init__(self, running: ChatTrainer, grouped: LengthGroupedSampler) -> None:
+        self.running, self.grouped = running, grouped
+
+    def __len__(self) -> int:
+        return len(self.grouped)
+
+    def __iter__(self) -> Iterator[int]:
+        args = self.running.args
+        batches = math.ceil(len(self.grouped) / (args.train_batch_size * args.world_size))
+        epoch = self.running.state.global_step // math.ceil(batches / args.gradient_accumulation_steps)
+        drawn = torch.Generator().manual_seed(args.seed * 1_000_003 + epoch)
+        return iter(get_length_grouped_indices(self.grouped.lengths, self.grouped.batch_size, generator=drawn))
 
 
 class Stop(TrainerCallback):  # type: ignore[misc]
@@ -133,6 +160,22 @@ class Log(TrainerCallback):  # type: ignore[misc]
                 lines.write(json.dumps(row) + "\n")
 
 
+def rewind(log: Path, step: int) -> None:
+    """Drop what was logged after `step`, which will be logged again, and a line that was cut off."""
+    if not log.exists():
+        return
+    kept = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except ValueError:
+            continue
+    part = log.with_suffix(".part")
+    part.write_text("".join(kept), encoding="utf-8")
+    os.replace(part, log)
+
+
 def checkpoints(out: Path) -> list[Path]:
     """The whole checkpoints, oldest first: `trainer_state.json` is written last, so one without it was cut off."""
     found = []
@@ -142,7 +185,12 @@ def checkpoints(out: Path) -> list[Path]:
         except (OSError, ValueError):
             continue
         found.append(path)
-    return sorted(found, key=lambda p: int(p.name.rpartition("-")[2]))
+    return sorted(found, key=step)
+
+
+def step(checkpoint: Path) -> int:
+    """The step it was written after."""
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def distributed() -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer, GPT2DoubleHeadsModel, GPT2LMHeadModel
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoTokenizer, GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from settings import ROOT
 from tests.training import tiny
 from tests.training.conftest import dialogue, run, write
-from training import train
+from training import average, export, train
 
 SMALL = ["--precision", "fp32", "--batch", "4", "--log-every", "1", "--evaluate-every", "1000", "--dropout", "0.1"]
 
@@ -82,28 +84,17 @@ def test_the_last_checkpoints_are_averaged(base: Path) -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_was_ended_goes_on_as_if_it_never_was(prepared: Path, tmp_path: Path, end: signal.Signals) -> None:
-    """The same losses, step by step: dropout, order and optimizer state included."""
-    options = [
-        *SMALL,
-        "--config",
-        "tiny",
-        "--steps",
-        "24",
-        "--save-every",
-        "5",
-        "--contrast",
-        "0.5",
-        "--contrasted",
-        "0.5",
-    ]
+    """The same losses, step by step, beyond the end of an epoch: dropout, order and optimizer state included."""
+    options = [*SMALL, "--config", "tiny", "--steps", "30", "--save-every", "5", "--batch", "16"]
+    options += ["--contrast", "0.5", "--contrasted", "0.5"]
     whole = started(prepared, tmp_path / "whole", *options)
     ended = started(prepared, tmp_path / "ended", *options)
-    until(tmp_path / "ended", 8, ended)
+    until(tmp_path / "ended", 22, ended)
     ended.send_signal(end)
     told, _ = ended.communicate(timeout=120)
     assert ended.returncode == (0 if end is signal.SIGTERM else -signal.SIGKILL), told
     stopped = max(log(tmp_path / "ended"))
-    assert stopped < 24
+    assert stopped < 30
     assert not (tmp_path / "ended" / "model.safetensors").exists(), "a stopped run leaves no finished model"
     again = started(prepared, tmp_path / "ended", "--resume")
     told, _ = again.communicate(timeout=120)
@@ -111,6 +102,7 @@ def test_a_run_that_was_ended_goes_on_as_if_it_never_was(prepared: Path, tmp_pat
     told, _ = whole.communicate(timeout=120)
     assert whole.returncode == 0, told
     expected, found = log(tmp_path / "whole"), log(tmp_path / "ended")
+    assert max(log(tmp_path / "whole", "epoch").values()) > 1.5, "the stop lies in the second reading"
     assert found == pytest.approx(expected, rel=1e-6)
     model, other = (GPT2LMHeadModel.from_pretrained(tmp_path / name) for name in ("whole", "ended"))
     for one, two in zip(model.parameters(), other.parameters(), strict=True):
@@ -157,12 +149,82 @@ def test_two_processes_are_one(prepared: Path, tmp_path: Path) -> None:
     assert (tmp_path / "two" / "model.safetensors").exists()
 
 
-def test_fine_tuning_another_vocabulary(prepared: Path, tmp_path: Path) -> None:
-    """A saved GPT-2 with other tokens gets room for the data's."""
+def plain_gpt2(folder: Path) -> Path:
+    """A GPT-2 as the hub has it: no token of the chat's but <|endoftext|>."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer, bpe.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet)
+    bpe.train_from_iterator(["do you like dogs?"] * 9, trainer)
+    made = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<|endoftext|>")
+    config = GPT2Config(vocab_size=len(made), n_positions=128, n_embd=32, n_layer=2, n_head=2, bos_token_id=0,
+                        eos_token_id=0)  # fmt: skip
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    made.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("lora", ["0", "4"])
+def test_a_plain_gpt2_learns_the_chats_tokens(tmp_path: Path, lora: str) -> None:
+    base = plain_gpt2(tmp_path / "gpt2")
+    raw = write(tmp_path / "raw.jsonl", [dialogue(i) for i in range(100)])
+    assert run(raw, tmp_path / "data", "--tokenizer", str(base), "--val", "0.2", "--max-length", "128") == 0
+    options = ["--init", str(base), "--steps", "12", "--lora", lora, "--rate", "0.01"]
+    assert trained(tmp_path / "data", tmp_path / "new", *options) == 0
+    assert export.main([str(tmp_path / "new"), str(tmp_path / "served")]) == 0
+    served, before = (GPT2LMHeadModel.from_pretrained(tmp_path / name) for name in ("served", "gpt2"))
+    made = AutoTokenizer.from_pretrained(tmp_path / "served")
+    assert served.config.vocab_size == len(made) == before.config.vocab_size + 4
+    assert json.loads((tmp_path / "new" / "log.jsonl").read_text().splitlines()[-1])
+    losses = log(tmp_path / "new")
+    assert losses[12] < losses[1]
+
+
+def test_another_vocabulary_is_refused(prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tiny.save(tmp_path / "old")
-    assert trained(prepared, tmp_path / "new", "--init", str(tmp_path / "old"), "--steps", "2") == 0
+    assert trained(prepared, tmp_path / "new", "--init", str(tmp_path / "old"), "--steps", "2") == 2
+    assert "prepare them with training.prepare --tokenizer" in capfd.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_ended_before_its_model_was_written_is_finished(base: Path, prepared: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "run")
+    (tmp_path / "run" / "model.safetensors").unlink()
+    with (tmp_path / "run" / "log.jsonl").open("a") as lines:
+        lines.write('{"step": 60, "los')
+    assert train.main(["--data", str(prepared), "--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert not (tmp_path / "run" / "checkpoint-61").exists()
+    models_ = [GPT2LMHeadModel.from_pretrained(p).state_dict() for p in (base, tmp_path / "run")]
+    assert all(torch.equal(models_[0][name], models_[1][name]) for name in models_[0])
+
+
+def untrained(folder: Path, prepared: Path, positions: int) -> None:
+    """A model of so many positions with the data's tokenizer."""
     made = AutoTokenizer.from_pretrained(prepared / "tokenizer")
-    assert GPT2LMHeadModel.from_pretrained(tmp_path / "new").config.vocab_size == len(made)
+    config = GPT2Config(vocab_size=len(made), n_positions=positions, n_embd=32, n_layer=2, n_head=2, bos_token_id=0,
+                        eos_token_id=0)  # fmt: skip
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    made.save_pretrained(folder)
+
+
+def test_the_mean_of_two_models(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    parts = [base / "checkpoint-20", base / "checkpoint-60"]
+    assert average.main([*map(str, parts), "--out", str(tmp_path / "mean")]) == 0
+    name = "transformer.wte.weight"
+    states = [GPT2LMHeadModel.from_pretrained(p).state_dict()[name] for p in (*parts, tmp_path / "mean")]
+    torch.testing.assert_close(states[2], (states[0] + states[1]) / 2)
+    tiny.save(tmp_path / "other")
+    capfd.readouterr()
+    assert average.main([str(base), str(tmp_path / "other"), "--out", str(tmp_path / "no")]) == 2
+    assert "another vocabulary" in capfd.readouterr().err
+    assert average.main([str(base), "--out", str(tmp_path / "mean")]) == 2
+
+
+def test_distractors_stay_within_the_positions(tmp_path: Path, prepared: Path) -> None:
+    """A model of exactly as many positions as rows have tokens: branches that would lie beyond are left away."""
+    untrained(tmp_path / "short", prepared, 96)
+    options = ["--init", str(tmp_path / "short"), "--steps", "10", "--contrast", "0.5", "--turns", "4"]
+    assert trained(prepared, tmp_path / "run", *options) == 0
 
 
 def test_a_choice_head_learns_to_choose(prepared: Path, tmp_path: Path) -> None:
@@ -202,7 +264,7 @@ def test_adapters_leave_the_base_alone(base: Path, prepared: Path, tmp_path: Pat
 def test_bad_input_is_one_line(
     prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], said: str
 ) -> None:
-    tiny.save(tmp_path / "short", positions=64)
+    untrained(tmp_path / "short", prepared, 64)
     assert train.main(["--data", str(prepared), "--out", "out", *options]) == 2
     error = [line for line in capfd.readouterr().err.splitlines() if line.startswith("train:")]
     assert len(error) == 1

@@ -33,7 +33,7 @@ def _dialogue(path: Path, number: int, line: str) -> Dialogue:
         row = json.loads(line)
         turns, personas = _texts(row["turns"]), tuple(_texts(p) for p in row.get("personas", ()))
         source = str(row["source"])
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ValueError(f"{path}, line {number}: not a dialogue ({error!r})") from error
     if len(personas) not in (0, 2):
         raise ValueError(f"{path}, line {number}: {len(personas)} personas, where two speakers have two or none")
@@ -43,4 +43,6 @@ def _dialogue(path: Path, number: int, line: str) -> Dialogue:
 def _texts(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
         raise TypeError("a list of texts is wanted")
+    for value in values:
+        value.encode()  # a lone surrogate is no text
     return tuple(v.strip() for v in values)

@@ -20,9 +20,10 @@ SILENCE = "__ SILENCE __"
 
 
 def read(raw: Path | None) -> Iterator[Dialogue]:
-    """`train` and `valid`. Raises ValueError naming file and place, OSError, UnreachableError."""
+    """All but the `valid` part, on which models are judged. Raises ValueError naming file and place, OSError."""
     paths = matching("personachat", raw or cached("personachat", URL), (".json",))
-    yield from some("personachat", (_dialogue(element) for path in paths for element in elements(path)), raw)
+    every = (element for path in paths for element in elements(path) if element.array != "valid")
+    yield from some("personachat", map(_dialogue, every), raw)
 
 
 def held_out(raw: Path) -> Iterator[Dialogue]:
@@ -50,5 +51,7 @@ def _view(personality: list[str], utterances: list[dict[str, Any]]) -> Dialogue:
         "personachat",
         tuple(map(natural, told[start:])),
         ((), tuple(map(natural, personality))),
+        # The partner's view lacks the opening or begins with it: the turns behind it are in both.
+        conversation="\n".join(told[start or 1 :][:3]) if len(told) > 3 else "",
         candidates=tuple(others.get(place, ()) for place in range(start, len(told))),
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.dialogue import Dialogue
+from training.sources._files import lines
 
 LICENCE = "this repository's"
 FILE = Path(__file__).parents[1] / "smalltalk.txt"
@@ -21,7 +22,7 @@ def read(raw: Path | None) -> Iterator[Dialogue]:
 
 def _blocks(path: Path) -> Iterator[list[list[str]]]:
     block: list[list[str]] = []
-    for number, line in enumerate([*path.read_text(encoding="utf-8").splitlines(), ""], 1):
+    for number, line in enumerate([*lines(path), ""], 1):
         if line.startswith("#"):
             continue
         if not line.strip():

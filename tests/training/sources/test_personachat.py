@@ -39,7 +39,8 @@ def read(path: Path | None) -> list[Dialogue]:
 
 def test_turns_personas_and_candidates(tmp_path: Path) -> None:
     path = written(tmp_path / "p.json", [view(*TURNS)], [view("bye .", "see you ; take care .")])
-    first, second = read(path)
+    (first,) = read(path)
+    (second,) = personachat.held_out(path)
     assert first.turns == (
         "hi, how are you?",
         "i'm fine! you?",
@@ -62,12 +63,19 @@ def test_silence_at_the_start_goes_with_the_opening(tmp_path: Path) -> None:
     assert list(replies(one, 1)) == [1, 3]
 
 
+def test_both_views_of_a_conversation_are_known_as_one(tmp_path: Path) -> None:
+    other = view(personachat.SILENCE, "hello !", *TURNS)
+    path = written(tmp_path / "p.json", [view("hello !", *TURNS, "so ."), other, view(*TURNS, "a", "b")], [])
+    one, two, three = read(path)
+    assert one.conversation == two.conversation != three.conversation
+
+
 def test_a_file_far_larger_than_the_window_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_arrays, "CHUNK", 100)
     path = tmp_path / "p.json"
     made = [view(*TURNS, f"number {i}", "é " * i + "!") for i in range(20)]
     path.write_text(json.dumps({"train": made, "valid": made[:2]}, indent=1, ensure_ascii=False), encoding="utf-8")
-    assert [one.turns[4] for one in read(path)] == [f"number {i}" for i in [*range(20), 0, 1]]
+    assert [one.turns[4] for one in read(path)] == [f"number {i}" for i in range(20)]
 
 
 def test_the_first_dialogue_comes_before_the_file_is_read_to_its_end(tmp_path: Path) -> None:
@@ -101,8 +109,8 @@ def test_bad_files_are_named(tmp_path: Path, text: str, says: str) -> None:
 
 def test_a_reply_at_an_even_place_is_refused(tmp_path: Path) -> None:
     wrong = {"personality": [], "utterances": [{"history": ["a", "b"], "candidates": ["c"]}]}
-    with pytest.raises(ValueError, match=r"valid\[0\].*even number"):
-        read(written(tmp_path / "p.json", [], [wrong]))
+    with pytest.raises(ValueError, match=r"train\[0\].*even number"):
+        read(written(tmp_path / "p.json", [wrong], []))
 
 
 def test_wrong_encoding_is_named(tmp_path: Path) -> None:
