@@ -17,6 +17,7 @@ ALLOWED = {
     "chains": {"backends", "prompts", "settings"},
     "backends": {"prompts", "settings"},
     "training": {"prompts"},
+    "benchmarks": {"conversations", "chains", "backends", "prompts", "settings", "training"},
     "prompts": set(),
     "settings": set(),
 }  # fmt: skip

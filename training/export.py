@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from training.formats.check import Source
 
 # How a reply is drawn where nobody sets a knob; every file with a place for it carries it.
-SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.1}
+SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.15}
 # transformers draws nothing at 0; top_k 1 is the likeliest token always.
 RANGES = {"temperature": (0.01, 2), "top_p": (0.01, 1), "top_k": (0, 1_000_000), "repetition_penalty": (0.01, 10)}
 
@@ -93,7 +93,7 @@ def _standing(target: Path) -> Path:
 
 
 def _place(part: Path, target: Path) -> None:
-    """`part` becomes `target`; cards (*.md) of the one before are kept, and all of it where that fails."""
+    """`part` becomes `target`; the card (*.md, *.png) of the one before is kept, and all of it where that fails."""
     for written in part.iterdir():
         written.chmod(0o644)
     part.chmod(0o755)
@@ -101,7 +101,7 @@ def _place(part: Path, target: Path) -> None:
     if not target.exists():
         os.replace(part, target)
         return
-    for kept in target.glob("*.md"):
+    for kept in (*target.glob("*.md"), *target.glob("*.png")):
         shutil.copy2(kept, part / kept.name)
     before = part.with_suffix(".before")
     os.replace(target, before)
