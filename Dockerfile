@@ -16,8 +16,10 @@ RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm 
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
+RUN install -d -o app -g app -m 700 data
 ENV HOST=0.0.0.0 OMP_WAIT_POLICY=passive PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER app
+VOLUME /app/data
 EXPOSE 8501
 HEALTHCHECK CMD python -c "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/_stcore/health' % os.environ.get('PORT', 8501), timeout=3)"
 CMD ["python", "cli.py", "serve"]

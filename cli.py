@@ -1,4 +1,4 @@
-"""The terminal: one question, what is ready, what is set. Knows the chain and the settings, no backend."""
+"""The terminal: one question, export, import, what is ready, what is set. Knows chain and settings, no backend."""
 
 import asyncio
 import json
@@ -12,9 +12,13 @@ from langchain_core.exceptions import ModelError
 import backends
 from chains.assistant import build
 from chains.report import Report
+from conversations import archive
 from settings import ROOT, Environment, Settings, SettingsError
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
+app.command("export")(archive.export)
+app.command("import")(archive.import_)
+app.command()(archive.vacuum)
 Number = float | int | None
 
 
@@ -92,11 +96,14 @@ def serve() -> None:
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
     settings = backends.read()
     backends.choose(settings)
-    page = ["-m", "streamlit", "run", str(ROOT / "app.py")]
-    address = ["--server.address", settings.host, "--server.port", str(settings.port)]
+    from server import app as page  # here, for Streamlit's sake: no other command needs it
+    from server import ready
+
+    ready()
+    config: dict[str, Any] = {"server.address": settings.host, "server.port": settings.port}
     if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
-        address += ["--browser.serverAddress", "localhost"]
-    os.execv(sys.executable, [sys.executable, *page, *address])
+        config["browser.serverAddress"] = "localhost"
+    page.run(config=config)
 
 
 def main() -> int:

@@ -4,10 +4,11 @@ Knows no backend: what only one backend needs is declared in that backend's file
 """
 
 import os
+import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -16,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ROOT / "models" / "default"
 ENV_FILE = ".env"
+PASSWORD = re.compile(r"(://[^/:@]*:).*(?=@)|([?&]\w*password=)[^&]*", re.IGNORECASE)  # in a URL
 
 
 def shown(path: str) -> str:
@@ -91,7 +93,7 @@ def _secret(annotation: Any) -> bool:
 
 
 def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else PASSWORD.sub(r"\1\2********", str(value))
 
 
 class Settings(Environment):
@@ -105,6 +107,17 @@ class Settings(Environment):
     )
     host: str = Field("127.0.0.1", description="the IP address the page listens on, or localhost")
     port: int = Field(8501, ge=1, le=65535, description="the port of the page, 1 to 65535")
+    database_url: str = Field(
+        f"sqlite:///{ROOT / 'data' / 'conversations.db'}",
+        description="where conversations are kept: sqlite:///file or postgresql+psycopg://user:password@host/name",
+    )
+    context_strategy: Literal["trim", "summarize"] = Field(
+        "trim",
+        description="what becomes of turns beyond the window: trim drops them, summarize has the model sum them up",
+    )
+    cookie_secret: SecretStr | None = Field(
+        None, description="signs the cookie that tells owners apart; unset: a random one in data/cookie.key"
+    )
     system_prompt: str | None = Field(None, description="the system prompt; unset: prompts/system.txt")
     chat_template: Path | None = Field(
         None, description="a Jinja file used by local models instead of the template saved with them"

@@ -10,23 +10,37 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
 from chains.answer import Answer
+from prompts.summary import introduced
 from prompts.system import system_prompt
 from settings import Settings
 
 Inputs = dict[str, Any]
 
 
+def prompt(system: str) -> ChatPromptTemplate:
+    """`{"history": [messages], "input": str}` to messages; `partial: [AIMessage]` has the reply go on with that."""
+    before = [("system", "{system}")] if system else []
+    partial = MessagesPlaceholder("partial", optional=True)
+    return ChatPromptTemplate.from_messages(
+        [*before, MessagesPlaceholder("history"), ("human", "{input}"), partial]
+    ).partial(system=system)
+
+
+def instructions(settings: Settings, system: str | None = None, summary: str | None = None) -> str:
+    """What stands before the messages: `system`, else the usual one, and what the first messages were summed up to."""
+    chosen = system_prompt(settings.system_prompt if system is None else system)
+    return "\n\n".join(filter(None, [chosen, None if summary is None else introduced(summary)]))
+
+
 def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:
-    """`{"history": [messages], "input": str}` to the reply's text."""
-    instructions = [("system", "{system}")] if system else []
-    prompt = ChatPromptTemplate.from_messages([*instructions, MessagesPlaceholder("history"), ("human", "{input}")])
-    return prompt.partial(system=system) | model | StrOutputParser()
+    """The inputs of `prompt` to the reply's text."""
+    return prompt(system) | model | StrOutputParser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
     """`{"input": str}` to the text that continues it: no system prompt, no template."""
-    prompt = ChatPromptTemplate.from_messages([("human", "{input}")])
-    return prompt | model | StrOutputParser()
+    plain = ChatPromptTemplate.from_messages([("human", "{input}")])
+    return plain | model | StrOutputParser()
 
 
 def build(
@@ -34,11 +48,14 @@ def build(
     backend: str,
     *,
     system: str | None = None,
+    summary: str | None = None,
     raw: bool = False,
     options: Mapping[str, Any] | None = None,
 ) -> Runnable[Inputs, str]:
-    """The chain over `backend` and LLM_FALLBACK; `options` are sampling knobs for this chain alone."""
+    """The chain over `backend` and LLM_FALLBACK; `options` are sampling knobs for this chain alone.
+
+    `summary` stands for what was said before the history.
+    """
     if raw:
         return completion(Answer(settings, backend, {**(options or {}), "raw": True}))
-    chosen = settings.system_prompt if system is None else system
-    return assistant(Answer(settings, backend, options or {}), system_prompt(chosen))
+    return assistant(Answer(settings, backend, options or {}), instructions(settings, system, summary))

@@ -4,6 +4,7 @@ One callback handler, given in the chain's `config`; it only listens.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +27,10 @@ class Report(AsyncCallbackHandler):
         self.estimated = False
         self.window: int | None = None
         self.dropped_turns = 0
+        self.dropped_messages = 0
+        # Of the conversation, those that the model does not see where the first 0, 1, 2… of the prompt's are dropped:
+        # a summary stands for some, and others (a failed reply) are in no prompt. Empty: they are the prompt's own.
+        self.unseen: Sequence[int] = ()
         self.stop_reason: str | None = None
         self.queue_position: int | None = None
         self.retries: list[str] = []
@@ -57,6 +62,8 @@ class Report(AsyncCallbackHandler):
         if name == "attempt":
             self.backend, self.model, self.completion_tokens, self.pieces = data["backend"], None, None, 0
         elif name == "window":
+            dropped = data["dropped_messages"]
+            self.dropped_messages = self.unseen[dropped] if self.unseen else dropped
             self.dropped_turns, self.window = data["dropped_turns"], data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
         elif name == "retry":

@@ -3,6 +3,7 @@
 Knows messages and counts; nothing of the model but its window and how it counts.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,10 +18,11 @@ REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 
 
 class Fitted(NamedTuple):
-    """The messages that go to the model, and how many turns of the conversation do not."""
+    """The messages that go to the model; how many turns, and messages, of the conversation do not."""
 
     messages: list[BaseMessage]
     dropped: int
+    dropped_messages: int = 0
 
 
 def size(model: BaseChatModel) -> int | None:
@@ -39,23 +41,29 @@ def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     return model.get_num_tokens_from_messages(list(messages)) if exact(model) else count_tokens_approximately(messages)
 
 
+def room(model: BaseChatModel, reply: int | None = None) -> int | None:
+    """Tokens for the prompt beside a reply of `reply` (at most half of the window); None where nobody knows."""
+    window = size(model)
+    return None if window is None else window - min(reply or REPLY, window // 2)
+
+
 def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """The newest turns that leave `reply` tokens free (at most half of the window)."""
-    window = size(model)
-    if window is None:
+    free = room(model, reply)
+    if free is None:
         return Fitted(list(messages), 0)
-    room = window - min(reply or REPLY, window // 2)
     head = [m for m in messages[:1] if m.type == "system"]
     body = list(messages[len(head) :])
     turns = sorted({0, *(i for i, m in enumerate(body) if m.type == "human")})
-    low, high = 0, len(turns) - 1
-    while low < high:  # the count falls with every turn dropped
-        middle = (low + high) // 2
-        if count(model, [*head, *body[turns[middle] :]]) <= room:
-            high = middle
-        else:
-            low = middle + 1
-    return Fitted([*head, *body[turns[low] :]], low)
+
+    def fits(turn: int) -> bool:
+        return count(model, [*head, *body[turns[turn] :]]) <= free
+
+    first, step = len(turns) - 1, 1  # the newest turn is kept whatever it takes
+    while first and fits(max(0, first - step)):  # back from the end: what was said long ago is never counted
+        first, step = max(0, first - step), step * 2
+    first = bisect_left(range(first), True, max(0, first - step + 1), key=fits)
+    return Fitted([*head, *body[turns[first] :]], first, turns[first])
 
 
 def window(model: BaseChatModel, reply: int | None = None) -> RunnableLambda[PromptValue, list[BaseMessage]]:
@@ -78,6 +86,7 @@ def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, int | bool | None]
     used = count(model, fitted.messages)
     return {
         "dropped_turns": fitted.dropped,
+        "dropped_messages": fitted.dropped_messages,
         "window": size(model),
         "prompt_tokens": used,
         "estimated": not exact(model),

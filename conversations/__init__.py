@@ -1,1 +1,1 @@
-"""Conversations and the replies being written in them. They live as long as this process."""
+"""Conversations that last, and the replies being written in them. Knows the chain and the tables; no page."""

@@ -1,49 +1,53 @@
 """One answer being generated: a task that outlives the page that asked, watched by any number, stopped by one call.
 
-Knows a chain by its `astream`; nothing of pages or models.
+Knows where its text comes from and who is told of its end; nothing of pages, models or tables.
 """
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
-from enum import StrEnum
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
 
 from langchain_core.exceptions import ModelError
-from langchain_core.runnables import Runnable
 
 from chains.report import Report
+from conversations.database import DatabaseError
 from conversations.loop import loop
+from conversations.schema import State
+from conversations.text import clean
 
 log = logging.getLogger(__name__)
-Chain = Runnable[dict[str, Any], str]
-Inputs = Callable[[], dict[str, Any]]
+Parts = Callable[["Reply"], AsyncIterator[str]]
 
 
-class State(StrEnum):
-    """Where a reply stands."""
+class Keeper(Protocol):
+    """Who writes a reply down: told of its beginning before it runs, and awaited at its end before anybody else."""
 
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"
-    FAILED = "failed"
+    def begin(self, reply: "Reply") -> None:
+        """From now on the reply grows."""
+
+    async def end(self, reply: "Reply") -> None:
+        """Nothing more comes."""
 
 
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
-    def __init__(self, chain: Chain, inputs: Inputs, after: "Reply | None" = None) -> None:
-        """`inputs` is called when the reply starts, which is when `after` has ended."""
-        self.text = ""
+    def __init__(self, parts: Parts, text: str = "", keeper: Keeper | None = None) -> None:
+        """`parts` gives what is added to `text`."""
+        self.text = text
         self.state = State.WAITING
         self.error: str | None = None
         self.report = Report()
+        self.note: str | None = None  # what it does before its first word, where that takes long
         self._over = threading.Event()
         self._ended = asyncio.Event()  # the same, for tasks of the loop
         self._task: asyncio.Task[None] | None = None
-        loop().call_soon_threadsafe(self._start, chain, inputs, after)  # kept nowhere: they hold all turns before
+        self._life: asyncio.Task[None] | None = None
+        if keeper is not None:
+            keeper.begin(self)
+        loop().call_soon_threadsafe(self._start, parts, keeper)
 
     @property
     def running(self) -> bool:
@@ -58,22 +62,39 @@ class Reply:
         """Block until the end; False where it has not come in `timeout` seconds."""
         return self._over.wait(timeout)
 
-    def _start(self, chain: Chain, inputs: Inputs, after: "Reply | None") -> None:
-        self._task = loop().create_task(self._run(chain, inputs, after))
-        self._task.add_done_callback(self._end)
+    async def end(self) -> None:
+        """The same for a task of the background loop."""
+        await self._ended.wait()
+
+    def begin(self) -> None:
+        """Called by `parts` when nothing is waited for any more."""
+        self.state = State.RUNNING
+
+    def _start(self, parts: Parts, keeper: Keeper | None) -> None:
+        self._task = loop().create_task(self._run(parts))
+        self._life = loop().create_task(self._follow(self._task, keeper))
 
     def _cancel(self) -> None:
-        if self._task is not None:  # always so: calls into the loop keep their order
+        if self._task is not None:  # None after the end
             self._task.cancel()
 
-    async def _run(self, chain: Chain, inputs: Inputs, after: "Reply | None") -> None:
-        if after is not None:
-            await after._ended.wait()
-        self.state = State.RUNNING
-        async for part in chain.astream(inputs(), {"callbacks": [self.report]}):
-            self.text += part
+    async def _run(self, parts: Parts) -> None:
+        async for part in parts(self):
+            self.text += clean(part)
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    async def _follow(self, task: asyncio.Task[None], keeper: Keeper | None) -> None:
+        await asyncio.wait({task})
+        self._settle(task)
+        try:
+            if keeper is not None:
+                await keeper.end(self)
+        finally:
+            self._task = self._life = None
+            self._over.set()
+            self._ended.set()
+
+    def _settle(self, task: asyncio.Task[None]) -> None:
+        """The state after the end, and the failure's text."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             self.state = State.STOPPED
@@ -81,8 +102,7 @@ class Reply:
             self.state = State.DONE
         else:
             self.state = State.FAILED
-            self.error = str(error) if isinstance(error, ModelError) else f"{type(error).__name__}: {error}"
-            log.warning("a reply failed: %s", type(error).__name__, exc_info=not isinstance(error, ModelError))
-        self._task = None
-        self._over.set()
-        self._ended.set()
+            self.report.stop_reason = type(error).__name__  # the kind of failure, to be counted
+            told = isinstance(error, (ModelError, DatabaseError))  # in words for people
+            self.error = str(error) if told else f"{type(error).__name__}: {error}"
+            log.warning("a reply failed: %s", type(error).__name__, exc_info=None if told else error)

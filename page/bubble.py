@@ -1,96 +1,53 @@
-"""One turn as two bubbles: what was asked and the reply, while it grows and after."""
-
-import re
+"""One message as it stands: its text, and what went wrong."""
 
 import streamlit as st
-from markdown_it import MarkdownIt
 
-from conversations.conversation import Turn
-from conversations.reply import Reply, State
+from conversations.schema import Feedback, Message, State
+from conversations.summary import NOTE
+from page.figures import figures
+from page.markdown import plain, safe
 
-TICK = 0.06  # seconds between two looks at a growing reply
-IMAGE = re.compile(r"!(?=\[)")
-BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked
-OTHER_FENCES = re.compile(r"\$\$|:::|\[\^|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
-MARKDOWN = MarkdownIt("commonmark")
-
-
-def draw(turn: Turn, position: int) -> None:
-    """Both bubbles; a running reply is tailed until it ends."""
-    with st.chat_message("user"):
-        st.text(turn.text)
-    with st.chat_message("assistant"):
-        if turn.reply.running:
-            tail(turn.reply, position)
-        else:
-            whole(turn.reply)
+__all__ = ["body", "failure", "safe"]
+NOTES = {
+    State.STOPPED: "Stopped.",
+    State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply.",
+}
 
 
-@st.fragment(run_every=TICK)
-def tail(reply: Reply, position: int) -> None:
-    """Look again every tick. The stop button lives here, so that no other widget shares its fate."""
-    if not reply.running:
-        st.rerun()
-    if reply.text:
-        st.markdown(safe(reply.text) + " ▌")
+def body(message: Message, thought: Feedback | None) -> None:
+    """What somebody said is drawn as it was typed, a reply as Markdown."""
+    if message.role == "assistant":
+        reply(message)
+    elif message.role == "user":
+        st.text(message.text)
+        attached(message)
     else:
-        st.caption(safe(waiting(reply)))
-    st.button("Stop", key=f"stop-{position}", icon=":material/stop_circle:", on_click=reply.stop)
+        with st.expander(plain(message.role.capitalize()), icon=":material/data_object:"):
+            st.text(message.text)
+    if thought is not None and thought.comment:
+        st.caption(f":material/comment: {plain(thought.comment)}")
 
 
-def waiting(reply: Reply) -> str:
-    """What a reply without text is waiting for."""
-    if reply.state is State.WAITING:
-        return "Waiting for the reply before this one…"
-    if reply.report.queue_position:
-        return f"{reply.report.queue_position} before you…"
-    if reply.report.retries:
-        return f"Trying again: {reply.report.retries[-1]}"
-    return "Loading the model…" if reply.report.backend is None else "Thinking…"
+def reply(message: Message) -> None:
+    """A reply that has ended."""
+    if message.text:
+        st.markdown(safe(message.text))
+    attached(message)
+    if message.error:
+        failure(message.error)
+    if note := (message.extra or {}).get(NOTE):
+        st.caption(f":material/info: {plain(str(note))}")
+    beside = [NOTES.get(State(message.state), ""), figures(message)]
+    st.caption(plain(" ".join(part for part in beside if part)))
 
 
-def whole(reply: Reply) -> None:
-    """A reply that has ended: text, failure, and the figures beside it."""
-    if reply.text:
-        st.markdown(safe(reply.text))
-    if reply.error:
-        failure(reply.error)
-    if reply.state is State.STOPPED:
-        st.caption("Stopped.")
-    if reply.report.dropped_turns:
-        st.caption(f"{reply.report.dropped_turns} earlier turns are outside the model's window.")
-    st.caption(figures(reply))
+def attached(message: Message) -> None:
+    """What an import brought beside the text: names, nothing is kept of the files."""
+    names = [str(each.get("name")) for each in (message.extra or {}).get("attachments", []) if isinstance(each, dict)]
+    if names:
+        st.caption(f":material/attach_file: {plain(', '.join(names))}")
 
 
 def failure(text: str) -> None:
     """Cause and remedy, one to a line."""
     st.error(safe(text).replace("\n", "  \n"), icon=":material/error:")
-
-
-def figures(reply: Reply) -> str:
-    """Backend, tokens, time to the first token and speed, in one line."""
-    report = reply.report
-    parts = [report.backend or ""]
-    if report.completion_tokens is not None:
-        about = "" if report.counted else "about "
-        parts.append(f"{about}{report.completion_tokens} token{'s' if report.completion_tokens != 1 else ''}")
-    if report.ttft_ms is not None:
-        parts.append(f"first after {report.ttft_ms / 1000:.2f} s")
-    if report.tokens_per_second is not None:
-        parts.append(f"{report.tokens_per_second:.0f} tokens/s")
-    if report.stop_reason == "length":
-        parts.append("cut at the longest reply allowed")
-    if report.retries:
-        parts.append(f"after {len(report.retries)} failed tries")
-    return " · ".join(part for part in parts if part)
-
-
-def safe(text: str) -> str:
-    """Markdown that makes the browser fetch nothing: no image is left, code blocks stay as they are."""
-    exempt: set[int] = set()
-    if not OTHER_FENCES.search(text):
-        for token in MARKDOWN.parse(text):
-            if token.type == "fence" and token.level == 0 and token.map:
-                exempt.update(range(*token.map))
-    lines = text.replace("\x00", "\ufffd").split("\n")
-    return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))

@@ -1,10 +1,11 @@
 """What an empty chat shows: what answers, plainly, and three things to try."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 import backends
+from page.markdown import plain
+from page.outbox import post
+from prompts.persona import Persona
 
 SMALL_TALK = ("Hi, how are you?", "Do you have any pets?", "Tell me a joke")
 LARGE = ("How do language models work?", "Plan a weekend in Lisbon", "Write a limerick about rain")
@@ -15,10 +16,14 @@ NOTICE = (
 )
 
 
-def draw(backend: str | None, post: Callable[[str], None]) -> None:
+def draw(backend: str | None, persona: Persona | None) -> None:
     """A suggestion that is pressed is posted like a message."""
     small = backend is not None and ":" not in backend and backends.shipped(backend)
-    if small:
-        st.info(NOTICE, icon=":material/info:")
-    for column, text in zip(st.columns(3), SMALL_TALK if small else LARGE, strict=True):
-        column.button(text, width="stretch", on_click=post, args=(text,))
+    with st.container(key="welcome"):
+        st.title("LLM Assistant")
+        if persona:
+            st.markdown(f"You are talking with **{plain(persona.name)}**: {plain(persona.description)}")
+        for column, text in zip(st.columns(3), SMALL_TALK if small else LARGE, strict=True):
+            column.button(text, width="stretch", on_click=post, args=("send",), kwargs={"text": text})
+        if small:
+            st.caption(NOTICE)

@@ -14,9 +14,11 @@ import pytest
 
 import backends
 from conversations import preload
+from conversations.database import disconnect
 from settings import ROOT, SHIPPED, Environment, Settings
 from tests.loopback import KEY, Loopback, running
 
+pytest_plugins = ["tests.postgresql"]
 GGUF = next(iter(sorted(SHIPPED.glob("*.gguf"))), SHIPPED / "model-f16.gguf")
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 
@@ -28,11 +30,14 @@ def variables() -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No variable and no .env of whoever runs the tests."""
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No variable and no .env of whoever runs the tests, and a database of its own."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
+    yield
+    disconnect()
 
 
 @pytest.fixture

@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from tests.asgi import listening
 
 KEY = "sk-loopback"
 
@@ -29,6 +29,9 @@ class Loopback:
         self.url = ""
         self.models = ["loopback-small"]
         self.reply = "It is a fine day ."
+        self.ended: Any = "stop"  # what a streamed reply says of its end, and of the tokens it read
+        self.read: Any = 7
+        self.answer: Callable[[dict[str, Any]], str] | None = None  # gives the reply to a request instead of `reply`
 
     def app(self) -> Starlette:
         """The routes that clients use."""
@@ -48,6 +51,11 @@ class Loopback:
     async def _completions(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append(body)
+        todo = self.script.popleft() if self.script else "reply"
+        if todo == "500":
+            return self._error(500, "The server had an error.")
+        if todo == "slow":
+            return StreamingResponse(self._slow(raw=True), media_type="text/event-stream")
         chunks = [{"text": word} for word in (" upon", " a", " time")]
         return StreamingResponse(self._sse(chunks, "text_completion"), media_type="text/event-stream")
 
@@ -71,27 +79,28 @@ class Loopback:
             )
         if todo == "hang":
             await asyncio.sleep(30)
+        reply = self.answer(body) if self.answer else self.reply
         if not body.get("stream"):
-            return JSONResponse(self._whole(todo))
-        return StreamingResponse(self._stream(todo, request), media_type="text/event-stream")
+            return JSONResponse(self._whole(todo, reply))
+        return StreamingResponse(self._stream(todo, reply, request), media_type="text/event-stream")
 
     def _error(
         self, status: int, message: str, headers: dict[str, str] | None = None, code: str | None = None
     ) -> Response:
         return JSONResponse({"error": {"message": message, "code": code, "type": "x"}}, status, headers=headers)
 
-    def _whole(self, todo: str) -> dict[str, Any]:
-        text = "" if todo == "empty" else self.reply
+    def _whole(self, todo: str, reply: str) -> dict[str, Any]:
+        text = "" if todo == "empty" else reply
         return {
             "id": "x", "object": "chat.completion", "created": 0, "model": self.models[0],
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
             "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13},
         }  # fmt: skip
 
-    async def _stream(self, todo: str, request: Request) -> AsyncIterator[str]:
-        words = [] if todo == "empty" else [w + " " for w in self.reply.split()]
+    async def _stream(self, todo: str, reply: str, request: Request) -> AsyncIterator[str]:
+        words = [] if todo == "empty" else [w + " " for w in reply.split()]
         if todo == "slow":
-            async for line in self._slow(request):
+            async for line in self._slow():
                 yield line
             return
         for number, word in enumerate(words):
@@ -104,18 +113,19 @@ class Loopback:
             if todo == "malformed" and number == 0:
                 yield "data: {this is no json\n\n"
             yield self._line({"delta": {"content": word}})
-        yield self._line({"delta": {}, "finish_reason": "stop"})
+        yield self._line({"delta": {}, "finish_reason": self.ended})
         yield self._line(
-            None, usage={"prompt_tokens": 7, "completion_tokens": len(words), "total_tokens": 7 + len(words)}
+            None, usage={"prompt_tokens": self.read, "completion_tokens": len(words), "total_tokens": 7 + len(words)}
         )
         yield "data: [DONE]\n\n"
 
-    async def _slow(self, request: Request) -> AsyncIterator[str]:
+    async def _slow(self, raw: bool = False) -> AsyncIterator[str]:
         """A token every 50 ms, until the client is gone."""
         try:
             for number in range(200):
                 self.sent += 1
-                yield self._line({"delta": {"content": f"word{number} "}})
+                word = f"word{number} "
+                yield self._line({"text": word} if raw else {"delta": {"content": word}})
                 await asyncio.sleep(0.05)
             yield self._line({"delta": {}, "finish_reason": "stop"})
         finally:
@@ -140,13 +150,5 @@ def running(port: int) -> Iterator[Loopback]:
     """The server on a loopback port, in a thread."""
     made = Loopback()
     made.url = f"http://127.0.0.1:{port}/v1"
-    server = uvicorn.Server(uvicorn.Config(made.app(), port=port, log_level="critical", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
+    with listening(made.app(), port):
         yield made
-    finally:
-        server.should_exit = True
-        thread.join(timeout=5)

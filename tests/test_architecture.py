@@ -10,9 +10,10 @@ from settings import ROOT
 
 # A room may import those to its right, and itself.
 ALLOWED = {
+    "server": {"app", "page", "conversations", "chains", "backends", "prompts", "settings"},
     "app": {"page", "conversations", "chains", "backends", "prompts", "settings"},
     "page": {"conversations", "chains", "backends", "prompts", "settings"},
-    "cli": {"conversations", "chains", "backends", "prompts", "settings"},
+    "cli": {"server", "conversations", "chains", "backends", "prompts", "settings"},
     "conversations": {"chains", "backends", "prompts", "settings"},
     "chains": {"backends", "prompts", "settings"},
     "backends": {"prompts", "settings"},

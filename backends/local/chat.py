@@ -26,7 +26,7 @@ from pydantic import ConfigDict, Field
 
 from backends.local.engine import Engine, Event, Request, Sampling
 from backends.local.text import Text
-from prompts.template import Rendered, plain, render
+from prompts.template import Piece, Rendered, plain, render
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 
@@ -150,7 +150,8 @@ class LocalChat(BaseChatModel):
         self._check(ids)
         sampling = self._sampling(options, self.engine.window - len(ids))
         ends = [*(stop if stop is not None else self.stop or ()), *rendered.stop]
-        return Request(ids, sampling, Text(ends, strip=not raw), emit)
+        goes_on = messages[-1].type == "ai"  # and its first space belongs to the text
+        return Request(ids, sampling, Text(ends, strip=not raw and not goes_on), emit)
 
     def _check(self, ids: list[int]) -> None:
         if not ids:
@@ -177,6 +178,9 @@ class LocalChat(BaseChatModel):
         strange = next((m.type for m in messages if m.type not in ROLES), None)
         if strange:
             raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {strange}.")
+        if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
+            begun = self._render(messages[:-1])
+            return Rendered((*begun.pieces, Piece(spoken(messages[-1]), special=False)), begun.stop)
         rows = [{"role": ROLES[m.type], "content": spoken(m)} for m in messages]
         engine = self.engine
         try:

@@ -20,6 +20,8 @@ from pydantic import Field, PrivateAttr
 from backends.remote.failure import explained
 
 NO_API = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
+# What a server is told after a reply of its own that was cut: few take up a last assistant message by themselves.
+GO_ON = "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
 EXTRA = ("top_k", "repetition_penalty")  # knobs that only compatible servers know
 
 
@@ -68,7 +70,10 @@ class OpenAIChat(ChatOpenAI):
             payload["extra_body"] = extra
         if self.compatible and "max_completion_tokens" in payload:
             payload["max_tokens"] = payload.pop("max_completion_tokens")  # the name every server knows
-        for message in payload.get("messages", []):
+        said = payload.get("messages", [])
+        if said and said[-1].get("role") == "assistant":
+            payload["messages"] = said = [*said, {"role": "user", "content": GO_ON}]
+        for message in said:
             if isinstance(message.get("content"), str):  # a lone surrogate cannot be sent
                 message["content"] = message["content"].encode("utf-8", "replace").decode()
         return payload

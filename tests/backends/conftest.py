@@ -1,11 +1,16 @@
 """What a backend needs around it before it can answer in a test."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import backends
+from settings import SHIPPED, Settings
+from tests.bare import write_bare
+from tests.conftest import GGUF
 
 
 @pytest.fixture
@@ -21,3 +26,33 @@ def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
                 backends.unload()
 
     return prepare
+
+
+@pytest.fixture(params=backends.LOCAL)
+def name(request: pytest.FixtureRequest) -> str:
+    """Each backend of this process."""
+    return str(request.param)
+
+
+@pytest.fixture
+def model(name: str) -> Any:
+    """Its model."""
+    return backends.load(name, Settings.read())
+
+
+@pytest.fixture
+def bare_folder(tmp_path: Path) -> Path:
+    """The shipped model saved without its chat template, in both formats."""
+    folder = tmp_path / "bare"
+    shutil.copytree(SHIPPED, folder)
+    (folder / "chat_template.jinja").unlink()
+    write_bare(GGUF, folder / GGUF.name)
+    return folder
+
+
+@pytest.fixture
+def bare(name: str, bare_folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> str:
+    """Each backend of this process, over that model."""
+    monkeypatch.setenv("GPT2_MODEL", str(bare_folder))
+    monkeypatch.setenv("LLAMACPP_MODEL", str(bare_folder / GGUF.name))
+    return name

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +15,10 @@ from backends.local.engine import Request
 from chains.assistant import build
 from chains.report import Report
 from settings import SHIPPED, Settings, SettingsError
-from tests.bare import write_bare
 from tests.conftest import GGUF
 
-LOCAL = ("gpt2", "llamacpp")
 # Noise: drawn from the whole vocabulary, so that hardly a reply ends by itself.
 NOISE = {"temperature": 2.0, "top_k": 0, "top_p": 1.0}
-
-
-@pytest.fixture(params=LOCAL)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def model(name: str) -> Any:
-    return backends.load(name, Settings.read())
 
 
 async def test_stop_reaches_the_engine_within_one_token(
@@ -213,23 +200,6 @@ def test_user_text_is_never_template_or_special_token(model: Any, text: str) -> 
     assert words.decode("utf-8") == text.encode("utf-8", "replace").decode()
 
 
-@pytest.fixture
-def bare_folder(tmp_path: Path) -> Path:
-    """The shipped model saved without its chat template, in both formats."""
-    folder = tmp_path / "bare"
-    shutil.copytree(SHIPPED, folder)
-    (folder / "chat_template.jinja").unlink()
-    write_bare(GGUF, folder / GGUF.name)
-    return folder
-
-
-@pytest.fixture
-def bare(name: str, bare_folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Iterator[str]:
-    monkeypatch.setenv("GPT2_MODEL", str(bare_folder))
-    monkeypatch.setenv("LLAMACPP_MODEL", str(bare_folder / GGUF.name))
-    yield name
-
-
 def test_without_a_template_speaker_lines_are_used(bare: str) -> None:
     model: Any = backends.load(bare, Settings.read())
     assert "plain.jinja" in model.engine.template_origin
@@ -337,7 +307,7 @@ def test_repetition_penalty_means_the_same_on_both(settings: Settings) -> None:
         backends.load(name, settings)
         .invoke(prompt, raw=True, temperature=0, repetition_penalty=1.6, max_tokens=30)
         .text
-        for name in LOCAL
+        for name in backends.LOCAL
     ]
     assert replies[0] == replies[1]
 

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 import backends
 from chains.assistant import build
 from chains.report import Report
-from chains.window import count, exact, fit
+from chains.window import Fitted, count, exact, fit, room
 from settings import Settings
 from tests.loopback import Loopback
 
@@ -28,12 +28,13 @@ def model(settings: Settings) -> Any:
 
 def test_what_fits_is_left_alone(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(3), HumanMessage("hi")]
-    assert fit(model, messages) == (messages, 0)
+    assert fit(model, messages) == Fitted(messages, 0, 0)
 
 
 def test_the_oldest_whole_turns_go(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(60), HumanMessage("the newest")]
-    kept, dropped = fit(model, messages)
+    kept, dropped, dropped_messages = fit(model, messages)
+    assert dropped_messages == 2 * dropped
     assert kept[0] == messages[0]
     assert kept[-1] == messages[-1]
     assert kept[1].type == "human"
@@ -55,6 +56,46 @@ async def test_the_chain_reports_what_it_dropped(settings: Settings) -> None:
     await chain.ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
     assert report.dropped_turns > 30
     assert (report.window, report.estimated) == (1024, False)
+    assert report.dropped_messages == 2 * report.dropped_turns
+
+
+async def test_dropped_messages_are_counted_from_the_start_of_the_branch(settings: Settings) -> None:
+    """Four more than the prompt's own, as where a summary stands for them."""
+    report = Report()
+    report.unseen = [4 + number for number in range(121)]
+    chain = build(settings, "llamacpp", summary="Tom likes tea.", options={"max_tokens": 5})
+    await chain.ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
+    assert report.dropped_messages == 4 + 2 * report.dropped_turns
+    await chain.ainvoke({"history": [], "input": "hi"}, {"callbacks": [report]})
+    assert (report.dropped_turns, report.dropped_messages) == (0, 4)
+
+
+async def test_a_turn_with_several_answers_counts_as_what_it_has(settings: Settings) -> None:
+    report = Report()
+    history = [message for turn in range(40) for message in [*turns(1), AIMessage(f"and again {turn}")]]
+    chain = build(settings, "llamacpp", options={"max_tokens": 5})
+    await chain.ainvoke({"history": history, "input": "hi"}, {"callbacks": [report]})
+    assert report.dropped_messages == 3 * report.dropped_turns > 0
+
+
+def test_room_is_what_a_reply_leaves(model: Any) -> None:
+    assert (room(model), room(model, 100), room(model, 100_000)) == (1024 - 256, 924, 512)
+
+
+async def test_a_reply_that_goes_on_is_counted_with_what_it_said(model: Any, settings: Settings) -> None:
+    """Its beginning takes room from the history, and stays even where nothing else does."""
+    partial = [AIMessage("so I said " * 60)]
+    reports = [Report(), Report()]
+    chain = build(settings, "llamacpp", options={"max_tokens": 5})
+    inputs = {"history": turns(60), "input": "hi"}
+    await chain.ainvoke(inputs, {"callbacks": [reports[0]]})
+    await chain.ainvoke({**inputs, "partial": partial}, {"callbacks": [reports[1]]})
+    assert reports[1].dropped_turns > reports[0].dropped_turns
+    kept = fit(model, [*turns(60), HumanMessage("hi"), *partial], 5).messages
+    assert kept[-1] == partial[0]
+    assert count(model, kept) <= 1024 - 5
+    with pytest.raises(ContextOverflowError, match="1024"):
+        await chain.ainvoke({**inputs, "partial": [AIMessage("word " * 1100)]})
 
 
 async def test_a_newest_message_that_cannot_fit_is_an_error(settings: Settings) -> None:

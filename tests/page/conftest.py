@@ -3,20 +3,23 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from settings import ROOT
 from tests.conftest import answers, free_port, variables
+from tests.loopback import KEY, Loopback, running
+from tests.page.person import say
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run", "--disable-quic"]  # fmt: skip
 Start = Callable[..., str]
+expect.set_options(timeout=20_000)  # a busy machine loads a model slowly
 
 
 @pytest.fixture(scope="module")  # no longer: playwright keeps an event loop running in this thread
@@ -42,25 +45,60 @@ def tab(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts the page as `make run` does, with these variables; returns its address."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(**environment: str) -> str:
-        port = free_port()
-        clean = {k: v for k, v in os.environ.items() if k not in variables()}
-        with (tmp_path / "page.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "cli.py", "serve"], cwd=ROOT, stdout=log, stderr=log,
-                env={**clean, "PORT": str(port), **environment},
-            )  # fmt: skip
-        started.append(process)
+@contextmanager
+def serving(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
+    """The page as `make run` starts it, with these variables; its address."""
+    port = port or free_port()
+    clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "cli.py", "serve"], cwd=ROOT, stdout=output, stderr=output,
+            env={**clean, "PORT": str(port), **environment},
+        )  # fmt: skip
+    try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)
-        return f"http://127.0.0.1:{port}"
-
-    yield run
-    for process in started:
+        yield f"http://127.0.0.1:{port}"
+    finally:
         process.terminate()
         process.wait(10)
-    time.sleep(0.1)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts the page with these variables; returns its address."""
+    with ExitStack() as stack:
+        yield lambda **environment: stack.enter_context(serving(tmp_path / "page.log", **environment))
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopback, str]]:
+    """One page at a scripted server for all tests of a file, each of which is another browser."""
+    folder = tmp_path_factory.mktemp("scripted")
+    database = f"sqlite:///{folder}/conversations.db"
+    with (
+        running(free_port()) as server,
+        serving(folder / "page.log", OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, DATABASE_URL=database) as address,
+    ):
+        yield server, address
+
+
+@pytest.fixture
+def talk(scripted: tuple[Loopback, str], tab: Page) -> Iterator[Loopback]:
+    """A page where nothing was said yet; what still runs at the end is stopped."""
+    server, address = scripted
+    vars(server).update({**vars(Loopback()), "url": server.url})
+    tab.goto(address)
+    tab.get_by_placeholder("Write a message").wait_for()
+    yield server
+    while tab.get_by_role("button", name="Stop").count():
+        tab.keyboard.press("Escape")
+        tab.wait_for_timeout(100)
+
+
+@pytest.fixture
+def slow(talk: Loopback, tab: Page) -> Loopback:
+    """The same with a reply under way, a token each 50 ms."""
+    talk.script.append("slow")
+    say(tab, "hi")
+    tab.get_by_text("word1 ").first.wait_for()
+    return talk

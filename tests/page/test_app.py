@@ -4,18 +4,29 @@ import time
 from typing import Any
 
 import pytest
+from sqlalchemy import text as sql
 from streamlit.testing.v1 import AppTest
 
-from page.bubble import safe
-from settings import ROOT
+from conversations import store as stores
+from conversations import turn
+from conversations.schema import Summary
+from settings import ROOT, Settings
 from tests.loopback import Loopback
 
 
-def page(query: dict[str, str] | None = None) -> AppTest:
+def page(query: dict[str, str] | None = None, owner: str | None = None) -> AppTest:
     made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    if owner:
+        made.session_state["owner"] = owner
     for name, value in (query or {}).items():
         made.query_params[name] = value
     return made.run()
+
+
+def shows(shown: AppTest) -> str:
+    """The conversation in the address."""
+    found = shown.query_params["c"]
+    return found if isinstance(found, str) else found[0]
 
 
 def settle(shown: AppTest) -> AppTest:
@@ -44,9 +55,14 @@ def test_the_small_model_says_what_it_is_and_how_to_switch(monkeypatch: pytest.M
     shown = page()
     assert not shown.exception
     assert shown.title[0].value == "LLM Assistant"
-    assert "small demonstration model" in shown.info[0].value
-    assert "OPENAI_API_KEY" in shown.info[0].value
-    assert [b.label for b in shown.main.button] == ["Hi, how are you?", "Do you have any pets?", "Tell me a joke"]
+    notice = next(str(c.value) for c in shown.main.caption if "small demonstration model" in str(c.value))
+    assert "OPENAI_API_KEY" in notice
+    offered = [b.label for b in shown.main.button if b.label.endswith(("?", "joke"))]
+    assert offered == [
+        "Hi, how are you?",
+        "Do you have any pets?",
+        "Tell me a joke",
+    ]
 
 
 def test_a_message_gets_a_reply_with_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,8 +77,16 @@ def test_a_message_gets_a_reply_with_its_figures(monkeypatch: pytest.MonkeyPatch
     assert any("of 1,024 tokens" in str(element.proto.text) for element in shown.get("progress"))
 
 
-def test_an_address_without_its_conversation_says_so() -> None:
-    assert any("no longer here" in str(c.value) for c in page({"c": "gone"}).caption)
+def test_a_conversation_that_is_not_there_is_not_found() -> None:
+    shown = page({"c": "gone"})
+    assert shown.title[0].value == "Conversation not found"
+    assert shown.chat_input[0].disabled
+    next(b for b in shown.button if b.label == "Start a new chat").click()
+    assert shown.run().title[0].value == "LLM Assistant"
+
+
+def test_a_session_without_cookie_says_that_it_does_not_last() -> None:
+    assert any("cannot be found again" in str(c.value) for c in page().sidebar.caption)
 
 
 def test_moved_knobs_can_be_left_alone_again(loopback: Loopback) -> None:
@@ -75,20 +99,23 @@ def test_moved_knobs_can_be_left_alone_again(loopback: Loopback) -> None:
 
 def test_a_suggestion_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    shown = settle(page().main.button[0].click().run())
+    shown = page()
+    shown = settle(next(b for b in shown.main.button if b.label == "Hi, how are you?").click().run())
     assert texts(shown)[0] == "Hi, how are you?"
 
 
-def test_a_conversation_is_found_again_and_a_new_chat_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_conversation_is_found_again_by_its_owner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    first = settle(page().chat_input[0].set_value("remember me").run())
-    identity = first.query_params["c"]
-    identity = identity if isinstance(identity, str) else identity[0]
-    again = page({"c": identity})
+    first = settle(page(owner="me").chat_input[0].set_value("remember me").run())
+    identity = shows(first)
+    again = page({"c": identity}, "me")
     assert texts(again) == texts(first)
     again.sidebar.button[0].click().run()
     assert texts(again) == []
-    assert page({"c": "guessed"}).chat_message.len == 0
+    stranger, gone = page({"c": identity}, "you"), page({"c": "never-was"}, "you")
+    assert stranger.title[0].value == gone.title[0].value == "Conversation not found"
+    assert texts(stranger) == texts(gone) == []
+    assert [str(m.value) for m in stranger.markdown] == [str(m.value) for m in gone.markdown]
 
 
 def test_backends_that_are_not_ready_say_why() -> None:
@@ -137,7 +164,7 @@ def test_only_moved_knobs_are_sent(loopback: Loopback) -> None:
     assert "temperature" not in loopback.requests[-1]
     shown.slider(key="temperature").set_value(0.2).run()
     wait_for_models(shown, "another")
-    shown.text_area(key="system").set_value("Be brief.").run()
+    shown.text_area(key=f"system-{shows(shown)}").set_value("Be brief.").run()
     shown.selectbox(key="model").set_value("another").run()
     settle(shown.chat_input[0].set_value("hi").run())
     sent = loopback.requests[-1]
@@ -156,17 +183,101 @@ def test_what_people_type_is_data(loopback: Loopback) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "![a](http://x/y)", "!![a](http://x/y)", "[![a](http://x/y)](http://z)", "\\![a](http://x/y)",
-        "\\\\![a](http://x/y)", "`code` ![a][b]\n\n[b]: http://x/y", "[^1]\n\n[^1]: ![a](http://x/y)",
-        "$$\n```\n$$\n![a](http://x/y)\n```", ":::note\n```\n:::\n![a](http://x/y)\n```", "> ```\n![a](http://x/y)\n```",
-        "see[^1]\n\n[^1]: foo\n\n    ![x](http://x/y)", "[^1]: a\n\n    ```\n    ![x](http://x/y)\n    ```",
+        "\x00\x07\x1b[31m\u200b\ufeff", "x" * 5000, "שלום עולם \u202e abc", "$\\frac{1}{0}$ $$\\begin{x}$$",
+        "<script>alert(1)</script><iframe src=//x>", "```\nunclosed", "| a |\n|--", "\U0001f469\u200d\U0001f52c" * 50,
     ],
 )  # fmt: skip
-def test_no_image_is_left_in_a_reply(text: str) -> None:
-    """Whoever reads the Markdown: without the two characters side by side there is no image."""
-    assert "![" not in safe(text)
+def test_nothing_that_is_said_breaks_the_page(loopback: Loopback, text: str) -> None:
+    loopback.reply = text.replace("\x00", " ")
+    shown: Any = settle(page().chat_input[0].set_value(text).run())
+    assert shown.chat_message[0].text[0].value == text.replace("\x00", "\ufffd")
+    assert len(shown.chat_message) == 2
 
 
-@pytest.mark.parametrize("text", ["```rust\nlet v = vec![1];\n```", "no image, a [link](http://x)!"])
-def test_code_and_links_stay_as_they_are(text: str) -> None:
-    assert safe(text) == text
+def test_a_message_that_is_too_long_is_refused_with_the_limit_and_not_lost(loopback: Loopback) -> None:
+    shown = page().chat_input[0].set_value("x" * 1_000_000).run()
+    assert "1,000,000 characters; at most 100,000" in shown.error[0].value
+    assert shown.chat_input[0].proto.value == "x" * 1_000_000, "it stands where it was typed"
+    assert not loopback.requests
+    assert texts(shown) == []
+    settle(shown.chat_input[0].set_value("short").run())
+    assert not shown.error
+
+
+def test_a_long_chat_shows_its_end_and_earlier_messages_on_demand(settings: Settings) -> None:
+    identity = written(settings, "me", 120)
+    shown = page({"c": identity}, "me")
+    assert [texts(shown)[0], texts(shown)[-1]] == ["message 70", "message 119"]
+    shown.button(key="earlier").click().run()
+    assert texts(shown)[0] == "message 20"
+    shown.button(key="earlier").click().run()
+    assert texts(shown)[0] == "message 0"
+    assert not [b for b in shown.button if b.key == "earlier"]
+
+
+@pytest.mark.parametrize(("dropped", "at"), [(0, None), (1, 1), (3, 3), (80, 70)])
+def test_what_the_model_does_not_see_is_marked_where_it_ends(settings: Settings, dropped: int, at: int | None) -> None:
+    shown = page({"c": written(settings, "me", 120 if at == 70 else 6, dropped)}, "me")
+    lines = [str(c.value) for c in shown.main.caption if "outside the model" in str(c.value)]
+    if at is None:
+        assert lines == []
+    else:
+        assert f"{dropped} earlier message{'s are' if dropped > 1 else ' is'} outside the model's window" in lines[0]
+
+
+def test_a_summary_stands_where_the_window_begins(settings: Settings) -> None:
+    mine = stores.store(settings, "me")
+    identity = written(settings, "me", 6, 3)
+    last = mine.thread(identity).messages[2].id
+    with mine.database.writing() as session:
+        session.add(Summary(message_id=last, messages=3, text="They <b>met</b>.", created=1.0, backend="openai",
+                            prompt_tokens=70, completion_tokens=9))  # fmt: skip
+    shown = page({"c": identity}, "me")
+    unfolded = next(e for e in shown.expander if e.label == "Summary of the first 3 messages")
+    assert unfolded.text[0].value == "They <b>met</b>."
+    assert "70 tokens read, 9 written" in str(unfolded.caption[0].value)
+
+
+def test_an_interrupted_reply_says_so(settings: Settings) -> None:
+    identity = written(settings, "me", 2, state="interrupted")
+    assert any("Interrupted" in str(c.value) for c in page({"c": identity}, "me").caption)
+
+
+def test_a_database_that_is_away_is_said_and_what_was_posted_waits(loopback: Loopback, settings: Settings) -> None:
+    shown = settle(page().chat_input[0].set_value("one").run())
+    database = stores.store(settings, "").database
+    with database.writing() as session:
+        session.execute(sql("ALTER TABLE conversation RENAME TO mislaid"))
+    shown.chat_input[0].set_value("two").run()
+    assert not shown.exception
+    assert "The database does not answer" in shown.error[0].value
+    with database.writing() as session:
+        session.execute(sql("ALTER TABLE mislaid RENAME TO conversation"))
+    assert texts(settle(shown.run()))[::2] == ["one", "two"]
+
+
+def test_fifty_messages_cost_little_more_than_two(settings: Settings) -> None:
+    def fastest(count: int) -> float:
+        shown = page({"c": written(settings, "me", count)}, "me")
+        assert len(shown.chat_message) == count
+        times = []
+        for _ in range(5):
+            begun = time.perf_counter()
+            shown.run()
+            times.append(time.perf_counter() - begun)
+        return min(times)
+
+    assert fastest(50) < 8 * fastest(2)
+
+
+def written(settings: Settings, owner: str, count: int, dropped: int = 0, state: str = "done") -> str:
+    """A conversation of so many messages, the last of which the model wrote."""
+    mine = stores.store(settings, owner)
+    with mine.database.writing() as session:
+        found, parent = turn.create(session, mine), None
+        for number in range(count):
+            figures = {"role": "assistant", "backend": "openai", "prompt_tokens": 9, "dropped": dropped, "state": state}
+            made = turn.add(session, found, parent, text=f"message {number}", **(figures if number % 2 else {}))
+            parent = made.id
+        found.head, found.title = parent, "written"
+        return found.id

@@ -1,0 +1,84 @@
+"""The chain that sums up: `prompt | model | StrOutputParser()`, and how much of a conversation goes into one call.
+
+Stateless. Knows messages, counts and one backend by name; nothing of tables, and nothing of when it is asked.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.exceptions import ContextOverflowError
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable
+
+from chains.answer import Answer
+from chains.window import count
+from prompts.summary import instruction, introduced
+from settings import Settings
+
+SHARE = 8  # a summary may fill this part of the window
+LONGEST = 2048  # tokens, however large the window is
+SPEAKERS = {"human": "User", "ai": "Assistant"}
+
+
+def longest(window: int) -> int:
+    """Tokens that a summary may have in a window of that many."""
+    return max(1, min(LONGEST, window // SHARE))
+
+
+def prompt(tokens: int) -> ChatPromptTemplate:
+    """`{"text": str}` to what the model is asked; two tokens for a word leave it room to end its sentence."""
+    words = max(1, tokens // 2)
+    return ChatPromptTemplate.from_messages([("system", instruction()), ("human", "{text}")]).partial(words=str(words))
+
+
+def build(
+    settings: Settings, backend: str, tokens: int, options: Mapping[str, Any] | None = None
+) -> Runnable[dict[str, Any], str]:
+    """The chain over `backend` alone: no other one gets to read what it did not answer."""
+    alone = settings.model_copy(update={"llm_fallback": ()})
+    return prompt(tokens) | Answer(alone, backend, {**(options or {}), "max_tokens": tokens}) | StrOutputParser()
+
+
+def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:
+    """What is to be summed up, as one text: the summary of what was before, and who said what after it."""
+    before = [introduced(earlier)] if earlier else []
+    return "\n\n".join([*before, *(f"{SPEAKERS[m.type]}: {m.text}" for m in messages)])
+
+
+def take(
+    model: BaseChatModel, window: int, tokens: int, earlier: str | None, messages: Sequence[BaseMessage]
+) -> tuple[list[BaseMessage], list[BaseMessage]]:
+    """As many messages as one call can read beside `earlier`, and the others; one that is too long is parted.
+
+    Raises ContextOverflowError for a window that has no room for any.
+    """
+
+    def fits(some: Sequence[BaseMessage]) -> bool:
+        asked = prompt(tokens).invoke({"text": transcript(earlier, some)}).to_messages()
+        return count(model, asked) + tokens <= window
+
+    whole = _most(len(messages), lambda number: fits(messages[:number]))
+    if whole:
+        return list(messages[:whole]), list(messages[whole:])
+    text = str(messages[0].text)
+    length = _most(len(text), lambda number: fits([_saying(messages[0], text[:number])]))
+    if not length:
+        raise ContextOverflowError(f"A window of {window} tokens is too small to sum up in.")
+    cut = text.rfind(" ", 0, length) + 1 or length
+    return [_saying(messages[0], text[:cut])], [_saying(messages[0], text[cut:]), *messages[1:]]
+
+
+def _saying(message: BaseMessage, text: str) -> BaseMessage:
+    return message.model_copy(update={"content": text})
+
+
+def _most(limit: int, fits: Callable[[int], bool]) -> int:
+    """The largest number up to `limit` that fits, doubling first, so that nothing much too large is counted."""
+    high = 1
+    while high <= limit and fits(high):
+        high *= 2
+    return high // 2 + bisect_left(range(high // 2 + 1, min(high, limit + 1)), True, key=lambda n: not fits(n))

@@ -1,0 +1,72 @@
+"""From a message's row to the words of its reply: waits its turn, reads what was said before, runs the chain.
+
+Knows the tables and the chain; nothing of pages or of how the words are kept.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from chains.assistant import build
+from conversations import summary, watch
+from conversations.branch import Before
+from conversations.database import Database
+from conversations.reply import Reply
+from conversations.schema import Conversation, Message
+from conversations.store import tree_of
+from prompts.persona import Persona
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class Ask:
+    """With what a reply is made; `options` are sampling knobs, and `model` where a server has several."""
+
+    settings: Settings
+    backend: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def parts(database: Database, row: Message, ask: Ask, reply: Reply) -> AsyncIterator[str]:
+    """The words of the reply of `row`, as they come. Raises ModelError kinds."""
+    previous = await asyncio.to_thread(_previous, database, row)
+    if previous is not None:
+        await watch.ended(database, previous)
+    before = await asyncio.to_thread(load, database, row)
+    reply.begin()
+    shown = await summary.shown(database, row, before, ask, reply)
+    reply.report.unseen = before.unseen(shown.messages)
+    chain = build(ask.settings, ask.backend, system=before.system, summary=shown.summary, options=ask.options)
+    async for part in chain.astream(before.inputs(shown.messages), {"callbacks": [reply.report]}):
+        yield part
+
+
+def _previous(database: Database, row: Message) -> int | None:
+    """The message before the question."""
+    with database.reading() as session:
+        return session.scalar(select(Message.parent_id).where(Message.id == row.parent_id))
+
+
+def load(database: Database, row: Message) -> Before:
+    """Read the branch above a reply."""
+    with database.reading() as session:
+        path = tree_of(session, row.conversation_id).path(row.parent_id)
+        rows = {m.id: m for m in session.scalars(select(Message).where(Message.conversation_id == row.conversation_id))}
+        conversation = session.get_one(Conversation, row.conversation_id)
+    *history, question = [rows[number] for number in path]
+    return Before(system(conversation), history, question, row.text)
+
+
+def system(conversation: Conversation) -> str | None:
+    """The system prompt of a conversation: its persona's, or its own; None where the usual one holds."""
+    if conversation.persona:
+        return persona(conversation.persona).system
+    return conversation.system
+
+
+def persona(kept: Mapping[str, Any]) -> Persona:
+    """A persona as a conversation keeps it."""
+    return Persona(kept["slug"], kept["name"], kept["description"], tuple(kept["sentences"]))

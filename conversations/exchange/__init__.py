@@ -1,0 +1,55 @@
+"""Conversations out of the store into files, and in again; also what ChatGPT and Open WebUI export.
+
+`read` gives conversations in our JSON form (`form`), `load_all` writes them, `dump` takes them out, `pieces` and
+`render` make the text of a file. Knows the formats and the store; nothing of pages.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from conversations.exchange import chatgpt, file, form, openwebui
+from conversations.exchange.fault import ExchangeError
+from conversations.exchange.form import pieces
+from conversations.exchange.intake import Report, load, load_all
+from conversations.exchange.markdown import render
+from conversations.exchange.native import dump, dump_all
+
+__all__ = ["ExchangeError", "Report", "dump", "dump_all", "load", "load_all", "pieces", "read", "read_file", "render"]
+
+
+def read(data: bytes, name: str) -> list[dict[str, Any]]:
+    """The conversations of a file in our form, whoever wrote it. Raises ExchangeError naming the file and the cause.
+
+    A conversation of ChatGPT's or Open WebUI's without any message is left out.
+    """
+    try:
+        return [conversation for value in file.values(data, name) for conversation in _conversations(value)]
+    except ExchangeError as error:
+        raise ExchangeError(f"{_shown(name)}: {error}") from None
+
+
+def read_file(path: Path) -> list[dict[str, Any]]:
+    """The same from a file, which is not even opened where it is too large. Raises OSError too."""
+    try:
+        file.size(path.stat().st_size)
+    except ExchangeError as error:
+        raise ExchangeError(f"{_shown(str(path))}: {error}") from None
+    return read(path.read_bytes(), str(path))
+
+
+def _conversations(value: Any) -> list[dict[str, Any]]:
+    """By what the value holds."""
+    if isinstance(value, dict) and value.get("format") == form.FORMAT:
+        return form.check(value)
+    items = value if isinstance(value, list) else [value]
+    for mark, convert in (("mapping", chatgpt.convert), ("chat", openwebui.convert)):
+        if any(isinstance(item, dict) and mark in item for item in items):
+            return [conversation for conversation in form.each(items, convert) if conversation["messages"]]
+    if not items:
+        raise ExchangeError("it holds no conversation")
+    raise ExchangeError("it is not a chat export of ours, of ChatGPT or of Open WebUI")
+
+
+def _shown(name: str) -> str:
+    """A file's name as it may stand in a line."""
+    return name if name.isprintable() else ascii(name)

@@ -1,0 +1,93 @@
+"""A foreign tree of messages as ours: parents first, numbered, without placeholders. Knows ids and links; no format."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from conversations.exchange.fault import ExchangeError, shown
+from conversations.exchange.form import ID
+
+SECONDS = 1e11  # a time beyond it (the year 5138) is in milliseconds or finer
+
+
+@dataclass(frozen=True)
+class Node:
+    """`message` is in our form but for number and parent; None: left out, and what hangs on it moves up."""
+
+    parent: str | None
+    children: Sequence[str]
+    message: dict[str, Any] | None
+
+
+def moment(time: float | None) -> float | None:
+    """Seconds since 1970, whether the time is in seconds, milli-, micro- or nanoseconds."""
+    while time is not None and SECONDS < time < float("inf"):
+        time /= 1000
+    return time
+
+
+def named(*ids: str | None) -> str:
+    """The first id that can be ours; empty where there is none, and the conversation gets one."""
+    return next((each for each in ids if each and re.fullmatch(ID, each)), "")
+
+
+def arrange(nodes: Mapping[str, Node], head: str | None, since: float) -> tuple[list[dict[str, Any]], int | None]:
+    """The messages, and the number of `head`; one without a time has its parent's, or `since`.
+
+    Raises ExchangeError where messages are each other's ancestors.
+    """
+    parents = _parents(nodes)
+    below = _below(nodes, parents)
+    messages: list[dict[str, Any]] = []
+    numbers: dict[str, int | None] = {}
+    waiting = below.get(None, [])[::-1]
+    while waiting:
+        at = waiting.pop()
+        parent, message = parents[at], nodes[at].message
+        above = None if parent is None else numbers[parent]
+        numbers[at] = above
+        if message is not None:
+            numbers[at] = len(messages)
+            time = since if above is None else messages[above]["created"]
+            created = time if message["created"] is None else message["created"]
+            messages.append({"number": len(messages), "parent": above, **message, "created": created})
+        waiting += below.get(at, [])[::-1]
+    if len(numbers) < len(nodes):
+        lost = next(at for at in nodes if at not in numbers)
+        raise ExchangeError(f"message {shown(lost)} is its own ancestor")
+    return messages, None if head is None else numbers.get(head)
+
+
+def opening(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], str | None]:
+    """The nodes without the system messages that everything hangs on, and what those said."""
+    left, said = dict(nodes), list[str]()
+    below = _below(nodes, _parents(nodes))
+    at: str | None = None
+    while len(found := below.get(at, [])) == 1:
+        at = found[0]
+        message = left[at].message
+        if message is not None and message["role"] != "system":
+            break
+        if message is not None and message["text"]:
+            said.append(message["text"])
+        left[at] = replace(left[at], message=None)
+    return left, "\n\n".join(said) or None
+
+
+def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:
+    """Each one's parent by its own word, else by the word of whoever lists it as a child."""
+    listed = {child: at for at, node in nodes.items() for child in node.children}
+    return {at: node.parent if node.parent in nodes else listed.get(at) for at, node in nodes.items()}
+
+
+def _below(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> dict[str | None, list[str]]:
+    """Children by parent, in the parent's order; None has the first messages."""
+    below: dict[str | None, list[str]] = {}
+    for at, parent in parents.items():
+        below.setdefault(parent, []).append(at)
+    for parent, found in below.items():
+        if parent is not None:
+            order = {child: place for place, child in enumerate(nodes[parent].children)}
+            found.sort(key=lambda child, order=order: order.get(child, len(order)))  # type: ignore[misc]
+    return below

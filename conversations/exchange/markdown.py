@@ -1,0 +1,97 @@
+"""A conversation as Markdown, for people. Knows our form only; nothing reads this back.
+
+Each text stands in a quotation, so that its headings and fences end with it. Outside code, what would be HTML, an image
+or a link's definition is shown as it was typed: nobody's words become part of the document, and nothing is fetched.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from conversations.tree import Tree
+
+NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
+WHO = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
+FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
+SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
+RISKY = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|!(?=\[)|(?<=\]):")
+SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
+
+
+def render(conversation: Mapping[str, Any]) -> str:
+    """The shown branch (of a comparison all replies) with who said what, and when."""
+    messages = conversation["messages"]
+    shown = range(len(messages))
+    if conversation["kind"] != "compare":
+        shown = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
+    blocks = [NOTE, f"# {_line(conversation['title']) or 'Untitled'}", *_beginning(conversation)]
+    for number in shown:
+        blocks += _said(messages[number])
+    if hidden := len(messages) - len(shown):
+        blocks.append(f"*{hidden} {'message' if hidden == 1 else 'messages'} on other branches not shown*")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _beginning(conversation: Mapping[str, Any]) -> list[str]:
+    """Who the assistant is."""
+    persona = conversation["persona"]
+    if persona:
+        name = f"**Persona:** {_line(persona['name'])}, {_line(persona['description'])}"
+        return [name, quoted("\n".join(persona["sentences"]))]
+    return ["**System prompt**", quoted(conversation["system"])] if conversation["system"] else []
+
+
+def _said(message: Mapping[str, Any]) -> list[str]:
+    """One message."""
+    model = [_line(message["model"])] if message["model"] else []
+    state = [] if message["state"] == "done" else [message["state"]]
+    heading = ", ".join([WHO[message["role"]], *model, _time(message["created"]), *state])
+    beside = (message["extra"] or {}).get("attachments")
+    names = (
+        [f"{a.get('kind')} {a.get('name')}" for a in beside if isinstance(a, dict)] if isinstance(beside, list) else []
+    )
+    error = f"*Error: {_line(message['error'])}*" if message["error"] else ""
+    attached = f"*Attached: {_line(', '.join(names))}*" if names else ""
+    return [f"## {heading}", *filter(None, [quoted(message["text"]), attached, error])]
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _line(text: str) -> str:
+    """Words as one line without any markup."""
+    return re.sub(r"([\\`*_\[\]<>&#~|!])", r"\\\1", " ".join(text.split()))
+
+
+def quoted(text: str) -> str:
+    """A text as a quotation; empty for an empty one."""
+    if not text:
+        return ""
+    found, fence, sure = [], "", True
+    for line in re.split(r"\r\n|\r|\n", text):
+        if fence:
+            fence = "" if re.fullmatch(rf" {{0,3}}{fence}{fence[0]}*\s*", line) else fence
+        elif opened := FENCE.fullmatch(line):
+            fence, sure = opened[1] or opened[2], True
+        else:
+            line, sure = _harmless(line, sure or not line.strip())
+        found.append(f"> {line}".rstrip(" "))
+    return "\n".join(found)
+
+
+def _harmless(line: str, sure: bool) -> tuple[str, bool]:
+    """A line outside of fences. A code span is left as it is where it is sure to be one: it opens and closes in this
+    line, and no backtick before it in the paragraph is left alone."""
+    sure = sure and "\\`" not in line and "`" not in SPAN.sub("", line)
+    if not sure:
+        return _shown(line), False
+    kept = [span.group() for span in SPAN.finditer(line)]
+    around = SPAN.sub("\0", line).split("\0")
+    return "".join(a + b for a, b in zip(map(_shown, around), [*kept, ""], strict=True)), True
+
+
+def _shown(text: str) -> str:
+    """What would be markup with an effect elsewhere, as it was typed."""
+    return RISKY.sub(lambda found: SAFE[found.group()], text)

@@ -1,0 +1,196 @@
+"""What Open WebUI exports: a list of chats with a history of messages by id. Knows that format and our form.
+
+Older chats have only a plain list of messages. Blocks of reasoning and tool calls stand in a reply's text there; here
+they stand beside it. Images and files become their names.
+"""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
+
+from conversations import store
+from conversations.exchange.branches import Node, arrange, moment, named, opening
+from conversations.exchange.fault import ExchangeError, explain
+from conversations.exchange.form import Words, one
+from conversations.tree import Tree
+
+BLOCK = re.compile(r'<details type="(?:reasoning|tool_calls|code_interpreter)"')
+CLOSED = re.compile(r"</details>\s*")
+Time = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+
+class Written(BaseModel):
+    """A message."""
+
+    id: str | None = None
+    parent: str | None = Field(None, alias="parentId")
+    children: list[Any] | None = Field(None, alias="childrenIds")
+    role: Words | None = None
+    content: Words | list[Any] | None = None
+    timestamp: Time = None
+    model: Words | None = None
+    done: bool | None = None
+    error: Any = None
+    files: list[Any] | None = None
+    output: list[Any] | None = None
+    tool_calls: list[Any] | None = None
+    usage: dict[str, Any] | None = Field(None, validation_alias=AliasChoices("usage", "info"))
+    annotation: dict[str, Any] | None = None
+
+
+class History(BaseModel):
+    """Messages by id, and the last one shown."""
+
+    messages: dict[str, Written | None] | None = None
+    current: str | None = Field(None, validation_alias=AliasChoices("currentId", "current_id"))
+
+
+class Chat(BaseModel):
+    """What was said."""
+
+    title: Words | None = None
+    history: History | None = None
+    messages: list[Written] | None = None
+    params: dict[str, Any] | None = None
+    system: Words | None = None
+    timestamp: Time = None
+
+
+class Exported(BaseModel):
+    """A chat with what the list shows of it."""
+
+    id: Words | None = None
+    title: Words | None = None
+    chat: Chat
+    created_at: Time = None
+    updated_at: Time = None
+    timestamp: Time = None
+    pinned: bool | None = None
+
+
+def convert(item: dict[str, Any]) -> dict[str, Any]:
+    """A conversation in our form. Raises ExchangeError."""
+    try:
+        found = Exported.model_validate(item)
+    except ValidationError as error:
+        raise ExchangeError(explain(error)) from None
+    nodes, head = _nodes(found.chat)
+    nodes, said = opening(nodes)
+    asked = (found.chat.params or {}).get("system") or found.chat.system
+    created = moment(found.created_at or found.timestamp or found.chat.timestamp) or 0.0
+    messages, place = arrange(nodes, head, created)
+    shown = None if place is None else Tree((m["number"], m["parent"]) for m in messages).leaf(place)
+    first = next((m["text"] for m in messages if m["role"] == "user"), "")
+    return one({
+        "id": named(found.id), "title": found.title or found.chat.title or store.title(first), "created": created,
+        "updated": moment(found.updated_at) or created, "pinned": bool(found.pinned),
+        "system": "\n\n".join(text for text in (asked, said) if isinstance(text, str) and text) or None,
+        "extra": {"source": "open-webui"}, "head": shown, "messages": messages,
+    })  # fmt: skip
+
+
+def _nodes(chat: Chat) -> tuple[dict[str, Node], str | None]:
+    """The tree of a chat; a plain list is a tree without branches."""
+    if chat.history is not None and chat.history.messages:
+        tree = chat.history.messages
+        return {at: _node(message) for at, message in tree.items()}, chat.history.current
+    listed = chat.messages or []
+    names = [str(place) for place in range(len(listed))]
+    nodes = {name: Node(before, [], _message(message))
+             for name, before, message in zip(names, [None, *names[:-1]], listed, strict=False)}  # fmt: skip
+    return nodes, names[-1] if names else None
+
+
+def _node(written: Written | None) -> Node:
+    """A message in the tree; the remains of one that was never written (no role, no text) are left out."""
+    if written is None:
+        return Node(None, [], None)
+    remains = written.role is None and not written.content
+    children = [child for child in written.children or [] if isinstance(child, str)]
+    return Node(written.parent, children, None if remains else _message(written))
+
+
+def _message(written: Written) -> dict[str, Any]:
+    """A message in our form; what has no role but a text is a reply."""
+    written.role = written.role or "assistant"
+    text, beside = _content(written)
+    error = written.error.get("content") if isinstance(written.error, dict) else written.error
+    ours = written.role == "assistant"
+    counts = _counts(written.usage or {}) if ours else {}
+    return {
+        "role": written.role, "text": text, "created": moment(written.timestamp), "extra": beside or None,
+        "state": "failed" if error else "interrupted" if ours and written.done is False else "done",
+        "error": (error if isinstance(error, str) else "an error that is not described") if error else None,
+        "model": written.model if ours else None, "counted": bool(counts), **counts,
+        "feedback": _feedback(written),
+    }  # fmt: skip
+
+
+def _content(written: Written) -> tuple[str, dict[str, Any]]:
+    """The text, and what stands beside it."""
+    parts = written.content if isinstance(written.content, list) else [written.content]
+    texts = [p.get("text") if isinstance(p, dict) else p for p in parts]
+    text = "\n".join(t for t in texts if isinstance(t, str) and t)
+    text = text or "\n".join(_said(written.output or []))
+    files = [f for f in [*parts, *(written.files or [])] if isinstance(f, dict)]
+    named = [found for file in files if (found := _attachment(file))]
+    text, blocks = _parted(text) if written.role == "assistant" else (text, [])
+    beside = {"attachments": named, "details": [b.strip() for b in blocks], "tool_calls": written.tool_calls}
+    text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in named)
+    return text, {name: value for name, value in beside.items() if value}
+
+
+def _parted(text: str) -> tuple[str, list[str]]:
+    """The text without its blocks, and these; read once, however many are opened and never closed."""
+    kept, blocks, at = [], [], 0
+    while opened := BLOCK.search(text, at):
+        inner = text.find(">", opened.end()) + 1
+        closed = CLOSED.search(text, inner) if inner else None
+        if closed is None:
+            break
+        kept.append(text[at : opened.start()])
+        blocks.append(text[opened.start() : closed.end()])
+        at = closed.end()
+    return "".join([*kept, text[at:]]), blocks
+
+
+def _said(output: list[Any]) -> list[str]:
+    """The text parts of a newer reply's output."""
+    items = [
+        i for i in output if isinstance(i, dict) and i.get("type") == "message" and isinstance(i.get("content"), list)
+    ]
+    parts = [part for item in items for part in item["content"] if isinstance(part, dict)]
+    return [part["text"] for part in parts if isinstance(part.get("text"), str)]
+
+
+def _attachment(file: dict[str, Any]) -> dict[str, str] | None:
+    """Kind and name of a file or of a part that is an image; None for text."""
+    kind = file.get("type")
+    if kind in {None, "text"}:
+        return None
+    held = file.get("image_url") if kind == "image_url" else file.get("url")
+    url = held.get("url") if isinstance(held, dict) else held
+    last = "" if not isinstance(url, str) or url.startswith("data:") else url.rpartition("/")[2]
+    inner = file.get("file")
+    name = file.get("name") or (inner.get("filename") if isinstance(inner, dict) else None) or last or "unnamed"
+    return {"kind": "image" if kind in {"image", "image_url"} else "file", "name": str(name)}
+
+
+def _counts(usage: dict[str, Any]) -> dict[str, int]:
+    """Tokens as OpenAI's servers and Ollama name them."""
+    names = {"prompt_tokens": ("prompt_tokens", "prompt_eval_count", "input_tokens"),
+             "completion_tokens": ("completion_tokens", "eval_count", "output_tokens")}  # fmt: skip
+    found = {
+        ours: next((usage[n] for n in theirs if type(usage.get(n)) is int), None) for ours, theirs in names.items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _feedback(written: Written) -> dict[str, Any] | None:
+    """The thumb on a reply."""
+    said = written.annotation or {}
+    if said.get("rating") not in {1, -1}:
+        return None
+    comment = said.get("comment") or said.get("reason") or ""
+    return {"value": int(said["rating"]), "comment": str(comment), "created": moment(written.timestamp) or 0.0}

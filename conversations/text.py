@@ -1,0 +1,24 @@
+"""What text the tables can hold, and how long a message may be. Knows strings only."""
+
+import re
+
+LONGEST = 100_000  # characters of one message
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses the first, UTF-8 the others
+
+
+class MessageError(ValueError):
+    """A message that cannot be sent; the text says why."""
+
+
+def clean(text: str) -> str:
+    """The text with U+FFFD for what no database holds: NUL and halves of surrogate pairs."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+def message(text: str) -> str:
+    """A message as it is kept. Raises MessageError for an empty or over-long one."""
+    if not text.strip():
+        raise MessageError("The message is empty: write some text.")
+    if len(text) > LONGEST:
+        raise MessageError(f"The message has {len(text):,} characters; at most {LONGEST:,} can be sent.")
+    return clean(text)

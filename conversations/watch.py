@@ -1,0 +1,69 @@
+"""Watching a reply and stopping it, whichever process writes it. Knows jobs here and rows elsewhere; no page.
+
+What another process writes is read from the table, where its journal puts it about twice a second, and it is stopped by
+a mark that the same journal reads.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from sqlalchemy import select, update
+
+from conversations.database import Database
+from conversations.journal import journal
+from conversations.schema import LIVE, Message, State
+from conversations.store import Store, live
+
+TICK = 0.02  # seconds between two looks at a reply of this process
+FAR = 0.25  # and at one of another
+
+
+def look(database: Database, number: int) -> Message | None:
+    """A message as it is now; None where it was deleted. The caller has asked a Store whose it is."""
+    reply = journal(database).replies.get(number)
+    Store(database, "").sweep()
+    with database.reading() as session:
+        message = session.scalar(select(Message).where(Message.id == number))
+    if message is not None and reply is not None:
+        message.state = reply.state if reply.state in LIVE else State.RUNNING  # it is over when it is saved
+        message.text = reply.text
+    return message
+
+
+async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
+    """What is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
+    message: Message | None = await asyncio.to_thread(store.message, number)
+    while message is not None:
+        reply = journal(store.database).replies.get(number)
+        text, more = (reply.text, True) if reply is not None else (message.text, message.live)
+        if len(text) > after:
+            yield text[after:]
+            after = len(text)
+        if not more:
+            return
+        await asyncio.sleep(FAR if reply is None else TICK)
+        if journal(store.database).replies.get(number) is None:
+            message = await asyncio.to_thread(look, store.database, number)
+
+
+def stop(store: Store, number: int) -> None:
+    """End a reply; its text stays. Raises NotFoundError."""
+    store.message(number)
+    reply = journal(store.database).replies.get(number)
+    if reply is not None:
+        reply.stop()
+        return
+    with store.database.writing() as session:
+        session.execute(update(Message).where(Message.id == number, live()).values(stopping=True))
+
+
+async def ended(database: Database, number: int) -> None:
+    """Wait until a message is not live any more; for tasks of the background loop."""
+    while True:
+        reply = journal(database).replies.get(number)
+        if reply is not None:
+            await reply.end()
+        message = await asyncio.to_thread(look, database, number)
+        if message is None or not message.live:
+            return
+        await asyncio.sleep(FAR)

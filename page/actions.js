@@ -1,0 +1,82 @@
+// The row of buttons under a message. What it shows and may do comes in `data`; what is pressed goes out as `act`.
+export default function ({ data, parentElement, setTriggerValue }) {
+  const row = parentElement.querySelector(".row");
+  const focused = parentElement.activeElement?.dataset.verb;
+  const act = (verb, more) => setTriggerValue("act", { verb, ...more });
+
+  function button(verb, icon, label, press, text) {
+    const made = document.createElement("button");
+    made.type = "button";
+    made.dataset.verb = verb;
+    made.title = label;
+    if (text) made.append(text);
+    else made.setAttribute("aria-label", label);
+    const glyph = document.createElement("span");
+    glyph.className = "icon";
+    glyph.setAttribute("aria-hidden", "true");
+    glyph.textContent = icon;
+    made.prepend(glyph);
+    made.onclick = press ?? (() => act(verb));
+    row.append(made);
+    return made;
+  }
+
+  async function copy(event) {
+    const glyph = event.currentTarget.querySelector(".icon");
+    try {
+      await navigator.clipboard.writeText(data.text);
+    } catch { // no secure context: the old way
+      const area = Object.assign(document.createElement("textarea"), { value: data.text });
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    glyph.textContent = "check";
+    setTimeout(() => { glyph.textContent = "content_copy"; }, 1200);
+  }
+
+  function others() {
+    const menu = document.createElement("div");
+    menu.className = "menu";
+    menu.popover = "auto";
+    for (const name of data.others) {
+      const item = document.createElement("button");
+      item.type = "button";
+      item.textContent = `Regenerate with ${name}`;
+      item.onclick = () => { menu.hidePopover(); act("regenerate", { backend: name }); };
+      menu.append(item);
+    }
+    const opener = button("others", "arrow_drop_down", "Regenerate with another backend", () => {
+      const { left, bottom } = opener.getBoundingClientRect();
+      menu.style.left = `${left}px`;
+      menu.style.top = `${Math.min(bottom, innerHeight - 40 * data.others.length - 16)}px`;
+      menu.togglePopover();
+    });
+    opener.setAttribute("aria-haspopup", "true");
+    row.append(menu);
+  }
+
+  row.replaceChildren();
+  row.classList.toggle("mine", data.role === "user");
+  row.setAttribute("aria-label", data.role === "user" ? "Your message" : "Reply");
+  if (data.versions > 1) {
+    const [at, last] = [data.version, data.versions];
+    button("previous", "chevron_left", "Previous version").disabled = at === 1;
+    row.append(Object.assign(document.createElement("span"), { textContent: `${at}/${last}` }));
+    button("next", "chevron_right", "Next version").disabled = at === last;
+  }
+  button("copy", "content_copy", "Copy", copy);
+  if (data.can.includes("edit")) button("edit", "edit", "Edit and send again");
+  if (data.can.includes("rate")) {
+    for (const [verb, value, label] of [["up", 1, "Good reply"], ["down", -1, "Bad reply"]]) {
+      const thumb = button(verb, `thumb_${verb}`, label);
+      thumb.setAttribute("aria-pressed", data.value === value);
+    }
+  }
+  if (data.can.includes("regenerate")) button("regenerate", "refresh", "Regenerate");
+  if (data.can.includes("regenerate") && data.others.length) others();
+  if (data.can.includes("proceed")) button("proceed", "play_arrow", "Go on with this reply", null, "Continue");
+  if (focused) row.querySelector(`[data-verb=${focused}]`)?.focus();
+  if (data.found) setTimeout(() => row.getRootNode().host?.scrollIntoView({ block: "center" }), 400);
+}

@@ -1,0 +1,99 @@
+"""The chat page: reads what is open, delivers what was posted, draws the conversation. No model, and no SQL."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from conversations.preload import preload
+from conversations.schema import Message
+from conversations.store import NotFoundError, Store, Thread
+from page import actions, bubble, form, header, meter, outbox, persona, sidebar, tail, welcome
+from page.markdown import plain
+from page.opened import STEP, current, opened, show
+from page.outbox import Chosen
+from page.visit import Visit, visit
+
+STYLE = Path(__file__).with_name("chat.css")
+
+
+def draw() -> None:
+    """One run of the page."""
+    found = visit()
+    preload(found.choice.name, found.settings)
+    opened()
+    st.html(STYLE)
+    try:
+        thread = read(found.store)
+        chosen = header.draw(found, thread.conversation if thread else None)
+        if chosen.backend and not chosen.problem:
+            preload(chosen.backend, found.settings)
+        if outbox.deliver(found, chosen):
+            st.rerun()  # what is drawn already may have been for a chat that had not begun
+    except NotFoundError:
+        thread, chosen = None, Chosen(None, None)
+        missing()
+    else:
+        conversation(found, thread, chosen)
+    for problem in filter(None, (outbox.refused(), chosen.problem)):
+        bubble.failure(problem)
+    st.chat_input("Write a message", key="message", disabled=chosen.backend is None or chosen.problem is not None,
+                  on_submit=outbox.say)  # fmt: skip
+    meter.draw(thread)
+    sidebar.draw(found)
+
+
+def read(store: Store) -> Thread | None:
+    """What is open; None for a chat that has not begun. Raises NotFoundError."""
+    mine = current()
+    return None if mine.identity is None else store.thread(mine.identity, last=mine.shown)
+
+
+def missing() -> None:
+    """The same for what never was, what was deleted and what is somebody else's."""
+    st.title("Conversation not found")
+    st.markdown("It may have been deleted, or its address is mistyped.")
+    st.button("Start a new chat", on_click=show)
+
+
+def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
+    """The shown branch, from its oldest drawn message to the newest."""
+    if thread is None:
+        welcome.draw(chosen.backend, persona.talking(None))
+        return
+    with st.container(key="heading"):
+        st.title(plain(thread.conversation.title), anchor=False)
+    if thread.earlier:
+        st.button(f"Show earlier ({thread.earlier})", key="earlier", on_click=_earlier, type="tertiary",
+                  icon=":material/expand_less:")  # fmt: skip
+    live = [message.id for message in thread.messages if message.live]
+    edge = meter.edge(thread)
+    for place, message in enumerate(thread.messages, thread.earlier):
+        if edge and place == max(edge, thread.earlier):
+            meter.outside(edge, thread.summary, chosen.refusal)
+        said(found.store, thread, message, chosen, first=[message.id] == live[:1])
+    tail.news(found.store, thread.conversation)
+
+
+def _earlier() -> None:
+    current().shown += STEP
+
+
+def said(store: Store, thread: Thread, message: Message, chosen: Chosen, first: bool) -> None:
+    """One message with all that belongs to it."""
+    role = message.role if message.role in {"user", "assistant"} else "system"
+    thought, editing = thread.feedback.get(message.id), current().editing == message.id
+    with st.container(key=f"{role}-{message.id}"):
+        with st.chat_message(message.role, avatar=AVATARS[role]):
+            if message.live:
+                tail.draw(store, message, first)
+            elif editing:
+                form.edit(message)
+            else:
+                bubble.body(message, thought)
+        if not message.live and not editing:
+            actions.draw(store, thread, message, chosen)
+        if thought is not None and current().commenting == message.id:
+            form.comment(store, thought)
+
+
+AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "system": ":material/build:"}

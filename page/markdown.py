@@ -1,0 +1,32 @@
+"""What others wrote, made safe to show: replies as Markdown that fetches nothing, names and titles as plain words."""
+
+import re
+
+from markdown_it import MarkdownIt
+
+IMAGE = re.compile(r"!(?=\[)")
+BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked
+OTHER_FENCES = re.compile(r"\$\$|:::|\[\^|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
+MARKDOWN = MarkdownIt("commonmark")
+SYNTAX = re.compile(r"([\\`*_\[\]<>#|~$&])|^([-+=])|(?<=\d)([.)])(?=\s|$)")
+# Streamlit reads :red[…], :material/…: and :smile: after any escaping, and makes links of what looks like an address
+DIRECTIVE = re.compile(r"([:@]|\bwww)(?=\S)", re.IGNORECASE)
+
+
+def safe(text: str) -> str:
+    """Markdown that makes the browser fetch nothing: no image is left, code blocks stay as they are."""
+    if not IMAGE.search(text):
+        return text.replace("\x00", "\ufffd")
+    exempt: set[int] = set()
+    if not OTHER_FENCES.search(text):
+        for token in MARKDOWN.parse(text):
+            if token.type == "fence" and token.level == 0 and token.map:
+                exempt.update(range(*token.map))
+    lines = text.replace("\x00", "\ufffd").split("\n")
+    return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))
+
+
+def plain(text: str) -> str:
+    """One line for a label or a heading, which Streamlit reads as Markdown: every character stands for itself."""
+    escaped = SYNTAX.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+    return DIRECTIVE.sub("\\1\u2060", escaped)

@@ -1,0 +1,70 @@
+"""A reply while it is written: looked at again every tick, with its own Stop; and news of what other tabs did."""
+
+import streamlit as st
+
+from conversations import watch
+from conversations.journal import journal
+from conversations.reply import Reply
+from conversations.schema import Conversation, Message, State
+from conversations.store import NotFoundError, Store
+from page.markdown import safe
+
+TICK = 0.06  # seconds between two looks at a reply of this process
+FAR = 0.3  # and at one that another process writes
+NEWS = 1.0  # seconds between two looks at the conversation
+
+
+def draw(store: Store, message: Message, first: bool) -> None:
+    """Follow a live message; Esc stops the first one on the page."""
+    here = message.id in journal(store.database).replies
+    st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
+
+
+def _look(store: Store, number: int, first: bool) -> None:
+    """The stop button lives here, so that no other widget shares its fate."""
+    reply = journal(store.database).replies.get(number)
+    seen = watch.look(store.database, number) if reply is None else None
+    if reply is None and (seen is None or not seen.live):
+        st.rerun()
+    text = reply.text if reply is not None else seen.text if seen is not None else ""
+    if text:
+        st.markdown(safe(text) + " ▌")
+    else:
+        st.caption(safe(waiting(reply)))
+    st.button(
+        "Stop", key=f"stop-{number}", icon=":material/stop_circle:", on_click=_stop, args=(store, number),
+        shortcut="Escape" if first else None,
+    )  # fmt: skip
+
+
+def _stop(store: Store, number: int) -> None:
+    try:
+        watch.stop(store, number)
+    except NotFoundError:
+        st.session_state["refused"] = "This reply was deleted."
+
+
+def waiting(reply: Reply | None) -> str:
+    """What a reply without text is waiting for."""
+    if reply is None:
+        return "Thinking…"
+    if reply.note:
+        return reply.note
+    if reply.state is State.WAITING:
+        return "Waiting for the reply before this one…"
+    if reply.report.queue_position:
+        return f"{reply.report.queue_position} before you…"
+    if reply.report.retries:
+        return f"Trying again: {reply.report.retries[-1]}"
+    return "Loading the model…" if reply.report.backend is None else "Thinking…"
+
+
+@st.fragment(run_every=NEWS)
+def news(store: Store, drawn: Conversation) -> None:
+    """Draw anew when another tab, or another process, went on with this conversation."""
+    try:
+        now = store.get(drawn.id)
+    except NotFoundError:
+        st.rerun()
+    if (now.head, now.updated, now.title) != (drawn.head, drawn.updated, drawn.title):
+        st.rerun()

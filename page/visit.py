@@ -1,0 +1,37 @@
+"""What every page needs of whoever looks at it: settings, the backend chosen at start, and his own store."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+from langchain_core.exceptions import ModelNotFoundError
+
+import backends
+from backends import Choice
+from conversations import store as stores
+from conversations.database import DatabaseError
+from conversations.store import Store
+from page import bubble
+from page.owner import Owner, owner
+from settings import Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Visit:
+    """`owner.lasting` is False where the conversations cannot be found again after closing."""
+
+    settings: Settings
+    choice: Choice
+    owner: Owner
+    store: Store
+
+
+def visit() -> Visit:
+    """Read them; what is wrong is shown, and the page ends there."""
+    try:
+        settings = backends.read()
+        choice = backends.choose(settings)
+        whose = owner(settings)
+        return Visit(settings, choice, whose, stores.store(settings, whose.name))
+    except (SettingsError, ModelNotFoundError, DatabaseError) as error:
+        bubble.failure(str(error))
+        st.stop()

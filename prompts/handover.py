@@ -1,0 +1,10 @@
+"""The message that asks for a summary of the conversation, for whoever takes it over. Knows no model and no page."""
+
+from pathlib import Path
+
+FILE = Path(__file__).with_name("handover.txt")
+
+
+def handover() -> str:
+    """What a person sends."""
+    return FILE.read_text(encoding="utf-8").strip()

@@ -1,0 +1,220 @@
+"""Several processes and one database, and what is left when one is killed in the middle of its replies."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from conversations import journal as journals
+from conversations import turn, watch
+from conversations.schema import State
+from conversations.store import STALE
+from settings import ROOT
+from tests.conversations.talk import ask, grown, mine, over, texts, wait_for
+from tests.loopback import Loopback
+
+pytestmark = pytest.mark.usefixtures("database_url")
+Writer = Callable[[int], tuple["subprocess.Popen[str]", list[int]]]
+
+WRITER = """
+import json, sys, time
+from conversations import turn
+from tests.conversations.talk import ask, mine
+store = mine()
+rows = [turn.send(store, None, f"question {n}", ask("openai")) for n in range(int(sys.argv[1]))]
+print(json.dumps([row.id for row in rows]), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def writer(loopback: Loopback) -> Iterator[Writer]:
+    """Another process that writes so many slow replies."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(count: int) -> tuple["subprocess.Popen[str]", list[int]]:
+        loopback.script.extend(["slow"] * count)
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(count)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return process, json.loads(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_twenty_replies_survive_kill_9(writer: Writer) -> None:
+    process, numbers = writer(20)
+    store = mine()
+    wait_for(lambda: all(len(store.message(n).text) > 20 for n in numbers))
+    saved = {n: store.message(n).text for n in numbers}
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert {watch.look(store.database, n).state for n in numbers} == {State.RUNNING}  # type: ignore[union-attr]
+    wait_for(lambda: not any(watch.look(store.database, n).live for n in numbers), STALE + 10)  # type: ignore[union-attr]
+    for number, begun in saved.items():
+        row = store.message(number)
+        assert row.state == State.INTERRUPTED
+        assert row.text.startswith(begun)
+        words = row.text.split()
+        assert words == [f"word{n}" for n in range(len(words))]
+    row = over(store, turn.proceed(store, numbers[0], ask("openai")))
+    assert (row.state, row.text) == (State.DONE, store.message(numbers[0]).text)
+    assert row.text.endswith("It is a fine day . ")
+
+
+def test_one_process_dies_and_the_other_writes_on(writer: Writer, loopback: Loopback) -> None:
+    dying, [lost] = writer(1)
+    store = mine()
+    wait_for(lambda: store.message(lost).text)
+    dying.kill()
+    dying.wait()
+    _, [kept] = writer(1)
+    wait_for(lambda: store.message(kept).text)
+    wait_for(lambda: not watch.look(store.database, lost).live, STALE + 10)  # type: ignore[union-attr]
+    assert store.message(lost).state == State.INTERRUPTED
+    assert store.message(kept).state == State.RUNNING
+    before = store.message(kept).text
+    wait_for(lambda: len(store.message(kept).text) > len(before))
+
+
+def test_a_reply_is_watched_and_stopped_from_another_process(writer: Writer, loopback: Loopback) -> None:
+    _, [number] = writer(1)
+    store = mine()
+    row = store.message(number)
+    first = grown(store, row)
+    assert len(grown(store, row, len(first))) > len(first)
+    watch.stop(store, number)
+    stopped = over(store, row)
+    assert stopped.state == State.STOPPED
+    wait_for(lambda: loopback.gone)
+
+
+def test_a_message_waits_for_the_reply_of_another_process(writer: Writer, loopback: Loopback) -> None:
+    _, [number] = writer(1)
+    store = mine()
+    row = store.message(number)
+    grown(store, row)
+    second = turn.send(store, row.conversation_id, "second", ask("openai"))
+    time.sleep(0.6)
+    assert len(loopback.requests) == 1
+    watch.stop(store, number)
+    over(store, second)
+    assert [m["role"] for m in loopback.requests[-1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert texts(store, row.conversation_id)[1] == loopback.requests[-1]["messages"][2]["content"]
+
+
+def test_deleting_ends_the_reply_of_another_process(writer: Writer, loopback: Loopback) -> None:
+    _, [number] = writer(1)
+    store = mine()
+    grown(store, store.message(number))
+    store.delete(store.message(number).conversation_id)
+    wait_for(lambda: loopback.gone)
+
+
+def test_a_process_that_ends_says_so_at_once(writer: Writer, loopback: Loopback) -> None:
+    process, [number] = writer(1)
+    store = mine()
+    wait_for(lambda: store.message(number).text)
+    process.send_signal(signal.SIGINT)
+    process.wait(10)
+    assert store.message(number).state == State.INTERRUPTED
+
+
+def test_a_reply_that_another_process_took_over_is_let_go(loopback: Loopback) -> None:
+    loopback.script.append("slow")
+    store = mine()
+    row = turn.send(store, None, "hi", ask("openai"))
+    grown(store, row)
+    with store.database.writing() as session:
+        taken = store.owned(session, row.id)
+        taken.process, taken.text = "another", "continued there"
+    wait_for(lambda: loopback.gone)
+    assert store.message(row.id).text == "continued there"
+    assert store.message(row.id).live
+
+
+def test_saving_goes_on_after_a_failure(loopback: Loopback, caplog: pytest.LogCaptureFixture) -> None:
+    loopback.script.append("slow")
+    store = mine()
+    row = turn.send(store, None, "hi", ask("openai"))
+    wait_for(lambda: store.message(row.id).text)
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE message RENAME TO mislaid"))
+    wait_for(lambda: "could not be saved" in caplog.text)
+    assert "word1" not in caplog.text
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE mislaid RENAME TO message"))
+    before = store.message(row.id).text
+    wait_for(lambda: len(store.message(row.id).text) > len(before))
+    watch.stop(store, row.id)
+    assert over(store, row).state == State.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("ended", "read", "kept"),
+    [("st\x00op", 2**31, ("st\ufffdop", None)), ("\ud800", 10**30, ("\ufffd", None)), (7, -1, ("7", None))],
+)
+def test_what_a_server_says_of_itself_never_keeps_a_reply_from_being_saved(
+    loopback: Loopback, ended: Any, read: int, kept: tuple[str, int | None]
+) -> None:
+    loopback.ended, loopback.read, loopback.reply = ended, read, "half \ud83d a"
+    store = mine()
+    row = over(store, turn.send(store, None, "hi", ask("openai")))
+    assert (row.state, row.text) == (State.DONE, "half \ufffd a ")
+    assert (row.stop_reason, row.prompt_tokens) == kept
+
+
+def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "PAUSE", 0.01)
+    monkeypatch.setattr(journals, "LONGEST", 0.1, raising=False)
+    loopback.script.append("slow")
+    store = mine()
+    row = turn.send(store, None, "hi", ask("openai"))
+    grown(store, row)
+    running = journals.journal(store.database).replies[row.id]
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE message RENAME TO mislaid"))
+    running.stop()
+    time.sleep(2)
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE mislaid RENAME TO message"))
+    assert running.wait(10)
+    saved = store.message(row.id)
+    assert (saved.state, saved.text) == (State.STOPPED, running.text)
+
+
+def test_what_ended_unsaved_is_saved_when_the_process_ends(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "PAUSE", 3)
+    loopback.script.append("slow")
+    store = mine()
+    row = turn.send(store, None, "hi", ask("openai"))
+    running = journals.journal(store.database).replies[row.id]
+    wait_for(lambda: running.text)
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE message RENAME TO mislaid"))
+    running.stop()
+    wait_for(lambda: running.state == State.STOPPED)
+    time.sleep(0.3)
+    with store.database.writing() as session:
+        session.execute(text("ALTER TABLE mislaid RENAME TO message"))
+    journals.interrupt()
+    saved = store.message(row.id)
+    assert (saved.state, saved.text) == (State.STOPPED, running.text)
+    assert running.wait(10)

@@ -1,0 +1,68 @@
+"""What a person does in the page, and sees there."""
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from settings import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def say(tab: Page, text: str) -> None:
+    """Write a message and press Enter."""
+    tab.get_by_placeholder("Write a message").fill(text)
+    tab.keyboard.press("Enter")
+
+
+def bubbles(tab: Page) -> Locator:
+    """The messages."""
+    return tab.get_by_test_id("stChatMessage")
+
+
+def last(tab: Page) -> str:
+    """The text of the newest one."""
+    return bubbles(tab).last.inner_text()
+
+
+def grown(tab: Page, longer_than: int = 0) -> int:
+    """Wait until the last reply is longer; its length."""
+    tab.wait_for_function(
+        "n => [...document.querySelectorAll('[data-testid=stChatMessage]')].at(-1)?.innerText.length > n",
+        arg=longer_than,
+    )
+    return len(last(tab))
+
+
+def press(tab: Page, name: str, at: int = -1) -> None:
+    """A button; where several have that name, the last one unless `at` says otherwise."""
+    tab.get_by_role("button", name=name, exact=True).nth(at).click()
+
+
+def settled(tab: Page) -> None:
+    """Wait until the page is drawn: what is filled in before may be drawn over."""
+    tab.wait_for_timeout(100)
+    tab.locator('[data-test-script-state="notRunning"]').wait_for()
+
+
+def unfold(tab: Page, name: str) -> None:
+    """Open one of the popovers above the conversation."""
+    tab.locator(".st-key-header").get_by_role("button", name=name).click()
+    tab.get_by_test_id("stPopoverBody").wait_for()
+
+
+def fold(tab: Page) -> None:
+    """Close it."""
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_test_id("stPopoverBody")).to_have_count(0)
+
+
+def stopped(tab: Page) -> None:
+    """The last reply was stopped, and nothing is left to stop."""
+    expect(tab.get_by_text("Stopped.")).to_be_visible()
+    expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def pictures(tmp_path: Path, update: bool) -> Path:
+    """Where screenshots go."""
+    return DOCS if update else tmp_path

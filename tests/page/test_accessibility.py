@@ -1,0 +1,67 @@
+"""Readable by a screen reader: axe-core finds nothing serious in what we draw, and every control has a name."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect
+
+from tests.loopback import Loopback
+from tests.page.person import bubbles, fold, press, say, unfold
+
+pytestmark = pytest.mark.browser
+GRAVE = {"serious", "critical"}
+# Streamlit's own chrome: rule, a part of the CSS selector, and why it is not ours.
+KNOWN: dict[tuple[str, str], str] = {}
+NAMELESS = """() => [...document.querySelectorAll('button, input, textarea, [role=combobox], [role=slider]')]
+    .filter(e => e.offsetParent && !e.disabled && !e.closest('[data-testid=stHeader], [data-testid=stFileUploader]'))
+    .filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length || e.getAttribute('aria-labelledby')))
+    .map(e => e.outerHTML.slice(0, 200))"""
+
+
+def violations(tab: Page) -> Iterator[tuple[str, str]]:
+    """Rule and selector of everything grave."""
+    found: dict[str, Any] = Axe().run(tab).response
+    for violation in found["violations"]:
+        if violation["impact"] in GRAVE:
+            for node in violation["nodes"]:
+                yield violation["id"], " ".join(map(str, node["target"]))
+
+
+def known(rule: str, selector: str) -> tuple[str, str] | None:
+    """The entry of the list that this is."""
+    return next((entry for entry in KNOWN if entry[0] == rule and entry[1] in selector), None)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_in_what_we_draw(
+    talk: Loopback, tab: Page, chromium: Browser, scripted: tuple[Loopback, str], scheme: str
+) -> None:
+    with chromium.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(scripted[1])
+        expect(page.get_by_text("Import")).to_be_visible()
+        seen = [*violations(page)]
+        say(page, "hi")
+        expect(page.get_by_text("openai ·")).to_be_visible()
+        press(page, "Good reply")
+        expect(page.get_by_label("What was good about it?")).to_be_visible()
+        bubbles(page).first.hover()
+        press(page, "Edit and send again")
+        expect(page.get_by_label("Edit your message")).to_be_visible()
+        seen += violations(page)
+        assert page.evaluate(NAMELESS) == []
+        for name in ("Persona", "Settings", "Chat"):
+            unfold(page, name)
+            seen += violations(page)
+            assert page.evaluate(NAMELESS) == []
+            fold(page)
+        talk.script.append("slow")
+        say(page, "and now?")
+        page.get_by_text("word1 ").first.wait_for()
+        seen += violations(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_text("Stopped.")).to_be_visible()
+    assert sorted({each for each in seen if known(*each) is None}) == []
+    assert {known(*each) for each in seen} == set(KNOWN), "an entry that no longer occurs has to go"

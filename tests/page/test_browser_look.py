@@ -1,0 +1,104 @@
+"""How the page looks and how fast it is there: light, dark, on a phone, and with a very long chat."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from conversations import store as stores
+from conversations import turn
+from conversations.schema import Conversation
+from settings import Settings
+from tests.page.conftest import Start
+from tests.page.person import bubbles, fold, pictures, press, say, unfold
+
+pytestmark = pytest.mark.browser
+WIDEST = """() => Math.max(...[...document.querySelectorAll('[data-testid=stChatMessage] *, .st-key-header *')]
+    .map(e => e.getBoundingClientRect().right))"""
+UPDATE = bool(os.environ.get("UPDATE_DOCS"))  # makes the README's pictures anew
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark(start: Start, chromium: Browser, scheme: str, tmp_path: Path) -> None:
+    with chromium.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 760}) as context:  # type: ignore[arg-type]
+        tab = context.new_page()
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(start(SEED="3"))
+        expect(tab.get_by_text("small demonstration model")).to_be_visible()
+        for texts in (["Do you like music?"], ["What do you do for a living?"], ["hi, how are you?", "Tell me a joke"]):
+            press(tab, "New chat")
+            expect(bubbles(tab)).to_have_count(0)
+            for number, text in enumerate(texts, 1):
+                say(tab, text)
+                expect(tab.get_by_text("gpt2 ·")).to_have_count(number)
+        expect(tab.get_by_text("of 1,024 tokens")).to_be_visible()
+        press(tab, "Good reply")
+        tab.get_by_label("What was good about it?").wait_for()
+        press(tab, "Close")
+        tab.mouse.move(600, 500)
+        tab.wait_for_timeout(500)
+        name = "chat.png" if scheme == "light" else "chat-dark.png"
+        tab.screenshot(path=str(pictures(tmp_path, UPDATE) / name))
+        color = tab.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
+    assert (sum(int(part) for part in color.strip("rgba()").split(",")[:3]) > 380) == (scheme == "light")
+    assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
+
+
+def test_on_a_phone(start: Start, chromium: Browser, tmp_path: Path) -> None:
+    with chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
+        tab = context.new_page()
+        tab.goto(start(LLM_BACKEND="llamacpp", SEED="3"))
+        for number, text in enumerate(("hi, how are you?", "Do you like music?"), 1):
+            say(tab, text)
+            expect(tab.get_by_text("tokens/s")).to_have_count(number)
+        press(tab, "Regenerate")
+        expect(tab.get_by_text("2/2")).to_be_visible()
+        tab.wait_for_timeout(500)
+        tab.screenshot(path=str(pictures(tmp_path, UPDATE) / "chat-phone.png"))
+        unfold(tab, "Settings")
+        fold(tab)
+        say(tab, "w" * 300)
+        expect(tab.get_by_text("tokens/s")).to_have_count(3)
+        assert tab.evaluate(WIDEST) <= 390
+        tab.get_by_test_id("stExpandSidebarButton").click()
+        expect(tab.get_by_role("button", name="New chat")).to_be_visible()
+
+
+def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(start: Start, tab: Page, settings: Settings) -> None:
+    tab.goto(start(LLM_BACKEND="llamacpp"))
+    say(tab, "hi")
+    expect(tab.get_by_text("tokens/s")).to_be_visible()
+
+    def fastest(count: int) -> float:
+        lengthen(settings, tab.url.partition("c=")[2], count)
+        took = []
+        for _ in range(4):
+            begun = time.monotonic()
+            tab.reload()
+            expect(bubbles(tab).last).to_contain_text(f"message {count - 1}:")
+            tab.get_by_role("button", name="Copy").last.wait_for()
+            took.append(time.monotonic() - begun)
+        print(f"a chat of {count} messages opened in {min(took):.2f} s")
+        return min(took)
+
+    assert fastest(2000) < 1.5 * fastest(50)
+    lengthen(settings, tab.url.partition("c=")[2], 2000)
+    tab.reload()
+    press(tab, "Show earlier (1950)")
+    expect(bubbles(tab)).to_have_count(100)
+    expect(bubbles(tab).first).to_contain_text("message 1900")
+
+
+def lengthen(settings: Settings, identity: str, count: int) -> None:
+    """Make it the long branch of a conversation, as if it had been talked in for weeks."""
+    database = stores.store(settings, "").database
+    with database.writing() as session:
+        found, parent = session.get_one(Conversation, identity), None
+        for number in range(count):
+            figures = {"role": "assistant", "backend": "llamacpp", "prompt_tokens": 900, "window": 1024}
+            text = f"message {number}: " + "said in a **long** chat. " * 5
+            parent = turn.add(session, found, parent, text=text, **(figures if number % 2 else {})).id
+        found.head = parent

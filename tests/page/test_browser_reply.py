@@ -1,0 +1,185 @@
+"""A reply in a real Chromium: how it grows, what it outlives, and what ends it."""
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+
+from tests.loopback import Loopback
+from tests.page.person import bubbles, fold, grown, last, press, say, stopped, unfold
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_reply_grows_while_it_comes(slow: Loopback, tab: Page) -> None:
+    first = grown(tab)
+    second = grown(tab, first)
+    assert grown(tab, second) > second > first
+
+
+def test_stop_keeps_the_text_and_stops_the_server(slow: Loopback, tab: Page) -> None:
+    tab.get_by_role("button", name="Stop").click()
+    stopped(tab)
+    assert "word1" in last(tab)
+    tab.wait_for_timeout(300)
+    assert slow.gone
+    say(tab, "again")
+    expect(tab.get_by_text(slow.reply)).to_be_visible()
+
+
+def test_escape_stops_the_reply_wherever_the_cursor_is(slow: Loopback, tab: Page) -> None:
+    tab.get_by_placeholder("Write a message").fill("half a thought")
+    tab.keyboard.press("Escape")
+    stopped(tab)
+    tab.wait_for_timeout(300)
+    assert slow.gone
+    assert tab.get_by_placeholder("Write a message").input_value() == "half a thought"
+
+
+def test_a_moved_slider_leaves_the_reply_running(slow: Loopback, tab: Page) -> None:
+    unfold(tab, "Settings")
+    slider = tab.get_by_role("slider", name="Temperature")
+    slider.focus()
+    for _ in range(3):
+        before = grown(tab)
+        tab.keyboard.press("ArrowRight")
+        grown(tab, before + 20)
+    assert not slow.gone
+    tab.get_by_role("button", name="Stop").click()
+    stopped(tab)
+    say(tab, "again")
+    expect(tab.get_by_text(slow.reply)).to_be_visible()
+    assert slow.requests[-1]["temperature"] == pytest.approx(1.15)
+
+
+def test_a_reload_and_a_second_tab_see_the_same_reply(slow: Loopback, tab: Page) -> None:
+    before = grown(tab)
+    tab.reload()
+    assert grown(tab, before) > before
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    other.get_by_text("word1 ").first.wait_for()
+    assert grown(other, before) > before
+    other.get_by_role("button", name="Stop").click()
+    stopped(other)
+    stopped(tab)
+    assert len(slow.requests) == 1
+
+
+def test_a_second_tab_sees_the_next_turn_within_about_a_second(talk: Loopback, tab: Page) -> None:
+    say(tab, "hi")
+    expect(tab.get_by_text("openai ·")).to_be_visible()
+    other = tab.context.new_page()
+    other.goto(tab.url)
+    expect(bubbles(other)).to_have_count(2)
+    say(tab, "and now?")
+    expect(bubbles(other)).to_have_count(4, timeout=3000)
+    expect(other.get_by_text("openai ·")).to_have_count(2, timeout=3000)
+
+
+def test_the_backend_is_switched_in_mid_conversation(talk: Loopback, tab: Page) -> None:
+    say(tab, "hi")
+    expect(tab.get_by_text("openai ·")).to_be_visible()
+    tab.get_by_role("combobox", name="Backend").click()
+    tab.get_by_role("option", name="llamacpp").click()
+    say(tab, "and you?")
+    expect(tab.get_by_text("llamacpp ·")).to_be_visible()
+    expect(tab.get_by_text(talk.reply)).to_be_visible()
+
+
+def test_a_failure_shows_cause_and_remedy_and_no_traceback(talk: Loopback, tab: Page) -> None:
+    talk.script.extend(["429 0"] * 3)
+    say(tab, "hi")
+    expect(tab.get_by_text("Wait a little")).to_be_visible()
+    expect(tab.get_by_text("Traceback")).to_have_count(0)
+    expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_messages_sent_in_a_hurry_all_arrive(talk: Loopback, tab: Page) -> None:
+    for number in range(4):
+        say(tab, f"message {number}")
+        tab.wait_for_timeout(200)  # faster than anybody types; Streamlit itself merges what comes in one tick
+    expect(tab.get_by_text(talk.reply)).to_have_count(4)
+    assert [r["messages"][-1]["content"] for r in talk.requests] == [f"message {n}" for n in range(4)]
+    expect(tab.locator("[class*=st-key-row-]")).to_have_count(1)
+
+
+def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab: Page) -> None:
+    """The browser at times reports what was just typed with a fragment's tick, and once more by itself."""
+    ticks: list[BackMsg] = []
+
+    def meet(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def forward(frame: str | bytes) -> None:
+            sent = BackMsg.FromString(frame) if isinstance(frame, bytes) else BackMsg()
+            if sent.rerun_script.is_auto_rerun:
+                ticks.append(sent)
+            elif ticks and any(state.HasField("chat_input_value") for state in sent.rerun_script.widget_states.widgets):
+                ticks[-1].rerun_script.widget_states.CopyFrom(sent.rerun_script.widget_states)
+                server.send(ticks[-1].SerializeToString())
+                tab.wait_for_timeout(300)
+                ticks.clear()
+            server.send(frame)
+
+        socket.on_message(forward)
+
+    tab.route_web_socket("**/_stcore/stream", meet)
+    tab.reload()
+    say(tab, "hi")
+    expect(tab.get_by_text("openai ·")).to_be_visible()
+    tab.wait_for_timeout(1500)
+    assert ticks
+    for count in (2, 3):
+        say(tab, "again")
+        expect(tab.get_by_text("openai ·")).to_have_count(count)
+        tab.wait_for_timeout(1200)
+    expect(bubbles(tab)).to_have_count(6)
+    assert [r["messages"][-1]["content"] for r in talk.requests] == ["hi", "again", "again"]
+
+
+def test_a_second_message_waits_for_the_first_reply(slow: Loopback, tab: Page) -> None:
+    say(tab, "and then?")
+    expect(tab.get_by_text("Waiting for the reply before this one")).to_be_visible()
+    tab.get_by_placeholder("Write a message").focus()
+    tab.keyboard.press("Escape")
+    expect(tab.get_by_text(slow.reply)).to_be_visible()
+    expect(tab.get_by_text("Stopped.")).to_have_count(1)
+
+
+@pytest.mark.parametrize("todo", ["refuse", "reply"])
+def test_nothing_written_makes_the_browser_fetch(talk: Loopback, tab: Page, todo: str) -> None:
+    image = "![x](http://127.0.0.1:9/leak.png)"
+    words = f"{image} \\{image} [{image}](http://127.0.0.1:9/) <img src=http://127.0.0.1:9/leak.png> done"
+    if todo == "refuse":
+        talk.script.append(f"refuse {words}")
+    talk.reply = words
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    say(tab, words)  # it becomes the title too, in the heading and in the sidebar
+    expect(tab.get_by_text("Unset the knob" if todo == "refuse" else "tokens/s")).to_be_visible()
+    unfold(tab, "Chat")
+    fold(tab)
+    assert not [url for url in asked if "leak" in url]
+    assert tab.locator("h1").inner_text().replace("\u2060", "").startswith(image)
+    assert not [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+
+
+def test_a_conversation_that_is_not_ones_own_is_not_found(slow: Loopback, tab: Page) -> None:
+    browser = tab.context.browser
+    assert browser is not None
+    with browser.new_context() as context:
+        stranger = context.new_page()
+        stranger.goto(tab.url)
+        expect(stranger.get_by_text("Conversation not found")).to_be_visible()
+        expect(stranger.get_by_text("Start a new chat")).to_be_visible()
+        expect(stranger.get_by_text("Import")).to_be_visible()
+        whole = stranger.get_by_test_id("stMainBlockContainer").inner_text()
+        stranger.goto(f"{tab.url.partition('?')[0]}?c=never-was")
+        expect(stranger.get_by_text("Conversation not found")).to_be_visible()
+        expect(stranger.get_by_text("Start a new chat")).to_be_visible()
+        expect(stranger.get_by_text("Import")).to_be_visible()
+        assert stranger.get_by_test_id("stMainBlockContainer").inner_text() == whole
+        press(stranger, "Start a new chat")
+        say(stranger, "mine")
+        expect(stranger.get_by_text(slow.reply)).to_be_visible()
+    expect(bubbles(tab)).to_have_count(2)

@@ -1,0 +1,166 @@
+"""`export` and `import` as a person types them."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import cli
+from conversations.exchange import dump, load, read_file
+from settings import ROOT
+from tests.conversations.exchange.made import FIXTURES, chain, document, full
+from tests.conversations.talk import mine, texts
+
+
+class Done(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """The one line of a refusal."""
+        assert (self.code, self.out) == (2, "")
+        assert len(self.err.splitlines()) == 1, self.err
+        return self.err.strip()
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """The command line in this process, as `python cli.py` runs it."""
+
+    def command(*words: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["cli.py", *map(str, words)])
+        try:
+            code = cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsysbinary.readouterr()
+        return Done(code, out.decode(), err.decode())
+
+    return command
+
+
+@pytest.mark.usefixtures("database_url")
+def test_out_and_into_another_database(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "made.json"
+    made.write_bytes(document(full(), chain(4, id="second")))
+    assert run("import", made).out == "2 conversations imported\n"
+    written = tmp_path / "out.json"
+    assert run("export", "--all", "--output", written) == (0, f"2 conversations written to {written}\n", "")
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert run("import", written).out == "0 conversations imported; 2 unchanged ones were there already\n"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.db")
+    assert run("import", written).code == 0
+    assert run("export", "--all").out.encode() == written.read_bytes()
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_in_a_process_of_its_own() -> None:
+    load(mine("terminal"), full())
+    command = [sys.executable, str(ROOT / "cli.py"), "export", "--all"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["conversations"] == [dump(mine("terminal"), "Ab_-9")]
+
+
+def test_one_conversation_and_its_owner(tmp_path: Path, run: Run) -> None:
+    load(mine("anna"), full())
+    done = run("export", "Ab_-9", "--owner", "anna")
+    assert json.loads(done.out)["conversations"] == [dump(mine("anna"), "Ab_-9")]
+    assert run("export", "Ab_-9").line == "There is no conversation 'Ab_-9' of yours."
+    assert run("export", "--all").out.encode() == document()
+    path = tmp_path / "anna.json"
+    path.write_text(done.out)
+    assert run("import", path, "--owner", "bert").out == "1 conversation imported, 1 of them under a new id\n"
+    assert len(mine("bert").listing()) == 1
+
+
+def test_markdown_is_for_people(tmp_path: Path, run: Run) -> None:
+    load(mine("terminal"), chain(2, id="one", title="Soup"))
+    load(mine("terminal"), chain(1, id="two", title="Bread"))
+    text = run("export", "one", "--format", "markdown").out
+    assert "# Soup\n" in text
+    assert "> text 1\n" in text
+    path = tmp_path / "all.md"
+    assert run("export", "--all", "--format", "markdown", "--output", path).code == 0
+    assert path.read_text().count("\n# ") == 2
+    assert "export with --format json" in run("import", path).line
+
+
+@pytest.mark.parametrize("file", ["chatgpt.json", "openwebui.json"])
+def test_what_others_export(file: str, run: Run) -> None:
+    assert run("import", FIXTURES / file).out == "2 conversations imported\n"
+    found = mine("terminal").listing()
+    assert {c.id for c in found} == {c["id"] for c in read_file(FIXTURES / file)}
+    assert all(texts(mine("terminal"), c.id) for c in found)
+
+
+def test_one_bad_file_and_nothing_is_written(tmp_path: Path, run: Run) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_bytes(document(full()))
+    bad.write_bytes(document(chain(2))[:-9])
+    assert run("import", good, bad).line == f"{bad}: it ends in the middle: it was cut short, get it once more"
+    assert run("import", good, tmp_path / "none.json").line == f"{tmp_path}/none.json: No such file or directory"
+    assert run("import", tmp_path).line.endswith(": Is a directory")
+    assert mine("terminal").listing() == []
+
+
+def test_what_cannot_be_exported(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("export").line == "Name one conversation by its id, or say --all."
+    assert run("export", "x", "--all").line == "Name one conversation by its id, or say --all."
+    assert run("export", "x").line == "There is no conversation 'x' of yours."
+    nowhere = tmp_path / "no" / "x.json"
+    assert run("export", "--all", "--output", nowhere).line.startswith(f"--output={nowhere}: name a file in a folder")
+    kept = tmp_path / "kept.json"
+    kept.write_text("as it was")
+    assert run("export", "x", "--output", kept).code == 2
+    assert kept.read_text() == "as it was"
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////proc/no/x.db")
+    assert run("export", "--all").line.startswith("DATABASE_URL")
+
+
+def test_the_other_commands_start_without_the_store() -> None:
+    code = "import sys, cli; assert not {'sqlalchemy', 'alembic'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
+def test_a_closed_pipe_ends_it_without_a_crash() -> None:
+    load(mine("terminal"), chain(3000, id="long"))
+    command = [sys.executable, str(ROOT / "cli.py"), "export", "long"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert 0 <= process.wait(60) < 128
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_after_delete_and_vacuum_the_words_are_nowhere(run: Run, tmp_path: Path) -> None:
+    store = mine("terminal")
+    identity = load(store, chain(3))
+    kept = store.database.file
+    assert kept is not None
+    secret = texts(store, identity)[0].encode()
+    assert secret in everything(kept.parent)
+    store.delete(identity)
+    done = run("vacuum")
+    assert (done.code, done.err) == (0, "")
+    assert secret not in everything(kept.parent)
+
+
+def everything(folder: Path) -> bytes:
+    """All its files."""
+    return b"".join(path.read_bytes() for path in folder.iterdir())
