@@ -1,0 +1,103 @@
+"""A store full of invented conversations: words as unevenly frequent as those of a language, one long conversation.
+
+Knows the tables; nothing of what is measured.
+"""
+
+import random
+import time
+from itertools import accumulate
+from typing import Any
+
+from sqlalchemy import insert
+
+from conversations.database import Database
+from conversations.schema import Conversation, Message
+
+OWNER = "benchmark"
+LONG = 2000  # messages of the long conversation
+RARE = "unheard"  # said in two messages
+SYLLABLES = (
+    "ka",
+    "to",
+    "mi",
+    "ren",
+    "sol",
+    "ba",
+    "lu",
+    "ner",
+    "fi",
+    "dra",
+    "ste",
+    "von",
+    "gu",
+    "pla",
+    "or",
+    "et",
+    "in",
+)
+
+
+def vocabulary(rng: random.Random, size: int = 20_000) -> list[str]:
+    """Invented words, the frequent ones first."""
+    found: dict[str, None] = {}
+    while len(found) < size:
+        found["".join(rng.choices(SYLLABLES, k=rng.choice((1, 2, 2, 3, 3, 4)))) + rng.choice(("", "s", "n", "t"))] = (
+            None
+        )
+    return list(found)
+
+
+class Script:
+    """What is said: texts of invented words, the n-th of them about n times rarer than the first (Zipf)."""
+
+    def __init__(self) -> None:
+        self.rng = random.Random(1)
+        self.words = vocabulary(self.rng)
+        self._weights = list(accumulate(1 / (rank + 2.7) for rank in range(len(self.words))))
+
+    def text(self, shortest: int, longest: int) -> str:
+        """So many words."""
+        count = self.rng.randint(shortest, longest)
+        return " ".join(self.rng.choices(self.words, cum_weights=self._weights, k=count))
+
+    def queries(self) -> dict[str, str]:
+        """What is searched, by name."""
+        common, other = self.words[0], self.words[9]
+        return {"common word": common, "rare word": RARE, "two words": f"{self.words[4]} {other}",
+                "beginning of a word": self.words[2][:3], "inside texts (no index)": "語"}  # fmt: skip
+
+
+def rows(script: Script, sizes: list[int]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Conversations of so many messages each, and the messages."""
+    talks: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
+    now = time.time() - sum(sizes)  # a message a second, the last one now
+    for talk, size in enumerate(sizes):
+        first = len(messages) + 1
+        for number in range(first, first + size):
+            role, span = ("user", (3, 25)) if (number - first) % 2 == 0 else ("assistant", (20, 110))
+            before = None if number == first else number - 1
+            messages.append({"id": number, "conversation_id": f"talk-{talk}", "parent_id": before, "role": role,
+                             "text": script.text(*span), "created": now + number})  # fmt: skip
+        last = len(messages)
+        talks.append({"id": f"talk-{talk}", "owner": OWNER, "title": messages[first - 1]["text"][:60], "head": last,
+                      "created": now + first, "updated": now + last})  # fmt: skip
+    for message in (messages[len(messages) // 3], messages[len(messages) * 2 // 3]):
+        message["text"] += f" {RARE} 言語"
+    return talks, messages
+
+
+def fill(database: Database, conversations: int, messages: int) -> Script:
+    """Write them into an empty database."""
+    script = Script()
+    long = min(LONG, messages // 2)
+    each, rest = divmod(messages - long, conversations - 1)
+    talks, said = rows(script, [each + (n < rest) for n in range(conversations - 1)] + [long])
+    with database.writing() as session:
+        session.execute(insert(Conversation), talks)
+        for start in range(0, len(said), 5000):
+            session.execute(insert(Message), said[start : start + 5000])
+    if not database.sqlite:  # what autovacuum does within a minute
+        with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    return script

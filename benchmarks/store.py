@@ -1,0 +1,137 @@
+"""How long the store takes to list, open and search many conversations, on SQLite and on PostgreSQL. Knows no model.
+
+One owner's conversations are made of invented words, as unevenly frequent as those of a language, and one of them is
+long. Each figure is the median of the rounds in milliseconds, called as the page calls it, after one call that is not
+counted. SQLite gets a new file, PostgreSQL a new server in a temporary folder, or the empty database that --url names,
+which is emptied again.
+
+Examples:
+  python -m benchmarks.store
+  python -m benchmarks.store --conversations 500 --messages 10000 --json
+  python -m benchmarks.store --url postgresql+psycopg://me@localhost/empty
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from benchmarks import postgresql
+from benchmarks.invented import OWNER, fill
+from conversations.database import Database, DatabaseError
+from conversations.schema import Conversation
+from conversations.search import find
+from conversations.statistics import Period, collect
+from conversations.store import Store
+from training.command import parser, run
+
+TARGET = 50  # milliseconds
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """An empty database, emptied again afterwards. Raises DatabaseError, ValueError."""
+    database = Database(url)
+    try:
+        with database.reading() as session:
+            if session.scalar(select(Conversation.id).limit(1)) is not None:
+                raise ValueError(f"--url {database}: it holds conversations; name an empty database")
+        try:
+            yield database
+        finally:
+            with database.writing() as session:
+                session.execute(delete(Conversation).where(Conversation.owner == OWNER))
+    finally:
+        database.close()
+
+
+def median(call: Callable[[], Any], rounds: int) -> float:
+    """Milliseconds. Raises ValueError where nothing comes back."""
+    if not call():
+        raise ValueError("nothing was found")
+    taken = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        call()
+        taken.append((time.perf_counter() - began) * 1000)
+    return round(statistics.median(taken), 2)
+
+
+def measure(url: str, args: argparse.Namespace) -> dict[str, float]:
+    """Each call's milliseconds by its name. Raises DatabaseError, ValueError."""
+    with opened(url) as database:
+        script = fill(database, args.conversations, args.messages)
+        store = Store(database, OWNER)
+        calls: dict[str, Callable[[], Any]] = {
+            "list page": store.listing,
+            "open the long conversation": partial(store.thread, f"talk-{args.conversations - 1}"),
+            "insights": partial(collect, store, Period()),
+        }
+        calls |= {f"search: {name}": partial(find, store, words) for name, words in script.queries().items()}
+        return {name: median(call, args.rounds) for name, call in calls.items()}
+
+
+def benchmark(args: argparse.Namespace) -> dict[str, Any]:
+    """The whole report. Raises DatabaseError, ValueError, OSError."""
+    figures = {}
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        figures["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
+        url, binaries = args.url, postgresql.programs()
+        if url is None and binaries is not None:
+            url = stack.enter_context(stack.enter_context(postgresql.running(binaries)).database())
+        if url is not None:
+            figures["PostgreSQL"] = measure(url, args)
+    return {"conversations": args.conversations, "messages": args.messages, "rounds": args.rounds,
+            "milliseconds": figures, "slowest": max(max(each.values()) for each in figures.values())}  # fmt: skip
+
+
+def lines(report: dict[str, Any]) -> Iterator[str]:
+    """For people."""
+    figures = report["milliseconds"]
+    yield (
+        f"{report['messages']:,} messages in {report['conversations']:,} conversations of one owner; median ms of "
+        f"{report['rounds']} (target: {TARGET})"
+    )
+    yield f"{'':<34}" + "".join(f"{name:>12}" for name in figures)
+    for call in figures["SQLite"]:
+        yield f"{call:<34}" + "".join(f"{each[call]:>12.1f}" for each in figures.values())
+    if "PostgreSQL" not in figures:
+        yield "PostgreSQL is not installed here (apt-get install postgresql); --url names a server elsewhere."
+
+
+def work(args: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError, OSError."""
+    for name, least in (("conversations", 2), ("messages", 2 * args.conversations), ("rounds", 1)):
+        if getattr(args, name) < least:
+            raise ValueError(f"--{name} {getattr(args, name)}: {least} or more")
+    try:
+        report = benchmark(args)
+    except DatabaseError as error:
+        raise ValueError(str(error)) from error
+    print(json.dumps(report, indent=2) if args.json else "\n".join(lines(report)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    options = parser("benchmarks.store", __doc__)
+    options.add_argument("--conversations", type=int, default=5000, help="(%(default)s)")
+    options.add_argument("--messages", type=int, default=100_000, help="in all of them (%(default)s)")
+    options.add_argument("--rounds", type=int, default=21, help="of each call (%(default)s)")
+    options.add_argument("--url", help="an empty PostgreSQL database, instead of a server of its own")
+    options.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    args = options.parse_args(argv)
+    return run("benchmark", lambda: work(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

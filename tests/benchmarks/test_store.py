@@ -1,0 +1,90 @@
+"""The store's benchmark at a tiny size: what it writes and reports; never its speed."""
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import pytest
+
+from benchmarks import invented, postgresql, store
+from conversations import turn
+from conversations.database import Database
+from conversations.search import find
+from conversations.store import Store
+
+SMALL = ["--conversations", "12", "--messages", "200", "--rounds", "1"]
+CALLS = [
+    "list page", "open the long conversation", "insights", "search: common word", "search: rare word",
+    "search: two words", "search: beginning of a word", "search: inside texts (no index)",
+]  # fmt: skip
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        status = store.main([*SMALL, *arguments])
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_each_call_is_measured_on_each_database() -> None:
+    status, out, err = run("--json")
+    assert (status, err) == (0, "")
+    report: dict[str, Any] = json.loads(out)
+    names = ["SQLite", "PostgreSQL"] if postgresql.programs() else ["SQLite"]
+    assert list(report["milliseconds"]) == names
+    for figures in report["milliseconds"].values():
+        assert list(figures) == CALLS
+        assert all(0 < milliseconds <= report["slowest"] for milliseconds in figures.values())
+
+
+def test_the_table_has_a_line_for_each_call(postgresql_url: str) -> None:
+    status, out, _ = run("--url", postgresql_url)
+    assert status == 0
+    title, head, *lines = out.splitlines()
+    assert title.startswith("200 messages in 12 conversations of one owner; median ms of 1")
+    assert head.split() == ["SQLite", "PostgreSQL"]
+    assert [line[:34].rstrip() for line in lines] == CALLS
+    emptied = Database(postgresql_url)
+    assert Store(emptied, invented.OWNER).listing() == []
+    emptied.close()
+
+
+def test_the_store_is_what_the_figures_say(database_url: str) -> None:
+    database = Database(database_url)
+    script = invented.fill(database, 12, 200)
+    mine = Store(database, invented.OWNER)
+    threads = [mine.thread(each.id, last=1000) for each in mine.listing()]
+    assert [len(each.messages) for each in threads] == [100, *[9] * 10, 10]
+    assert [len(hit.title) <= 60 for hit in find(mine, invented.RARE)] == [True, True]
+    assert len(find(mine, script.queries()["common word"])) == 12
+    database.close()
+
+
+def test_a_database_in_use_is_left_alone(database_url: str) -> None:
+    database = Database(database_url)
+    kept = Store(database, invented.OWNER)
+    with database.writing() as session:
+        turn.create(session, kept)
+    status, out, err = run("--url", database_url)
+    assert (status, out) == (2, "")
+    assert err.startswith("benchmark: --url ")
+    assert err.endswith("it holds conversations; name an empty database\n")
+    assert len(kept.listing()) == 1
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--conversations", "1"], "benchmark: --conversations 1: 2 or more\n"),
+        (["--messages", "20"], "benchmark: --messages 20: 24 or more\n"),
+        (["--rounds", "0"], "benchmark: --rounds 0: 1 or more\n"),
+        (["--url", "nonsense"], "benchmark: DATABASE_URL: Could not parse SQLAlchemy URL"),
+    ],
+)
+def test_a_wrong_option_is_one_line(arguments: list[str], said: str) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith(said)
+    assert err.count("\n") == 1
