@@ -9,7 +9,7 @@ from conversations import turn
 from conversations.answer import Ask
 from conversations.schema import Conversation, Feedback, Message
 from conversations.statistics import VOTE
-from conversations.store import NotFoundError, Store
+from conversations.store import NotFoundError, Store, sweep
 
 
 @dataclass
@@ -36,7 +36,7 @@ def begin(store: Store, text: str, asks: list[Ask]) -> str:
 
 def read(store: Store, identity: str) -> Comparison:
     """Raises NotFoundError, also for a conversation that is no comparison."""
-    store.sweep()
+    sweep(store.database)
     with store.database.reading() as session:
         found: Conversation = store.found(session, identity)
         mine = select(Message).where(Message.conversation_id == identity)

@@ -57,7 +57,7 @@ class Store:
 
     def thread(self, identity: str, last: int = 50) -> Thread:
         """The last messages of the shown branch. Raises NotFoundError."""
-        self.sweep()
+        sweep(self.database)
         with self.database.reading() as session:
             conversation = self.found(session, identity)
             tree = tree_of(session, identity)
@@ -71,13 +71,19 @@ class Store:
                 len(path) - len(shown),
                 {number: beside for number in shown if len(beside := tree.siblings(number)) > 1},
                 {feedback.message_id: feedback for feedback in said},
-                summary_of(session, path),
+                summary_of(session, identity, path),
             )
 
     def message(self, number: int) -> Message:
         """Raises NotFoundError."""
         with self.database.reading() as session:
             return self.owned(session, number)
+
+    def branch(self, number: int) -> list[int]:
+        """The shown branch of this message's conversation, which may be another than its own. Raises NotFoundError."""
+        with self.database.reading() as session:
+            conversation = self.found(session, self.owned(session, number).conversation_id)
+            return tree_of(session, conversation.id).path(conversation.head)
 
     def change(self, identity: str, **fields: Any) -> None:
         """Set title, pinned, system, persona. Raises NotFoundError."""
@@ -107,16 +113,6 @@ class Store:
             if value is not None:
                 session.add(Feedback(message_id=number, value=value, comment=comment, created=time.time()))
 
-    def sweep(self) -> None:
-        """Mark the replies whose process died as interrupted; of all owners, it is the same moment for them."""
-        now = self.database.now()
-        dead = or_(Message.heartbeat < now - STALE, Message.heartbeat > now + STALE)  # a clock may be set back
-        with self.database.reading() as session:
-            if session.scalar(select(Message.id).where(live(), dead).limit(1)) is None:
-                return
-        with self.database.writing() as session:
-            session.execute(update(Message).where(live(), dead).values(state=State.INTERRUPTED))
-
     def mine(self) -> Select[Conversation]:
         """The owner's conversations."""
         return select(Conversation).where(Conversation.owner == self.owner)
@@ -144,6 +140,17 @@ class Store:
         return found
 
 
+def sweep(database: Database) -> None:
+    """Mark the replies whose process died as interrupted, whoever owns them."""
+    now = database.now()
+    dead = or_(Message.heartbeat < now - STALE, Message.heartbeat > now + STALE)  # a clock may be set back
+    with database.reading() as session:
+        if session.scalar(select(Message.id).where(live(), dead).limit(1)) is None:
+            return
+    with database.writing() as session:
+        session.execute(update(Message).where(live(), dead).values(state=State.INTERRUPTED))
+
+
 def live() -> Any:
     """The condition that `message_live` indexes."""
     return text(IS_LIVE)
@@ -155,14 +162,11 @@ def tree_of(session: Session, identity: str) -> Tree:
     return Tree((number, parent) for number, parent in session.execute(query))
 
 
-def summary_of(session: Session, path: Sequence[int]) -> Summary | None:
-    """The newest summary that stands for messages of this branch."""
-    if not path:
-        return None
-    first = session.get_one(Message, path[0])
-    query = select(Summary).join(Message).where(Message.conversation_id == first.conversation_id)
+def summary_of(session: Session, identity: str, path: Sequence[int]) -> Summary | None:
+    """The newest summary that stands for messages of this branch of a conversation."""
+    query = select(Summary).join(Message).where(Message.conversation_id == identity)
     on_path = set(path)
-    found = [s for s in session.scalars(query.order_by(Summary.id)) if s.message_id in on_path]
+    found = [s for s in session.scalars(query) if s.message_id in on_path]
     return max(found, key=lambda s: (s.messages, s.id), default=None)
 
 

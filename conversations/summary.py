@@ -138,7 +138,7 @@ class Fold:
     def stored(self) -> Shown:
         """The newest summary on this branch."""
         with self.database.reading() as session:
-            found = summary_of(session, [message.id for message in self.before.history])
+            found = summary_of(session, self.before.question.conversation_id, [m.id for m in self.before.history])
         return Shown(found.messages, found.text) if found is not None else Shown()
 
     def shown(self) -> Shown:

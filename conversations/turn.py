@@ -28,9 +28,7 @@ def send(store: Store, identity: str | None, text: str, ask: Ask, new: Mapping[s
     text = message(text)
     with store.database.writing() as session:
         found = create(session, store, **(new or {})) if identity is None else store.locked(session, identity)
-        question = add(session, found, found.head, text=text)
-        answer = expect(session, store, question)
-        conclude(found, answer, text)
+        answer = expected(session, store, found, add(session, found, found.head, text=text))
     start(store.database, answer, ask)
     return answer
 
@@ -43,9 +41,7 @@ def edit(store: Store, number: int, text: str, ask: Ask) -> Message:
         if before.role != "user":
             raise MessageError("Only a message of one's own can be edited; a reply can be regenerated.")
         found = store.locked(session, before.conversation_id)
-        question = add(session, found, before.parent_id, text=text)
-        answer = expect(session, store, question)
-        conclude(found, answer, text)
+        answer = expected(session, store, found, add(session, found, before.parent_id, text=text))
     start(store.database, answer, ask)
     return answer
 
@@ -58,8 +54,7 @@ def regenerate(store: Store, number: int, ask: Ask) -> Message:
         if before.role != "assistant" or question is None:
             raise MessageError("Only a reply can be regenerated.")
         found = store.locked(session, before.conversation_id)
-        answer = expect(session, store, question)
-        conclude(found, answer, question.text)
+        answer = expected(session, store, found, question)
     start(store.database, answer, ask)
     return answer
 
@@ -124,6 +119,13 @@ def expect(session: Session, store: Store, question: Message) -> Message:
     session.add(made)
     session.flush()
     return made
+
+
+def expected(session: Session, store: Store, found: Conversation, question: Message) -> Message:
+    """The same, shown from now on."""
+    answer = expect(session, store, question)
+    conclude(found, answer, question.text)
+    return answer
 
 
 def conclude(found: Conversation, answer: Message, text: str) -> None:

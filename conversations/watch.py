@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from conversations.database import Database
 from conversations.journal import journal
 from conversations.schema import LIVE, Message, State
-from conversations.store import Store, live
+from conversations.store import Store, live, sweep
 
 TICK = 0.02  # seconds between two looks at a reply of this process
 FAR = 0.25  # and at one of another
@@ -21,7 +21,8 @@ FAR = 0.25  # and at one of another
 def look(database: Database, number: int) -> Message | None:
     """A message as it is now; None where it was deleted. The caller has asked a Store whose it is."""
     reply = journal(database).replies.get(number)
-    Store(database, "").sweep()
+    if reply is None:
+        sweep(database)
     with database.reading() as session:
         message = session.scalar(select(Message).where(Message.id == number))
     if message is not None and reply is not None:

@@ -7,7 +7,6 @@ from conversations.summary import NOTE
 from page.figures import figures
 from page.markdown import plain, safe
 
-__all__ = ["body", "failure", "safe"]
 NOTES = {
     State.STOPPED: "Stopped.",
     State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply.",

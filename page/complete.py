@@ -78,8 +78,7 @@ def draw() -> None:
 def choose(found: Visit) -> Chosen:
     """The backend and how it samples."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        status = pick(backends.status(found.settings), found)
-        chosen = Chosen(status.name if status else None, status.problem if status else found.choice.reason)
+        chosen = pick(backends.status(found.settings), found)
         if chosen.backend and ":" in chosen.backend:
             chosen.problem = chosen.problem or NO_RAW.format(chosen.backend)
         if chosen.backend and not chosen.problem:

@@ -23,8 +23,7 @@ def draw(found: Visit, conversation: Conversation | None) -> Chosen:
     """Draw it and return what is chosen."""
     statuses = backends.status(found.settings)
     with st.container(key="header", horizontal=True, vertical_alignment="center", gap="small"):
-        status = pick(statuses, found)
-        chosen = Chosen(status.name if status else None, status.problem if status else found.choice.reason)
+        chosen = pick(statuses, found)
         chosen.ready = [each.name for each in statuses if each.problem is None]
         chosen.refusal = refusal(found.settings, chosen.backend) if chosen.backend else None
         model(chosen, found)
@@ -46,15 +45,16 @@ def until_loaded(name: str) -> None:
         st.rerun()
 
 
-def pick(statuses: list[Status], found: Visit) -> Status | None:
-    """The backend picker."""
+def pick(statuses: list[Status], found: Visit) -> Chosen:
+    """The backend picker, and why what is picked cannot answer."""
     by_name = {status.name: status for status in statuses}
-    chosen = st.selectbox(
+    picked = st.selectbox(
         "Backend", list(by_name), list(by_name).index(found.choice.name) if found.choice.name in by_name else None,
         format_func=lambda name: name if by_name[name].problem is None else f"{name} (not ready)",
         placeholder="none is ready", key="backend", persist_state="session", label_visibility="collapsed", width=160,
     )  # fmt: skip
-    return by_name.get(chosen) if chosen else None
+    status = by_name.get(picked) if picked else None
+    return Chosen(status.name if status else None, status.problem if status else found.choice.reason)
 
 
 def model(chosen: Chosen, found: Visit) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from conversations import search
 from conversations.schema import Conversation
-from conversations.store import NotFoundError, Store, tree_of
+from conversations.store import NotFoundError, Store
 from page.markdown import plain
 from page.opened import current, show
 from page.outbox import refuse
@@ -99,15 +99,8 @@ def _open(store: Store, hit: search.Hit) -> None:
 
 def reach(store: Store, number: int) -> int:
     """Show the branch of a message; how many messages have to be drawn for it to be among them."""
-    path = branch(store, number)
+    path = store.branch(number)
     if number not in path:
         store.choose(number)
-        path = branch(store, number)
+        path = store.branch(number)
     return max(current().shown, len(path) - path.index(number) + 1)
-
-
-def branch(store: Store, number: int) -> list[int]:
-    """The shown branch of a message's conversation."""
-    conversation = store.get(store.message(number).conversation_id)
-    with store.database.reading() as session:
-        return tree_of(session, conversation.id).path(conversation.head)

@@ -15,6 +15,7 @@ import pytest
 import backends
 from conversations import preload
 from conversations.database import disconnect
+from conversations.journal import _journals
 from settings import ROOT, SHIPPED, Environment, Settings
 from tests.loopback import KEY, Loopback, running
 
@@ -37,7 +38,20 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
     yield
+    end_replies()
     disconnect()
+
+
+def end_replies() -> None:
+    """Stop what a test left running: later it would open connections to a database that is gone."""
+    books = [book for book in list(_journals.values()) if not book.database.closed]
+    left = [reply for book in books for reply in list(book.replies.values())]
+    for reply in left:
+        reply.stop()
+    for reply in left:
+        reply.wait(2)
+    for book in books:
+        book._thread.submit(int).result(2)  # a save under way has ended
 
 
 @pytest.fixture

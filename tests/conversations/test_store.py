@@ -8,7 +8,7 @@ import pytest
 
 from conversations import turn
 from conversations.schema import Message, State
-from conversations.store import NotFoundError, Store, title
+from conversations.store import NotFoundError, Store, sweep, title
 from conversations.text import clean
 from tests.conversations.talk import ask, mine, over, texts
 from tests.loopback import Loopback
@@ -154,7 +154,7 @@ def test_a_reply_whose_process_died_is_interrupted_and_only_that(loopback: Loopb
         dead.heartbeat = time.time() - 11
         young = turn.expect(session, store, question)
         young.process, young.heartbeat = "other", time.time() - 5
-    store.sweep()
+    sweep(store.database)
     assert [store.message(m.id).state for m in (dead, young)] == [State.INTERRUPTED, State.WAITING]
     assert store.message(dead.id).text == "half an ans"
     assert store.message(running.id).live

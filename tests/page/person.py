@@ -45,6 +45,13 @@ def settled(tab: Page) -> None:
     tab.locator('[data-test-script-state="notRunning"]').wait_for()
 
 
+def narrow(tab: Page) -> None:
+    """On a phone nothing is wider than the screen."""
+    tab.set_viewport_size({"width": 390, "height": 844})
+    tab.wait_for_timeout(500)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def unfold(tab: Page, name: str) -> None:
     """Open one of the popovers above the conversation."""
     tab.locator(".st-key-header").get_by_role("button", name=name).click()

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from settings import ROOT, Settings
 from tests.page.conftest import Start
+from tests.page.person import narrow
 from tests.page.test_accessibility import NAMELESS, violations
 
 ME = "session:me"
@@ -97,7 +98,5 @@ def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(start: Start,
     expect(tab.get_by_text("A small talker")).to_be_visible()
     assert list(violations(tab)) == []
     assert tab.evaluate(NAMELESS) == []
-    tab.set_viewport_size({"width": 390, "height": 844})
-    tab.wait_for_timeout(500)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    narrow(tab)
     assert [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))] == []

@@ -1,7 +1,6 @@
 """The page Compare, without a browser and in a real one."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from tests.loopback import Loopback
 from tests.page.conftest import Start
 from tests.page.person import bubbles, pictures, say
 from tests.page.test_accessibility import NAMELESS, violations
+from tests.page.test_app import settle
 
 ME = "session:me"
 PLACE = "Ask all of them"
@@ -39,13 +39,7 @@ def asked(shown: AppTest, question: str, *names: str) -> AppTest:
     """Ask these backends, and wait for the end."""
     shown.multiselect(key="compared").set_value(list(names)).run()
     shown.chat_input[0].set_value(question).run()
-    end = time.monotonic() + 60
-    while any(button.label == "Stop" for button in shown.button):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-        shown.run()
-    assert not shown.exception
-    return shown
+    return settle(shown)
 
 
 def buttons(shown: AppTest, label: str) -> list[str]:

@@ -12,7 +12,7 @@ from conversations.schema import State
 from tests.conversations.talk import mine
 from tests.conversations.weeks import weeks
 from tests.page.conftest import Start
-from tests.page.person import pictures
+from tests.page.person import narrow, pictures
 from tests.page.test_accessibility import NAMELESS, violations
 
 ME = "session:me"
@@ -100,9 +100,7 @@ def test_a_browser_draws_them_and_fetches_nothing_elsewhere(start: Start, chromi
         tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "insights.png")
         assert list(violations(tab)) == []
         assert tab.evaluate(NAMELESS) == []
-        tab.set_viewport_size({"width": 390, "height": 844})
-        tab.wait_for_timeout(500)
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        narrow(tab)
     assert [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))] == []
 
 
