@@ -84,7 +84,9 @@ def show_backends() -> None:
 @app.command()
 def config() -> None:
     """Every setting with its value (secrets masked) and where it came from."""
-    groups: list[type[Environment]] = [Settings, *backends.knobs()]
+    from api.knobs import groups as api_groups
+
+    groups: list[type[Environment]] = [Settings, *api_groups(), *backends.knobs()]
     for group in groups:
         for knob in group.read().knobs():
             print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
@@ -92,14 +94,14 @@ def config() -> None:
 
 @app.command()
 def serve() -> None:
-    """Start the page at HOST and PORT."""
+    """Start page and API at HOST and PORT."""
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
     settings = backends.read()
     backends.choose(settings)
-    from server import app as page  # here, for Streamlit's sake: no other command needs it
-    from server import ready
+    from api import setup  # here: no other command needs them
+    from server import app as page
 
-    ready()
+    setup.read()
     config: dict[str, Any] = {"server.address": settings.host, "server.port": settings.port}
     if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
         config["browser.serverAddress"] = "localhost"

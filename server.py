@@ -1,4 +1,4 @@
-"""The server: the page, its database opened before the first visitor, and a cookie for each browser. Knows no model.
+"""The server: page and API in one process on one port, and a cookie for each browser. Knows no model.
 
 `python cli.py serve`, `streamlit run server.py` and `uvicorn server:app` start it.
 """
@@ -7,46 +7,18 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import App
 
-from conversations.database import DatabaseError, connect
-from conversations.journal import interrupt
+from api.application import app as api
+from api.application import paths
+from api.life import Life, living
 from conversations.owner import LIFETIME, cookies
-from settings import ROOT, Settings, SettingsError
+from settings import ROOT, Settings
 
 # Streamlit's own places: what they hold is never the page.
-OTHERS = ("/_stcore/", "/component/", "/media/", "/static/")
-
-
-def ready() -> None:
-    """Bring the database up to date and read the cookies' key. Raises SettingsError."""
-    try:
-        settings = Settings.read()
-        connect(settings.database_url)
-        cookies(settings)
-    except DatabaseError as error:
-        raise SettingsError(str(error)) from error
-
-
-class Life:
-    """Refuses to start, in one line, where a setting is wrong or the database shut; at the end replies are kept."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self.app(scope, receive, send)
-            return
-        try:
-            ready()
-        except SettingsError as error:
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await self.app(scope, receive, send)
-        interrupt()  # a server that is told to end dies of the signal, and nothing else runs after this
+OTHERS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 
 
 class OwnerCookie:
@@ -93,4 +65,8 @@ def _give(scope: Scope, headers: MutableHeaders) -> None:
     headers["cache-control"] = "private, no-cache"  # a cache between would hand one browser's cookie to others
 
 
-app = App(ROOT / "app.py", middleware=[Middleware(Life), Middleware(OwnerCookie)])
+app = App(
+    ROOT / "app.py",
+    routes=[Route(path, endpoint=api) for path in paths()],  # a path's parameters are the API's own affair
+    middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie)],
+)

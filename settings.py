@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+VERSION = "0.4.0"
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ROOT / "models" / "default"
 ENV_FILE = ".env"
@@ -118,6 +119,13 @@ class Settings(Environment):
     cookie_secret: SecretStr | None = Field(
         None, description="signs the cookie that tells owners apart; unset: a random one in data/cookie.key"
     )
+    api_keys: SecretStr | None = Field(
+        None,
+        description="a comma list of keys, one of which every client of the API must send; unset: nobody needs one",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="a file of such keys, hashed: a line each as `python cli.py key NAME` prints it"
+    )
     system_prompt: str | None = Field(None, description="the system prompt; unset: prompts/system.txt")
     chat_template: Path | None = Field(
         None, description="a Jinja file used by local models instead of the template saved with them"
@@ -143,7 +151,7 @@ class Settings(Environment):
             ip_address(value)
         return value
 
-    @field_validator("chat_template")
+    @field_validator("chat_template", "api_keys_file")
     @classmethod
     def _exists(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():

@@ -66,10 +66,13 @@ class Plan:
 
 
 class Answer(Runnable[LanguageModelInput, AIMessage]):
-    """One answer from `backend`, or from the first of LLM_FALLBACK that gives one."""
+    """One answer from `backend`, or from the first of LLM_FALLBACK that gives one.
 
-    def __init__(self, settings: Settings, backend: str, options: Mapping[str, Any]) -> None:
-        self.settings, self.options = settings, dict(options)
+    `whole`: the prompt goes to the model as it is or not at all, and a reply without a visible character is one too.
+    """
+
+    def __init__(self, settings: Settings, backend: str, options: Mapping[str, Any], *, whole: bool = False) -> None:
+        self.settings, self.options, self.whole = settings, dict(options), whole
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
@@ -90,7 +93,7 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[AIMessage]:
         """Chunks as they come. Raises ModelError kinds; after the first visible character nothing is retried."""
-        config, plan, first = ensure_config(config), Plan(self.names), First()
+        config, plan, first = ensure_config(config), Plan(self.names), First(self.whole)
         while True:
             try:
                 runnable = self._attempt(plan.name, backends.load(plan.name, self.settings), kwargs)
@@ -103,13 +106,13 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                 event = self._failed(plan, first, raised)
                 dispatch_custom_event("retry", event, config=config)
             time.sleep(plan.wait)
-            first = First()
+            first = First(self.whole)
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessage]:
         """As `stream`; cancelling the task stops the engine within one token."""
-        config, plan, first = ensure_config(config), Plan(self.names), First()
+        config, plan, first = ensure_config(config), Plan(self.names), First(self.whole)
         while True:
             try:
                 model = backends.loaded(plan.name)
@@ -126,7 +129,7 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
                 event = self._failed(plan, first, raised)
                 await adispatch_custom_event("retry", event, config=config)
             await asyncio.sleep(plan.wait)
-            first = First()
+            first = First(self.whole)
 
     def _failed(self, plan: Plan, first: "First", raised: ModelError | TypeError) -> dict[str, str]:
         """Move the plan on and return what is reported. Raises what cannot, or must not, be tried again."""
@@ -156,7 +159,7 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         if name != self.names[0]:  # a model is a name at one server only
             options.pop("model", None)
         bound: Any = model.bind(**options) if options else model
-        if options.get("raw"):  # there are no turns to drop; the backend checks what fits
+        if self.whole or options.get("raw"):  # there are no turns to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
         reply = options.get("max_tokens") or self.settings.max_tokens
         fitted: Runnable[Any, AIMessage] = window(model, reply) | bound
@@ -166,21 +169,22 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
 class First:
     """Holds back what comes before the first visible character, so that a failure up to there can be retried."""
 
-    def __init__(self) -> None:
-        self.shown = False
+    def __init__(self, empty: bool = False) -> None:
+        """`empty`: every character counts as visible, and none is needed."""
+        self.shown, self._empty = False, empty
         self._held: list[AIMessageChunk] = []
 
     def see(self, chunk: Any) -> Iterator[AIMessageChunk]:
         """The chunks that may go out now."""
         self._held.append(chunk)
-        if self.shown or str(chunk.text).strip():
+        if self.shown or str(chunk.text).strip() or (self._empty and chunk.text):
             self.shown = True
             yield from self._held
             self._held.clear()
 
     def end(self, name: str) -> Iterator[AIMessageChunk]:
         """Nothing more comes. Raises EmptyReplyError where nothing visible did."""
-        if not self.shown:
+        if not (self.shown or self._empty):
             raise EmptyReplyError(
                 f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
             )

@@ -43,6 +43,16 @@ def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Input
     return plain | model | StrOutputParser()
 
 
+def exactly(settings: Settings, backend: str, options: Mapping[str, Any] | None = None) -> Runnable[Inputs, str]:
+    """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend."""
+    alone = settings.model_copy(update={"llm_fallback": ()})
+    return (
+        ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])
+        | Answer(alone, backend, options or {}, whole=True)
+        | StrOutputParser()
+    )
+
+
 def build(
     settings: Settings,
     backend: str,

@@ -4,13 +4,14 @@ Knows the tables and the chain; nothing of pages or of how the words are kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.messages import BaseMessage
 from sqlalchemy import select
 
-from chains.assistant import build
+from chains.assistant import build, exactly
 from conversations import summary, watch
 from conversations.branch import Before
 from conversations.database import Database
@@ -41,6 +42,25 @@ async def parts(database: Database, row: Message, ask: Ask, reply: Reply) -> Asy
     reply.report.unseen = before.unseen(shown.messages)
     chain = build(ask.settings, ask.backend, system=before.system, summary=shown.summary, options=ask.options)
     async for part in chain.astream(before.inputs(shown.messages), {"callbacks": [reply.report]}):
+        yield part
+
+
+async def spoken(messages: Sequence[BaseMessage], ask: Ask, reply: Reply) -> AsyncIterator[str]:
+    """The words that follow these messages, to which nothing is added and of which nothing is dropped.
+
+    Raises ModelError kinds, of them ContextOverflowError where they do not fit.
+    """
+    reply.begin()
+    chain = exactly(ask.settings, ask.backend, ask.options)
+    async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
+        yield part
+
+
+async def continued(text: str, ask: Ask, reply: Reply) -> AsyncIterator[str]:
+    """The words that go on with a text. Raises ModelError kinds."""
+    reply.begin()
+    chain = build(ask.settings, ask.backend, raw=True, options=ask.options)
+    async for part in chain.astream({"input": text}, {"callbacks": [reply.report]}):
         yield part
 
 

@@ -6,6 +6,7 @@ one cookie each. All stay in the jar, and the one issued first counts in every t
 """
 
 import hashlib
+import hmac
 import os
 import secrets
 import time
@@ -74,12 +75,24 @@ class Cookies:
 
 def cookies(settings: Settings) -> Cookies:
     """Those of COOKIE_SECRET, or of the key file. Raises SettingsError, and DatabaseError."""
+    return Cookies(_secret(settings))
+
+
+def keyed(settings: Settings, kind: str, value: str) -> str:
+    """What stands for a phone number, an address or a key where it must not be read: 128 bits, hexadecimal.
+
+    The same for every process with this COOKIE_SECRET or key file. Raises as `cookies`.
+    """
+    return hmac.new(_secret(settings).encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _secret(settings: Settings) -> str:
     if settings.cookie_secret is None:
-        return Cookies(_key(_file(settings)))
+        return _key(_file(settings))
     key = settings.cookie_secret.get_secret_value()
     if len(key) < SHORTEST:
         raise SettingsError(f"COOKIE_SECRET=(hidden): {len(key)} characters can be guessed, {SHORTEST} are the least")
-    return Cookies(key)
+    return key
 
 
 def _file(settings: Settings) -> Path:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from langchain_core.exceptions import ModelError
@@ -19,6 +20,9 @@ from conversations.text import clean
 
 log = logging.getLogger(__name__)
 Parts = Callable[["Reply"], AsyncIterator[str]]
+PAUSE = 0.02  # seconds between two pieces that a follower is given: each has its price, and nobody reads faster
+listeners: list[Callable[["Reply"], None]] = []  # told of every reply of this process when it has ended, in the loop
+_running: set["Reply"] = set()
 
 
 class Keeper(Protocol):
@@ -39,12 +43,16 @@ class Reply:
         self.text = text
         self.state = State.WAITING
         self.error: str | None = None
+        self.failure: BaseException | None = None  # what `error` says in words
         self.report = Report()
         self.note: str | None = None  # what it does before its first word, where that takes long
         self._over = threading.Event()
         self._ended = asyncio.Event()  # the same, for tasks of the loop
         self._task: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
+        self._stopped = State.STOPPED
+        self._followers: list[Follower] = []
+        _running.add(self)
         if keeper is not None:
             keeper.begin(self)
         loop().call_soon_threadsafe(self._start, parts, keeper)
@@ -54,9 +62,9 @@ class Reply:
         """Whether more may come."""
         return not self._over.is_set()
 
-    def stop(self) -> None:
-        """Cancel the task; the engine stops within one token, the text so far stays."""
-        loop().call_soon_threadsafe(self._cancel)
+    def stop(self, state: State = State.STOPPED) -> None:
+        """Cancel the task; the engine stops within one token, the text so far stays, and `state` says why."""
+        loop().call_soon_threadsafe(self._cancel, state)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the end; False where it has not come in `timeout` seconds."""
@@ -66,6 +74,34 @@ class Reply:
         """The same for a task of the background loop."""
         await self._ended.wait()
 
+    async def over(self) -> None:
+        """The same from any event loop."""
+        follower = Follower()
+        self._followers.append(follower)
+        try:
+            if self.running:
+                await follower.end()
+        finally:
+            self._followers.remove(follower)
+
+    async def follow(self, after: int = 0) -> AsyncIterator[str]:
+        """What is added beyond `after` characters, from any event loop, until the end: the first piece at once."""
+        follower = Follower()
+        self._followers.append(follower)
+        try:
+            while True:
+                running, text = self.running, self.text
+                if len(text) > after:
+                    yield text[after:]
+                    after = len(text)
+                    await follower.pause()
+                elif running:
+                    await follower.wait()
+                else:
+                    return
+        finally:
+            self._followers.remove(follower)
+
     def begin(self) -> None:
         """Called by `parts` when nothing is waited for any more."""
         self.state = State.RUNNING
@@ -74,13 +110,19 @@ class Reply:
         self._task = loop().create_task(self._run(parts))
         self._life = loop().create_task(self._follow(self._task, keeper))
 
-    def _cancel(self) -> None:
+    def _cancel(self, state: State) -> None:
         if self._task is not None:  # None after the end
+            self._stopped = state
             self._task.cancel()
 
     async def _run(self, parts: Parts) -> None:
         async for part in parts(self):
             self.text += clean(part)
+            self._wake()
+
+    def _wake(self, over: bool = False) -> None:
+        for follower in list(self._followers):
+            follower.wake(over)
 
     async def _follow(self, task: asyncio.Task[None], keeper: Keeper | None) -> None:
         await asyncio.wait({task})
@@ -92,17 +134,60 @@ class Reply:
             self._task = self._life = None
             self._over.set()
             self._ended.set()
+            _running.discard(self)
+            self._wake(over=True)
+            for listener in listeners:
+                listener(self)
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         """The state after the end, and the failure's text."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            self.state = State.STOPPED
+            self.state = self._stopped
         elif error is None:
             self.state = State.DONE
         else:
             self.state = State.FAILED
+            self.failure = error
             self.report.stop_reason = type(error).__name__  # the kind of failure, to be counted
             told = isinstance(error, (ModelError, DatabaseError))  # in words for people
             self.error = str(error) if told else f"{type(error).__name__}: {error}"
             log.warning("a reply failed: %s", type(error).__name__, exc_info=None if told else error)
+
+
+class Follower:
+    """Wakes who follows a reply in his own event loop, at most once for all that came meanwhile."""
+
+    def __init__(self) -> None:
+        self._here = asyncio.get_running_loop()
+        self._more, self._over = asyncio.Event(), asyncio.Event()
+        self._woken = False
+
+    def wake(self, over: bool) -> None:
+        """From any thread: there is more, or the end."""
+        if over or not self._woken:
+            self._woken = True
+            with suppress(RuntimeError):  # the follower's loop is closed: nobody is left to hear
+                if over:
+                    self._here.call_soon_threadsafe(self._over.set)
+                self._here.call_soon_threadsafe(self._more.set)
+
+    async def wait(self) -> None:
+        """Until something has changed."""
+        await self._more.wait()
+        self._more.clear()
+        self._woken = False
+
+    async def end(self) -> None:
+        """Until the reply is over."""
+        await self._over.wait()
+
+    async def pause(self) -> None:
+        """Until PAUSE or the reply is over; what came meanwhile is seen at the next look."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), PAUSE)
+
+
+def running() -> list[Reply]:
+    """The replies of this process that have not ended, kept in a table or not."""
+    return list(_running)

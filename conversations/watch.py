@@ -14,8 +14,7 @@ from conversations.journal import journal
 from conversations.schema import LIVE, Message, State
 from conversations.store import Store, live, sweep
 
-TICK = 0.02  # seconds between two looks at a reply of this process
-FAR = 0.25  # and at one of another
+FAR = 0.25  # seconds between two looks at a reply of another process
 
 
 def look(database: Database, number: int) -> Message | None:
@@ -36,15 +35,18 @@ async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str
     message: Message | None = await asyncio.to_thread(store.message, number)
     while message is not None:
         reply = journal(store.database).replies.get(number)
-        text, more = (reply.text, True) if reply is not None else (message.text, message.live)
-        if len(text) > after:
-            yield text[after:]
-            after = len(text)
-        if not more:
-            return
-        await asyncio.sleep(FAR if reply is None else TICK)
-        if journal(store.database).replies.get(number) is None:
-            message = await asyncio.to_thread(look, store.database, number)
+        if reply is not None:
+            async for part in reply.follow(after):
+                yield part
+                after += len(part)
+        elif len(message.text) > after:
+            yield message.text[after:]
+            after = len(message.text)
+        if reply is None:
+            if not message.live:
+                return
+            await asyncio.sleep(FAR)
+        message = await asyncio.to_thread(look, store.database, number)
 
 
 def stop(store: Store, number: int) -> None:

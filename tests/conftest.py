@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import backends
+from api.knobs import groups as api_groups
 from conversations import preload
 from conversations.database import disconnect
 from conversations.journal import _journals
@@ -26,7 +27,7 @@ os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELE
 
 def variables() -> list[str]:
     """Every variable that any of our settings reads."""
-    groups: list[type[Environment]] = [Settings, *backends.knobs()]
+    groups: list[type[Environment]] = [Settings, *api_groups(), *backends.knobs()]
     return [group.variable(field) for group in groups for field in group.model_fields]
 
 

@@ -10,15 +10,17 @@ from settings import ROOT
 
 # A room may import those to its right, and itself.
 ALLOWED = {
-    "server": {"app", "page", "conversations", "chains", "backends", "prompts", "settings"},
+    "server": {"app", "api", "page", "conversations", "chains", "backends", "prompts", "settings"},
     "app": {"page", "conversations", "chains", "backends", "prompts", "settings"},
+    "api": {"conversations", "chains", "backends", "prompts", "settings"},
     "page": {"conversations", "chains", "backends", "prompts", "settings"},
-    "cli": {"server", "conversations", "chains", "backends", "prompts", "settings"},
+    "cli": {"server", "api", "terminal", "conversations", "chains", "backends", "prompts", "settings"},
     "conversations": {"chains", "backends", "prompts", "settings"},
     "chains": {"backends", "prompts", "settings"},
     "backends": {"prompts", "settings"},
     "training": {"prompts"},
-    "benchmarks": {"conversations", "chains", "backends", "prompts", "settings", "training"},
+    "terminal": {"conversations", "chains", "backends", "prompts", "settings"},
+    "benchmarks": {"api", "conversations", "chains", "backends", "prompts", "settings", "training"},
     "prompts": set(),
     "settings": set(),
 }  # fmt: skip

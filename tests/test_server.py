@@ -32,7 +32,9 @@ from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
 from streamlit import App
-from server import Life, OwnerCookie
+from api.application import app as api
+from api.life import Life, living
+from server import OwnerCookie
 
 async def slowly(request):
     async def parts():
@@ -46,7 +48,7 @@ async def sent(request):
 async def missing(request):
     return HTMLResponse("no", status_code=404)
 
-app = App("who.py", middleware=[Middleware(Life), Middleware(OwnerCookie)], routes=[
+app = App("who.py", middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie)], routes=[
     Route("/slowly", slowly), Route("/sent", sent, methods=["POST"]), Route("/missing", missing)])
 """
 WAYS = {

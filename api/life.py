@@ -1,0 +1,118 @@
+"""The API's start and end: settings read, database open; running replies finish for a while, the others are kept.
+
+Knows the server's signals and lifespan; nothing of routes. Whoever serves the page as well runs `living` himself.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from types import FrameType
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import caller, setup
+from api.setup import Setup
+from conversations.journal import interrupt
+from conversations.reply import running
+from conversations.schema import State
+from settings import SettingsError
+
+log = logging.getLogger(__name__)
+LAST = 2.0  # seconds for connections to close after the last reply
+
+
+class Life:
+    """Middleware: lives from the server's start to its end; refuses to start, in one line, where a setting is wrong."""
+
+    def __init__(self, app: ASGIApp, living: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self.app, self.living = app, living
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self.app(scope, receive, send)
+            return
+        life = self.living()
+        try:
+            await life.__aenter__()
+        except SettingsError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            await life.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def living(app: FastAPI) -> AsyncIterator[None]:
+    """While the server runs. Raises SettingsError."""
+    found = setup.read()
+    caller.check(found)
+    setup.put(app, found)
+    with _told(found):
+        yield
+    await drained(found)
+    interrupt()  # a server that is told to end dies of the signal, and nothing else runs after this
+
+
+async def drained(found: Setup) -> None:
+    """No new work; running replies finish, or are ended after SHUTDOWN_GRACE and kept as interrupted."""
+    found.ending = True
+    await _over(found.knobs.shutdown_grace)
+    left = running()
+    if left:
+        log.warning("%s replies did not finish within %g seconds", len(left), found.knobs.shutdown_grace)
+    for reply in left:
+        reply.stop(State.INTERRUPTED)
+    await _over(LAST)
+
+
+async def _over(seconds: float) -> None:
+    """Until every reply has ended, but no longer."""
+    waiting = [asyncio.ensure_future(reply.over()) for reply in running()]
+    if waiting:
+        _, late = await asyncio.wait(waiting, timeout=seconds)
+        for task in late:
+            task.cancel()
+
+
+@contextmanager
+def _told(found: Setup) -> Iterator[None]:
+    """Hears of the signal to end before the server does: that one waits for its clients first, however long."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, tasks = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if not found.ending:
+            found.ending = True
+            loop.call_soon_threadsafe(lambda: tasks.add(asyncio.ensure_future(_end(found, before[signal.SIGINT]))))
+        old = before[signal.Signals(number)]
+        if callable(old):
+            old(number, frame)
+
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+async def _end(found: Setup, interrupted: object) -> None:
+    """A client that never reads must not hold the server up: after the last reply the signal is given once more."""
+    await drained(found)
+    await asyncio.sleep(LAST)
+    interrupt()
+    if callable(interrupted):
+        interrupted(signal.SIGINT, None)

@@ -1,0 +1,37 @@
+"""How a reply is drawn, as clients say it: OpenAI's names, and those that vLLM and llama-server add. Knows no route."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StopString = Annotated[str, Field(min_length=1, max_length=200)]
+Stop = StopString | Annotated[list[StopString], Field(max_length=16)]
+
+
+class Sampling(BaseModel):
+    """What is not given is left to the settings, and then to the model."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    temperature: float | None = Field(None, ge=0, le=2, description="0 is greedy")
+    top_p: float | None = Field(None, ge=0, le=1, description="nucleus sampling")
+    top_k: int | None = Field(None, ge=0, le=2**31 - 1, description="from the k likeliest tokens, 0 for all")
+    min_p: float | None = Field(None, ge=0, le=1, description="tokens of at least this share of the likeliest one's")
+    repetition_penalty: float | None = Field(None, gt=0, le=2, description="above 1 discourages tokens of the window")
+    frequency_penalty: float | None = Field(None, ge=-2, le=2, description="for each time a token was said")
+    presence_penalty: float | None = Field(None, ge=-2, le=2, description="for a token that was said")
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63, description="the same text again, on the same machine")
+    max_tokens: int | None = Field(None, ge=1, le=2**31 - 1, description="the longest reply in tokens")
+    stop: Stop | None = Field(None, description="texts that end the reply; they are not part of it")
+    ignore_eos: bool | None = Field(None, description="go on where the model would end, until max_tokens")
+
+    def options(self) -> dict[str, Any]:
+        """What the chain takes: only what was given."""
+        found = {name: value for name in Sampling.model_fields if (value := getattr(self, name)) is not None}
+        if "seed" in found:
+            found["seed"] %= 2**32
+        if found.get("top_p") == 0:  # OpenAI's clients mean greedy; a nucleus of nothing is none
+            found["top_p"] = 1e-6
+        if isinstance(found.get("stop"), str):
+            found["stop"] = [found["stop"]]
+        return found
