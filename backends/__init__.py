@@ -121,6 +121,12 @@ def shipped(name: str) -> bool:
     return bool(look()) if look else False
 
 
+def paid(name: str) -> bool:
+    """Whether each reply of a backend costs its owner money, as far as settings tell."""
+    look = getattr(module(name), "paid", None)
+    return ":" in name or (bool(look()) if look else False)
+
+
 def knobs() -> Iterator[type[Environment]]:
     """The knob groups of all backends."""
     for name in names():

@@ -16,8 +16,8 @@ from pydantic_settings import SettingsConfigDict
 
 from backends.local import template
 from backends.local.chat import LocalChat
-from backends.local.engine import Engine, Request
-from settings import SHIPPED, Environment, Settings, shown
+from backends.local.engine import Engine, Request, Sampling
+from settings import SHIPPED, Environment, Settings, named
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -60,7 +60,7 @@ def build(settings: Settings) -> LocalChat:
     reason = unready(settings)
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")
-    return LocalChat(engine=GPT2Engine(knobs.model, settings), model=shown(knobs.model), **settings.sampling())
+    return LocalChat(engine=GPT2Engine(knobs.model, settings), model=named(knobs.model), **settings.sampling())
 
 
 class GPT2Engine(Engine):
@@ -120,13 +120,14 @@ class GPT2Engine(Engine):
         torch.manual_seed(random.getrandbits(63) if sampling.seed is None else sampling.seed)
         drawn: dict[str, Any] = {"do_sample": False}
         if sampling.temperature > 0:
-            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p,
-                     "top_k": sampling.top_k}  # fmt: skip
+            drawn = {"do_sample": True, "temperature": float(sampling.temperature), "top_p": sampling.top_p,
+                     "top_k": sampling.top_k, "min_p": self._min_p(sampling)}  # fmt: skip
         ids = torch.tensor([list(request.prompt)], device=self.pipeline.model.device)
         config = GenerationConfig(
             **drawn, min_new_tokens=1, max_new_tokens=sampling.max_tokens,
             repetition_penalty=sampling.repetition_penalty,
             eos_token_id=sorted(self._ends) or None, pad_token_id=self.pipeline.tokenizer.pad_token_id or 0,
+            suppress_tokens=sorted(self._ends) if sampling.ignore_eos else None,
         )  # fmt: skip
 
         def done(seen: Any, _scores: Any, **_: Any) -> Any:
@@ -137,7 +138,29 @@ class GPT2Engine(Engine):
             self.pipeline.model.generate(
                 input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config,
                 stopping_criteria=StoppingCriteriaList([done]),
+                logits_processor=penalties(sampling, len(request.prompt)),
             )  # fmt: skip
+
+    def _min_p(self, sampling: Sampling) -> float | None:
+        """None adds no step to the drawing; a value saved with the model would then hold, so 0 is said beside one."""
+        return sampling.min_p if sampling.min_p or "min_p" in self.defaults else None
+
+
+def penalties(sampling: Sampling, begins: int) -> Any:
+    """A list of what lowers the logits of tokens drawn so far, before temperature; None where nothing does.
+
+    `begins`: length of the prompt, whose tokens do not count.
+    """
+    if not (sampling.frequency_penalty or sampling.presence_penalty):
+        return None
+    import torch
+    from transformers import LogitsProcessorList
+
+    def lowered(seen: Any, scores: Any) -> Any:
+        times = torch.bincount(seen[0, begins:], minlength=scores.shape[-1])
+        return scores - sampling.frequency_penalty * times - sampling.presence_penalty * (times > 0)
+
+    return LogitsProcessorList([lowered])
 
 
 def load(name: str) -> Any:
@@ -179,7 +202,7 @@ def own_template(tokenizer: Any) -> str | None:
 def saved_sampling(config: Any) -> dict[str, float | int]:
     """The sampling knobs of generation_config.json."""
     saved = config.to_diff_dict()
-    names = ("temperature", "top_p", "top_k", "repetition_penalty")
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
     return {name: saved[name] for name in names if saved.get(name) is not None}
 
 

@@ -7,7 +7,7 @@ import ctypes
 import math
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from pydantic_settings import SettingsConfigDict
 from backends.local import template
 from backends.local.chat import LocalChat
 from backends.local.engine import Engine, Request, Sampling
-from settings import SHIPPED, Environment, Settings, shown
+from settings import SHIPPED, Environment, Settings, named
 
 SAVED = (("temp", "temperature", float), ("top_p", "top_p", float), ("top_k", "top_k", int),
-         ("penalty_repeat", "repetition_penalty", float))  # fmt: skip
+         ("min_p", "min_p", float), ("penalty_repeat", "repetition_penalty", float))  # fmt: skip
 PREFILL = 128  # prompt tokens between two looks at the stop flag
 
 
@@ -72,7 +72,7 @@ def build(settings: Settings) -> LocalChat:
         raise ModelNotFoundError(f"llamacpp: {reason}")
     knobs = Knobs.read()
     engine = LlamaEngine(fetch(knobs.path()), knobs, settings)
-    return LocalChat(engine=engine, model=shown(knobs.path()), **settings.sampling())
+    return LocalChat(engine=engine, model=named(knobs.path()), **settings.sampling())
 
 
 def fetch(name: str) -> Path:
@@ -199,15 +199,11 @@ class LlamaEngine(Engine):
         self._past += ids
 
     def _sampler(self, sampling: Sampling, prompt: Sequence[int]) -> Any:
-        """Penalty, top-k, temperature, top-p, draw: the order and meaning that transformers gives them."""
+        """What changes logits, then top-k, temperature, top-p, min-p, draw: transformers' own order and meaning."""
         api = self.api
         chain = api.llama_sampler_chain_init(api.llama_sampler_chain_default_params())
-        if sampling.repetition_penalty != 1.0:
-            size = api.llama_vocab_n_tokens(self._vocab)
-            penalty = api.llama_sampler_init_penalties(size, self.window, sampling.repetition_penalty, 0.0, 0.0)
-            for token in prompt:
-                api.llama_sampler_accept(penalty, token)
-            api.llama_sampler_chain_add(chain, penalty)
+        for part in self._changes(sampling, prompt):
+            api.llama_sampler_chain_add(chain, part)
         if sampling.temperature == 0:
             api.llama_sampler_chain_add(chain, api.llama_sampler_init_greedy())
         else:
@@ -216,10 +212,26 @@ class LlamaEngine(Engine):
                 api.llama_sampler_init_top_k(sampling.top_k),
                 api.llama_sampler_init_temp(sampling.temperature),
                 api.llama_sampler_init_top_p(sampling.top_p, 1),
+                *([api.llama_sampler_init_min_p(sampling.min_p, 1)] if sampling.min_p else []),
                 api.llama_sampler_init_dist(seed),
             ):
                 api.llama_sampler_chain_add(chain, part)
         return chain
+
+    def _changes(self, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
+        """No end, the penalty for tokens of the prompt and the reply, then those for tokens of the reply alone."""
+        api, size = self.api, self.api.llama_vocab_n_tokens(self._vocab)
+        if sampling.ignore_eos and self._ends:
+            never = (api.llama_logit_bias * len(self._ends))(*((token, -math.inf) for token in self._ends))
+            yield api.llama_sampler_init_logit_bias(size, len(never), never)
+        if sampling.repetition_penalty != 1.0:
+            penalty = api.llama_sampler_init_penalties(size, self.window, sampling.repetition_penalty, 0.0, 0.0)
+            for token in prompt:
+                api.llama_sampler_accept(penalty, token)
+            yield penalty
+        often, once = sampling.frequency_penalty, sampling.presence_penalty
+        if often or once:
+            yield api.llama_sampler_init_penalties(size, self.window, 1.0, often, once)
 
     def _load(self, path: Path, knobs: Knobs) -> Any:
         with path.open("rb") as file:

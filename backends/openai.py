@@ -64,6 +64,11 @@ def elsewhere(knobs: Knobs) -> bool:
     return knobs.base_url is not None and urlsplit(knobs.base_url).hostname != urlsplit(OFFICIAL).hostname
 
 
+def paid() -> bool:
+    """Whether the server is asked with a key."""
+    return Knobs.read().api_key is not None
+
+
 def models(settings: Settings) -> list[str]:
     """What the server offers, by asking it. Raises ModelError kinds."""
     return build(settings).offered()

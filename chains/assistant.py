@@ -15,6 +15,7 @@ from prompts.system import system_prompt
 from settings import Settings
 
 Inputs = dict[str, Any]
+GIVEN = ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])  # made once: it costs more than a token
 
 
 def prompt(system: str) -> ChatPromptTemplate:
@@ -46,11 +47,7 @@ def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Input
 def exactly(settings: Settings, backend: str, options: Mapping[str, Any] | None = None) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend."""
     alone = settings.model_copy(update={"llm_fallback": ()})
-    return (
-        ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])
-        | Answer(alone, backend, options or {}, whole=True)
-        | StrOutputParser()
-    )
+    return GIVEN | Answer(alone, backend, options or {}, whole=True) | StrOutputParser()
 
 
 def build(

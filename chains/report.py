@@ -35,6 +35,7 @@ class Report(AsyncCallbackHandler):
         self.queue_position: int | None = None
         self.retries: list[str] = []
         self.pieces = 0
+        self.messages: Sequence[BaseMessage] = ()  # the prompt as the model was given it
         self.counted = False  # whether the tokens are the server's or the engine's own count
         self.first_token: float | None = None
         self.ended: float | None = None
@@ -75,14 +76,16 @@ class Report(AsyncCallbackHandler):
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         """The model's name as the run knows it, until the reply names it better."""
+        self.messages = messages[0]
         self.model = (kwargs.get("metadata") or {}).get("ls_model_name") or self.model
 
     async def on_llm_new_token(self, token: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """The first visible token stops the clock; pieces are counted until the true usage is known."""
+        """The first visible token stops the clock; until all is known a piece is the tokens it says, or one."""
         if not str(token):
             return
+        usage = getattr(getattr(kwargs.get("chunk"), "message", None), "usage_metadata", None)
         self.pieces += 1
-        self.completion_tokens = self.pieces
+        self.completion_tokens = (self.completion_tokens or 0) + (usage["output_tokens"] if usage else 1)
         if self.first_token is None and str(token).strip():
             self.first_token = time.monotonic() - self.started
             self.queue_position = None

@@ -8,10 +8,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import Node
 from jinja2.parser import Parser
@@ -48,7 +49,7 @@ def render(
     guarded = [{**m, "content": _guard(m["content"], specials, mark)} for m in messages]
     given = {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, "strftime_now": _now}
     try:
-        module = _environment().from_string(template).make_module({**given, **variables})
+        module = _compiled(template).make_module({**given, **variables})
     except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
     said = getattr(module, "stop", ())
@@ -59,6 +60,11 @@ def render(
 def plain(text: str) -> Rendered:
     """Text as it stands, without template: what the model is to continue."""
     return Rendered((Piece(text, special=False),))
+
+
+@lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
+def _compiled(template: str) -> Template:
+    return _environment().from_string(template)
 
 
 def _environment() -> ImmutableSandboxedEnvironment:
@@ -80,7 +86,7 @@ class Generation(Extension):
 def check(template: str) -> None:
     """Raises ValueError naming line and problem for a template that is not Jinja."""
     try:
-        _environment().from_string(template)
+        _compiled(template)
     except TemplateError as error:
         raise ValueError(f"line {getattr(error, 'lineno', '?')}: {error}") from error
 

@@ -99,8 +99,8 @@ class Loopback:
 
     async def _stream(self, todo: str, reply: str, request: Request) -> AsyncIterator[str]:
         words = [] if todo == "empty" else [w + " " for w in reply.split()]
-        if todo == "slow":
-            async for line in self._slow():
+        if todo.startswith("slow"):  # "slow 20" is a reply of twenty words
+            async for line in self._slow(words=int(todo.partition(" ")[2] or 200)):
                 yield line
             return
         for number, word in enumerate(words):
@@ -119,10 +119,10 @@ class Loopback:
         )
         yield "data: [DONE]\n\n"
 
-    async def _slow(self, raw: bool = False) -> AsyncIterator[str]:
+    async def _slow(self, raw: bool = False, words: int = 200) -> AsyncIterator[str]:
         """A token every 50 ms, until the client is gone."""
         try:
-            for number in range(200):
+            for number in range(words):
                 self.sent += 1
                 word = f"word{number} "
                 yield self._line({"text": word} if raw else {"delta": {"content": word}})

@@ -3,7 +3,6 @@
 It knows messages, templates and counting; nothing of how tokens are computed.
 """
 
-import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, fields
@@ -25,10 +24,13 @@ from langchain_core.runnables.config import ensure_config, get_callback_manager_
 from pydantic import ConfigDict, Field
 
 from backends.local.engine import Engine, Event, Request, Sampling
+from backends.local.inbox import Inbox
 from backends.local.text import Text
 from prompts.template import Piece, Rendered, plain, render
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
+KNOBS = tuple(f.name for f in fields(Sampling))
+PASSING = ("model", "stream")  # what a caller may say to any chat model, and here changes nothing
 
 
 class LocalChat(BaseChatModel):
@@ -44,6 +46,10 @@ class LocalChat(BaseChatModel):
     repetition_penalty: float | None = None
     seed: int | None = None
     max_tokens: int | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    ignore_eos: bool | None = None
     stop: list[str] | None = None
 
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
@@ -99,23 +105,20 @@ class LocalChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        loop = asyncio.get_running_loop()
-        request = self._request(
-            messages, stop, lambda event: loop.call_soon_threadsafe(events.put_nowait, event), kwargs
-        )
+        inbox = Inbox()
+        request = self._request(messages, stop, inbox.put, kwargs)
         self.engine.submit(request)
         try:
             finished = False
             while not finished:
-                event = await events.get()
-                if event.position is not None and nested():
-                    await adispatch_custom_event("queue", {"position": event.position})
-                for chunk in self._chunks(request, event):
-                    if run_manager:
-                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-                finished = event.finish is not None
+                for event in await inbox.take():
+                    if event.position is not None and nested():
+                        await adispatch_custom_event("queue", {"position": event.position})
+                    for chunk in self._chunks(request, event):
+                        if run_manager:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                    finished = event.finish is not None
         finally:
             self.engine.leave(request)
 
@@ -149,7 +152,8 @@ class LocalChat(BaseChatModel):
         ids = self._ids(rendered)
         self._check(ids)
         sampling = self._sampling(options, self.engine.window - len(ids))
-        ends = [*(stop if stop is not None else self.stop or ()), *rendered.stop]
+        turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
+        ends = [*(stop if stop is not None else self.stop or ()), *turns]
         goes_on = messages[-1].type == "ai"  # and its first space belongs to the text
         return Request(ids, sampling, Text(ends, strip=not raw and not goes_on), emit)
 
@@ -165,14 +169,23 @@ class LocalChat(BaseChatModel):
     def _sampling(self, options: dict[str, Any], room: int) -> Sampling:
         if "max_completion_tokens" in options:
             options["max_tokens"] = options.pop("max_completion_tokens")
+        self._known(options)
         values: dict[str, Any] = {}
-        for name in (f.name for f in fields(Sampling)):
+        for name in KNOBS:
             given = options.get(name)
             value = getattr(self, name) if given is None else given
             if value is not None:
                 values[name] = value
         sampling: dict[str, Any] = {**self.sampling_defaults, **values}
         return Sampling(**{**sampling, "max_tokens": max(1, min(int(sampling["max_tokens"]), room))})
+
+    def _known(self, options: dict[str, Any]) -> None:
+        strange = [name for name, value in options.items() if value is not None and name not in {*KNOBS, *PASSING}]
+        if strange:
+            raise ModelInvalidRequestError(
+                f"{self.engine.name} knows no option {', '.join(strange)}: leave it out. "
+                f"It knows {', '.join(KNOBS)}, stop and raw."
+            )
 
     def _render(self, messages: Sequence[BaseMessage]) -> Rendered:
         strange = next((m.type for m in messages if m.type not in ROLES), None)
@@ -210,17 +223,17 @@ class LocalChat(BaseChatModel):
         if event.error is not None:
             raise event.error
         if event.text:
-            yield ChatGenerationChunk(message=AIMessageChunk(content=event.text))
+            fresh, request.told = event.tokens - request.told, event.tokens
+            yield ChatGenerationChunk(message=AIMessageChunk(content=event.text, usage_metadata=usage(0, fresh)))
         if event.finish is not None:
             yield self._last(request, event.finish)
 
     def _last(self, request: Request, finish: str) -> ChatGenerationChunk:
-        prompt, reply = len(request.prompt), request.tokens
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
                 chunk_position="last",
-                usage_metadata=UsageMetadata(input_tokens=prompt, output_tokens=reply, total_tokens=prompt + reply),
+                usage_metadata=usage(len(request.prompt), request.tokens - request.told),
                 response_metadata={"model_name": self.model_name, "finish_reason": finish},
             ),
             generation_info={"finish_reason": finish},
@@ -234,6 +247,11 @@ def spoken(message: BaseMessage) -> str:
             if isinstance(block, dict) and block.get("type", "text") != "text":
                 raise ModelInvalidRequestError(f"This model reads text only; the message holds {block.get('type')!r}.")
     return str(message.text).encode("utf-8", "replace").decode("utf-8")
+
+
+def usage(read: int, said: int) -> UsageMetadata:
+    """Tokens of the prompt and of this chunk; LangChain adds up those of all chunks."""
+    return UsageMetadata(input_tokens=read, output_tokens=said, total_tokens=read + said)
 
 
 def nested() -> bool:

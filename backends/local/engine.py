@@ -11,16 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.exceptions import ModelAPIError, ModelError
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
 from backends.local.text import Text
 
 log = logging.getLogger(__name__)
+RANGES = {"min_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw tokens; these defaults are for what nobody set and no model brought along."""
+    """How to draw tokens; these defaults are for what nobody set and no model brought along.
+
+    `min_p` leaves out tokens with less than this share of the likeliest one's probability. The two penalties are taken
+    from the logits of tokens of this reply, for each time one was drawn and once; `repetition_penalty` is for those of
+    the prompt too. `ignore_eos`: tokens that end a reply are never drawn. Raises ModelInvalidRequestError.
+    """
 
     temperature: float = 0.7
     top_p: float = 0.9
@@ -28,16 +34,32 @@ class Sampling:
     repetition_penalty: float = 1.1
     seed: int | None = None
     max_tokens: int = 256
+    min_p: float = 0.0
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    ignore_eos: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not least <= value <= most:
+                raise ModelInvalidRequestError(f"{name}={value}: it must be a number from {least} to {most}.")
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a request's owner hears: its place in the line, some text, the end, or an error."""
+    """What a request's owner hears: its place in the line, some text, the end, or an error. `tokens`: drawn so far."""
 
     text: str = ""
+    tokens: int = 0
     position: int | None = None
     finish: str | None = None
     error: BaseException | None = None
+
+    @property
+    def hurries(self) -> bool:
+        """Whether it is more than text."""
+        return self.finish is not None or self.error is not None or self.position is not None
 
 
 @dataclass(eq=False)
@@ -50,6 +72,7 @@ class Request:
     emit: Callable[[Event], object]
     cancelled: threading.Event = field(default_factory=threading.Event)
     tokens: int = 0
+    told: int = 0  # of them in chunks so far
     finish: str | None = None
 
     def cancel(self) -> None:
@@ -153,7 +176,7 @@ class Engine(ABC):
                 self._run(request, lambda token: self._accept(request, token))
             rest = request.text.close()
             finish = "stop" if request.text.stopped else request.finish or "length"
-            self._tell(request, Event(text=rest, finish=finish))
+            self._tell(request, Event(text=rest, tokens=request.tokens, finish=finish))
         except ModelError as error:
             self._tell(request, Event(error=error))
         except Exception as error:
@@ -169,7 +192,7 @@ class Engine(ABC):
             request.finish = "stop"
             return False
         request.tokens += 1
-        self._tell(request, Event(text=request.text.push(self.data(token))))
+        self._tell(request, Event(text=request.text.push(self.data(token)), tokens=request.tokens))
         return not request.text.stopped and request.tokens < request.sampling.max_tokens
 
     @staticmethod

@@ -22,15 +22,17 @@ from backends.remote.failure import explained
 NO_API = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 # What a server is told after a reply of its own that was cut: few take up a last assistant message by themselves.
 GO_ON = "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
-EXTRA = ("top_k", "repetition_penalty")  # knobs that only compatible servers know
+EXTRA = ("top_k", "min_p", "repetition_penalty", "ignore_eos")  # knobs that only compatible servers know
 
 
 class OpenAIChat(ChatOpenAI):
-    """Chat over any server with OpenAI's API. Call arguments: those of ChatOpenAI, top_k, repetition_penalty, raw."""
+    """Chat over any server with OpenAI's API. Call arguments: those of ChatOpenAI, those of EXTRA, and raw."""
 
     compatible: bool = Field(False, description="a server other than OpenAI's own")
     top_k: int | None = None
+    min_p: float | None = None
     repetition_penalty: float | None = None
+    ignore_eos: bool | None = None
     exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
 
     _naming: threading.Lock = PrivateAttr(default_factory=threading.Lock)

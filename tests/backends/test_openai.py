@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 from langchain_core.exceptions import (
@@ -59,6 +60,23 @@ def test_only_knobs_that_were_set_are_sent(loopback: Loopback, monkeypatch: pyte
     sent = loopback.requests[-1]
     assert (sent["top_k"], sent["repetition_penalty"], sent["max_tokens"]) == (7, 1.2, 9)
     assert (sent["temperature"], sent["seed"], sent["top_p"]) == (0.1, 3, 0.5)
+
+
+def test_every_sampling_knob_travels(loopback: Loopback) -> None:
+    """Those that OpenAI does not know beside the others, as vLLM and llama-server take them; a text's as a chat's."""
+    knobs: dict[str, Any] = {
+        "min_p": 0.1,
+        "ignore_eos": True,
+        "top_k": 3,
+        "frequency_penalty": -1.5,
+        "presence_penalty": 2.0,
+    }
+    load().invoke("hi", **knobs)
+    assert knobs.items() <= loopback.requests[-1].items()
+    load().invoke("Once", raw=True, **knobs)
+    assert knobs.items() <= loopback.requests[-1].items()
+    load().invoke("hi", min_p=0.0, ignore_eos=False)
+    assert {"min_p": 0.0, "ignore_eos": False}.items() <= loopback.requests[-1].items()
 
 
 @pytest.mark.parametrize(

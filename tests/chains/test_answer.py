@@ -6,16 +6,18 @@ from typing import Any
 import openai
 import pytest
 from langchain_core.exceptions import (
+    ContextOverflowError,
     ModelAuthenticationError,
     ModelConnectionError,
     ModelInvalidRequestError,
     ModelNotFoundError,
     ModelRateLimitError,
 )
+from langchain_core.messages import AIMessage, HumanMessage
 
 import backends
 from chains.answer import EmptyReplyError
-from chains.assistant import build
+from chains.assistant import build, exactly
 from chains.report import Report
 from settings import Settings
 from tests.loopback import KEY, Loopback
@@ -147,3 +149,36 @@ async def test_any_provider_langchain_knows_answers(loopback: Loopback, monkeypa
     reply, report = await ask(choice.name, temperature=0.2)
     assert reply == loopback.reply
     assert (report.backend, loopback.requests[-1]["model"]) == ("openai:some-model", "some-model")
+
+
+async def said(messages: list[Any], backend: str = "openai", **options: Any) -> str:
+    chain = exactly(Settings.read(), backend, options)
+    return "".join([part async for part in chain.astream({"messages": messages})])
+
+
+async def test_messages_go_to_the_model_exactly_as_they_are(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_N_CTX", "40")
+    monkeypatch.setenv("SYSTEM_PROMPT", "Never said.")
+    braces = "{input} {{ }} " * 40
+    assert (await said([HumanMessage(braces), AIMessage("yes"), HumanMessage("no")])).strip() == loopback.reply
+    told = [(m["role"], m["content"]) for m in loopback.requests[-1]["messages"]]
+    assert told == [("user", braces), ("assistant", "yes"), ("user", "no")], "nothing added, nothing dropped"
+
+
+async def test_what_does_not_fit_whole_is_refused() -> None:
+    with pytest.raises(ContextOverflowError, match="tokens"):
+        await said([HumanMessage("word " * 2000), HumanMessage("hi")], "llamacpp")
+
+
+async def test_exactly_asks_no_other_backend_and_takes_an_empty_reply(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_FALLBACK", "llamacpp")
+    loopback.script.append("empty")
+    assert await said([HumanMessage("hi")]) == ""
+    assert len(loopback.requests) == 1
+    loopback.script.append("refuse top_k")
+    with pytest.raises(ModelInvalidRequestError, match="top_k"):
+        await said([HumanMessage("hi")])

@@ -1,0 +1,179 @@
+"""The knobs of OpenAI-compatible clients mean the same on both backends of this process; what is none is refused."""
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import ModelInvalidRequestError
+from langchain_core.messages import HumanMessage
+
+import backends
+from backends.local.engine import Sampling
+from settings import SHIPPED, Settings
+
+PROMPT = "I like music and"  # greedy, this model goes on about the Beatles in circles
+CIRCLES: dict[str, Any] = {"raw": True, "temperature": 0, "repetition_penalty": 1.0, "max_tokens": 40,
+                           "ignore_eos": True}  # fmt: skip
+OPEN: dict[str, Any] = {"raw": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
+
+
+def shares(prompt: str) -> dict[str, float]:
+    """Each next token's probability as a part of the likeliest one's, by its text; what ends a reply left out."""
+    import torch
+
+    engine: Any = backends.load("gpt2", Settings.read()).engine  # type: ignore[attr-defined]
+    with torch.inference_mode():
+        logits = engine.pipeline.model(torch.tensor([engine.encode(prompt)])).logits[0, -1]
+    logits = logits.clone()
+    logits[list(engine._ends)] = -torch.inf
+    found = torch.exp(logits - logits.max())
+    return {engine.data(token).decode("utf-8", "replace"): float(share) for token, share in enumerate(found)}
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"presence_penalty": 2}, {"presence_penalty": -2}, {"frequency_penalty": 0.7}, {"frequency_penalty": -2.0},
+     {"frequency_penalty": 0.5, "presence_penalty": 0.8, "repetition_penalty": 1.15}],
+)  # fmt: skip
+def test_penalties_give_the_same_tokens_on_both(knobs: dict[str, float], settings: Settings) -> None:
+    prompt = "hello" if min(knobs.values()) < 0 else PROMPT  # where a wish for repetition changes something
+    replies = [
+        [backends.load(name, settings).invoke(prompt, **{**CIRCLES, **each}).text for each in (knobs, {})]
+        for name in backends.LOCAL
+    ]
+    assert replies[0] == replies[1]
+    assert replies[0][0] != replies[0][1]
+
+
+def test_penalties_are_for_what_the_reply_said(model: Any) -> None:
+    """The prompt's own tokens cost nothing, and each further time that a token is said costs more."""
+    prompt = PROMPT + model.invoke(PROMPT, **CIRCLES).text
+    first = {**CIRCLES, "max_tokens": 1}
+    assert model.invoke(prompt, **first, frequency_penalty=2).text == model.invoke(prompt, **first).text
+    assert model.invoke(prompt, **{**first, "repetition_penalty": 2.0}).text != model.invoke(prompt, **first).text
+
+    def most(**penalty: float) -> int:
+        reply = model.invoke(PROMPT, **{**CIRCLES, "max_tokens": 120}, **penalty)
+        return max(Counter(model.get_token_ids(reply.text)).values())
+
+    assert most(frequency_penalty=0.6) < most(presence_penalty=0.6)
+
+
+def test_min_p_of_one_is_greedy(model: Any) -> None:
+    hot = {**CIRCLES, "temperature": 2.0, "top_k": 0, "top_p": 1.0}
+    greedy = model.invoke(PROMPT, **CIRCLES).text
+    assert model.invoke(PROMPT, **hot, min_p=1, seed=1).text == greedy
+    assert model.invoke(PROMPT, **hot, min_p=0, seed=1).text != greedy
+
+
+def test_min_p_leaves_out_what_is_far_below_the_likeliest(model: Any) -> None:
+    share = shares(PROMPT)
+    allowed = {text for text, each in share.items() if each >= 0.2}
+    assert 3 <= len(allowed) <= 12
+
+    def drawn(times: int, **knobs: float) -> set[str]:
+        return {model.invoke(PROMPT, **OPEN, max_tokens=1, seed=seed, **knobs).text for seed in range(times)}
+
+    assert drawn(80, min_p=0.2) == allowed
+    assert any(share[text] < 0.2 for text in drawn(20))
+
+
+def test_min_p_is_taken_after_temperature(model: Any) -> None:
+    """Heat draws the probabilities together, so that more tokens pass."""
+    allowed = {text for text, each in shares(PROMPT).items() if each ** (1 / 2) >= 0.5}
+    hot = {**OPEN, "temperature": 2.0}
+    drawn = {model.invoke(PROMPT, **hot, max_tokens=1, seed=seed, min_p=0.5).text for seed in range(60)}
+    assert drawn == allowed
+
+
+def test_ignore_eos_goes_on_to_max_tokens(model: Any) -> None:
+    ended = model.invoke("hi", temperature=0, max_tokens=60)
+    assert ended.usage_metadata["output_tokens"] < 30
+    assert ended.response_metadata["finish_reason"] == "stop"
+    for knobs in ({"temperature": 0}, {"temperature": 1.5, "seed": 3}):
+        reply = model.invoke("hi", max_tokens=60, ignore_eos=True, **knobs)
+        assert reply.usage_metadata["output_tokens"] == 60
+        assert reply.response_metadata["finish_reason"] == "length"
+    assert model.invoke("hi", temperature=0, max_tokens=60, ignore_eos=True).text.startswith(ended.text)
+
+
+def test_a_stop_string_still_ends_it(model: Any) -> None:
+    text = model.invoke(PROMPT, **CIRCLES).text
+    reply = model.invoke(PROMPT, **CIRCLES, stop=["Beatles"])
+    assert reply.text == text[: text.index("Beatles")]
+    assert reply.response_metadata["finish_reason"] == "stop"
+
+
+def test_the_end_of_the_window_still_ends_it(model: Any) -> None:
+    reply = model.invoke("very " * 1000, raw=True, max_tokens=500, ignore_eos=True)
+    assert reply.usage_metadata["total_tokens"] == 1024
+    assert reply.response_metadata["finish_reason"] == "length"
+
+
+def test_the_next_speaker_is_an_end_too(bare: str) -> None:
+    """A model without a chat template ends where a line of the user's begins."""
+    model: Any = backends.load(bare, Settings.read())
+    for ignored in (False, True):
+        text = model._request([HumanMessage("hi")], None, print, {"ignore_eos": ignored}).text
+        shown = text.push(b"Hello!\nUser: and you?") + text.close()
+        assert shown == ("Hello!\nUser: and you?" if ignored else "Hello!")
+        text = model._request([HumanMessage("hi")], ["and"], print, {"ignore_eos": ignored}).text
+        assert text.push(b"You and I") == "You "
+
+
+@pytest.mark.parametrize(
+    ("knob", "value"),
+    [("min_p", 1.1), ("min_p", -0.1), ("presence_penalty", 2.5), ("frequency_penalty", -3),
+     ("frequency_penalty", float("nan")), ("min_p", "much")],
+)  # fmt: skip
+def test_a_value_out_of_range_is_one_line(model: Any, knob: str, value: object) -> None:
+    with pytest.raises(ModelInvalidRequestError, match=rf"^{knob}={value}: it must be a number from -?\d to \d\.$"):
+        model.invoke("hi", max_tokens=2, **{knob: value})
+
+
+def test_an_unknown_option_is_named(name: str, model: Any) -> None:
+    with pytest.raises(ModelInvalidRequestError, match=rf"^{name} knows no option logit_bias, n: .*It knows temperat"):
+        model.invoke("hi", max_tokens=2, logit_bias={"5": 1}, n=2)
+    before = model.engine.computed
+    with pytest.raises(ModelInvalidRequestError, match="no option temprature"):
+        list(model.stream("hi", max_tokens=2, temprature=0))
+    assert model.engine.computed == before
+
+
+def test_what_any_chat_model_is_told_is_no_unknown_option(model: Any) -> None:
+    reply = model.invoke("hi", temperature=0, max_completion_tokens=3, stream=True, model="default", logit_bias=None)
+    assert reply.usage_metadata["output_tokens"] == 3
+    assert model.bind(min_p=1.0, stop=["!"]).invoke("hi", temperature=2.0).text == "Hi"
+
+
+def test_min_p_saved_with_a_model_holds_until_somebody_sets_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    shutil.copytree(SHIPPED, tmp_path / "saved")
+    config = tmp_path / "saved" / "generation_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "min_p": 1.0}))
+    monkeypatch.setenv("GPT2_MODEL", str(tmp_path / "saved"))
+    model: Any = backends.load("gpt2", Settings.read())
+    hot = {**CIRCLES, "temperature": 2.0, "top_k": 0, "top_p": 1.0, "seed": 1}
+    assert model.invoke(PROMPT, **hot).text == model.invoke(PROMPT, **CIRCLES).text
+    assert model.invoke(PROMPT, **hot, min_p=0).text != model.invoke(PROMPT, **CIRCLES).text
+
+
+def test_nothing_is_added_to_the_sampler_where_nobody_asks(settings: Settings) -> None:
+    engine: Any = backends.load("llamacpp", settings).engine  # type: ignore[attr-defined]
+
+    def steps(**knobs: Any) -> list[str]:
+        chain = engine._sampler(Sampling(**knobs), [5])
+        parts = [engine.api.llama_sampler_chain_get(chain, at) for at in range(engine.api.llama_sampler_chain_n(chain))]
+        named = [engine.api.llama_sampler_name(part).decode() for part in parts]
+        engine.api.llama_sampler_free(chain)
+        return named
+
+    assert steps() == ["penalties", "top-k", "temp", "top-p", "dist"]
+    assert steps(temperature=0, repetition_penalty=1.0) == ["greedy"]
+    assert steps(min_p=0.1, presence_penalty=1, ignore_eos=True) == [
+        "logit-bias", "penalties", "penalties", "top-k", "temp", "top-p", "min-p", "dist"
+    ]  # fmt: skip
