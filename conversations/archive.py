@@ -48,7 +48,7 @@ def export(
         found = exchange.dump_all(store) if identity is None else iter([exchange.dump(store, identity)])
         counted = _Counted(found)
         texts = exchange.pieces(counted) if form is Format.json else _documents(counted)
-        _write(texts, output)
+        write(texts, output)
     if output is not None:
         print(f"{_conversations(counted.count)} written to {output}")
 
@@ -72,7 +72,10 @@ def import_(
 
 
 def vacuum() -> None:
-    """Give back the space of what was deleted: after it no page of the database holds a deleted word."""
+    """Give back the space of what was deleted: after it no page of the database holds a deleted word.
+
+    Example: python cli.py vacuum
+    """
     with _plainly():
         _store("terminal").database.vacuum()
     print("What was deleted is in no table any more. Backups made before an upgrade are files of their own.")
@@ -98,7 +101,7 @@ def _documents(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield ("\n" if place else "") + render(conversation)
 
 
-def _write(texts: Iterable[str], output: Path | None) -> None:
+def write(texts: Iterable[str], output: Path | None) -> None:
     """As UTF-8 to the terminal, or to a file that is whole or not there; only its owner may read it."""
     if output is None:
         for text in texts:

@@ -20,7 +20,7 @@ from conversations.text import clean
 
 log = logging.getLogger(__name__)
 Parts = Callable[["Reply"], AsyncIterator[str]]
-PAUSE = 0.02  # seconds between two pieces that a follower is given: each has its price, and nobody reads faster
+PAUSE = 0.04  # seconds between two pieces that a follower is given: each has its price, and nobody reads faster
 listeners: list[Callable[["Reply"], None]] = []  # told of every reply of this process when it has ended, in the loop
 _running: set["Reply"] = set()
 
@@ -94,7 +94,8 @@ class Reply:
                 if len(text) > after:
                     yield text[after:]
                     after = len(text)
-                    await follower.pause()
+                    if running:  # who came after the end is not told of it
+                        await follower.pause()
                 elif running:
                     await follower.wait()
                 else:
@@ -132,12 +133,18 @@ class Reply:
                 await keeper.end(self)
         finally:
             self._task = self._life = None
-            self._over.set()
-            self._ended.set()
-            _running.discard(self)
-            self._wake(over=True)
+            self._conclude()
+
+    def _conclude(self) -> None:
+        """Who listens has heard of the end before who waits goes on."""
+        _running.discard(self)
+        try:
             for listener in listeners:
                 listener(self)
+        finally:
+            self._over.set()
+            self._ended.set()
+            self._wake(over=True)
 
     def _settle(self, task: asyncio.Task[None]) -> None:
         """The state after the end, and the failure's text."""
@@ -161,11 +168,11 @@ class Follower:
     def __init__(self) -> None:
         self._here = asyncio.get_running_loop()
         self._more, self._over = asyncio.Event(), asyncio.Event()
-        self._woken = False
+        self._woken = self._resting = False
 
     def wake(self, over: bool) -> None:
         """From any thread: there is more, or the end."""
-        if over or not self._woken:
+        if over or not (self._woken or self._resting):
             self._woken = True
             with suppress(RuntimeError):  # the follower's loop is closed: nobody is left to hear
                 if over:
@@ -184,8 +191,11 @@ class Follower:
 
     async def pause(self) -> None:
         """Until PAUSE or the reply is over; what came meanwhile is seen at the next look."""
+        self._resting = True
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), PAUSE)
+            async with asyncio.timeout(PAUSE):
+                await self._over.wait()
+        self._resting = False
 
 
 def running() -> list[Reply]:

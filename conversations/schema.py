@@ -1,4 +1,4 @@
-"""The tables: conversations, their messages as a tree, feedback, summaries, personas. Knows no query and no page.
+"""The tables: conversations, messages as a tree, feedback, summaries, personas, counters. Knows no query and no page.
 
 Times are seconds since 1970. A row that was read is a plain record: it stays readable after its session, and nothing
 is written through it.
@@ -167,3 +167,14 @@ class OwnPersona(Table):
     description: Mapped[str] = mapped_column(Words)
     sentences: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[float] = mapped_column(Double)
+
+
+class Counter(Table):
+    """What somebody has used of a limit until `expires`; `key` holds a hash of who he is."""
+
+    __tablename__ = "counter"
+    __table_args__ = (Index("counter_expires", "expires"),)
+
+    key: Mapped[str] = mapped_column(Name(200), primary_key=True)
+    amount: Mapped[int] = mapped_column(BigInteger)
+    expires: Mapped[float] = mapped_column(Double)

@@ -105,6 +105,17 @@ class Store:
             self.locked(session, identity)
             session.execute(delete(Conversation).where(Conversation.id == identity))
 
+    def empty(self, identity: str, **fields: Any) -> None:
+        """Delete what was said in a conversation, which stays, and set `fields`; replies in it end.
+
+        Raises NotFoundError.
+        """
+        with self.database.writing() as session:
+            conversation = self.locked(session, identity)
+            session.execute(delete(Message).where(Message.conversation_id == identity))
+            for name, value in {"head": None, "title": "", **fields}.items():
+                setattr(conversation, name, value)
+
     def rate(self, number: int, value: int | None, comment: str = "") -> None:
         """Thumb up (1) or down (-1) with a comment; None takes it back. Raises NotFoundError."""
         with self.database.writing() as session:

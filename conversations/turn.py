@@ -25,12 +25,18 @@ def send(store: Store, identity: str | None, text: str, ask: Ask, new: Mapping[s
 
     Returns the reply's row. Raises MessageError for a text that cannot be sent, NotFoundError.
     """
+    return begin(store, identity, text, ask, new)[0]
+
+
+def begin(
+    store: Store, identity: str | None, text: str, ask: Ask, new: Mapping[str, Any] | None = None
+) -> tuple[Message, Reply]:
+    """The same, with the reply itself for who waits for it."""
     text = message(text)
     with store.database.writing() as session:
         found = create(session, store, **(new or {})) if identity is None else store.locked(session, identity)
         answer = expected(session, store, found, add(session, found, found.head, text=text))
-    start(store.database, answer, ask)
-    return answer
+    return answer, start(store.database, answer, ask)
 
 
 def edit(store: Store, number: int, text: str, ask: Ask) -> Message:
@@ -95,7 +101,7 @@ def compare(store: Store, text: str, asks: Sequence[Ask], new: Mapping[str, Any]
 def create(session: Session, store: Store, **fields: Any) -> Conversation:
     """An empty conversation of the store's owner."""
     now = time.time()
-    made = Conversation(id=stores.identity(), owner=store.owner, title="", created=now, updated=now, **fields)
+    made = Conversation(**{"id": stores.identity(), **fields}, owner=store.owner, title="", created=now, updated=now)
     session.add(made)
     session.flush()
     return made

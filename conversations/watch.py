@@ -6,13 +6,14 @@ a mark that the same journal reads.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from sqlalchemy import select, update
 
 from conversations.database import Database
 from conversations.journal import journal
 from conversations.schema import LIVE, Message, State
-from conversations.store import Store, live, sweep
+from conversations.store import NotFoundError, Store, live, sweep
 
 FAR = 0.25  # seconds between two looks at a reply of another process
 
@@ -58,6 +59,17 @@ def stop(store: Store, number: int) -> None:
         return
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == number, live()).values(stopping=True))
+
+
+def hush(store: Store, identity: str) -> None:
+    """End all replies of a conversation. Raises NotFoundError."""
+    with store.database.reading() as session:
+        store.found(session, identity)
+        query = select(Message.id).where(Message.conversation_id == identity, live())
+        numbers = list(session.scalars(query))
+    for number in numbers:
+        with suppress(NotFoundError):  # deleted meanwhile
+            stop(store, number)
 
 
 async def ended(database: Database, number: int) -> None:

@@ -30,7 +30,7 @@ UPGRADE = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "0003", "0002"
 
 
 def upgrade() -> None:
@@ -71,7 +71,7 @@ def revision(database: Database) -> str | None:
 def newer(folder: Path, last: str = "") -> Path:
     """The migrations with one more."""
     copy = shutil.copytree(MIGRATIONS, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "0002_more.py").write_text(UPGRADE.format(last=last))
+    (copy / "versions" / "0003_more.py").write_text(UPGRADE.format(last=last))
     return copy
 
 
@@ -89,7 +89,7 @@ def said(url: str, words: str = "hello") -> Database:
 def test_an_empty_database_gets_the_tables(database_url: str) -> None:
     database = connect(database_url)
     assert set(Table.metadata.tables) <= set(dump(database))
-    assert revision(database) == "0001"
+    assert revision(database) == "0002"
     assert mine().listing() == []
 
 
@@ -118,7 +118,7 @@ def test_a_newer_database_is_refused_and_left_alone(database_url: str, tmp_path:
     before = dump(newest)
     with pytest.raises(DatabaseError) as raised:
         Database(database_url)
-    assert "newer version (its tables are 0002, the newest known here 0001). Update this program" in str(raised.value)
+    assert "newer version (its tables are 0003, the newest known here 0002). Update this program" in str(raised.value)
     assert dump(newest) == before
     newest.close()
 
@@ -129,14 +129,14 @@ def test_an_upgrade_keeps_a_copy_of_the_file(tmp_path: Path) -> None:
     before = dump(old)
     old.close()
     upgraded = Database(url, newer(tmp_path))
-    assert revision(upgraded) == "0002"
+    assert revision(upgraded) == "0003"
     assert "'upgraded'" in dump(upgraded)["conversation"][0]
     upgraded.close()
-    backup = Database(f"sqlite:///{tmp_path}/some.db.0001.backup")
+    backup = Database(f"sqlite:///{tmp_path}/some.db.0002.backup")
     assert dump(backup) == before
     backup.close()
     Database(url, tmp_path / "migrations").close()
-    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0001.backup"]
+    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0002.backup"]
 
 
 def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> Non
     upgraded = Database(database_url, newer(tmp_path))
     after = dump(upgraded)
     upgraded.close()
-    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0002',)"])
+    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0003',)"])
 
 
 @pytest.mark.parametrize("last", ["op.execute('SELECT * FROM nowhere')", "raise LookupError('half-way')"])

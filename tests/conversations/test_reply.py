@@ -7,13 +7,16 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
 
 import pytest
+from langchain_core.exceptions import ModelTimeoutError
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from conversations import turn, watch
 from conversations.journal import journal
+from conversations.reply import Reply, listeners, running
 from conversations.schema import State
 from conversations.text import MessageError
 from settings import ROOT
@@ -253,3 +256,74 @@ def test_words_saved_at_the_last_moment_are_not_lost_by_going_on(loopback: Loopb
     finally:
         event.remove(Session, "do_orm_execute", just_before)
     assert row.text.startswith("It is a fine day")
+
+
+async def test_a_follower_gets_the_first_piece_and_the_end_at_once() -> None:
+    """From another loop than the replies' own; what comes in between is given in few pieces, whole and in order."""
+
+    async def words(_: Reply) -> AsyncIterator[str]:
+        for number in range(300):
+            yield f"{number} "
+            await asyncio.sleep(0.001)
+
+    reply = Reply(words)
+    pieces = [piece async for piece in reply.follow()]
+    assert "".join(pieces) == reply.text == "".join(f"{number} " for number in range(300))
+    assert pieces[0] in {"0 ", "0 1 "}
+    assert len(pieces) < 60, "some fifty a second"
+    assert [piece async for piece in reply.follow(after=len(reply.text) - 4)] == ["299 "], "after the end too"
+
+
+async def test_who_waits_for_the_end_hears_of_it_from_any_loop() -> None:
+    go = threading.Event()
+
+    async def late(_: Reply) -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.to_thread(go.wait)
+        yield "b"
+
+    heard: list[Reply] = []
+    listeners.append(heard.append)
+    try:
+        reply = Reply(late)
+        waiting = [asyncio.ensure_future(reply.over()) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert reply in running()
+        assert not any(task.done() for task in waiting)
+        go.set()
+        await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    finally:
+        listeners.remove(heard.append)
+    assert reply not in running()
+    assert heard == [reply]
+    await reply.over()  # at once after the end
+
+
+async def test_a_reply_that_is_ended_says_why_and_a_failed_one_keeps_its_failure() -> None:
+    async def never(_: Reply) -> AsyncIterator[str]:
+        yield "a"
+        await asyncio.sleep(60)
+
+    async def broken(_: Reply) -> AsyncIterator[str]:
+        yield "a"
+        raise ModelTimeoutError("too late")
+
+    cut, failed = Reply(never), Reply(broken)
+    cut.stop(State.INTERRUPTED)
+    await cut.over()
+    await failed.over()
+    assert cut.state == State.INTERRUPTED
+    assert (failed.state, failed.error, type(failed.failure)) == (State.FAILED, "too late", ModelTimeoutError)
+
+
+async def test_who_follows_after_the_end_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("conversations.reply.PAUSE", 5.0)
+
+    async def short(_: Reply) -> AsyncIterator[str]:
+        yield "all of it"
+
+    reply = Reply(short)
+    await reply.over()
+    began = time.monotonic()
+    assert [piece async for piece in reply.follow()] == ["all of it"]
+    assert time.monotonic() - began < 3

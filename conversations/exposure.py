@@ -1,0 +1,28 @@
+"""Whether anybody could spend the owner's money: a paid backend, reached from elsewhere, and nobody is asked who he is.
+
+Knows settings and addresses; nothing of pages, keys or logins.
+"""
+
+from ipaddress import ip_address
+
+import backends
+from settings import Settings
+
+
+def beyond(address: str) -> bool:
+    """Whether a server at this address is reached from other machines."""
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:
+        return address not in {"", "localhost"}
+
+
+def exposure(settings: Settings, address: str, what: str, remedy: str) -> str | None:
+    """A warning in plain words that `what` is open to everybody; None where nobody pays, or nobody gets there."""
+    paid = [name for name, problem in backends.status(settings) if problem is None and backends.paid(name)]
+    if not paid or not beyond(address):
+        return None
+    return (
+        f"Everybody who reaches this server ({address}) can use {what} and spend your money at {', '.join(paid)}. "
+        f"{remedy}"
+    )
