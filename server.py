@@ -17,6 +17,7 @@ from api.life import Life, living
 from conversations.owner import LIFETIME, cookies
 from settings import ROOT, Settings
 
+UNKNOWN = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
 # Streamlit's own places: what they hold is never the page.
 OTHERS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 
@@ -67,6 +68,6 @@ def _give(scope: Scope, headers: MutableHeaders) -> None:
 
 app = App(
     ROOT / "app.py",
-    routes=[Route(path, endpoint=api) for path in paths()],  # a path's parameters are the API's own affair
+    routes=[Route(path, endpoint=api) for path in (*paths(), UNKNOWN)],  # a path's parameters are the API's own affair
     middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie)],
 )

@@ -26,6 +26,11 @@ def shown(path: str) -> str:
     return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path
 
 
+def named(model: str) -> str:
+    """A model's file or folder as clients hear of it: no folder outside this one."""
+    return Path(model).name if Path(model).is_absolute() and shown(model) == model else shown(model)
+
+
 class SettingsError(ValueError):
     """A variable holds a value it cannot have; the text names variable, value and what is allowed."""
 
@@ -126,6 +131,7 @@ class Settings(Environment):
     api_keys_file: Path | None = Field(
         None, description="a file of such keys, hashed: a line each as `python cli.py key NAME` prints it"
     )
+    api_key: SecretStr | None = Field(None, description="the key that the terminal sends to a server at --url")
     system_prompt: str | None = Field(None, description="the system prompt; unset: prompts/system.txt")
     chat_template: Path | None = Field(
         None, description="a Jinja file used by local models instead of the template saved with them"

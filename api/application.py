@@ -1,26 +1,48 @@
 """The API's one application: its routes by family, how failures are answered, and its OpenAPI document."""
 
+import re
 from typing import Any
 
+from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import iter_route_contexts
 
-from api import body, error, health
+from api import body, charge, docs, error, health, log, metrics, predict, trace
+from api.access import Access
 from api.life import Life, living
+from api.origin import Origin
+from api.sms import webhook
+from api.v1 import chat, completions, models, responses
+from conversations.reply import listeners
 from settings import VERSION
 
+REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,100}")  # of another's form: it goes into every line of the log
 ABOUT = "One chain, any model behind it. The page's conversations, reply jobs and chain, over HTTP."
 
-app = FastAPI(title="LLM Assistant", version=VERSION, description=ABOUT, docs_url=None, redoc_url=None)
-for family in (health,):
+app = FastAPI(
+    title="LLM Assistant", version=VERSION, description=ABOUT, openapi_url=None, docs_url=None, redoc_url=None,
+    telemetry=trace.TELEMETRY,
+)  # fmt: skip
+# These demand a key where one is set, and what they answer counts for the limits.
+for family in (predict, models, chat, completions, responses):
+    app.include_router(family.router, dependencies=[charge.counted], responses=error.documented(401, 403, 429))
+# These say for themselves what they ask for.
+for family in (health, metrics, docs, webhook):
     app.include_router(family.router)
 error.install(app)
+app.add_middleware(Origin)  # from the innermost to the outermost
+app.add_middleware(Access)
+app.add_middleware(CorrelationIdMiddleware, validator=lambda sent: bool(REQUEST_ID.fullmatch(sent)))
 app.add_middleware(Life, living=lambda: living(app))
+for listener in (metrics.reply, charge.charge, log.reply, trace.reply):
+    listeners.append(listener)
 
 
 def paths() -> list[str]:
     """Every path of the API but `/`, for a server that has a page there."""
-    return [path for path in dict.fromkeys(getattr(route, "path", "") for route in app.routes) if path not in {"", "/"}]
+    found = dict.fromkeys(route.path for route in iter_route_contexts(app.routes))
+    return [path for path in found if path not in {None, "", "/"}]
 
 
 def document() -> dict[str, Any]:

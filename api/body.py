@@ -4,23 +4,27 @@ JSON is read whatever content type a client sends: `curl -d` says it is a form.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from codecs import BOM_UTF8
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic.json_schema import models_json_schema
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
 
-from api.error import Problem, unfit
+from api.error import GONE, Problem, unfit
 from api.setup import setup
 
 Model = TypeVar("Model", bound=BaseModel)
+CLOSE = {"Connection": "close"}  # nobody reads the rest of a body that was refused
 PLACE = "#/components/schemas/{model}"
 _documented: dict[str, type[BaseModel]] = {}
 
 
 async def raw(request: Request) -> bytes:
-    """The bytes. Raises Problem 413 for too many, 408 for a client that stops sending."""
+    """The bytes. Raises Problem 413 for too many, 408 for a client that stops sending, 499 for one that is gone."""
     knobs = setup(request).knobs
     said = request.headers.get("content-length", "")
     if said.isdigit() and int(said) > knobs.max_body_bytes:
@@ -33,22 +37,25 @@ async def raw(request: Request) -> bytes:
                 if len(found) > knobs.max_body_bytes:
                     raise too_large(knobs.max_body_bytes)
     except TimeoutError:
-        raise Problem(408, f"The body did not come within {knobs.send_timeout:g} seconds.", code="timeout") from None
+        raise Problem(408, f"The body did not come within {knobs.send_timeout:g} seconds (SEND_TIMEOUT).",
+                      code="timeout", headers=CLOSE) from None  # fmt: skip
+    except ClientDisconnect:
+        raise Problem(GONE, "The client is gone.") from None
     return bytes(found)
 
 
 def too_large(limit: int) -> Problem:
     """The answer to a body beyond the limit, after which nobody reads the rest of it."""
     return Problem(413, f"The body is longer than {limit:,} bytes (MAX_BODY_BYTES).", code="body_too_large",
-                   headers={"Connection": "close"})  # fmt: skip
+                   headers=CLOSE)  # fmt: skip
 
 
-def body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
-    """A dependency: the body as JSON of this shape. Raises Problem 400 that names the field."""
+def body(model: type[Model], absent: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
+    """A dependency: the body as JSON of this shape, or `absent`. Raises Problem 400 that names the field."""
 
     async def parsed(request: Request) -> Model:
-        found = await raw(request)
-        if not found.strip():
+        found = (await raw(request)).removeprefix(BOM_UTF8).strip() or absent  # Windows' editors write the mark
+        if not found:
             raise Problem(400, "The body is empty: send a JSON object.", code="invalid_json")
         try:
             return model.model_validate_json(found)
@@ -56,9 +63,26 @@ def body(model: type[Model]) -> Callable[[Request], Awaitable[Model]]:
             first = error.errors()[0]
             if first["type"] == "json_invalid":
                 raise Problem(400, f"The body is no JSON: {first['ctx']['error']}.", code="invalid_json") from None
-            raise unfit(error.errors()) from None
+            raise unfit(_placed(error.errors(), from_json(found))) from None
 
     return parsed
+
+
+def _placed(errors: Iterable[Any], data: Any) -> list[Any]:
+    """The errors, each at its place in the data, the innermost first: unions name their alternatives too.
+
+    Of two at one place that of another type comes last: it is told of the alternative that was not meant.
+    """
+    placed = []
+    for error in errors:
+        at, here = [], data
+        for part in error["loc"]:
+            if part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int):
+                at.append(part)
+                here = here[part]
+        missing = error["loc"][-1:] if error["type"] == "missing" else ()
+        placed.append({**error, "loc": (*at, *missing)})
+    return sorted(placed, key=lambda error: (-len(error["loc"]), error["type"].endswith("_type")))
 
 
 def documented(model: type[BaseModel], **examples: Any) -> dict[str, Any]:

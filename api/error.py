@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -24,14 +25,17 @@ from langchain_core.exceptions import (
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from api.note import note
 from chains.answer import retry_after
 from conversations.database import DatabaseError
 from conversations.store import NotFoundError
 from conversations.text import MessageError
 
 log = logging.getLogger(__name__)
+GONE = 499  # nobody reads it: the client is gone
 INVALID = "invalid_request_error"
 FAILED = "server_error"
+TOO_LONG = "The prompt is too long."  # langchain-openai knows this failure by its words, not by the code
 
 
 class Problem(Exception):
@@ -105,7 +109,8 @@ def problem(error: BaseException) -> Problem:
         return Problem(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
     status, code = found
     wait = retry_after(error) if status == 429 else None
-    return Problem(status, str(error), code=code, headers=None if wait is None else {"Retry-After": f"{wait:.0f}"})
+    text = f"{TOO_LONG} {error}" if isinstance(error, ContextOverflowError) else str(error)
+    return Problem(status, text, code=code, headers=None if wait is None else {"Retry-After": f"{wait:.0f}"})
 
 
 def install(app: FastAPI) -> None:
@@ -115,10 +120,21 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _crash)
 
 
-async def _answer(_: Request, error: Exception) -> JSONResponse:
-    found = problem(error)
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return _said(request, problem(error))
+
+
+async def _crash(_: Request, error: Exception) -> JSONResponse:
+    """What nobody foresaw: the server logs it, and the id with which it is found there is in the answer."""
+    said = Problem(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
+    return JSONResponse(said.body, said.status, {"X-Request-ID": correlation_id.get() or ""})
+
+
+def _said(request: Request, found: Problem) -> JSONResponse:
+    note(request.scope).error = found.code or f"status_{found.status}"
     return JSONResponse(found.body, found.status, found.headers)
 
 
@@ -126,13 +142,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     texts = {404: f"There is no {request.url.path}.", 405: f"{request.url.path} takes no {request.method}."}
     said = Problem(error.status_code, texts.get(error.status_code, str(error.detail)), headers=error.headers, code=None)
-    return JSONResponse(said.body, said.status, said.headers)
+    return _said(request, said)
 
 
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    said = unfit(error.errors())
-    return JSONResponse(said.body, said.status)
+    return _said(request, unfit(error.errors()))
 
 
 def unfit(errors: Any) -> Problem:
@@ -142,4 +157,5 @@ def unfit(errors: Any) -> Problem:
     if first["type"] == "extra_forbidden":
         return Problem(400, f"Unrecognized request argument supplied: {at}", code="unknown_parameter", param=at)
     said = f"{at}: {first['msg']}" if at else str(first["msg"])
-    return Problem(400, said, code="invalid_value", param=at or None)
+    code = "unsupported_parameter" if first["type"] == "unsupported_parameter" else "invalid_value"
+    return Problem(400, said, code=code, param=at or None)

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, JsonValue
 from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
@@ -13,10 +13,13 @@ from conversations.database import Database, DatabaseError
 from settings import VERSION
 
 router = APIRouter(tags=["operations"])
+EXAMPLE: dict[str, JsonValue] = {"name": "llamacpp", "ready": True, "loaded": True, "problem": None, "queue": 0}
 
 
 class Backend(BaseModel):
     """One backend: `problem` says what is missing and the remedy; `queue` counts what waits or runs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     name: str
     ready: bool
@@ -28,6 +31,11 @@ class Backend(BaseModel):
 class Health(BaseModel):
     """`status` is "ok" where the chosen backend is ready and the database answers."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "ok", "version": VERSION, "backend": "llamacpp", "database": True,
+                                         "backends": [EXAMPLE]}]}
+    )  # fmt: skip
+
     status: Literal["ok", "unavailable", "ending"]
     version: str
     backend: str | None
@@ -35,6 +43,8 @@ class Health(BaseModel):
     backends: list[Backend]
 
 
+@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is found first
+@router.head("/", include_in_schema=False)
 @router.get("/health", responses={503: {"model": Health}})
 @router.get("/", responses={503: {"model": Health}})
 async def health(here: Here, response: Response) -> Health:
@@ -54,11 +64,14 @@ def look(here: Setup) -> Health:
 
 
 def _backend(here: Setup, name: str, problem: str | None) -> Backend:
-    model = backends.loaded(name)
-    engine = getattr(model, "engine", None)
-    waiting = engine.waiting() if engine is not None else 0
-    queue = max(waiting, here.queues.busy[name])
-    return Backend(name=name, ready=problem is None, loaded=model is not None, problem=problem, queue=queue)
+    loaded = backends.loaded(name) is not None
+    return Backend(name=name, ready=problem is None, loaded=loaded, problem=problem, queue=waiting(here, name))
+
+
+def waiting(here: Setup, name: str) -> int:
+    """What waits or runs for a backend: the API's requests, and the page's where the engine knows of them."""
+    engine = getattr(backends.loaded(name), "engine", None)
+    return max(engine.waiting() if engine is not None else 0, here.queues.busy[name])
 
 
 def answers(database: Database) -> bool:

@@ -1,10 +1,12 @@
 """The knobs of the API. Knows variables only."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode
 
+from api.sms.knobs import Sms
 from settings import Environment
 
 
@@ -27,10 +29,29 @@ class Knobs(Environment):
         30, gt=0, allow_inf_nan=False, description="seconds to wait for a client that neither reads nor sends"
     )
     shutdown_grace: float = Field(
-        10,
+        5,
         ge=0,
         allow_inf_nan=False,
         description="seconds that running replies are given to finish when the server ends",
+    )
+    rate_limit: str | None = Field(
+        None, description="requests that each key, or address, may make, as in 60/minute; unset: any number"
+    )
+    token_quota: int | None = Field(
+        None, ge=1, description="tokens, read and written, that each key, or address, may use a day; unset: any number"
+    )
+    limits_storage: SecretStr | None = Field(
+        None, description="where both are counted, as in redis://host:6379; unset: in DATABASE_URL"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="lines of the log: text for people, or json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="how much our own modules log: debug, info, warning or error"
+    )
+    log_content: bool = Field(
+        False, description="1: prompts and replies are written into logs and traces; else no word of them is"
+    )
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None, description="where OpenTelemetry traces are sent (OTLP over HTTP, /v1/traces is added); unset: nowhere"
     )
 
     @field_validator("api_models", "cors_origins", mode="before")
@@ -38,7 +59,30 @@ class Knobs(Environment):
     def _commas(cls, value: Any) -> Any:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[^/?#@\s]+", origin):
+                raise ValueError(f"{origin} is no origin: write scheme and host as browsers do, https://example.org")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str | None) -> str | None:
+        if value is not None:
+            from limits import parse_many  # here: only this needs it
+
+            if len(parse_many(value)) != 1:
+                raise ValueError("one limit is wanted")
+        return value
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        return value if value is None else str(TypeAdapter(AnyHttpUrl).validate_python(value))
+
 
 def groups() -> tuple[type[Environment], ...]:
     """The knob groups of the API, for whoever lists them."""
-    return (Knobs,)
+    return (Knobs, Sms)

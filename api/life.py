@@ -8,21 +8,26 @@ import logging
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from types import FrameType
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import caller, setup
+from api.log import logging_as
+from api.open import warn
 from api.setup import Setup
+from api.sms import knobs as sms
+from api.trace import tracing
 from conversations.journal import interrupt
 from conversations.reply import running
 from conversations.schema import State
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
-LAST = 2.0  # seconds for connections to close after the last reply
+LAST = 4.0  # seconds for connections to close after the last reply
 
 
 class Life:
@@ -35,17 +40,20 @@ class Life:
         if scope["type"] != "lifespan":
             await self.app(scope, receive, send)
             return
-        life = self.living()
-        try:
-            await life.__aenter__()
-        except SettingsError as error:
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            await life.__aexit__(None, None, None)
+        async with AsyncExitStack() as life:
+            try:
+                await life.enter_async_context(self.living())
+            except SettingsError as error:
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
+
+            async def sending(message: Message) -> None:
+                if message["type"].startswith("lifespan.shutdown"):
+                    await life.aclose()  # before the server hears of it: after that it does not wait for us
+                await send(message)
+
+            await self.app(scope, receive, sending)
 
 
 @asynccontextmanager
@@ -53,10 +61,14 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
     """While the server runs. Raises SettingsError."""
     found = setup.read()
     caller.check(found)
-    setup.put(app, found)
-    with _told(found):
-        yield
-    await drained(found)
+    sms.check(found.sms)
+    with logging_as(found.knobs), tracing(found.knobs):
+        setup.put(app, found)
+        warn(found, found.settings.host)
+        with _told(found):
+            yield
+        await drained(found)
+        await run_in_threadpool(found.limits.settle)
     interrupt()  # a server that is told to end dies of the signal, and nothing else runs after this
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 StopString = Annotated[str, Field(min_length=1, max_length=200)]
 Stop = StopString | Annotated[list[StopString], Field(max_length=16)]
@@ -24,6 +24,12 @@ class Sampling(BaseModel):
     max_tokens: int | None = Field(None, ge=1, le=2**31 - 1, description="the longest reply in tokens")
     stop: Stop | None = Field(None, description="texts that end the reply; they are not part of it")
     ignore_eos: bool | None = Field(None, description="go on where the model would end, until max_tokens")
+
+    @field_validator("top_k", "seed", "max_tokens", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        """To JSON 5.0 is a whole number too."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def options(self) -> dict[str, Any]:
         """What the chain takes: only what was given."""

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
+from langchain_core.exceptions import ModelNotFoundError
 
 import backends
 from api.knobs import Knobs
+from api.limit import Limits
 from api.queue import Queues
+from api.sms.knobs import Sms
 from backends import Choice
 from conversations.database import Database, DatabaseError, connect
 from conversations.owner import cookies
@@ -19,14 +22,17 @@ from settings import Settings, SettingsError
 
 @dataclass
 class Setup:
-    """One start of the API. `ending`: the server was told to end and takes no new work."""
+    """One start of the API. `ending`: it was told to end and takes no new work; `warned`: whose money is at stake."""
 
     settings: Settings
     knobs: Knobs
     database: Database
     choice: Choice
+    limits: Limits
     queues: Queues = field(default_factory=Queues)
+    sms: Sms = field(default_factory=Sms.read)
     ending: bool = False
+    warned: bool = False
 
 
 def read() -> Setup:
@@ -37,12 +43,22 @@ def read() -> Setup:
         cookies(settings)
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
-    return Setup(settings, Knobs.read(), database, backends.choose(settings))
+    knobs = Knobs.read()
+    for name in knobs.api_models:
+        backends.check(name, "API_MODELS")
+    return Setup(settings, knobs, database, backends.choose(settings), Limits(knobs, database))
 
 
 def put(app: FastAPI, found: Setup) -> None:
     """From now on routes find this."""
     app.state.setup = found
+
+
+def backend(here: Setup) -> str:
+    """The name of the one that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
+    if here.choice.name is None:
+        raise ModelNotFoundError(here.choice.reason)
+    return here.choice.name
 
 
 def setup(request: Request) -> Setup:
@@ -51,4 +67,9 @@ def setup(request: Request) -> Setup:
     return found
 
 
-Here = Annotated[Setup, Depends(setup)]
+async def _setup(request: Request) -> Setup:
+    return setup(request)
+
+
+# What takes no time is asynchronous here and elsewhere: for a plain function FastAPI would wake a thread.
+Here = Annotated[Setup, Depends(_setup)]

@@ -4,21 +4,23 @@ Knows replies and connections; nothing of what is asked or how it is answered.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
-from api.error import Problem, problem
+from api.error import GONE, Problem, problem
 from api.setup import Setup
 from conversations.reply import Reply
 from conversations.schema import State
 
+log = logging.getLogger(__name__)
 Result = TypeVar("Result")
-GONE = 499  # nobody reads it: the client is gone
 
 
 class Work:
@@ -39,6 +41,21 @@ class Work:
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    async def written(
+        cls, here: Setup, backend: str, begin: Callable[[], tuple[Result, Reply]]
+    ) -> tuple["Work", Result]:
+        """The same for one reply whose beginning waits for a database; with what `begin` gives beside it."""
+        work = cls(here, backend, ())
+        try:
+            work._held.enter_context(here.queues.place(backend, here.knobs.max_queue))
+            beside, reply = await run_in_threadpool(begin)
+            work.replies.append(reply)
+        except BaseException:
+            work.close()
+            raise
+        return work, beside
 
     def close(self) -> None:
         """Nobody waits any more."""
@@ -129,5 +146,7 @@ class Stream(StreamingResponse):
 
         try:
             await super().__call__(scope, receive, sending)
+        except TimeoutError:  # the server then closes the connection, since the answer has no end
+            log.warning("a client did not read for %g seconds (SEND_TIMEOUT)", self._work.here.knobs.send_timeout)
         finally:
             self._work.close()

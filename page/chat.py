@@ -7,7 +7,7 @@ import streamlit as st
 from conversations.preload import preload
 from conversations.schema import Message
 from conversations.store import NotFoundError, Store, Thread
-from page import actions, bubble, form, header, meter, outbox, persona, sidebar, tail, welcome
+from page import actions, bubble, form, frame, header, meter, outbox, persona, sidebar, tail, welcome
 from page.markdown import plain
 from page.opened import STEP, current, opened, show
 from page.outbox import Chosen
@@ -22,6 +22,7 @@ def draw() -> None:
     preload(found.choice.name, found.settings)
     opened()
     st.html(STYLE)
+    frame.warn(found.settings)
     try:
         thread = read(found.store)
         chosen = header.draw(found, thread.conversation if thread else None)

@@ -24,7 +24,7 @@ def replies() -> list[Message]:
 def test_a_server_that_ends_keeps_what_was_said(loopback: Loopback, tab: Page, tmp_path: Path) -> None:
     loopback.script.append("slow")
     port = free_port()
-    given = {"OPENAI_BASE_URL": loopback.url}
+    given = {"OPENAI_BASE_URL": loopback.url, "SHUTDOWN_GRACE": "0.5"}
     with serving(tmp_path / "first.log", port, **given) as address:
         tab.goto(address)
         say(tab, "hi")

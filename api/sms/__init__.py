@@ -1,0 +1,1 @@
+"""Text messages by Twilio: its webhook in, the assistant's replies out."""

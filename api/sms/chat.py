@@ -1,0 +1,80 @@
+"""The conversation of one phone number, which itself is never kept: a keyed hash stands for it. Knows tables only.
+
+The messages that Twilio sent are known by their ids, so that one that it sends again, to whichever worker, counts once.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import IntegrityError
+
+from api import persona
+from api.setup import Setup
+from conversations import store as stores
+from conversations import text, turn, watch
+from conversations.answer import Ask
+from conversations.owner import keyed
+from conversations.reply import Reply
+from conversations.schema import Conversation, Message
+from conversations.store import Store
+from prompts.persona import Persona
+
+SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones
+REMEMBERED = 50
+
+
+class SeenError(Exception):
+    """This message came before."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """`identity` is the conversation's id, the same for every worker, so that two of them make one."""
+
+    store: Store
+    identity: str
+
+    def say(self, said: str, sid: str, ask: Ask) -> tuple[int, Reply]:
+        """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
+        text.message(said)
+        row, reply = turn.begin(self.store, self.admit(sid), said, ask)
+        return row.id, reply
+
+    def anew(self, sid: str) -> Persona:
+        """Forget what was said; somebody else talks from now on. Raises SeenError."""
+        identity = self.admit(sid)
+        chosen = persona.another(self.store.get(identity).persona)
+        watch.hush(self.store, identity)
+        self.store.empty(identity, persona=persona.kept(chosen))
+        return chosen
+
+    def last(self) -> Message | None:
+        """The last reply, as far as it is written."""
+        found = next(iter(self.store.listing(1)), None)
+        return None if found is None or found.head is None else self.store.message(found.head)
+
+    def admit(self, sid: str) -> str:
+        """The conversation's id, which is begun where there is none. Raises SeenError."""
+        try:
+            return self._admit(sid, self.identity)
+        except IntegrityError:  # another worker was faster, or the id came into somebody else's hands by an import
+            return self._admit(sid, stores.identity())
+
+    def _admit(self, sid: str, identity: str) -> str:
+        with self.store.database.writing() as session:
+            newest = self.store.mine().order_by(Conversation.updated.desc()).limit(1).with_for_update()
+            found = session.scalars(newest).first()
+            if found is None:
+                who = persona.kept(persona.another(None))
+                found = turn.create(session, self.store, id=identity, persona=who)
+            extra = found.extra or {}
+            seen = list(extra.get(SEEN, []))
+            if sid in seen:
+                raise SeenError
+            if sid:
+                found.extra = {**extra, SEEN: [*seen, sid][-REMEMBERED:]}
+            return found.id
+
+
+def chat(here: Setup, owner: str) -> Chat:
+    """Of this owner."""
+    return Chat(Store(here.database, owner), keyed(here.settings, "conversation", owner))

@@ -1,0 +1,57 @@
+"""Sends a text message through Twilio's REST API, and tries again. Logs kinds of failure; no number and no text."""
+
+import asyncio
+import logging
+from contextlib import closing
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from api.sms.knobs import Sms
+
+log = logging.getLogger(__name__)
+PAUSES = (1.0, 4.0, 15.0)  # seconds before each further try
+PATIENCE = 10.0  # seconds for one
+
+
+class Failure(NamedTuple):
+    """`again`: another try may help, and cannot send it twice."""
+
+    kind: str
+    again: bool
+
+
+async def deliver(sms: Sms, number: str, text: str) -> bool:
+    """Whether it was taken."""
+    for pause in (0.0, *PAUSES):
+        await asyncio.sleep(pause)
+        failure = await run_in_threadpool(_post, sms, number, text)
+        if failure is None:
+            return True
+        log.warning("a text message could not be sent: %s", failure.kind)
+        if not failure.again:
+            break
+    log.error("a text message was given up; /more shows it")
+    return False
+
+
+def _post(sms: Sms, number: str, text: str) -> Failure | None:
+    """One try."""
+    from requests import ConnectionError as Unreachable
+    from requests import RequestException, Session
+    from twilio.base.exceptions import TwilioException
+    from twilio.http.http_client import TwilioHttpClient
+    from twilio.rest import Client
+
+    http = TwilioHttpClient(timeout=PATIENCE)
+    with closing(http.session or Session()):
+        client = Client(sms.twilio_account_sid, sms.token, http_client=http)
+        client.api.base_url = sms.twilio_api_url
+        try:
+            client.messages.create(to=number, from_=sms.twilio_number, body=text)
+        except TwilioException as error:  # its text may name the number
+            status, code = getattr(error, "status", 0), getattr(error, "code", None)
+            return Failure(f"Twilio answered {status}, code {code}", status == 429 or status >= 500)
+        except RequestException as error:
+            return Failure(type(error).__name__, isinstance(error, Unreachable))
+    return None

@@ -1,0 +1,66 @@
+"""A text cut to whole sentences. Knows characters only.
+
+A sentence ends with . ! ? … and a space, with their closing quotes, or with the full marks of Chinese and Japanese,
+which need no space. An ellipsis before a small letter is a pause.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+CLOSING = "[\"'”’»)\\]*_]*"
+END = re.compile(f"(?P<mark>[.!?…؟।]+){CLOSING}(?=\\s|$)|[。！？｡]+[」』”’）〉》]*")
+COUNTED = re.compile(r"\s*\d+\.")  # "2." at the beginning of a line counts, and ends nothing
+PAUSE = re.compile(r"\s*[^\W\d_]")
+MORE = "…"
+JOINER = "\u200d"
+FLAGS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # two letters are one flag
+AHEAD = 100  # characters beyond the cut that tell whether a sentence ends there
+
+
+def shorten(text: str, longest: int) -> str:
+    """As many whole sentences as `longest` characters hold; of a longer first one whole words and an ellipsis."""
+    text = text.strip()
+    if len(text) <= longest:
+        return text
+    near = text[: longest + AHEAD]
+    fits = [end for end in ends(near) if end <= longest]
+    return text[: fits[-1]] if fits else _words(text, longest - len(MORE)).rstrip(" \t\r\n,;:、，") + MORE
+
+
+def ends(text: str) -> Iterator[int]:
+    """Where sentences end."""
+    for found in END.finditer(text):
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.end()]
+        if not (COUNTED.fullmatch(line) or _pause(text, found)):
+            yield found.end()
+
+
+def _pause(text: str, found: re.Match[str]) -> bool:
+    after = PAUSE.match(text, found.end())
+    mark = found["mark"] or ""
+    return mark.endswith(("…", "..")) and after is not None and after.group()[-1].islower()
+
+
+def _words(text: str, longest: int) -> str:
+    """Cut between two words, or where there are none between two characters as people see them."""
+    if text[longest].isspace():
+        return text[:longest]
+    cut = text[:longest]
+    at = max((found.start() for found in re.finditer(r"\s", cut)), default=0)
+    if at:
+        return cut[:at]
+    while longest > 1 and _belongs(text, longest):
+        longest -= 1
+    return text[:longest]
+
+
+def _belongs(text: str, at: int) -> bool:
+    """Whether a character is one with that before it: accents, skin colours, joined emoji, halves of a flag."""
+    here, before = text[at], text[at - 1]
+    if unicodedata.combining(here) or here in {JOINER, "\ufe0f", "\u20e3"} or before == JOINER:
+        return True
+    if "\U0001f3fb" <= here <= "\U0001f3ff":
+        return True
+    letters = at - len(text[:at].rstrip(FLAGS))
+    return here in FLAGS and letters % 2 == 1

@@ -1,0 +1,91 @@
+"""Counters on both databases: nobody's count is lost, and what is over goes away."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from limits import RateLimitItemPerMinute
+from limits.storage import SCHEMES  # type: ignore[attr-defined]
+from limits.strategies import FixedWindowRateLimiter
+from sqlalchemy import func, select
+
+from api import counter
+from api.counter import Counters
+from conversations.database import connect
+from conversations.schema import Counter
+from settings import ROOT
+
+RAISE = """
+import sys
+from api.counter import Counters
+from conversations.database import connect
+counts = Counters(database=connect(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(100):
+    counts.incr("one", 60)
+"""
+
+
+def test_counts_of_several_processes_add_up(database_url: str) -> None:
+    command = [sys.executable, "-c", RAISE, database_url]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        process.communicate("\n", timeout=60)
+        assert process.returncode == 0
+    assert Counters(database=connect(database_url)).get("one") == 200
+
+
+def test_a_window_begins_with_its_first_count_and_ends(database_url: str) -> None:
+    counts = Counters(database=connect(database_url))
+    assert counts.get("x") == 0
+    assert counts.raised("x", 1, 2)[0] == 2
+    end = counts.get_expiry("x")
+    assert time.time() < end <= time.time() + 1.1
+    assert counts.incr("x", 1) == 3
+    assert counts.get_expiry("x") == end
+    time.sleep(1.05)
+    assert counts.get("x") == 0
+    assert counts.incr("x", 60) == 1
+
+
+def test_what_is_over_is_swept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = connect(database_url)
+    counts = Counters(database=database)
+    counts.incr("old", 0)
+    counts.incr("new", 60)
+    monkeypatch.setattr(counter, "SWEEP", 0.0)
+    time.sleep(0.01)
+    counts.incr("other", 60)
+    with database.reading() as session:
+        assert set(session.scalars(select(Counter.key))) == {"new", "other"}
+
+
+def test_they_can_be_forgotten(database_url: str) -> None:
+    database = connect(database_url)
+    counts = Counters(database=database)
+    for key in ("a", "b", "c"):
+        counts.incr(key, 60)
+    counts.clear("a")
+    assert counts.get("a") == 0
+    assert counts.reset() == 2
+    assert counts.check()
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Counter)) == 0
+
+
+def test_the_library_takes_it_as_a_storage() -> None:
+    assert SCHEMES["database"] is Counters
+
+
+def test_the_librarys_own_limiter_counts_in_it(database_url: str) -> None:
+    limiter, item = FixedWindowRateLimiter(Counters(database=connect(database_url))), RateLimitItemPerMinute(2)
+    assert [limiter.hit(item, "me") for _ in range(3)] == [True, True, False]
+    assert limiter.hit(item, "you")
+    assert limiter.get_window_stats(item, "you").remaining == 1
