@@ -1,7 +1,5 @@
-"""The terminal: one question, export, import, what is ready, what is set. Knows chain and settings, no backend."""
+"""The terminal: which commands there are, and how they end. Knows settings; what a command does stands in terminal/."""
 
-import asyncio
-import json
 import os
 import sys
 from typing import Annotated, Any
@@ -10,80 +8,29 @@ import typer
 from langchain_core.exceptions import ModelError
 
 import backends
-from chains.assistant import build
-from chains.report import Report
 from conversations import archive
 from settings import ROOT, Environment, Settings, SettingsError
+from terminal import ready
+from terminal.ask import ask
+from terminal.chat import chat
+from terminal.text import plain
 
+TALK, KEEP, RUN = "Talk", "What was said", "Run and look"
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
-app.command("export")(archive.export)
-app.command("import")(archive.import_)
-app.command()(archive.vacuum)
-Number = float | int | None
+app.command(rich_help_panel=TALK)(chat)
+app.command(rich_help_panel=TALK)(ask)
+app.command("export", rich_help_panel=KEEP)(archive.export)
+app.command("import", rich_help_panel=KEEP)(archive.import_)
+app.command(rich_help_panel=KEEP)(archive.vacuum)
+app.command("backends", rich_help_panel=RUN)(ready.show)
 
 
-@app.command()
-def ask(
-    text: Annotated[str, typer.Argument(help="the message")],
-    backend: Annotated[str | None, typer.Option(help="a backend other than LLM_BACKEND")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
-    raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
-    system: Annotated[str | None, typer.Option(help="the system prompt for this call")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, max=2)] = None,
-    top_p: Annotated[float | None, typer.Option(min=0.01, max=1)] = None,
-    top_k: Annotated[int | None, typer.Option(min=0)] = None,
-    repetition_penalty: Annotated[float | None, typer.Option(min=0.01, max=2)] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1)] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=2**32 - 1)] = None,
-) -> None:
-    """Ask one question and print the reply as it comes.
-
-    Example: python cli.py ask "hi, how are you?" --backend llamacpp --seed 1
-    """
-    given = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "repetition_penalty": repetition_penalty,
-             "max_tokens": max_tokens, "seed": seed}  # fmt: skip
-    options = {name: value for name, value in given.items() if value is not None}
-    if not text.strip():
-        raise SettingsError("The message is empty: write some text.")
-    settings = backends.read()
-    choice = backends.choose(settings)
-    if backend:
-        choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
-    if choice.name is None:
-        raise ModelError(choice.reason)
-    chain = build(settings, choice.name, system=system, raw=raw, options=options)
-    report, reply = asyncio.run(_ask(chain, text, quiet=as_json))
-    if report.backend != choice.name:
-        print(f"({report.backend} answered: {report.retries[-1]})", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"reply": reply, **report.summary()}, ensure_ascii=False))
-
-
-async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
-    report, parts = Report(), []
-    async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):
-        parts.append(part)
-        if not quiet:
-            print(part, end="", flush=True)
-    if not quiet:
-        print()
-    return report, "".join(parts)
-
-
-@app.command("backends")
-def show_backends() -> None:
-    """Each backend: ready, or what is missing."""
-    settings = backends.read()
-    choice = backends.choose(settings)
-    for name, problem in backends.status(settings):
-        mark = "*" if name == choice.name else " "
-        print(f"{mark} {name:<10} {'ready' if problem is None else problem}")
-    print(f"\n* {choice.name}: {choice.reason}" if choice.name else f"\n{choice.reason}")
-
-
-@app.command()
+@app.command(rich_help_panel=RUN)
 def config() -> None:
-    """Every setting with its value (secrets masked) and where it came from."""
+    """Every setting with its value (secrets masked) and where it came from.
+
+    Example: python cli.py config | grep OPENAI
+    """
     from api.knobs import groups as api_groups
 
     groups: list[type[Environment]] = [Settings, *api_groups(), *backends.knobs()]
@@ -92,9 +39,28 @@ def config() -> None:
             print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
+def key(name: Annotated[str, typer.Argument(help="whose it is, without spaces and colons")]) -> None:
+    """Make a key for the API; what is printed is a line for API_KEYS_FILE, the key itself is told beside it.
+
+    Example: python cli.py key alice >> keys.txt
+    """
+    from api.caller import LINE, digest, fresh  # here: no other command needs them
+
+    made = fresh()
+    line = f"{name}:{digest(made)}"
+    if LINE.fullmatch(line) is None:
+        raise SettingsError(f"NAME={plain(name)}: a name has no spaces and no colons and does not begin with #")
+    print(f"The key, which is shown this once: {made}", file=sys.stderr)
+    print(line)
+
+
+@app.command(rich_help_panel=RUN)
 def serve() -> None:
-    """Start page and API at HOST and PORT."""
+    """Start page and API at HOST and PORT.
+
+    Example: PORT=8000 python cli.py serve
+    """
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
     settings = backends.read()
     backends.choose(settings)
@@ -113,10 +79,13 @@ def main() -> int:
     try:
         app()
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
         return 2
     except ModelError as error:
-        print(error, file=sys.stderr)
+        print(plain(str(error)), file=sys.stderr)
+        return 1
+    except OSError as error:  # stdout on a full disk, a file that cannot be read
+        print(plain(f"{error.filename or 'stdout'}: {error.strerror}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

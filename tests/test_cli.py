@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from cli import app
 from settings import ROOT
 from tests.loopback import KEY, Loopback
 
@@ -14,7 +15,8 @@ from tests.loopback import KEY, Loopback
 def cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *words],
-        env={**os.environ, **environment}, capture_output=True, text=True, timeout=120, check=False,
+        env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+        check=False,
     )  # fmt: skip
 
 
@@ -98,6 +100,14 @@ def test_backends_says_ready_or_why_not() -> None:
     assert lines[0] == "* gpt2       ready"
     assert "LLAMACPP_MODEL=/no/such.gguf is no file" in lines[1]
     assert "set OPENAI_API_KEY" in lines[2]
+
+
+@pytest.mark.parametrize("command", ["chat", "ask", "backends", "config", "serve", "export", "import", "vacuum"])
+def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        app([command, "--help"])
+    assert end.value.code == 0
+    assert f"cli.py {command}" in capsys.readouterr().out.partition("Example: ")[2]
 
 
 def test_config_masks_secrets_and_names_origins() -> None:

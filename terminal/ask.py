@@ -1,0 +1,118 @@
+"""The command `ask`: one message, one reply. Knows chain, arguments and pipes; no conversation is kept."""
+
+import asyncio
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from chains.assistant import build
+from chains.report import Report
+from settings import SettingsError
+from terminal import persona as personas
+from terminal.choice import choose
+from terminal.options import (
+    Backend,
+    FrequencyPenalty,
+    MaxTokens,
+    MinP,
+    PresencePenalty,
+    RepetitionPenalty,
+    Seed,
+    System,
+    Temperature,
+    TopK,
+    TopP,
+    Url,
+    Who,
+    given,
+)
+from terminal.text import escaped, plain, tolerant
+
+NOTHING = 'The message is empty: write some text (`ask "hi"`), or pipe one in (`cat notes.txt | python cli.py ask`).'
+
+
+def ask(
+    text: Annotated[
+        str | None, typer.Argument(metavar="[MESSAGE]", help="what is asked; a text from a pipe is added below it")
+    ] = None,
+    backend: Backend = None,
+    url: Url = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
+    raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
+    system: System = None,
+    persona: Who = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    min_p: MinP = None,
+    repetition_penalty: RepetitionPenalty = None,
+    frequency_penalty: FrequencyPenalty = None,
+    presence_penalty: PresencePenalty = None,
+    max_tokens: MaxTokens = None,
+    seed: Seed = None,
+) -> None:
+    """Ask one question and print the reply as it comes.
+
+    Example: python cli.py ask "hi, how are you?" --backend llamacpp --seed 1
+
+    Example: cat notes.txt | python cli.py ask "summarise" --json
+
+    Exit: 0, 1 where the model failed, 2 for a wrong setting or argument, 130 after Ctrl-C.
+    """
+    tolerant()
+    said = message(text, piped())
+    personas.exclusive(system, persona)
+    prompt = personas.find(persona).system if persona else system
+    options = given(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p,
+                    repetition_penalty=repetition_penalty, frequency_penalty=frequency_penalty,
+                    presence_penalty=presence_penalty, max_tokens=max_tokens, seed=seed)  # fmt: skip
+    chosen = choose(backend, url)
+    chain = build(chosen.settings, chosen.backend, system=prompt, raw=raw, options=options | chosen.options)
+    report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
+    if report.backend != chosen.backend:
+        print(plain(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
+    if as_json:
+        print(escaped(json.dumps({"reply": reply, **report.summary()}, ensure_ascii=False)))
+
+
+def piped() -> str:
+    """All of stdin where it is no terminal. Raises SettingsError for what is no text."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"The piped text is not UTF-8 (byte {error.start}): convert it, e.g. with iconv."
+        ) from error
+    except OSError:  # nohup and the like leave a stdin that nobody can read
+        return ""
+
+
+def message(text: str | None, beside: str) -> str:
+    """What is asked, then the piped text. Raises SettingsError where both are empty."""
+    found = [part for part in (text or "", beside) if part.strip()]
+    if not found:
+        raise SettingsError(NOTHING)
+    return "\n\n".join(found) if len(found) > 1 else found[0]
+
+
+async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
+    """Raises OSError where nobody reads stdout any more."""
+    report, parts = Report(), []
+    async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):
+        parts.append(part)
+        try:
+            _print(part, quiet)
+        except OSError:  # the loop ends at once and closes what is left of the chain in any order: nothing to tell
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+            raise
+    _print("\n", quiet)
+    return report, "".join(parts)
+
+
+def _print(text: str, quiet: bool) -> None:
+    if not quiet:
+        print(plain(text), end="", flush=True)

@@ -1,0 +1,55 @@
+"""The command `chat`: a conversation in a terminal, kept in the store. Knows how the parts are put together.
+
+The store and the screen are imported when the command runs: the other commands start without them.
+"""
+
+from typing import Annotated
+
+import typer
+
+from settings import SettingsError
+from terminal import persona as personas
+from terminal.choice import choose
+from terminal.options import Backend, MaxTokens, Seed, System, Temperature, TopK, TopP, Url, Who, given
+from terminal.text import tolerant
+
+
+def chat(
+    backend: Backend = None,
+    url: Url = None,
+    persona: Who = None,
+    system: System = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the last conversation")] = False,
+    conversation: Annotated[str | None, typer.Option(metavar="ID", help="go on with this one")] = None,
+    temperature: Temperature = None,
+    top_p: TopP = None,
+    top_k: TopK = None,
+    max_tokens: MaxTokens = None,
+    seed: Seed = None,
+) -> None:
+    """Talk with the assistant; `/help` in the chat lists what can be typed. From a pipe each line is a message.
+
+    Example: python cli.py chat --persona beekeeper
+
+    Example: python cli.py chat --resume --url http://localhost:8501
+
+    Exit: 0, 1 where a reply to a line of a pipe failed, 2 for a wrong setting or argument.
+    """
+    tolerant()
+    if (resume or conversation) and (persona or system is not None):
+        raise SettingsError("--persona and --system begin a new conversation: leave --resume and --conversation out.")
+    if resume and conversation:
+        raise SettingsError("--resume and --conversation: give one of the two.")
+    personas.exclusive(system, persona)
+    who = personas.find(persona) if persona else None
+    options = given(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
+    chosen = choose(backend, url)
+    from terminal import session
+
+    talk = session.opened(chosen, options, conversation, resume)
+    if who is not None:
+        talk.become(who)
+    elif system is not None:
+        talk.fields = {"system": system}
+    if not session.run(talk):
+        raise typer.Exit(1)

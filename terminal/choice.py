@@ -1,0 +1,79 @@
+"""Who answers: a backend of this process, or a model of a running server. Knows names; nothing of what is said."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from langchain_core.exceptions import ModelError, ModelNotFoundError
+
+import backends
+from backends import Status
+from settings import Settings, SettingsError
+from terminal import server
+from terminal.persona import near
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """`backend` answers; with `url` it is the one that asks that server for `model`."""
+
+    settings: Settings
+    backend: str
+    reason: str
+    url: str | None = None
+    model: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As a person says it."""
+        return self.model or self.backend
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the chain needs to know beside the backend."""
+        return {"model": self.model} if self.model else {}
+
+    def offered(self) -> list[Status]:
+        """Everybody who may answer, ready or not. Raises ModelError kinds where a server has to be asked."""
+        if self.url is None:
+            return backends.status(self.settings)
+        return [Status(name, None) for name in server.models(self.url, self.settings)]
+
+    def switched(self, name: str) -> "Chosen":
+        """Somebody else answers. Raises SettingsError for who is unknown or not ready, and as `offered`."""
+        known = {status.name: status.problem for status in self.offered()}
+        if self.url is None and ":" in name.strip(":"):
+            known[name] = backends.unready(name, self.settings)
+        if name not in known:
+            raise SettingsError(f"There is no backend {name!r}.{near(name, known)} `/backend` lists all.")
+        if problem := known[name]:
+            raise SettingsError(f"{name} is not ready: {problem}")
+        return replace(self, backend=name) if self.url is None else replace(self, model=name)
+
+    def told(self, error: str) -> str:
+        """A failure in words of the command line."""
+        return error if self.url is None else server.worded(error)
+
+
+def choose(backend: str | None, url: str | None) -> Chosen:
+    """What the options say, else the settings. Raises SettingsError, ModelError kinds."""
+    if url is not None:
+        return _remote(server.address(url), backend)
+    settings = backends.read()
+    choice = backends.choose(settings)
+    if backend is not None:
+        choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
+    if choice.name is None:
+        raise ModelError(choice.reason)
+    return Chosen(settings, choice.name, choice.reason)
+
+
+def _remote(url: str, model: str | None) -> Chosen:
+    """The server is asked at once: a wrong address is told before anything is typed."""
+    settings = server.settings(url)
+    offered = server.models(url, settings)
+    if not offered:
+        raise ModelNotFoundError(f"--url={url}: the server offers no model. Its own log says why.")
+    if model is not None and model not in offered:
+        raise SettingsError(f"--backend={model}: the server has no such model. It offers {', '.join(offered)}.")
+    usual = "default" if "default" in offered else offered[0]
+    return Chosen(settings, "openai", f"at {url}", url, model or usual)

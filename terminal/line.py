@@ -1,0 +1,117 @@
+"""What a person types: a line editor at a terminal, else the lines of a pipe. Knows keys; nothing of what is said."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.document import Document
+from prompt_toolkit.history import History
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+ONCE_MORE = "Ctrl-C once more ends the chat; so do exit and Ctrl-D."
+GO_ON = "\\"  # at a line's end: the message has another line
+
+
+class Lines(Protocol):
+    """Messages as they come."""
+
+    def read(self) -> str | None:
+        """The next message; None at the end."""
+
+
+class Piped:
+    """Stdin that is no terminal: a message a line."""
+
+    def read(self) -> str | None:
+        """The next line, and those that it goes on in."""
+        parts: list[str] = []
+        for line in iter(sys.stdin.readline, "") if sys.stdin is not None else ():  # `<&-` leaves none
+            parts.append(line.rstrip("\r\n"))
+            if not parts[-1].endswith(GO_ON):
+                break
+            parts[-1] = parts[-1].removesuffix(GO_ON)
+        return "\n".join(parts) if parts else None
+
+
+class Typed:
+    """A line with arrow keys, which bring back what was said before, and Tab."""
+
+    def __init__(self, said: list[str], words: Callable[[], Iterable[str]], note: Callable[[str], None]) -> None:
+        """`said` is newest first; `words` are what Tab completes a line to; `note` prints."""
+        self._note = note
+        self._session: PromptSession[str] = PromptSession(
+            "> ", multiline=True, prompt_continuation="  ", history=Said(said), completer=Words(words),
+            complete_while_typing=False, key_bindings=keys(), enable_suspend=True,
+        )  # fmt: skip
+
+    def read(self) -> str | None:
+        """What was typed; None for Ctrl-D, and for Ctrl-C twice on an empty line."""
+        for hint in (ONCE_MORE, ""):
+            try:
+                return self._session.prompt()
+            except EOFError:
+                return None
+            except KeyboardInterrupt:
+                if hint:
+                    self._note(hint)
+        return None
+
+
+class Said(History):
+    """Earlier messages. They stand in the store and in no second file: what is deleted there is gone here."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+
+    def load_history_strings(self) -> Iterable[str]:
+        """Newest first."""
+        return self._said
+
+    def store_string(self, string: str) -> None:
+        """Kept by the store already."""
+
+
+class Words(Completer):
+    """Completes a line that begins as one of some words does."""
+
+    def __init__(self, words: Callable[[], Iterable[str]]) -> None:
+        self._words = words
+
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+        """Only for lines with a slash in front."""
+        typed = document.text_before_cursor
+        if typed.startswith("/"):
+            for word in self._words():
+                if word.startswith(typed):
+                    yield Completion(word, -len(typed))
+
+
+def keys() -> KeyBindings:
+    """Enter sends; Alt-Enter, or Enter after a backslash, begins a line. Ctrl-C clears, or is passed on."""
+    bindings = KeyBindings()
+
+    @bindings.add("enter")
+    def _(event: KeyPressEvent) -> None:
+        buffer = event.current_buffer
+        if buffer.document.is_cursor_at_the_end and buffer.text.endswith(GO_ON):
+            buffer.delete_before_cursor()
+            buffer.newline(copy_margin=False)
+        else:
+            buffer.validate_and_handle()
+
+    @bindings.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        event.current_buffer.newline(copy_margin=False)
+
+    @bindings.add("c-c")
+    @bindings.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt)
+
+    return bindings

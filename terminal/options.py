@@ -1,0 +1,33 @@
+"""The options that several commands share, as typer reads them. Knows names, bounds and help texts; no command."""
+
+from typing import Annotated, Any
+
+import typer
+
+KEY = "Where it wants a key, set API_KEY."
+
+Backend = Annotated[
+    str | None, typer.Option(help="a backend other than LLM_BACKEND; with --url a model of that server")
+]
+Url = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help=f"ask a running server of ours, such as http://localhost:8501. {KEY}"),
+]
+Who = Annotated[str | None, typer.Option(help="who answers: a file of prompts/personas or data/personas, or random")]
+System = Annotated[str | None, typer.Option(help="the system prompt, in place of SYSTEM_PROMPT")]
+Temperature = Annotated[float | None, typer.Option(min=0, max=2)]
+TopP = Annotated[float | None, typer.Option(min=0.01, max=1)]
+TopK = Annotated[int | None, typer.Option(min=0)]
+MinP = Annotated[
+    float | None, typer.Option(min=0, max=1, help="tokens of at least this share of the likeliest one's probability")
+]
+FrequencyPenalty = Annotated[float | None, typer.Option(min=-2, max=2)]
+PresencePenalty = Annotated[float | None, typer.Option(min=-2, max=2)]
+RepetitionPenalty = Annotated[float | None, typer.Option(min=0.01, max=2)]
+MaxTokens = Annotated[int | None, typer.Option(min=1, help="the longest reply in tokens")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1)]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Those that somebody gave."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,38 @@
+"""Who answers: the personas of files, found by their slug. Knows files; no conversation and no screen."""
+
+import random
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from prompts.persona import Persona, every
+from settings import SettingsError
+
+
+def everybody() -> dict[str, Persona]:
+    """Those that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
+    try:
+        return {persona.slug: persona for persona in every()}
+    except (ValueError, OSError) as error:
+        raise SettingsError(str(error)) from error
+
+
+def find(slug: str) -> Persona:
+    """One of them; `random` is any. Raises SettingsError with the near ones."""
+    known = everybody()
+    if slug == "random":
+        return random.choice(list(known.values()))
+    if slug not in known:
+        raise SettingsError(f"There is no persona {slug!r}.{near(slug, known)} `/persona` in a chat lists all.")
+    return known[slug]
+
+
+def exclusive(system: str | None, slug: str | None) -> None:
+    """Raises SettingsError where both options are given."""
+    if system is not None and slug is not None:
+        raise SettingsError("--system and --persona: give one of the two, each stands for the system prompt.")
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Who may be meant, as a sentence with a space before it; empty where nothing is near."""
+    found = get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f" Near: {', '.join(found)}." if found else ""

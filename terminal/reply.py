@@ -1,0 +1,118 @@
+"""A reply as it comes in a terminal, stopped by Ctrl-C, and the line below it. Knows replies; no command."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from conversations import watch
+from conversations.journal import journal
+from conversations.reply import Reply, running
+from conversations.schema import Message, State
+from conversations.summary import NOTE
+from terminal.choice import Chosen
+from terminal.screen import Screen
+from terminal.talk import Talk
+
+PATIENCE = 2.0  # seconds for a stopped reply to end
+ENDS = {State.STOPPED: "stopped", State.INTERRUPTED: "interrupted"}
+TOO_LONG = "ContextOverflowError"  # a reply's stop reason where its prompt had no room
+RESET = "/reset begins a new conversation; this one stays in the store."
+
+
+def converse(talk: Talk, text: str, screen: Screen) -> bool:
+    """Send a message and show its reply to the end; False where it failed. Raises as `Talk.send`."""
+    with stopping():
+        row = talk.send(text)
+        reply = journal(talk.store.database).replies.get(row.id)
+        try:
+            asyncio.run(_show(talk, row.id, reply, screen))
+        except OSError:  # nobody reads it any more
+            if reply is not None:
+                reply.stop()
+                reply.wait(PATIENCE)
+            raise
+    return below(talk.store.message(row.id), talk.chosen, screen)
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Ctrl-C stops the replies of this process, once each; where none is left to stop it is a KeyboardInterrupt."""
+    stopped: set[Reply] = set()
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        left = set(running()) - stopped
+        if not left:
+            raise KeyboardInterrupt
+        stopped.update(left)
+        for reply in left:
+            reply.stop()
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _show(talk: Talk, number: int, reply: Reply | None, screen: Screen) -> None:
+    """The words as they come, and the end of their last line."""
+    parts = watch.follow(talk.store, number)
+    with screen.waiting(lambda: talk.chosen.told(doing(reply))):
+        last = await anext(parts, "")
+    screen.piece(last)
+    async for part in parts:
+        screen.piece(last := part)
+    if last and not last.endswith("\n"):
+        screen.piece("\n")
+
+
+def doing(reply: Reply | None) -> str:
+    """What a reply without words waits for."""
+    if reply is None:
+        return "Thinking…"
+    if reply.note:
+        return reply.note
+    report = reply.report
+    if report.queue_position:
+        return f"{report.queue_position} before you…"
+    if report.retries:
+        return f"Trying again: {report.retries[-1]}"
+    return "Loading the model…" if report.backend is None else "Thinking…"
+
+
+def below(row: Message, chosen: Chosen, screen: Screen) -> bool:
+    """What stands below a reply; False where it failed."""
+    if row.extra and NOTE in row.extra:
+        screen.note(row.extra[NOTE])
+    if row.state == State.FAILED:
+        screen.wrong(failure(row, chosen))
+        return False
+    screen.note(figures(row, chosen))
+    return True
+
+
+def failure(row: Message, chosen: Chosen) -> str:
+    """Why there is no reply, and the remedy."""
+    told = chosen.told(row.error or "The reply failed.")
+    whole = row.stop_reason == TOO_LONG and (chosen.url or row.window is None)  # nothing was dropped for this window
+    return f"{told} {RESET}" if whole else told
+
+
+def figures(row: Message, chosen: Chosen) -> str:
+    """Who answered, how much, how fast, and what was left out."""
+    other = row.backend not in {None, chosen.backend}
+    who = f"{row.backend} in place of {chosen.backend}" if other else chosen.name
+    parts = [who]
+    if row.completion_tokens is not None:
+        parts.append(f"{row.completion_tokens} token{'' if row.completion_tokens == 1 else 's'}")
+    if row.tokens_per_second is not None:
+        parts.append(f"{row.tokens_per_second:.0f} tokens/s")
+    if row.dropped:
+        parts.append(f"{row.dropped} earlier message{'' if row.dropped == 1 else 's'} dropped")
+    if row.stop_reason == "length":
+        parts.append("cut at the longest reply (MAX_TOKENS)")
+    if row.state in ENDS:
+        parts.append(ENDS[State(row.state)])
+    return " · ".join(parts)

@@ -1,0 +1,81 @@
+"""A running server of ours, asked over its API. Knows addresses and answers; no chain and no screen."""
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from langchain_core.exceptions import (
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelNotFoundError,
+    ModelTimeoutError,
+)
+
+import backends
+from settings import Settings, SettingsError
+
+PATIENCE = 10.0  # seconds to wait for /health
+START = "Start it with `python cli.py serve`, or correct the address."
+
+
+def address(url: str) -> str:
+    """The server's address without /v1. Raises SettingsError."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise SettingsError(f"--url={url}: give an http(s) address, such as http://localhost:8501")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError("--url: it holds more than an address; a key belongs into API_KEY")
+    return url.rstrip("/").removesuffix("/v1")
+
+
+def settings(url: str) -> Settings:
+    """Those with which the openai backend asks this server, and nobody else. Raises SettingsError.
+
+    A key for OpenAI is none of this server's business: it is sent API_KEY.
+    """
+    key = Settings.read().api_key
+    os.environ["OPENAI_API_KEY"] = key.get_secret_value() if key else "none"
+    os.environ["OPENAI_BASE_URL"] = f"{url}/v1"
+    try:
+        return backends.read().model_copy(update={"llm_fallback": ()})
+    except SettingsError as error:
+        raise SettingsError(worded(str(error))) from error
+
+
+def worded(error: str) -> str:
+    """A failure of the backend that asks a server, in words of the command line."""
+    return error.replace("OPENAI_BASE_URL", "--url").replace("OPENAI_API_KEY", "API_KEY")
+
+
+def models(url: str, asked: Settings) -> list[str]:
+    """What it offers. Raises ModelError kinds."""
+    try:
+        return backends.models("openai", asked)
+    except (ModelConnectionError, ModelTimeoutError) as error:
+        raise ModelConnectionError(f"--url={url}: nobody answers there. {START}") from error
+    except ModelAuthenticationError as error:
+        raise ModelAuthenticationError(
+            f"--url={url}: the server takes no such key. Set API_KEY to one of its."
+        ) from error
+    except (ModelNotFoundError, ModelAPIError) as error:
+        raise ModelNotFoundError(f"--url={url}: who answers there has no OpenAI-compatible API. {START}") from error
+
+
+def health(url: str) -> dict[str, Any]:
+    """Its `/health`, whatever it says. Raises ModelConnectionError, ModelNotFoundError."""
+    import httpx2  # here: one command needs it
+
+    try:
+        found = httpx2.get(f"{url}/health", timeout=PATIENCE).json()
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise ModelConnectionError(f"--url={url}: nobody answers there. {START}") from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("backends"), list):
+        raise ModelNotFoundError(f"--url={url}: who answers there is no server of ours. {START}")
+    return found

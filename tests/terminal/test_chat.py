@@ -1,0 +1,184 @@
+"""A chat as a person types it, in a real pseudo-terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from conversations.exchange import read_file
+from tests.conversations.talk import mine, texts, wait_for
+from tests.loopback import Loopback
+from tests.terminal.conftest import ALT_ENTER, CTRL_C, CTRL_D, TAB, UP, Start
+
+ERASED = "\x1b[2K"  # the spinner's line: words follow
+LONG = {"MAX_TOKENS": "900", "TEMPERATURE": "2", "TOP_K": "0", "TOP_P": "1"}
+
+
+def test_a_message_is_answered_kept_and_brought_back(chat: Start) -> None:
+    first = chat("--seed", "1")
+    first.types("hi, how are you?")
+    first.sees("llamacpp · ")
+    first.sees("tokens/s")
+    first.prompt()
+    first.presses(UP)
+    first.sees("hi, how are you?")
+    first.presses(CTRL_C)  # clears the line
+    first.types("exit")
+    assert first.ended() == 0
+    [kept] = mine("terminal").listing()
+    assert f"--conversation {kept.id} goes on with this" in first.shown
+    question, answer = texts(mine("terminal"), kept.id)
+    assert question == "hi, how are you?"
+    assert answer in first.shown
+
+    again = chat("--resume")
+    assert f"> {question}\r\n{answer}" in again.shown
+    again.presses(UP)  # from the store: no other file holds it
+    again.sees(question)
+    again.types("")
+    again.sees("llamacpp · ")
+    again.prompt()
+    again.presses(CTRL_D)
+    assert again.ended() == 0
+    assert len(texts(mine("terminal"), kept.id)) == 4
+
+
+def test_a_long_reply_streams_and_ctrl_c_stops_it(chat: Start) -> None:
+    talk = chat(**LONG)
+    talk.types("tell me a story")
+    talk.sees(ERASED)
+    talk.presses(CTRL_C)
+    talk.sees("stopped")
+    talk.prompt()
+    talk.types("hi")
+    talk.sees(ERASED)
+    talk.presses(CTRL_C)
+    talk.sees("stopped")
+    talk.prompt()
+    talk.presses(CTRL_D)
+    assert talk.ended() == 0
+    [kept] = mine("terminal").listing()
+    said = mine("terminal").thread(kept.id).messages
+    assert [m.state for m in said] == ["done", "stopped", "done", "stopped"]
+    assert all(0 < m.completion_tokens < 900 for m in said[1::2] if m.completion_tokens is not None)
+    shown = talk.shown.replace("\r\n", "\n").replace("^C", "")  # what the terminal itself shows of the key
+    assert [m.text for m in said[1::2] if m.text not in shown] == []  # to the last word
+
+
+def test_ctrl_c_reaches_the_server_and_the_chat_goes_on(chat: Start, loopback: Loopback) -> None:
+    loopback.script.append("slow")
+    talk = chat(LLM_BACKEND="openai")
+    talk.types("count")
+    before = talk.sees("word3")
+    assert "word1 " in before  # piece by piece: the last one comes after ten seconds
+    talk.presses(CTRL_C)
+    talk.sees("stopped")
+    wait_for(lambda: loopback.gone, 2)
+    assert loopback.sent < 150
+    talk.prompt()
+    talk.types("and now?")
+    talk.sees("It is a fine day .")
+    talk.prompt()
+    talk.presses(CTRL_C)
+    talk.sees("Ctrl-C once more")
+    talk.prompt()
+    talk.presses(CTRL_C)
+    assert talk.ended() == 0
+
+
+def test_nothing_in_a_reply_reaches_the_terminal_as_an_order(chat: Start, loopback: Loopback) -> None:
+    loopback.reply = "\x1b]0;owned\x07 \x1b[31mred \x9b5mc1 [bold]not[/bold] \x08\x7f:smile: end"
+    loopback.models = ["\x1b[31mred"]
+    talk = chat(LLM_BACKEND="openai")
+    talk.types("hi")
+    talk.sees("]0;owned [31mred 5mc1 [bold]not[/bold] :smile: end")
+    talk.sees("6 tokens")
+    assert [mark for mark in ("\x1b]0;", "\x1b[31m", "\x9b", "\x7f", "\x07") if mark in talk.shown] == []
+
+
+def test_a_failed_reply_is_a_line_and_the_chat_goes_on(chat: Start, loopback: Loopback) -> None:
+    loopback.script.extend(["refuse top_k", "overflow"])
+    talk = chat(LLM_BACKEND="openai")
+    talk.types("hi")
+    talk.sees("Unknown parameter: 'top_k'. Unset the knob that the server names.")
+    talk.prompt()
+    talk.types("a long one")
+    talk.sees("maximum context length is 100 tokens.")
+    talk.sees("/reset begins a new conversation")
+    talk.prompt()
+    talk.types("/reset")
+    talk.sees("the old one stays in the store")
+    talk.prompt()
+    talk.types("hi")
+    talk.sees("It is a fine day .")
+    talk.presses(CTRL_D)
+    assert talk.ended() == 0
+    assert len(mine("terminal").listing()) == 2
+
+
+def test_lines_of_one_message(chat: Start, loopback: Loopback) -> None:
+    talk = chat(LLM_BACKEND="openai")
+    talk.types("one\\")
+    talk.child.send("two" + ALT_ENTER + "three\r")
+    talk.sees("It is a fine day .")
+    assert loopback.requests[-1]["messages"][-1]["content"] == "one\ntwo\nthree"
+
+
+def test_every_command(chat: Start, loopback: Loopback, tmp_path: Path) -> None:
+    talk = chat(LLM_BACKEND="openai")
+    for line, seen in (
+        ("/help", "/persona [NAME|random|off]"),
+        ("/persona", "night-baker"),
+        ("/persona bekeeper", "Near: beekeeper"),
+        ("/persona beekeeper", "Otis, beekeeper"),
+        ("hi", "openai · 6 tokens"),
+        ("/persona random", "A new conversation begins."),
+        ("/persona off", "No persona."),
+        ("/backend", "* "),
+        ("/backend lamacpp", "Near: llamacpp"),
+        ("/backend none", "There is no backend 'none'"),
+        ("/save", "nothing has been said yet"),
+        ("/reset", "Nothing has been said yet"),
+        ("/backend llamacpp", "llamacpp answers from now on."),
+        ("hi", "llamacpp · "),
+        ("/save talk.json", "Written to talk.json"),
+        ("/save talk.json", "Written to talk.json"),
+        ("/save", "Written to chat-"),
+        ("/save no/x.md", "name a file in a folder that is there"),
+        ("/save talk.txt", "end the name in .md"),
+        ("/save ~nobody-of-this-name/x.md", "Name a folder without ~"),
+        ("/sav", "Near: /save"),
+        (" /etc is a folder?", "llamacpp · "),
+    ):
+        talk.types(line)
+        talk.sees(seen)
+        talk.prompt()
+    talk.presses("/he" + TAB)
+    talk.sees("lp")
+    talk.types("")
+    talk.sees("shows this")
+    talk.types("/exit")
+    assert talk.ended() == 0
+    assert loopback.requests[-1]["messages"][0]["content"].startswith("I am Otis")
+    [saved] = read_file(tmp_path / "talk.json")
+    assert saved["messages"][0]["text"] == "hi"
+    [written] = tmp_path.glob("chat-*.md")
+    assert "> hi" in written.read_text()
+    assert len(mine("terminal").listing()) == 2
+
+
+def test_a_file_of_somebody_else_is_not_overwritten(chat: Start, loopback: Loopback, tmp_path: Path) -> None:
+    (tmp_path / "kept.md").write_text("as it was")
+    talk = chat(LLM_BACKEND="openai")
+    talk.types("hi")
+    talk.prompt()
+    talk.types("/save kept.md")
+    talk.sees("there is such a file already")
+    assert (tmp_path / "kept.md").read_text() == "as it was"
+
+
+@pytest.mark.parametrize("backend", ["gpt2"])
+def test_loading_is_told(chat: Start, backend: str) -> None:
+    talk = chat(LLM_BACKEND=backend, MAX_TOKENS="8")
+    talk.types("hi")
+    talk.sees("Loading the model…")
+    talk.sees(f"{backend} · ")

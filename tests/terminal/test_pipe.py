@@ -1,0 +1,187 @@
+"""`chat` and `ask` between pipes: plain text, exit codes, and nothing that a terminal would obey."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conversations.exchange import dump
+from settings import ROOT
+from tests.conversations.talk import mine, texts, wait_for
+from tests.loopback import Loopback
+from tests.terminal.conftest import Run, apart
+
+
+def test_each_line_is_a_message(run: Run, loopback: Loopback) -> None:
+    done = run("chat", said="hi\n\nhow are\\\nyou?\n/backend\nexit\nnot read\n", LLM_BACKEND="openai")
+    assert done.code == 0
+    replies = done.out.splitlines()
+    assert [line.strip() for line in replies[:2]] == [loopback.reply] * 2
+    assert "*\topenai\tready" in replies
+    assert done.err == "openai · 6 tokens\n" * 2 or "tokens/s" in done.err
+    assert "\x1b" not in done.out + done.err
+    [kept] = mine("terminal").listing()
+    assert texts(mine("terminal"), kept.id)[::2] == ["hi", "how are\nyou?"]
+    assert [len(r["messages"]) for r in loopback.requests] == [2, 4]
+
+
+def test_a_line_that_failed_is_exit_1_and_the_next_is_answered(run: Run, loopback: Loopback) -> None:
+    loopback.script.append("refuse x")
+    done = run("chat", said="hi\nhi\n", LLM_BACKEND="openai")
+    assert (done.code, done.out.strip()) == (1, loopback.reply)
+    assert "Unknown parameter: 'x'" in done.err
+    assert "Traceback" not in done.err
+    assert run("chat", said="/nothing\n", LLM_BACKEND="llamacpp").code == 1
+    assert run("chat", said=b"h\xffi\n", LLM_BACKEND="openai").code == 0
+    assert loopback.requests[-1]["messages"][-1]["content"] == "h\ufffdi"
+
+
+def test_going_on_and_where_it_cannot(run: Run, loopback: Loopback) -> None:
+    first = run("chat", "--resume", said="/help\n", LLM_BACKEND="openai")
+    assert (first.code, first.err) == (0, "There is no conversation yet: a new one begins.\n")
+    assert run("chat", "--system", "Be kind.", said="one\n", LLM_BACKEND="openai").code == 0
+    assert run("chat", "--resume", said="two\n", LLM_BACKEND="openai").code == 0
+    [kept] = mine("terminal").listing()
+    assert run("chat", "--conversation", kept.id, said="three\n", LLM_BACKEND="openai").code == 0
+    assert texts(mine("terminal"), kept.id)[::2] == ["one", "two", "three"]
+    assert loopback.requests[-1]["messages"][0]["content"] == "Be kind."
+    assert dump(mine("terminal"), kept.id)["system"] == "Be kind."
+    for words, said in (
+        (("--conversation", "none"), "There is no conversation 'none' of yours."),
+        (("--resume", "--conversation", "x"), "give one of the two"),
+        (("--resume", "--persona", "beekeeper"), "leave --resume and --conversation out"),
+        (("--persona", "beekeper"), "Near: beekeeper"),
+        (("--persona", "beekeeper", "--system", "x"), "give one of the two"),
+        (("--backend", "none"), "--backend=none: there is no such backend"),
+    ):
+        done = run("chat", *words, LLM_BACKEND="openai")
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
+        assert len(done.err.splitlines()) == 1
+    assert run("chat", DATABASE_URL="sqlite:////proc/no/x.db", LLM_BACKEND="openai").code == 2
+
+
+def test_ask_reads_the_pipe(loopback: Loopback) -> None:
+    def asked(*words: str, said: str = "") -> str:
+        done = apart("ask", *words, said=said)
+        assert (done.code, done.err) == (0, "")
+        return str(loopback.requests[-1]["messages"][-1]["content"])
+
+    assert asked("summarise", "--persona", "beekeeper", said="first\nsecond\n") == "summarise\n\nfirst\nsecond\n"
+    assert loopback.requests[-1]["messages"][0]["content"].startswith("I am Otis")
+    assert asked("only that", said=" \n") == "only that"
+    knobs = ("--min-p", "0.1", "--frequency-penalty", "0.5", "--presence-penalty", "-1")
+    assert asked(*knobs, said="\ufeffonly this") == "only this"
+    sent = loopback.requests[-1]
+    assert (sent["min_p"], sent["frequency_penalty"], sent["presence_penalty"]) == (0.1, 0.5, -1)
+
+
+def test_what_ask_refuses(run: Run, loopback: Loopback) -> None:
+    for words, said, code, why in (
+        ((), b"", 2, "The message is empty"),
+        ((" ",), b"\n", 2, "The message is empty"),
+        (("hi",), b"ab\xff", 2, "The piped text is not UTF-8 (byte 2)"),
+        (("hi", "--persona", "nobody"), b"", 2, "There is no persona 'nobody'"),
+        (("hi", "--persona", "beekeeper", "--system", ""), b"", 2, "give one of the two"),
+        (("x", "--backend", "llamacpp"), b"word " * 2000, 1, "1024"),
+    ):
+        done = run("ask", *words, said=said)
+        assert (done.code, done.out) == (code, ""), done.err
+        assert why in done.err
+        assert len(done.err.splitlines()) == 1
+    assert loopback.requests == []
+
+
+def test_no_reply_and_no_error_is_an_order_to_the_terminal(loopback: Loopback) -> None:
+    loopback.reply = "\x1b[31mred\x1b[0m \x9b5mblink"
+    assert apart("ask", "hi").out.strip() == "[31mred[0m 5mblink"
+    done = apart("ask", "hi", "--json")
+    assert not {"\x1b", "\x9b"} & set(done.out)
+    assert json.loads(done.out)["reply"].split() == loopback.reply.split()  # in JSON nothing is lost
+    loopback.script.append("refuse \x1b[31mx")
+    failed = apart("ask", "hi")
+    assert failed.code == 1
+    assert "'[31mx'" in failed.err
+
+
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_ctrl_c(command: str, loopback: Loopback) -> None:
+    loopback.script.append("slow")
+    words = [sys.executable, str(ROOT / "cli.py"), command, *(["count"] if command == "ask" else [])]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        if command == "ask":
+            process.stdin.close()
+        else:
+            process.stdin.write(b"count\nhi\n")
+            process.stdin.flush()
+        assert process.stdout.read(5) == b"word0"
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: loopback.gone, 5)
+        assert loopback.sent < 150
+        if command == "ask":
+            assert process.wait(10) == 130
+        else:  # the reply ends, the program goes on
+            assert loopback.reply.encode() in read_until(process, loopback.reply.encode())
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+
+
+def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
+    """What comes out until there is this text."""
+    found, end = b"", time.monotonic() + 10
+    assert process.stdout
+    while text not in found and time.monotonic() < end:
+        found += os.read(process.stdout.fileno(), 1000)
+    return found
+
+
+def test_a_stdout_that_cannot_say_everything(loopback: Loopback) -> None:
+    loopback.reply = "naïve 猫"
+    variables = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    words = [sys.executable, str(ROOT / "cli.py"), "chat"]
+    done = subprocess.run(words, input=b"hi\n", env=variables, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, b"na?ve ?")
+
+
+def test_talking_starts_light() -> None:
+    heavy = {"streamlit", "fastapi", "torch", "transformers", "llama_cpp"}
+    for module in ("cli", "terminal.session"):
+        code = f"import sys, {module}; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
+
+
+def shell(line: str) -> tuple[int, str]:
+    """The exit code of a command line, its first word the program, and what it says on stderr."""
+    program = shlex.join([sys.executable, str(ROOT / "cli.py")])
+    done = subprocess.run(["bash", "-c", f"{program} {line}"], capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stderr.decode()
+
+
+def test_a_reader_that_goes_ends_the_reply_and_the_program(loopback: Loopback) -> None:
+    for command in ("ask count", "chat <<< count"):
+        loopback.script.append("slow")
+        code, said = shell(f"{command} | head -c 5; exit ${{PIPESTATUS[0]}}")
+        assert (code, said) == (1, ""), command
+        assert loopback.sent < 150
+        loopback.sent = 0
+    assert [row.state for row in mine("terminal").thread(mine("terminal").listing()[0].id).messages] == [
+        "done",
+        "stopped",
+    ]
+
+
+def test_a_full_disk_is_one_line(loopback: Loopback) -> None:
+    for command in ("ask hi", "chat <<< hi", "backends"):
+        assert shell(f"{command} > /dev/full") == (1, "stdout: No space left on device\n"), command
+
+
+def test_no_stdin_at_all(loopback: Loopback) -> None:
+    assert shell("chat <&-") == (0, "")
+    assert shell("ask hi <&-") == (0, "")
