@@ -34,7 +34,7 @@ test: .venv/installed-dev
 	@echo "Types…"
 	@$(BIN)/mypy .
 	@echo "Tests…"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .venv/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
