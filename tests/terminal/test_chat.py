@@ -9,9 +9,6 @@ from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
 from tests.terminal.conftest import ALT_ENTER, CTRL_C, CTRL_D, TAB, UP, Start
 
-ERASED = "\x1b[2K"  # the spinner's line: words follow
-LONG = {"MAX_TOKENS": "900", "TEMPERATURE": "2", "TOP_K": "0", "TOP_P": "1"}
-
 
 def test_a_message_is_answered_kept_and_brought_back(chat: Start) -> None:
     first = chat("--seed", "1")
@@ -40,28 +37,6 @@ def test_a_message_is_answered_kept_and_brought_back(chat: Start) -> None:
     again.presses(CTRL_D)
     assert again.ended() == 0
     assert len(texts(mine("terminal"), kept.id)) == 4
-
-
-def test_a_long_reply_streams_and_ctrl_c_stops_it(chat: Start) -> None:
-    talk = chat(**LONG)
-    talk.types("tell me a story")
-    talk.sees(ERASED)
-    talk.presses(CTRL_C)
-    talk.sees("stopped")
-    talk.prompt()
-    talk.types("hi")
-    talk.sees(ERASED)
-    talk.presses(CTRL_C)
-    talk.sees("stopped")
-    talk.prompt()
-    talk.presses(CTRL_D)
-    assert talk.ended() == 0
-    [kept] = mine("terminal").listing()
-    said = mine("terminal").thread(kept.id).messages
-    assert [m.state for m in said] == ["done", "stopped", "done", "stopped"]
-    assert all(0 < m.completion_tokens < 900 for m in said[1::2] if m.completion_tokens is not None)
-    shown = talk.shown.replace("\r\n", "\n").replace("^C", "")  # what the terminal itself shows of the key
-    assert [m.text for m in said[1::2] if m.text not in shown] == []  # to the last word
 
 
 def test_ctrl_c_reaches_the_server_and_the_chat_goes_on(chat: Start, loopback: Loopback) -> None:
