@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -65,6 +66,7 @@ class Database:
             if self.file is not None:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url, self.sqlite)
+            event.listen(self.engine, "checkin", self._returned)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise DatabaseError(f"DATABASE_URL: {error}. Use sqlite:///file or postgresql+psycopg://…") from error
         except ValueError:  # its text may hold a piece of the password
@@ -128,6 +130,11 @@ class Database:
         """Close the connections; nobody waits for it to come back."""
         self.closed = True
         self.engine.dispose()
+
+    def _returned(self, _: Any, entry: ConnectionPoolEntry) -> None:
+        """Who was still asking at the end gives his connection back to a pool that keeps it for nobody."""
+        if self.closed:
+            entry.invalidate()
 
     def _upgrade(self) -> None:
         """Bring the tables up to date in one transaction; SQLite's file is copied first."""

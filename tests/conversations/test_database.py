@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -323,3 +325,19 @@ def test_a_new_file_is_opened_while_another_process_begins_to_write_it(tmp_path:
         later.start()
         Database(f"sqlite:///{tmp_path}/new.db").close()
         later.join()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_connection_that_comes_back_after_the_end_is_closed(database_url: str) -> None:
+    database = Database(database_url)
+    with database.reading() as session:
+        session.execute(text("SELECT 1"))
+        held: Any = session.connection().connection.dbapi_connection
+        database.close()
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        held.execute("SELECT 1")
+    with database.reading() as session:  # and one that is opened later
+        session.execute(text("SELECT 1"))
+        late: Any = session.connection().connection.dbapi_connection
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        late.execute("SELECT 1")
