@@ -19,8 +19,10 @@ def beyond(address: str) -> bool:
 
 def exposure(settings: Settings, address: str, what: str, remedy: str) -> str | None:
     """A warning in plain words that `what` is open to everybody; None where nobody pays, or nobody gets there."""
+    if not beyond(address):  # first: a page asks at every run, and readiness looks at files
+        return None
     paid = [name for name, problem in backends.status(settings) if problem is None and backends.paid(name)]
-    if not paid or not beyond(address):
+    if not paid:
         return None
     return (
         f"Everybody who reaches this server ({address}) can use {what} and spend your money at {', '.join(paid)}. "
