@@ -1,7 +1,5 @@
 """`POST /v1/chat/completions`: the reply to a chat, whole or as it comes. Nothing is added, dropped or kept."""
 
-from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -12,8 +10,9 @@ from api.body import documented as shown
 from api.error import documented
 from api.setup import Here
 from api.v1 import models
-from api.v1.choices import Choices, Finish, Usage, begin, finish
-from api.v1.events import DONE, Line, event, pieces, streamed, told
+from api.v1.choices import Finish, Usage, begin, finish
+from api.v1.chunks import chunks
+from api.v1.events import streamed, told
 from api.v1.message import Message, chain
 from api.v1.order import Count, Many, Nothing, Off, Only, Unset
 from api.work import Stream
@@ -77,6 +76,7 @@ class ChatCompletion(BaseModel):
     system_fingerprint: str
 
 
+OPENING = {"delta": {"role": "assistant", "content": ""}}
 EXAMPLES = {
     "whole": {"model": "default", "messages": [{"role": "user", "content": "hi, how are you?"}], "max_tokens": 40},
     "streamed": {
@@ -105,7 +105,8 @@ async def chat(here: Here, request: Request, order: Annotated[Chat, Depends(body
     choices = begin(here, backend, [chain(order.messages)], order, order.n or 1)
     if order.stream:
         await choices.work.begun(request)
-        return Stream(told(chunks(order, choices)), choices.work)
+        top = {**choices.head("chatcmpl", order), "object": "chat.completion.chunk"}
+        return Stream(told(chunks(order, choices, top, delta, OPENING)), choices.work)
     await choices.work.over(request)
     answers = [
         Choice(index=number, message=Said(content=reply.text), finish_reason=finish(reply))
@@ -114,23 +115,6 @@ async def chat(here: Here, request: Request, order: Annotated[Chat, Depends(body
     return ChatCompletion(**choices.head("chatcmpl", order), choices=answers, usage=choices.usage())
 
 
-async def chunks(order: Chat, choices: Choices) -> AsyncIterator[str]:
-    """The events of a streamed answer. Raises Problem."""
-    top: dict[str, Any] = {**choices.head("chatcmpl", order), "object": "chat.completion.chunk"}
-    unknown = {"usage": None} if order.usage_wanted else {}
-
-    def chunk(number: int, delta: dict[str, str], finish: Finish | None = None) -> dict[str, Any]:
-        choice = {"index": number, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return {**top, "choices": [choice], **unknown}
-
-    def said(number: int, text: str) -> dict[str, Any]:
-        return chunk(number, {"content": text})
-
-    count = len(choices.replies)
-    lines = [Line(partial(said, number)) for number in range(count)]
-    yield "".join(event(chunk(number, {"role": "assistant", "content": ""})) for number in range(count))
-    async for number, piece in pieces(choices.work):
-        yield lines[number].of(piece) if piece else event(chunk(number, {}, finish(choices.replies[number])))
-    if order.usage_wanted:
-        yield event({**top, "choices": [], "usage": choices.usage().model_dump()})
-    yield DONE
+def delta(text: str | None) -> dict[str, Any]:
+    """What a chunk holds of a text."""
+    return {"delta": {} if text is None else {"content": text}}

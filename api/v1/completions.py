@@ -1,7 +1,5 @@
 """`POST /v1/completions`: a text gone on with, without template, whole or as it comes."""
 
-from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -14,8 +12,9 @@ from api.body import documented as shown
 from api.error import documented
 from api.setup import Here
 from api.v1 import models
-from api.v1.choices import Choices, Finish, Usage, begin, finish
-from api.v1.events import DONE, Line, event, pieces, streamed, told
+from api.v1.choices import Finish, Usage, begin, finish
+from api.v1.chunks import chunks
+from api.v1.events import streamed, told
 from api.v1.order import Many, Off, Only, Unset
 from api.work import Stream
 
@@ -89,7 +88,8 @@ async def completions(here: Here, request: Request, order: Annotated[Continue, D
     choices = begin(here, backend, prompts, order, order.n or 1, raw=True)
     if order.stream:
         await choices.work.begun(request)
-        return Stream(told(chunks(order, choices)), choices.work)
+        top = {**choices.head("cmpl", order), "object": "text_completion"}
+        return Stream(told(chunks(order, choices, top, held)), choices.work)
     await choices.work.over(request)
     texts = [
         TextChoice(index=number, text=reply.text, finish_reason=finish(reply))
@@ -98,18 +98,6 @@ async def completions(here: Here, request: Request, order: Annotated[Continue, D
     return TextCompletion(**choices.head("cmpl", order), choices=texts, usage=choices.usage())
 
 
-async def chunks(order: Continue, choices: Choices) -> AsyncIterator[str]:
-    """The events of streamed continuations. Raises Problem."""
-    top: dict[str, Any] = {**choices.head("cmpl", order), "object": "text_completion"}
-    unknown = {"usage": None} if order.usage_wanted else {}
-
-    def chunk(number: int, text: str, finish: Finish | None = None) -> dict[str, Any]:
-        choice = {"index": number, "text": text, "logprobs": None, "finish_reason": finish}
-        return {**top, "choices": [choice], **unknown}
-
-    lines = [Line(partial(chunk, number)) for number in range(len(choices.replies))]
-    async for number, piece in pieces(choices.work):
-        yield lines[number].of(piece) if piece else event(chunk(number, "", finish(choices.replies[number])))
-    if order.usage_wanted:
-        yield event({**top, "choices": [], "usage": choices.usage().model_dump()})
-    yield DONE
+def held(text: str | None) -> dict[str, Any]:
+    """What a chunk holds of a text."""
+    return {"text": text or ""}
