@@ -1,9 +1,7 @@
-"""Which personas a caller may name, and how a conversation keeps the chosen one. Knows no route."""
+"""Which personas a caller may name. Knows no route."""
 
 import logging
-import random
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from api.error import Problem
@@ -37,11 +35,4 @@ def named(store: Store, slug: str) -> Persona:
 
 def another(than: Mapping[str, Any] | None) -> Persona:
     """Any of everybody's but the one a conversation keeps."""
-    last = than["slug"] if than else None
-    everybody = shipped()
-    return random.choice([each for each in everybody if each.slug != last] or everybody)
-
-
-def kept(chosen: Persona) -> dict[str, Any]:
-    """As a conversation keeps it."""
-    return {**asdict(chosen), "sentences": list(chosen.sentences)}
+    return files.another(shipped(), than["slug"] if than else None)

@@ -7,6 +7,7 @@ from fastapi import Request, Response
 
 from api import persona
 from api.error import Problem
+from conversations.answer import kept
 from conversations.schema import Conversation
 from conversations.store import NotFoundError, Store
 
@@ -47,7 +48,7 @@ def talking(store: Store, session: Conversation | None, slug: str | None) -> Map
         return {}
     if session is not None and (session.persona or {}).get("slug") == slug:
         return {}
-    fields = {"persona": persona.kept(persona.named(store, slug))}
+    fields = {"persona": kept(persona.named(store, slug))}
     if session is not None and session.head is not None:
         raise Problem(400, f"persona={slug}: this session talks as {_name(session)}. POST /reset first, "
                       "or begin another session.", code="persona_differs", param="persona")  # fmt: skip

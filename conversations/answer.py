@@ -5,7 +5,7 @@ Knows the tables and the chain; nothing of pages or of how the words are kept.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -85,6 +85,11 @@ def system(conversation: Conversation) -> str | None:
     if conversation.persona:
         return persona(conversation.persona).system
     return conversation.system
+
+
+def kept(persona: Persona) -> dict[str, Any]:
+    """A persona for a conversation to keep."""
+    return {**asdict(persona), "sentences": list(persona.sentences)}
 
 
 def persona(kept: Mapping[str, Any]) -> Persona:

@@ -198,6 +198,20 @@ class Follower:
         self._resting = False
 
 
+def doing(reply: Reply | None) -> str:
+    """What a reply without words waits for."""
+    if reply is None:
+        return "Thinking…"
+    if reply.note:
+        return reply.note
+    report = reply.report
+    if report.queue_position:
+        return f"{report.queue_position} before you…"
+    if report.retries:
+        return f"Trying again: {report.retries[-1]}"
+    return "Loading the model…" if report.backend is None else "Thinking…"
+
+
 def running() -> list[Reply]:
     """The replies of this process that have not ended, kept in a table or not."""
     return list(_running)

@@ -1,13 +1,12 @@
 """The persona picker: shipped ones, those in data/personas and one's own; edited for one conversation, or saved."""
 
-import random
-from dataclasses import asdict
 from typing import Any
 
 import streamlit as st
 
 from conversations import personas
-from conversations.answer import persona as kept
+from conversations.answer import kept
+from conversations.answer import persona as found
 from conversations.schema import Conversation
 from conversations.store import NotFoundError, Store
 from conversations.text import MessageError
@@ -15,7 +14,7 @@ from page.markdown import plain, safe
 from page.opened import change, current
 from page.outbox import refuse
 from prompts import persona as files
-from prompts.persona import Persona
+from prompts.persona import Persona, another
 
 NOBODY = "No persona"
 
@@ -50,16 +49,16 @@ def known(store: Store) -> tuple[str | None, list[Persona], list[Persona]]:
 def talking(conversation: Conversation | None) -> Persona | None:
     """Who talks here."""
     fields: dict[str, Any] | None = conversation.persona if conversation else current().fields.get("persona")
-    return kept(fields) if fields else None
+    return found(fields) if fields else None
 
 
 def surprise(everybody: list[Persona]) -> None:
     """Give a new chat somebody else than the last one, once."""
     fields, last = current().fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
-        chosen = random.choice([each for each in everybody if each.slug != last] or everybody)
+        chosen = another(everybody, last)
         st.session_state["surprised"] = chosen.slug
-        fields["persona"] = asdict(chosen)
+        fields["persona"] = kept(chosen)
 
 
 def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
@@ -83,7 +82,7 @@ def _picked(store: Store, key: str) -> None:
 
 def _use(store: Store, chosen: Persona | None) -> None:
     try:
-        change(store, persona=None if chosen is None else {**asdict(chosen), "sentences": list(chosen.sentences)})
+        change(store, persona=None if chosen is None else kept(chosen))
     except NotFoundError as error:
         refuse(str(error))
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from conversations import watch
 from conversations.journal import journal
-from conversations.reply import Reply
+from conversations.reply import Reply, doing
 from conversations.schema import Conversation, Message, State
 from conversations.store import NotFoundError, Store
 from page.markdown import safe
@@ -46,17 +46,9 @@ def _stop(store: Store, number: int) -> None:
 
 def waiting(reply: Reply | None) -> str:
     """What a reply without text is waiting for."""
-    if reply is None:
-        return "Thinking…"
-    if reply.note:
-        return reply.note
-    if reply.state is State.WAITING:
+    if reply is not None and reply.state is State.WAITING:
         return "Waiting for the reply before this one…"
-    if reply.report.queue_position:
-        return f"{reply.report.queue_position} before you…"
-    if reply.report.retries:
-        return f"Trying again: {reply.report.retries[-1]}"
-    return "Loading the model…" if reply.report.backend is None else "Thinking…"
+    return doing(reply)
 
 
 @st.fragment(run_every=NEWS)

@@ -5,10 +5,11 @@ file name is the slug. Knows no model, no page and no conversation: whoever want
 """
 
 import os
+import random
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,6 +96,11 @@ def save(persona: Persona, folder: Path, overwrite: bool = False) -> Path:
             os.unlink(beside.name)
             raise
     return path
+
+
+def another(everybody: Sequence[Persona], than: str | None) -> Persona:
+    """Anybody but the one with this slug."""
+    return random.choice([each for each in everybody if each.slug != than] or everybody)
 
 
 def slug(text: str) -> str:

@@ -8,7 +8,7 @@ from types import FrameType
 
 from conversations import watch
 from conversations.journal import journal
-from conversations.reply import Reply, running
+from conversations.reply import Reply, doing, running
 from conversations.schema import Message, State
 from conversations.summary import NOTE
 from terminal.choice import Chosen
@@ -66,20 +66,6 @@ async def _show(talk: Talk, number: int, reply: Reply | None, screen: Screen) ->
         screen.piece(last := part)
     if last and not last.endswith("\n"):
         screen.piece("\n")
-
-
-def doing(reply: Reply | None) -> str:
-    """What a reply without words waits for."""
-    if reply is None:
-        return "Thinking…"
-    if reply.note:
-        return reply.note
-    report = reply.report
-    if report.queue_position:
-        return f"{report.queue_position} before you…"
-    if report.retries:
-        return f"Trying again: {report.retries[-1]}"
-    return "Loading the model…" if report.backend is None else "Thinking…"
 
 
 def below(row: Message, chosen: Chosen, screen: Screen) -> bool:

@@ -1,14 +1,14 @@
 """The conversation in a terminal that goes on: which it is, who speaks, and with what. Knows the store; no screen."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
 from conversations import turn
-from conversations.answer import Ask
+from conversations.answer import Ask, kept
 from conversations.schema import Conversation, Message
 from conversations.store import Store
 from prompts.persona import Persona
@@ -46,7 +46,7 @@ class Talk:
 
     def become(self, persona: Persona | None) -> bool:
         """Somebody else speaks, in a conversation of his own; whether one had begun."""
-        self.fields = {} if persona is None else {"persona": asdict(persona)}
+        self.fields = {} if persona is None else {"persona": kept(persona)}
         return self.reset()
 
     def resume(self, found: Conversation) -> None:

@@ -11,7 +11,7 @@ from api import persona
 from api.setup import Setup
 from conversations import store as stores
 from conversations import text, turn, watch
-from conversations.answer import Ask
+from conversations.answer import Ask, kept
 from conversations.owner import keyed
 from conversations.reply import Reply
 from conversations.schema import Conversation, Message
@@ -44,7 +44,7 @@ class Chat:
         identity = self.admit(sid)
         chosen = persona.another(self.store.get(identity).persona)
         watch.hush(self.store, identity)
-        self.store.empty(identity, persona=persona.kept(chosen))
+        self.store.empty(identity, persona=kept(chosen))
         return chosen
 
     def last(self) -> Message | None:
@@ -64,7 +64,7 @@ class Chat:
             newest = self.store.mine().order_by(Conversation.updated.desc()).limit(1).with_for_update()
             found = session.scalars(newest).first()
             if found is None:
-                who = persona.kept(persona.another(None))
+                who = kept(persona.another(None))
                 found = turn.create(session, self.store, id=identity, persona=who)
             extra = found.extra or {}
             seen = list(extra.get(SEEN, []))

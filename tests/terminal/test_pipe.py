@@ -116,6 +116,7 @@ def test_ctrl_c(command: str, loopback: Loopback) -> None:
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
+        assert process.stderr
         if command == "ask":
             process.stdin.close()
         else:
@@ -129,6 +130,8 @@ def test_ctrl_c(command: str, loopback: Loopback) -> None:
             assert process.wait(10) == 130
         else:  # the reply ends, the program goes on
             assert loopback.reply.encode() in read_until(process, loopback.reply.encode())
+            assert b"stopped" in process.stderr.readline()
+            assert b"openai" in process.stderr.readline()  # the line below: no reply is left for Ctrl-C to stop
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 130
 
