@@ -6,11 +6,12 @@ Knows tokens and weights; nothing of messages. torch and transformers are import
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -111,6 +112,18 @@ class GPT2Engine(Engine):
     def ends(self, token: int) -> bool:
         """Whether the token is an end-of-sequence token."""
         return token in self._ends
+
+    def _join(self, request: Request) -> bool:
+        return True
+
+    def _advance(self) -> None:
+        for request in list(self._running):
+            try:
+                self._run(request, partial(self._accept, request))
+            except ModelError as error:
+                self._end(request, error)
+            else:
+                self._end(request)
 
     def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
         import torch

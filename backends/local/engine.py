@@ -74,6 +74,7 @@ class Request:
     tokens: int = 0
     told: int = 0  # of them in chunks so far
     finish: str | None = None
+    place: int = 0  # in the line, as its owner was told
 
     def cancel(self) -> None:
         """Ask the engine to stop; it computes at most the token it is at."""
@@ -81,10 +82,14 @@ class Request:
 
 
 class Engine(ABC):
-    """A loaded model and its thread. `computed` counts every token it ever drew."""
+    """A loaded model and its thread: requests wait in one line, and at most `parallel` of them run at a time.
+
+    `computed` counts every token it ever drew.
+    """
 
     name: str
     window: int
+    parallel: int = 1
     template: str
     template_origin: str
     specials: tuple[str, ...]
@@ -94,7 +99,8 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         self.computed = 0
-        self._line: deque[Request] = deque()
+        self._line: deque[Request] = deque()  # those that wait
+        self._running: list[Request] = []
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"engine-{type(self).__name__}", daemon=True)
@@ -117,71 +123,112 @@ class Engine(ABC):
         """Whether this token ends a reply."""
 
     @abstractmethod
-    def _run(self, request: Request, accept: Callable[[int], bool]) -> None:
-        """Draw tokens and pass each to `accept`, until that returns False or the window is full."""
+    def _join(self, request: Request) -> bool:
+        """Take a request in; False where there is no room before another ends. Raises ModelError."""
+
+    @abstractmethod
+    def _advance(self) -> None:
+        """Compute what comes next of all that were taken in; `_accept` each token, `_end` each request that is over."""
 
     def submit(self, request: Request) -> None:
-        """Put a request at the end of the line and tell it how many are before it."""
+        """Put a request at the end of the line and tell it how many are before it, where it has to wait."""
         with self._changed:
             if self._closed:
                 raise ModelAPIError(f"The {self.name} model was closed; start it again.")
             self._line.append(request)
-            position = len(self._line) - 1
+            position = len(self._line) + len(self._running) - self.parallel
             self._changed.notify()
-        if position:
-            self._tell(request, Event(position=position))
+        self._place(request, max(0, position))
 
     def leave(self, request: Request) -> None:
         """Cancel a request; one that still waits leaves the line, and those behind hear of it."""
         request.cancel()
         with self._changed:
-            if request not in list(self._line)[1:]:
+            if request not in self._line:
                 return
             self._line.remove(request)
-            behind = list(enumerate(self._line))[1:]
-        for position, other in behind:
-            self._tell(other, Event(position=position))
+        self._positions()
 
     def waiting(self) -> int:
-        """Requests in the line, the running one included."""
-        return len(self._line)
+        """Requests that wait or run."""
+        return len(self._line) + len(self._running)
 
     def close(self) -> None:
-        """Cancel what is in the line and end the thread."""
+        """Cancel all and end the thread."""
         with self._changed:
             self._closed = True
-            for request in self._line:
+            for request in [*self._line, *self._running]:
                 request.cancel()
             self._changed.notify()
         self._thread.join(timeout=10)
 
     def _work(self) -> None:
-        while True:
-            with self._changed:
-                while not self._line and not self._closed:
-                    self._changed.wait()
-                if not self._line:
-                    return
-                request = self._line[0]
-            self._serve(request)
-            with self._changed:
-                self._line.popleft()
-                behind = list(self._line)
-            for position, other in enumerate(behind):
-                self._tell(other, Event(position=position))
+        while self._due():
+            self._admit()
+            try:
+                if self._running:
+                    self._advance()
+            except Exception as error:  # whatever a library throws, its thread has to live
+                log.exception("the %s engine failed", self.name)
+                for request in list(self._running):
+                    self._end(request, ModelAPIError(f"The {self.name} engine failed: {error!r}"))
 
-    def _serve(self, request: Request) -> None:
+    def _due(self) -> bool:
+        """Wait for something to do; False after the end."""
+        with self._changed:
+            while not (self._line or self._running or self._closed):
+                self._changed.wait()
+            return bool(self._line or self._running)
+
+    def _admit(self) -> None:
+        """Take in who comes next, in order, as long as there is room."""
+        with self._changed:
+            coming = list(self._line)[: self.parallel - len(self._running)]
+        for request in coming:
+            if not self._taken(request):
+                break
+        if coming:
+            self._positions()
+
+    def _taken(self, request: Request) -> bool:
+        """Whether a request left the line: it runs, was cancelled, or cannot run at all."""
+        joined, error = False, None
         try:
-            if not request.cancelled.is_set():
-                self._run(request, lambda token: self._accept(request, token))
-            rest = request.text.close()
-            finish = "stop" if request.text.stopped else request.finish or "length"
-            self._tell(request, Event(text=rest, tokens=request.tokens, finish=finish))
-        except ModelError as error:
+            joined = not request.cancelled.is_set() and self._join(request)
+        except ModelError as raised:
+            error = raised
+        if not (joined or error or request.cancelled.is_set()):
+            return False
+        with self._changed:
+            if request in self._line:
+                self._line.remove(request)
+            if joined:
+                self._running.append(request)
+        if joined:
+            self._place(request, 0)
+        elif error is not None:
             self._tell(request, Event(error=error))
-        except Exception as error:
-            log.exception("the %s engine failed on a request", self.name)
-            self._tell(request, Event(error=ModelAPIError(f"The {self.name} engine failed: {error!r}")))
+        return True
+
+    def _positions(self) -> None:
+        """Tell those that wait how many are before them."""
+        with self._changed:
+            waiting = list(self._line)
+        for position, request in enumerate(waiting, 1):
+            self._place(request, position)
+
+    def _place(self, request: Request, position: int) -> None:
+        if request.place != position:
+            request.place = position
+            self._tell(request, Event(position=position))
+
+    def _end(self, request: Request, error: ModelError | None = None) -> None:
+        """A request is over: its last words, or its failure."""
+        with self._changed:
+            self._running.remove(request)
+        rest = request.text.close()
+        finish = "stop" if request.text.stopped else request.finish or "length"
+        self._tell(request, Event(error=error) if error else Event(text=rest, tokens=request.tokens, finish=finish))
 
     def _accept(self, request: Request, token: int) -> bool:
         """Count and pass on one drawn token; False ends the request."""

@@ -21,7 +21,9 @@ TOKENS = 40
 def greedy(model: Any, prompt: str) -> list[int]:
     """Exactly 40 greedy tokens without a penalty; what would end a reply is drawn like any other token."""
     engine, drawn = model.engine, list[int]()
-    ends, end_ids = engine.ends, engine._ends
+    # What the engine keeps from being drawn first, or would end at.
+    holder, field = (engine, "_ends") if hasattr(engine, "pipeline") else (engine.model, "ends")
+    ends, end_ids = engine.ends, getattr(holder, field)
 
     def noting(token: int) -> bool:
         drawn.append(token)
@@ -29,14 +31,16 @@ def greedy(model: Any, prompt: str) -> list[int]:
 
     config = engine.pipeline.model.generation_config if hasattr(engine, "pipeline") else None
     saved = getattr(config, "eos_token_id", None)
-    engine.ends, engine._ends = noting, ()
+    engine.ends = noting
+    setattr(holder, field, ())
     if config is not None:
         config.eos_token_id = None
     try:
         messages = [SystemMessage(system_prompt()), HumanMessage(prompt)]
         model.invoke(messages, temperature=0, repetition_penalty=1.0, max_tokens=TOKENS, seed=0)
     finally:
-        engine.ends, engine._ends = ends, end_ids
+        engine.ends = ends
+        setattr(holder, field, end_ids)
         if config is not None:
             config.eos_token_id = saved
     assert len(drawn) == TOKENS

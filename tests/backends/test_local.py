@@ -86,7 +86,16 @@ def test_eight_threads_stream_together(name: str, settings: Settings) -> None:
         )
 
 
-async def test_those_who_wait_keep_their_order_and_know_their_place(name: str, model: Any, settings: Settings) -> None:
+@pytest.fixture
+def one_by_one(name: str, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Any:
+    """A model that answers one request after the other."""
+    monkeypatch.setenv(f"{name.upper()}_PARALLEL", "1")
+    return backends.load(name, Settings.read())
+
+
+async def test_those_who_wait_keep_their_order_and_know_their_place(
+    name: str, one_by_one: Any, settings: Settings
+) -> None:
     ended: list[int] = []
     places: dict[int, list[int]] = {}
 
@@ -108,7 +117,7 @@ async def test_those_who_wait_keep_their_order_and_know_their_place(name: str, m
     tasks = []
     for number in range(4):
         tasks.append(asyncio.create_task(one(number)))
-        while model.engine.waiting() < number + 1 and not tasks[0].done():
+        while one_by_one.engine.waiting() < number + 1 and not tasks[0].done():
             await asyncio.sleep(0)
     await asyncio.gather(*tasks)
     assert ended == [0, 1, 2, 3]
@@ -252,7 +261,9 @@ def test_a_window_smaller_than_the_models_is_obeyed(monkeypatch: pytest.MonkeyPa
         model.invoke("very " * 120, raw=True)
 
 
-async def test_who_leaves_the_line_is_no_longer_before_the_others(name: str, model: Any, settings: Settings) -> None:
+async def test_who_leaves_the_line_is_no_longer_before_the_others(
+    name: str, one_by_one: Any, settings: Settings
+) -> None:
     reports = [Report() for _ in range(3)]
 
     def ask(number: int) -> Any:
@@ -262,7 +273,7 @@ async def test_who_leaves_the_line_is_no_longer_before_the_others(name: str, mod
     tasks = []
     for number in range(3):
         tasks.append(ask(number))
-        while model.engine.waiting() <= number:
+        while one_by_one.engine.waiting() <= number:
             await asyncio.sleep(0.001)
     tasks[1].cancel()
     while reports[2].queue_position != 1:

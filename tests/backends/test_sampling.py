@@ -11,6 +11,7 @@ from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import HumanMessage
 
 import backends
+from backends.gguf.sampler import Sampler
 from backends.local.engine import Sampling
 from settings import SHIPPED, Settings
 
@@ -166,10 +167,12 @@ def test_nothing_is_added_to_the_sampler_where_nobody_asks(settings: Settings) -
     engine: Any = backends.load("llamacpp", settings).engine  # type: ignore[attr-defined]
 
     def steps(**knobs: Any) -> list[str]:
-        chain = engine._sampler(Sampling(**knobs), [5])
-        parts = [engine.api.llama_sampler_chain_get(chain, at) for at in range(engine.api.llama_sampler_chain_n(chain))]
-        named = [engine.api.llama_sampler_name(part).decode() for part in parts]
-        engine.api.llama_sampler_free(chain)
+        sampler, api = Sampler(engine.model, engine.window, Sampling(**knobs), [5]), engine.api
+        parts = [
+            api.llama_sampler_chain_get(sampler._chain, at) for at in range(api.llama_sampler_chain_n(sampler._chain))
+        ]
+        named = [api.llama_sampler_name(part).decode() for part in parts]
+        sampler.close()
         return named
 
     assert steps() == ["penalties", "top-k", "temp", "top-p", "dist"]

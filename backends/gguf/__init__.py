@@ -1,0 +1,1 @@
+"""What stands behind `llamacpp`: llama.cpp's own C interface. A folder, so that it is no backend itself."""
