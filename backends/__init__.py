@@ -19,8 +19,10 @@ from langchain_core.language_models import BaseChatModel
 
 from settings import Environment, Settings, SettingsError
 
-# Threads that wait must sleep: spinning ones slow a busy machine down a hundredfold. Read when torch or llama.cpp load.
+# Threads that wait look a thousand times, then sleep: those that spin on slow a busy machine down a hundredfold, those
+# that sleep at once halve the speed of a small model on a quiet one. Read when torch or llama.cpp load.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 LOCAL = ("gpt2", "llamacpp")  # tried in this order where nothing is set
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from backends.gguf.engine import Limits, LlamaEngine
+from backends.gguf.context import Limits
+from backends.gguf.engine import LlamaEngine
 from backends.gguf.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat

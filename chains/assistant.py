@@ -1,11 +1,12 @@
 """The chain: `prompt | model | StrOutputParser()`. Stateless; knows no conversation, no page and no backend by name."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
@@ -16,6 +17,15 @@ from settings import Settings
 
 Inputs = dict[str, Any]
 GIVEN = ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])  # made once: it costs more than a token
+
+
+class Parser(StrOutputParser):
+    """LangChain's own hands each chunk to another thread, for parsers that take long: here that costs a token each."""
+
+    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[str]:
+        async for chunk in input:
+            made = ChatGeneration(message=chunk) if isinstance(chunk, BaseMessage) else Generation(text=chunk)
+            yield self.parse_result([made])
 
 
 def prompt(system: str) -> ChatPromptTemplate:
@@ -35,19 +45,19 @@ def instructions(settings: Settings, system: str | None = None, summary: str | N
 
 def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:
     """The inputs of `prompt` to the reply's text."""
-    return prompt(system) | model | StrOutputParser()
+    return prompt(system) | model | Parser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
     """`{"input": str}` to the text that continues it: no system prompt, no template."""
     plain = ChatPromptTemplate.from_messages([("human", "{input}")])
-    return plain | model | StrOutputParser()
+    return plain | model | Parser()
 
 
 def exactly(settings: Settings, backend: str, options: Mapping[str, Any] | None = None) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend."""
     alone = settings.model_copy(update={"llm_fallback": ()})
-    return GIVEN | Answer(alone, backend, options or {}, whole=True) | StrOutputParser()
+    return GIVEN | Answer(alone, backend, options or {}, whole=True) | Parser()
 
 
 def build(

@@ -3,10 +3,11 @@
 A context that holds only what runs is faster: each token looks at all of it. Knows tokens; nothing of requests.
 """
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from backends.gguf.context import Context
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,8 @@ class Kept:
 class Cache:
     """At most `limit` bytes of states of sequences of one context."""
 
-    def __init__(self, api: Any, context: Any, limit: int) -> None:
-        self._api, self._context, self.limit = api, context, limit
+    def __init__(self, context: Context, limit: int) -> None:
+        self._context, self.limit = context, limit
         self._kept: list[Kept] = []  # the least used first
 
     @property
@@ -38,15 +39,13 @@ class Cache:
         """Copy a sequence's state; what it begins like and is longer needs no copy of its own."""
         if any(shared(kept.tokens, tokens) == len(tokens) for kept in self._kept):
             return
-        size = self._api.llama_state_seq_get_size(self._context, sequence)
-        if size > self.limit:
+        if self._context.size(sequence) > self.limit:
             return
-        state = (ctypes.c_uint8 * size)()
-        if self._api.llama_state_seq_get_data(self._context, state, size, sequence) == size:
-            self._kept = [kept for kept in self._kept if shared(kept.tokens, tokens) < len(kept.tokens)]
-            self._kept.append(Kept(tuple(tokens), state))
-            while self.bytes > self.limit:
-                self._kept.pop(0)
+        state = self._context.state(sequence)
+        self._kept = [kept for kept in self._kept if shared(kept.tokens, tokens) < len(kept.tokens)]
+        self._kept.append(Kept(tuple(tokens), state))
+        while self.bytes > self.limit:
+            self._kept.pop(0)
 
     def best(self, prompt: Sequence[int]) -> tuple[int, Kept | None]:
         """How many tokens of a prompt the fittest one begins with."""
@@ -57,8 +56,7 @@ class Cache:
         """Copy it into an empty sequence; False where the context has no room. It becomes the last used."""
         self._kept.remove(kept)
         self._kept.append(kept)
-        done: int = self._api.llama_state_seq_set_data(self._context, kept.state, kept.bytes, sequence)
-        return done > 0
+        return self._context.put(kept.state, sequence)
 
 
 def shared(one: Sequence[int], other: Sequence[int]) -> int:

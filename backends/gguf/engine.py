@@ -1,36 +1,26 @@
 """Many chats at once on one llama.cpp context: continuous batching, in one thread.
 
-Each step computes one batch: for a chat that is being written, the token it drew last; for one that has just come, a
-piece of its prompt. So requests join and leave between two tokens, and a long prompt stalls nobody. What was computed
-for a conversation stays, and its next turn begins there. Knows tokens; nothing of messages.
+Each step computes the token that was drawn last of every chat that is being written, in one batch, then a piece of the
+prompts of those that have just come. So requests join and leave between two tokens, and a long prompt stalls nobody.
+What was computed for a conversation stays, and its next turn begins there. Knows tokens; nothing of messages.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from langchain_core.exceptions import ModelAPIError, ModelError
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
 from backends.gguf.cache import Cache, shared
+from backends.gguf.context import BATCH, Context, Limits
 from backends.gguf.model import Model
 from backends.gguf.sampler import Sampler
 from backends.local.engine import Engine, Request
 
-BATCH = 512  # tokens of one step
-PACE = 16 * 10**9  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
+PACE = 32 * 10**9  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
+WORTH = 8  # tokens: to copy fewer than these takes as long as to compute them
 FULL = 1  # llama_decode: there is no room in the context
 
 Row = tuple["Slot", list[int]]  # a chat and which of its tokens a step computes
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Tokens of one chat, chats computed together, tokens of all of them, and computing threads."""
-
-    window: int
-    parallel: int
-    total: int
-    threads: int
 
 
 @dataclass(eq=False)
@@ -59,11 +49,10 @@ class LlamaEngine(Engine):
         """`cache`: bytes that keep conversations beside those that run. Raises ModelAPIError."""
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
-        self._piece = max(16, min(BATCH // 4, PACE // model.parameters))
-        self._context = self._open()
-        self._memory = self.api.llama_get_memory(self._context)
+        self._piece = max(16, min(BATCH // 2, PACE // model.parameters))
+        self._context = Context(model, limits)
         self._batch = self.api.llama_batch_init(BATCH, 0, 1)
-        self._cache = Cache(self.api, self._context, cache)
+        self._cache = Cache(self._context, cache)
         self._slots = [Slot(number) for number in range(limits.parallel)]
         self._joined = 0
         self.specials = tuple(model.specials)
@@ -90,24 +79,11 @@ class LlamaEngine(Engine):
     def close(self) -> None:
         """End the thread, then give back the memory."""
         super().close()
-        if not self._thread.is_alive() and self._context:
-            self.api.llama_batch_free(self._batch)
-            self.api.llama_free(self._context)
-            self.model.close()
-            self._context = None
-
-    def _open(self) -> Any:
-        params, limits = self.api.llama_context_default_params(), self.limits
-        params.n_ctx, params.n_seq_max, params.kv_unified = limits.total, limits.parallel, True
-        params.n_batch = params.n_ubatch = BATCH
-        params.n_threads = params.n_threads_batch = limits.threads
-        params.flash_attn_type = self.api.LLAMA_FLASH_ATTN_TYPE_ENABLED
-        context = self.api.llama_init_from_model(self.model.pointer, params)
-        if not context:
-            raise ModelAPIError(
-                f"llamacpp: no memory for {limits.total} tokens; lower LLAMACPP_KV_TOKENS or LLAMACPP_N_CTX."
-            )
-        return context
+        with self._changed:  # two may close at once
+            if not self._thread.is_alive() and self._context.pointer:
+                self.api.llama_batch_free(self._batch)
+                self._context.close()
+                self.model.close()
 
     # Joining
 
@@ -115,22 +91,34 @@ class LlamaEngine(Engine):
         """Give a request a slot that has computed as much of its prompt as can be; False where it has to wait."""
         free = [slot for slot in self._slots if slot.request is None]
         need = len(request.prompt) + request.sampling.max_tokens
+        if not request.prompt or need > self.limits.total:
+            raise ModelInvalidRequestError(
+                f"llamacpp: a request of {need} tokens, reply included; it takes from 2 to {self.limits.total}, "
+                "of which the prompt is at least one."
+            )
         if not free or need > self.limits.total - sum(slot.reserved for slot in self._slots):
             return False
         slot = self._prepared(free, request)
+        slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt)
         slot.request, slot.todo = request, list(request.prompt[len(slot.past) :])
         self._joined += 1
         slot.used = self._joined
-        slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt)
         return True
 
     def _prepared(self, free: Sequence[Slot], request: Request) -> Slot:
-        """A free slot whose past is a beginning of the prompt; what the others had is put aside."""
+        """The free slot whose conversation goes on, else an empty one, else the least used one, its past put aside."""
         prompt = request.prompt[:-1]  # the last token is computed for its logits
-        mine = max(free, key=lambda slot: (shared(slot.past, prompt), not slot.past, -slot.used))
+
+        def fitness(slot: Slot) -> tuple[int, bool, int]:
+            begins = shared(slot.past, prompt)
+            return begins if 2 * begins > len(slot.past) else 0, not slot.past, -slot.used
+
+        mine = max(free, key=fitness)
         for slot in free:
-            if slot is not mine or shared(slot.past, prompt) < len(slot.past):
+            if slot is not mine and not self.limits.parts:  # there each token looks at all that is kept
                 self._aside(slot)
+        if shared(mine.past, prompt) < len(mine.past):
+            self._cache.keep(mine.number, mine.past)
         # A beginning computed in other batches rounds otherwise: with a seed all of it is computed anew.
         self._cut(mine, 0 if request.sampling.seed is not None else shared(mine.past, prompt))
         if request.sampling.seed is None:
@@ -138,62 +126,83 @@ class LlamaEngine(Engine):
         return mine
 
     def _borrow(self, mine: Slot, prompt: Sequence[int]) -> None:
-        """Take a longer beginning over from a running chat, or from what was put aside."""
-        other = max((s for s in self._slots if s is not mine), key=lambda s: shared(s.past, prompt), default=mine)
+        """Take a longer beginning over from another chat, or from what was put aside."""
+        others = ((shared(slot.past, prompt), -len(slot.past), slot.number) for slot in self._slots if slot is not mine)
+        common, _, number = max(others, default=(0, 0, 0))
         length, kept = self._cache.best(prompt)
-        if shared(other.past, prompt) > max(len(mine.past), length - 1):
-            self._cut(mine, 0)
-            mine.past = list(other.past[: shared(other.past, prompt)])
-            self.api.llama_memory_seq_cp(self._memory, other.number, mine.number, 0, len(mine.past))
-        elif kept is not None and length > len(mine.past):
-            self._cut(mine, 0)
-            if self._cache.restore(kept, mine.number):
-                mine.past = list(kept.tokens)
-            self._cut(mine, length)
+        if max(common, length) < len(mine.past) + WORTH:
+            return
+        self._cut(mine, 0)
+        if common >= length:
+            mine.past = list(prompt[: self._context.copy(number, mine.number, common)])
+        elif kept is not None:
+            mine.past = list(kept.tokens) if self._cache.restore(kept, mine.number) else []
+            self._cut(mine, min(length, len(mine.past)))
 
     def _aside(self, slot: Slot) -> None:
         if slot.past:
             self._cache.keep(slot.number, slot.past)
-            if slot.request is None:
-                self._cut(slot, 0)
+            self._cut(slot, 0)
 
     def _cut(self, slot: Slot, length: int) -> None:
-        """Forget what was computed after the first `length` tokens; some models can only forget all."""
-        if not self.api.llama_memory_seq_rm(self._memory, slot.number, length, -1):
-            self.api.llama_memory_seq_rm(self._memory, slot.number, -1, -1)
-            length = 0
-        del slot.past[length:]
+        """Forget what was computed after the first `length` tokens."""
+        if length < len(slot.past) or not length:
+            del slot.past[self._context.cut(slot.number, length) :]
 
     # A step
 
     def _advance(self) -> None:
-        """Compute one batch and draw the next token of every chat whose prompt is done."""
+        """The next token of every chat that is being written, then a piece of the prompts that came first."""
         for slot in self._busy():
             if slot.request is not None and slot.request.cancelled.is_set():
                 self._free(slot)
-        rows = self._rows()
-        if rows:
-            self._compute(rows)
+        self._close_ranks()
+        writing = self._writing()
+        if writing:
+            self._compute([(slot, slot.todo) for slot in sorted(writing, key=lambda slot: slot.number)])
+        left = self._piece if writing else min(BATCH, 4 * self._piece)
+        for slot in sorted(self._busy(), key=lambda slot: slot.used):
+            if slot not in writing and left > 0:
+                left -= self._read(slot, left)
 
     def _busy(self) -> list[Slot]:
         return [slot for slot in self._slots if slot.request is not None]
 
-    def _rows(self) -> list[Row]:
-        """Which tokens this step computes: those drawn last, then pieces of prompts, the first come first."""
-        busy = sorted(self._busy(), key=lambda slot: slot.used)
-        writing = [slot for slot in busy if slot.request is not None and slot.request.tokens]
-        rows = [(slot, slot.todo) for slot in writing]
-        left = min(BATCH - len(writing), self._piece if writing else 4 * self._piece)
-        for slot in busy:
-            if slot not in writing and left > 0:
-                rows.append((slot, slot.todo[:left]))
-                left -= len(slot.todo[:left])
-        return rows
+    def _writing(self) -> list[Slot]:
+        return [slot for slot in self._busy() if slot.request is not None and slot.request.tokens]
+
+    def _close_ranks(self) -> None:
+        """Those that are being written take the first parts of the context: neighbours are computed in one go."""
+        writing = self._writing()
+        last = [slot for slot in writing if slot.number >= len(writing)]
+        gaps = [slot for slot in self._slots if slot.number < len(writing) and slot not in writing]
+        for slot, gap in zip(last, gaps, strict=True):
+            if self.limits.parts and not self._context.swap(slot.number, gap.number):
+                slot.past, gap.past = [], []
+                self._free(slot, ModelAPIError("llamacpp: its context could not be moved; the request was given up."))
+            elif self.limits.parts:
+                slot.number, gap.number = gap.number, slot.number
+
+    def _read(self, slot: Slot, most: int) -> int:
+        """Compute the next piece of a prompt; how many tokens it had."""
+        assert slot.request is not None
+        if slot.request.cancelled.is_set():
+            return 0
+        if slot.request.sampling.seed is None:  # another may have computed its beginning by now
+            self._borrow(slot, slot.request.prompt[:-1])
+        slot.todo = list(slot.request.prompt[len(slot.past) :])
+        # With a seed always the same pieces: others would round otherwise.
+        piece = slot.todo[: most if slot.request.sampling.seed is None else self._piece]
+        self._compute([(slot, piece)])
+        return len(piece)
 
     def _compute(self, rows: Sequence[Row]) -> None:
         """Where llama.cpp cannot, each is tried alone: one request is given up, and the others go on."""
         last = self._fill(rows)
-        status = self.api.llama_decode(self._context, self._batch)
+        other = self._accompany(rows)
+        status = self.api.llama_decode(self._context.pointer, self._batch)
+        if other is not None:
+            del other.past[self._context.cut(other.number, len(other.past)) :]
         if status == 0:
             for (slot, tokens), row in zip(rows, last, strict=True):
                 slot.past += tokens
@@ -219,14 +228,38 @@ class LlamaEngine(Engine):
         batch.n_tokens = at
         return last
 
+    def _accompany(self, rows: Sequence[Row]) -> Slot | None:
+        """The neighbour that gets a token, to be forgotten again, beside a single one of a seeded request.
+
+        llama.cpp computes one token with other kernels than two or eight, which round otherwise; so the text is the
+        same in whatever company. Only where each chat looks at a part of its own.
+        """
+        (slot, tokens), batch = rows[0], self._batch
+        if batch.n_tokens > 1 or slot.request is None or slot.request.sampling.seed is None:
+            return None
+        writing = self._writing()
+        beside = [other for other in self._slots if abs(other.number - slot.number) == 1 and other not in writing]
+        if not (beside and self.limits.parts):
+            return None
+        if len(beside[0].past) >= self.window:
+            self._aside(beside[0])
+        batch.token[1], batch.pos[1], batch.n_seq_id[1] = tokens[0], len(beside[0].past), 1
+        batch.seq_id[1][0], batch.logits[1], batch.n_tokens = beside[0].number, 0, 2
+        return beside[0]
+
     def _draw(self, slot: Slot, row: int) -> None:
         assert slot.sampler is not None
         assert slot.request is not None
-        token = slot.sampler.draw(self._context, row)
+        token = slot.sampler.draw(self._context.pointer, row)
         if self._accept(slot.request, token):
             slot.todo = [token]
         else:
             self._free(slot)
+
+    def _drop(self, request: Request, error: ModelError) -> None:
+        slot = next(slot for slot in self._busy() if slot.request is request)
+        self._cut(slot, 0)
+        self._free(slot, error)
 
     def _give_up(self, slot: Slot, status: int) -> None:
         cause = "its context has no room left" if status == FULL else f"llama_decode failed with status {status}"

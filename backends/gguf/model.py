@@ -5,6 +5,7 @@ The functions are llama-cpp-python's bindings of llama.cpp's C interface (includ
 
 import ctypes
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,16 @@ class Model:
         add = self.api.llama_vocab_get_add_bos(self._vocab)
         self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
         self._pieces: dict[int, bytes] = {}
+        self._open = threading.Lock()
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain text."""
         data = text.encode("utf-8")
         ids = (self.api.llama_token * (len(data) + 2))()
-        count = self.api.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, False)
+        with self._open:
+            if not self.pointer:
+                raise ModelAPIError("The llamacpp model was closed; start it again.")
+            count = self.api.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, False)
         if count < 0:
             raise ModelAPIError("llamacpp: the tokenizer failed on this text.")
         return list(ids[:count])
@@ -78,15 +83,20 @@ class Model:
         return found
 
     def close(self) -> None:
-        """Give the memory back."""
-        if self.pointer:
-            self.api.llama_model_free(self.pointer)
-            self.pointer = None
+        """Give the memory back, when nobody's text is being read."""
+        with self._open:
+            if self.pointer:
+                self.api.llama_model_free(self.pointer)
+                self.pointer = None
 
     def _load(self, path: Path, gpu_layers: int) -> Any:
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} is not a GGUF file.")
+        try:
+            with path.open("rb") as file:
+                begins = file.read(4)
+        except OSError as error:
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} cannot be read: {error.strerror}.") from error
+        if begins != b"GGUF":
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} is not a GGUF file.")
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 2**31 - 1 if gpu_layers < 0 else gpu_layers
         model = self.api.llama_model_load_from_file(os.fsencode(path), params)

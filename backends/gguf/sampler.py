@@ -61,4 +61,5 @@ class Sampler:
         yield api.llama_sampler_init_top_p(sampling.top_p, 1)
         if sampling.min_p:
             yield api.llama_sampler_init_min_p(sampling.min_p, 1)
-        yield api.llama_sampler_init_dist(random.getrandbits(32) if sampling.seed is None else sampling.seed)
+        seed = random.getrandbits(64) if sampling.seed is None else sampling.seed
+        yield api.llama_sampler_init_dist(seed % api.LLAMA_DEFAULT_SEED)  # itself would mean a random one

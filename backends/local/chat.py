@@ -5,7 +5,7 @@ It knows messages, templates and counting; nothing of how tokens are computed.
 
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -177,7 +177,8 @@ class LocalChat(BaseChatModel):
             if value is not None:
                 values[name] = value
         sampling: dict[str, Any] = {**self.sampling_defaults, **values}
-        return Sampling(**{**sampling, "max_tokens": max(1, min(int(sampling["max_tokens"]), room))})
+        found = Sampling(**sampling)
+        return replace(found, max_tokens=min(found.max_tokens, room))
 
     def _known(self, options: dict[str, Any]) -> None:
         strange = [name for name, value in options.items() if value is not None and name not in {*KNOBS, *PASSING}]

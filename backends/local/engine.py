@@ -16,7 +16,10 @@ from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidReq
 from backends.local.text import Text
 
 log = logging.getLogger(__name__)
-RANGES = {"min_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}
+RANGES = {"temperature": (0, 2), "top_p": (0, 1), "repetition_penalty": (0, 2), "min_p": (0, 1),
+          "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2)}  # fmt: skip
+ABOVE = ("top_p", "repetition_penalty")  # the least value itself means nothing
+WHOLE = {"top_k": (0, 2**31 - 1), "seed": (-(2**63), 2**63 - 1), "max_tokens": (1, 2**31 - 1)}
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,14 @@ class Sampling:
     ignore_eos: bool = False
 
     def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
+        for name, (least, most) in {**RANGES, **WHOLE}.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or not least <= value <= most:
-                raise ModelInvalidRequestError(f"{name}={value}: it must be a number from {least} to {most}.")
+            kind, allowed = ("whole number", int) if name in WHOLE else ("number", int | float)
+            number = isinstance(value, allowed) and not isinstance(value, bool)
+            fits = number and least <= value <= most and not (name in ABOVE and value == least)
+            if not fits and not (name == "seed" and value is None):
+                span = f"above {least} and up to {most}" if name in ABOVE else f"from {least} to {most}"
+                raise ModelInvalidRequestError(f"{name}={value}: it must be a {kind} {span}.")
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class Engine(ABC):
         self._line: deque[Request] = deque()  # those that wait
         self._running: list[Request] = []
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._full = False  # full: the first of the line was refused
         self._thread = threading.Thread(target=self._work, name=f"engine-{type(self).__name__}", daemon=True)
         self._thread.start()
 
@@ -134,11 +141,10 @@ class Engine(ABC):
         """Put a request at the end of the line and tell it how many are before it, where it has to wait."""
         with self._changed:
             if self._closed:
-                raise ModelAPIError(f"The {self.name} model was closed; start it again.")
+                raise self._gone()
             self._line.append(request)
-            position = len(self._line) + len(self._running) - self.parallel
+            self._positions()  # still locked: who runs by then must not hear that it waits
             self._changed.notify()
-        self._place(request, max(0, position))
 
     def leave(self, request: Request) -> None:
         """Cancel a request; one that still waits leaves the line, and those behind hear of it."""
@@ -147,7 +153,7 @@ class Engine(ABC):
             if request not in self._line:
                 return
             self._line.remove(request)
-        self._positions()
+            self._positions()
 
     def waiting(self) -> int:
         """Requests that wait or run."""
@@ -171,7 +177,11 @@ class Engine(ABC):
             except Exception as error:  # whatever a library throws, its thread has to live
                 log.exception("the %s engine failed", self.name)
                 for request in list(self._running):
-                    self._end(request, ModelAPIError(f"The {self.name} engine failed: {error!r}"))
+                    self._drop(request, ModelAPIError(f"The {self.name} engine failed: {error!r}"))
+
+    def _drop(self, request: Request, error: ModelError) -> None:
+        """Give up a running request, wherever the engine was with it."""
+        self._end(request, error)
 
     def _due(self) -> bool:
         """Wait for something to do; False after the end."""
@@ -184,9 +194,7 @@ class Engine(ABC):
         """Take in who comes next, in order, as long as there is room."""
         with self._changed:
             coming = list(self._line)[: self.parallel - len(self._running)]
-        for request in coming:
-            if not self._taken(request):
-                break
+        self._full = any(not self._taken(request) for request in coming)
         if coming:
             self._positions()
 
@@ -197,6 +205,9 @@ class Engine(ABC):
             joined = not request.cancelled.is_set() and self._join(request)
         except ModelError as raised:
             error = raised
+        except Exception as raised:  # the same, while only this request is in anybody's hands
+            log.exception("the %s engine could not take a request in", self.name)
+            error = ModelAPIError(f"The {self.name} engine failed: {raised!r}")
         if not (joined or error or request.cancelled.is_set()):
             return False
         with self._changed:
@@ -204,18 +215,19 @@ class Engine(ABC):
                 self._line.remove(request)
             if joined:
                 self._running.append(request)
-        if joined:
-            self._place(request, 0)
-        elif error is not None:
+                self._place(request, 0)
+            elif self._closed:
+                error = error or self._gone()
+        if error is not None:
             self._tell(request, Event(error=error))
         return True
 
     def _positions(self) -> None:
         """Tell those that wait how many are before them."""
         with self._changed:
-            waiting = list(self._line)
-        for position, request in enumerate(waiting, 1):
-            self._place(request, position)
+            free = 0 if self._full else self.parallel - len(self._running)
+            for position, request in enumerate(list(self._line), 1):
+                self._place(request, max(0, position - free))
 
     def _place(self, request: Request, position: int) -> None:
         if request.place != position:
@@ -226,9 +238,14 @@ class Engine(ABC):
         """A request is over: its last words, or its failure."""
         with self._changed:
             self._running.remove(request)
+            if self._closed and request.cancelled.is_set():
+                error = error or self._gone()
         rest = request.text.close()
         finish = "stop" if request.text.stopped else request.finish or "length"
         self._tell(request, Event(error=error) if error else Event(text=rest, tokens=request.tokens, finish=finish))
+
+    def _gone(self) -> ModelError:
+        return ModelAPIError(f"The {self.name} model was closed; start it again.")
 
     def _accept(self, request: Request, token: int) -> bool:
         """Count and pass on one drawn token; False ends the request."""
