@@ -1,0 +1,100 @@
+"""A saved model of Hugging Face's as a text-generation pipeline, its tokens, and what was saved with it.
+
+Computes nothing.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
+
+
+class Words:
+    """A tokenizer's tokens, as ids and as bytes."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        added = tokenizer.added_tokens_decoder.items()
+        self.specials = {str(token): int(i) for i, token in added if token.special}
+        self._added = {int(i): str(token).encode() for i, token in added if not token.special}
+        self.variables = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
+        bos = tokenizer.bos_token_id
+        self.start = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
+        byte_level = any("\u0120" in piece for piece in tokenizer.get_vocab())  # how it writes a space
+        self._byte = byte_table() if byte_level else None
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of plain text; special tokens in it stay text."""
+        ids = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        return [int(i) for i in ids]
+
+    def data(self, token: int) -> bytes:
+        """Bytes of a token, for byte-level BPE and for SentencePiece vocabularies; none of a special one."""
+        piece = str(self._tokenizer.convert_ids_to_tokens(token))
+        if piece in self.specials:
+            return b""
+        if token in self._added:
+            return self._added[token]
+        if self._byte is not None:
+            return bytes(self._byte[c] for c in piece if c in self._byte)
+        if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
+            return bytes([int(piece[3:5], 16)])
+        return piece.replace("\u2581", " ").encode("utf-8")
+
+
+def load(name: str) -> Any:
+    """The pipeline, in fp32 on a CPU. A folder is read without asking the hub."""
+    import torch
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    local = Path(name).is_dir()
+    device = 0 if torch.cuda.is_available() else -1
+    dtype = torch.float16 if device == 0 else torch.float32
+    try:
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelNotFoundError(f"gpt2: GPT2_MODEL={name} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # safetensors and tokenizers raise bare classes of their own
+        if type(error).__module__.partition(".")[0] not in {"safetensors", "builtins", "tokenizers"}:
+            raise
+        raise ModelAPIError(f"gpt2: GPT2_MODEL={name} is damaged: {error}. Copy the model folder again.") from error
+    model.eval()
+    return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
+
+
+def window(config: Any, tokenizer: Any) -> int:
+    """Positions of the model, by the names that configs have for them, else the tokenizer's limit."""
+    names = ("n_positions", "max_position_embeddings", "seq_length", "n_ctx")
+    found = next((int(n) for name in names if (n := getattr(config, name, None))), 0)
+    return found or min(int(tokenizer.model_max_length), 2048)
+
+
+def own_template(tokenizer: Any) -> str | None:
+    """The template saved with the tokenizer; of several, the default one."""
+    saved = tokenizer.chat_template
+    return saved.get("default") if isinstance(saved, dict) else saved
+
+
+def saved_sampling(config: Any) -> dict[str, float | int]:
+    """The sampling knobs of generation_config.json."""
+    saved = config.to_diff_dict()
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
+    return {name: saved[name] for name in names if saved.get(name) is not None}
+
+
+def end_ids(pipeline: Any) -> frozenset[int]:
+    """Ids that end a reply, of the tokenizer and of the model's generation config."""
+    saved = pipeline.model.generation_config.eos_token_id
+    several = saved if isinstance(saved, list) else [saved]
+    return frozenset(int(i) for i in [*several, pipeline.tokenizer.eos_token_id] if i is not None)
+
+
+def byte_table() -> dict[str, int]:
+    """GPT-2's printable stand-ins for bytes, the other way round."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    return {character: byte for byte, character in bytes_to_unicode().items()}
