@@ -234,7 +234,7 @@ def _reason(log: str) -> str:
 
 def read(load: Load, pieces: Pieces) -> Answer:
     """What the bytes say. Raises ValueError where that is a failure, or not as many tokens as were asked for."""
-    status, body, arrived = _unpacked(pieces)
+    status, body, arrived = unpacked(pieces)
     if status != 200:
         raise ValueError(f"the API answered {status}: {json.loads(body)['error']['message']}")
     said = [json.loads(body)] if not load.streamed else [
@@ -252,7 +252,7 @@ def read(load: Load, pieces: Pieces) -> Answer:
     return Answer("".join(parts), next(seconds for seconds, size in arrived if size > at))
 
 
-def _unpacked(pieces: Pieces) -> tuple[int, bytes, list[tuple[float, int]]]:
+def unpacked(pieces: Pieces) -> tuple[int, bytes, list[tuple[float, int]]]:
     """Status, body, and how much of the body was there after how many seconds."""
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.gguf.context import Context
+from backends.local.prefix import shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +58,3 @@ class Cache:
         self._kept.remove(kept)
         self._kept.append(kept)
         return self._context.put(kept.state, sequence)
-
-
-def shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two begin with alike."""
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return place
-    return min(len(one), len(other))

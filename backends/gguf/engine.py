@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
-from backends.gguf.cache import Cache, shared
+from backends.gguf.cache import Cache
 from backends.gguf.context import BATCH, Context, Limits
 from backends.gguf.model import Model
 from backends.gguf.sampler import Sampler
 from backends.local.engine import Engine, Request
+from backends.local.prefix import continued, shared
 
 PACE = 32 * 10**9  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
 WORTH = 8  # tokens: to copy fewer than these takes as long as to compute them
@@ -108,12 +109,7 @@ class LlamaEngine(Engine):
     def _prepared(self, free: Sequence[Slot], request: Request) -> Slot:
         """The free slot whose conversation goes on, else an empty one, else the least used one, its past put aside."""
         prompt = request.prompt[:-1]  # the last token is computed for its logits
-
-        def fitness(slot: Slot) -> tuple[int, bool, int]:
-            begins = shared(slot.past, prompt)
-            return begins if 2 * begins > len(slot.past) else 0, not slot.past, -slot.used
-
-        mine = max(free, key=fitness)
+        mine = max(free, key=lambda slot: (continued(slot.past, prompt), not slot.past, -slot.used))
         for slot in free:
             if slot is not mine and not self.limits.parts:  # there each token looks at all that is kept
                 self._aside(slot)

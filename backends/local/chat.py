@@ -105,7 +105,7 @@ class LocalChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        inbox = Inbox()
+        inbox = Inbox(self.engine.waiting)
         request = self._request(messages, stop, inbox.put, kwargs)
         self.engine.submit(request)
         try:

@@ -6,18 +6,26 @@ cores. Knows events and event loops; nothing of tokens' making.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from backends.local.engine import Event
 
 PAUSE = 0.04  # seconds between two gifts of text: faster than anybody reads
+CROWDED = 0.1  # where many chats run, each of whose gifts costs the others' tokens
+
+
+def pause(chats: int) -> float:
+    """How long text is gathered where so many chats wait or run."""
+    return max(PAUSE, min(chats * PAUSE / 3, CROWDED))
 
 
 class Inbox:
     """From the engine's thread to one task of the loop it was made in."""
 
-    def __init__(self) -> None:
+    def __init__(self, chats: Callable[[], int] = lambda: 1) -> None:
+        """`chats`: how many wait or run at the moment."""
+        self._chats = chats
         self._loop = asyncio.get_running_loop()
         self._events: deque[Event] = deque()
         self._news = asyncio.Event()
@@ -32,20 +40,22 @@ class Inbox:
         if event.hurries:
             self._hurry = True
         if self._waiting or event.hurries:
+            self._waiting = False
             self._loop.call_soon_threadsafe(self._news.set)
 
     async def take(self) -> list[Event]:
         """What has come, in few events; waits where there is nothing yet."""
         await self._pause()
-        self._waiting = True
         while not self._events:
             self._news.clear()
+            self._waiting = True
             if not self._events:  # nothing came before the engine could see that somebody waits
                 await self._news.wait()
         self._waiting = self._hurry = False
         found = list(gathered([self._events.popleft() for _ in range(len(self._events))]))
         if any(event.text for event in found):
-            self._next = self._loop.time() + PAUSE
+            step = pause(self._chats())  # all are given to at the same beats: waking up costs, too
+            self._next = (self._loop.time() // step + 1) * step
         return found
 
     async def _pause(self) -> None:

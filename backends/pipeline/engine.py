@@ -15,6 +15,7 @@ from typing import Any
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelNotFoundError
 
 from backends.local.engine import Engine, Request
+from backends.local.prefix import continued, shared
 from backends.pipeline.drawing import Draw
 from backends.pipeline.model import Words, end_ids, saved_sampling, window
 from backends.pipeline.network import Network, Piece, known
@@ -61,6 +62,8 @@ class PipelineEngine(Engine):
         give_back()
         self._piece = max(16, min(512, PACE // model.num_parameters()))
         self._chats: list[Chat] = []  # the first come first
+        self._past: list[list[int]] = [[] for _ in range(parallel)]  # the tokens that each row holds computed
+        self._used, self._joined = [0] * parallel, 0  # when each row was given last
         super().__init__()
 
     def encode(self, text: str) -> list[int]:
@@ -83,12 +86,26 @@ class PipelineEngine(Engine):
         """Give a request the first free row; False where it has to wait."""
         need = len(request.prompt) + request.sampling.max_tokens
         taken = {chat.row for chat in self._chats}
-        row = next((row for row in range(self.parallel) if row not in taken), None)
-        if row is None or need > max(TOGETHER, self.window) - sum(chat.reserved for chat in self._chats):
+        free = [row for row in range(self.parallel) if row not in taken]
+        if not free or need > max(TOGETHER, self.window) - sum(chat.reserved for chat in self._chats):
             return False
         draw = Draw(request.sampling, request.prompt, self._ends)
-        self._chats.append(Chat(request, row, draw, list(request.prompt)))
+        row, past = self._prepared(free, request)
+        self._chats.append(Chat(request, row, draw, list(request.prompt[past:]), past))
         return True
+
+    def _prepared(self, free: Sequence[int], request: Request) -> tuple[int, int]:
+        """The row whose conversation goes on, else an empty one, else the least used; and how much of it serves."""
+        prompt = request.prompt[:-1]  # the last token is computed for its logits
+        past = self._past
+        row = max(free, key=lambda row: (continued(past[row], prompt), not past[row], -self._used[row]))
+        # A beginning computed in other steps rounds otherwise: with a seed all of it is computed anew.
+        anew = request.sampling.seed is not None or not self.network.keeps
+        length = 0 if anew else shared(past[row], prompt)
+        del past[row][length:]
+        self._joined += 1
+        self._used[row] = self._joined
+        return row, length
 
     def _advance(self) -> None:
         """Compute one step and draw the next token of every chat whose prompt is done."""
@@ -125,6 +142,7 @@ class PipelineEngine(Engine):
             return
         for (chat, tokens), row in zip(due, logits, strict=True):
             chat.past += len(tokens)
+            self._past[chat.row] += tokens
             chat.todo = chat.todo[len(tokens) :]
             if not chat.todo:
                 self._draw(chat, row)
@@ -141,9 +159,13 @@ class PipelineEngine(Engine):
 
     def _give_up(self, chat: Chat, error: Exception) -> None:
         log.error("gpt2: a request was given up", exc_info=error)
+        self._past[chat.row].clear()
         self._free(chat, ModelAPIError(f"gpt2: computing failed ({error!r}); the request was given up."))
 
     def _drop(self, request: Request, error: ModelError) -> None:
+        for chat in self._chats:
+            if chat.request is request:
+                self._past[chat.row].clear()
         self._chats = [chat for chat in self._chats if chat.request is not request]
         self._end(request, error)
 

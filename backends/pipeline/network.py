@@ -52,6 +52,8 @@ def known(model: Any) -> bool:
 class Network:
     """The weights of a GPT2LMHeadModel and the keys and values of at most `rows` chats."""
 
+    keeps = True  # what was computed in a row stays until something else is
+
     def __init__(self, model: Any, rows: int, *, int8: bool = False) -> None:
         config, inner = model.config, model.transformer
         self._heads, self._width, self._eps = config.n_head, config.n_embd, config.layer_norm_epsilon

@@ -12,6 +12,8 @@ from backends.pipeline.network import Piece
 class Turns:
     """A model and the caches of at most `rows` chats."""
 
+    keeps = False  # not every kind of cache can be shortened by as much as another conversation needs
+
     def __init__(self, model: Any, rows: int) -> None:
         self._model = model
         self._kept: list[Any] = [None] * rows

@@ -217,6 +217,31 @@ def test_a_seed_gives_the_same_whatever_runs_beside_it(engine: Any) -> None:
     idle(engine)
 
 
+def test_a_second_turn_computes_only_what_is_new(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where others talked in between; with a seed all is computed anew, and the words are the same."""
+    computed, compute = list[int](), engine.network.compute
+
+    def counting(pieces: Any) -> Any:
+        computed.extend(len(piece.tokens) for piece in pieces)
+        return compute(pieces)
+
+    def said(prompt: list[int], **sampling: Any) -> tuple[Asked, int]:
+        computed.clear()
+        request = Asked(prompt, max_tokens=20, ignore_eos=True, **sampling)
+        engine.submit(request)
+        request.wait()
+        assert not differs(engine, request, plain(engine, request))
+        return request, sum(computed)
+
+    monkeypatch.setattr(engine.network, "compute", counting)
+    first, cold = said(some(200, 9001))
+    assert cold == 200 + 19
+    said(some(90, 9002))
+    talk = [*first.prompt, *plain(engine, first)[:15], *some(10, 9003)]
+    assert said(talk)[1] == 10 + 19
+    assert said(talk, seed=1)[1] == len(talk) + 19
+
+
 def test_hundreds_that_leave_leave_nothing_behind(engine: Any) -> None:
     dice, before = random.Random(4), threading.active_count()
     asked = [Asked(some(dice.randrange(1, 40), n), max_tokens=dice.randrange(1, 9)) for n in range(300)]

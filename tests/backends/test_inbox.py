@@ -1,6 +1,7 @@
 """From the engine's thread to a task: the first text at once, then few chunks with all words and a true count."""
 
 import asyncio
+import math
 import threading
 import time
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from backends.local.engine import Event
-from backends.local.inbox import PAUSE, Inbox, gathered
+from backends.local.inbox import CROWDED, PAUSE, Inbox, gathered
 from chains.assistant import build
 from chains.report import Report
 from settings import Settings
@@ -21,10 +22,24 @@ async def test_the_first_text_comes_at_once_and_the_rest_together() -> None:
     inbox.put(Event(text="a", tokens=1))
     assert await inbox.take() == [Event(text="a", tokens=1)]
     began = time.monotonic()
-    for number, letter in enumerate("bcd", 2):
-        inbox.put(Event(text=letter, tokens=number))
-    assert await inbox.take() == [Event(text="bcd", tokens=4)]
+    for text in ("bcd", "efg"):
+        for number, letter in enumerate(text, 2):
+            inbox.put(Event(text=letter, tokens=number))
+        assert await inbox.take() == [Event(text=text, tokens=4)]
     assert time.monotonic() - began >= PAUSE * 0.8
+
+
+async def test_many_are_given_to_at_the_same_beats() -> None:
+    """Each waking of the loop costs, and text of eight chats is read no faster than of one."""
+    beats = set[float]()
+    for _ in range(8):
+        inbox = Inbox(lambda: 8)
+        inbox.put(Event(text="a", tokens=1))
+        await inbox.take()
+        beats.add(inbox._next)
+        await asyncio.sleep(0.001)
+    assert all(math.isclose(beat / CROWDED, round(beat / CROWDED)) for beat in beats)
+    assert len(beats) < 8
 
 
 async def test_what_is_more_than_text_waits_for_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:

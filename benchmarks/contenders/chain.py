@@ -1,0 +1,65 @@
+"""Our backends through the full chain, made anew for each message as the page and the API do it."""
+
+import os
+import time
+
+import backends
+from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task, langchain
+from chains.assistant import build
+
+SAMPLING = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": 0.0, "repetition_penalty": 1.0,
+            "ignore_eos": True}  # fmt: skip
+USUAL = 8  # places of our backends by default
+
+
+class Chain(Contender):
+    """`build`, over one backend. No seed: with one, nothing computed before is used again."""
+
+    def __init__(self, backend: str) -> None:
+        self._backend, self._settings = backend, backends.read()
+
+    async def ready(self, chats: int) -> None:
+        """As many places as chats, where these are more than it has by default."""
+        if widened(self._backend, chats):
+            backends.load(self._backend, self._settings)
+
+    async def ask(self, messages: list[Message], tokens: int) -> Reply:
+        """One reply."""
+        began, first, parts = time.perf_counter(), None, []
+        system, *history, last = langchain(messages)
+        options = {**SAMPLING, "max_tokens": tokens}
+        chain = build(self._settings, self._backend, system=system.text, options=options)
+        async for part in chain.astream({"history": history, "input": last.text}):
+            if first is None and part:
+                first = time.perf_counter() - began
+            parts.append(part)
+        if first is None:
+            raise ValueError("a reply without any text")
+        return Reply("".join(parts), first, tokens)
+
+    def facts(self) -> dict[str, str]:
+        """How llama.cpp is built, where that is what computes."""
+        return llama_build() if self._backend == "llamacpp" else {}
+
+
+def widened(backend: str, chats: int) -> bool:
+    """Whether the backend must be loaded anew, for so many at once; if so, nothing of it is left."""
+    name = f"{backend.upper()}_PARALLEL"
+    if chats <= max(USUAL, int(os.environ.get(name, USUAL))):
+        return False
+    os.environ |= {name: str(chats), "LLAMACPP_KV_TOKENS": str(chats * int(os.environ["LLAMACPP_N_CTX"]))}
+    backends.unload()
+    return True
+
+
+def llama_build() -> dict[str, str]:
+    """Of llama-cpp-python here."""
+    import llama_cpp
+
+    return {"build": f"llama-cpp-python {llama_cpp.__version__}",
+            "system_info": llama_cpp.llama_print_system_info().decode().strip()}  # fmt: skip
+
+
+def opened(task: Task) -> Chain:
+    """The backend that the contender's name begins with; it loads with its first reply."""
+    return Chain(task.contender.partition("-")[0])

@@ -1,0 +1,131 @@
+"""`llama-server`, a process of its own, asked by this one over HTTP with the barest client there is.
+
+It is started anew for each number of chats, with as many slots. The client keeps bytes and times while it measures, and
+reads them afterwards.
+"""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+from benchmarks import MARK
+from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task
+from benchmarks.sides import Pieces, unpacked
+
+START = 60.0  # seconds to come up
+SAMPLING = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": 0.0, "repeat_penalty": 1.0,
+            "samplers": ["top_k", "temperature", "top_p"], "ignore_eos": True, "stream": True,
+            "stream_options": {"include_usage": True}}  # fmt: skip
+
+
+class Server(Contender):
+    """The program LLAMA_SERVER_BIN names."""
+
+    def __init__(self, task: Task) -> None:
+        self._task, self._program = task, os.environ["LLAMA_SERVER_BIN"]
+        self._running: subprocess.Popen[bytes] | None = None
+        self._chats = self._port = 0
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        self._start(1)
+
+    async def ready(self, chats: int) -> None:
+        """As many slots as there are chats."""
+        if chats != self._chats:
+            self.close()
+            self._start(chats)
+
+    async def ask(self, messages: list[Message], tokens: int) -> Reply:
+        """One reply."""
+        request = self._request({"messages": messages, "max_tokens": tokens, **SAMPLING})
+        began = time.perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(request)
+        pieces: Pieces = []
+        while data := await reader.read(65536):
+            pieces.append((time.perf_counter() - began, data))
+        writer.close()
+        return read(pieces)
+
+    def facts(self) -> dict[str, str]:
+        """The build, and what it says of itself at its start."""
+        told = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True)
+        said = re.search(r"version: (.*)", told.stdout + told.stderr)
+        self._log.seek(0)
+        system = re.search(r"system_info:.*?(CPU :.*)", self._log.read().decode(errors="replace"))
+        return {"build": f"llama-server {said[1] if said else '?'}", "system_info": system[1].strip() if system else ""}
+
+    def close(self) -> None:
+        """End it."""
+        if self._running is not None:
+            self._running.send_signal(signal.SIGKILL)
+            self._running.wait()
+            self._running = None
+
+    def _request(self, said: dict[str, Any]) -> bytes:
+        body = json.dumps(said).encode()
+        head = ["POST /v1/chat/completions HTTP/1.1", f"Host: 127.0.0.1:{self._port}", "Connection: close",
+                "Content-Type: application/json", f"Content-Length: {len(body)}"]  # fmt: skip
+        return "\r\n".join([*head, "", ""]).encode() + body
+
+    def _start(self, chats: int) -> None:
+        task = self._task
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = int(probe.getsockname()[1])
+        command = [self._program, "-m", task.path, "-np", str(chats), "-c", str(chats * task.window),
+                   "-t", str(task.threads), "-tb", str(task.threads), "-fa", "on", "-ctk", "f16", "-ctv", "f16",
+                   "--host", "127.0.0.1", "--port", str(self._port), "--offline", "-lv", "4"]  # fmt: skip
+        self.began, self._chats = time.monotonic(), chats
+        self._log.truncate(0)
+        ours = os.environ.get(MARK, "").split(",")  # its users start it without
+        alone = {name: value for name, value in os.environ.items() if name not in ours}
+        self._running = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=alone
+        )
+        self.process = self._running.pid
+        self._wait()
+
+    def _wait(self) -> None:
+        end = time.monotonic() + START
+        while self._running is not None and self._running.poll() is None and time.monotonic() < end:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):  # not there yet, or 503 while it loads
+                time.sleep(0.005)
+        raise ValueError("llama-server did not start; see that LLAMA_SERVER_BIN runs by itself")
+
+
+def read(pieces: Pieces) -> Reply:
+    """What the bytes say, and when the first text came. Raises ValueError for a failure."""
+    status, body, arrived = unpacked(pieces)
+    if status != 200:
+        raise ValueError(f"llama-server answered {status}")
+    first, parts, tokens, at = None, [], 0, 0
+    for line in body.splitlines(keepends=True):
+        at += len(line)
+        if not line.startswith(b"data: {"):
+            continue
+        row = json.loads(line[6:])
+        text = "".join(choice["delta"].get("content") or "" for choice in row.get("choices", ()))
+        if first is None and text:
+            first = next(seconds for seconds, size in arrived if size >= at)
+        parts.append(text)
+        tokens = (row.get("usage") or {}).get("completion_tokens", tokens)
+    if first is None:
+        raise ValueError("llama-server gave a reply without any text")
+    return Reply("".join(parts), first, tokens)
+
+
+def opened(task: Task) -> Server:
+    """Start it."""
+    return Server(task)

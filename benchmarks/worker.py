@@ -1,0 +1,77 @@
+"""A contender's own process: orders come as lines of JSON on stdin, answers go back on what was stdout.
+
+Whatever fails ends the process; its last words are on stderr. Knows loads and clocks; nothing of rounds and tables.
+"""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.contenders import Contender, Message, Reply, Task, messages_of, opened
+
+WARM = 4  # tokens of a reply that is not measured
+SHORT = 0.95  # of the tokens asked for must be there, else it is no measure of anything
+
+
+async def wave(contender: Contender, talks: Sequence[list[Message]], tokens: int) -> dict[str, Any]:
+    """All at once: seconds until the last has ended, tokens of all, and each one's seconds to its first text."""
+    began = time.perf_counter()
+    replies = await asyncio.gather(*(contender.ask(talk, tokens) for talk in talks))
+    seconds = time.perf_counter() - began
+    drawn = sum(reply.tokens for reply in replies)
+    if drawn < SHORT * tokens * len(talks):
+        raise ValueError(f"{drawn} tokens instead of {tokens * len(talks)}: the end of replies is not suppressed")
+    return {"seconds": seconds, "tokens": drawn, "firsts": [reply.first for reply in replies]}
+
+
+async def load(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """Waves of as many chats as each has texts, after one that only warms up."""
+    await contender.ready(len(order["warm"]))
+    await asyncio.gather(*(contender.ask(messages_of(text), WARM) for text in order["warm"]))
+    waves = [await wave(contender, [messages_of(text) for text in texts], order["tokens"]) for texts in order["waves"]]
+    return {"waves": waves, "process": contender.process}
+
+
+async def turn(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """First text of a prompt never seen, and of a second turn over a history that was answered just now."""
+    await contender.ready(1)
+    cold = await contender.ask(messages_of(order["cold"]), order["tokens"])
+    talk = messages_of(order["history"])
+    answer = await contender.ask(talk, order["tokens"])
+    talk += [{"role": "assistant", "content": answer.text}, {"role": "user", "content": order["follow"]}]
+    second = await contender.ask(talk, order["tokens"])
+    return {"cold": cold.first, "second": second.first}
+
+
+async def first(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """When the first text of the first reply came, by time.monotonic(); `began` where it is another process's."""
+    asked = time.monotonic()
+    reply: Reply = await contender.ask(messages_of(order["text"]), order["tokens"])
+    return {"at": asked + reply.first, "began": contender.began, "facts": contender.facts()}
+
+
+ORDERS = {"first": first, "load": load, "turn": turn}
+
+
+def main(argument: str) -> None:
+    """Until stdin ends."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # some contenders abort
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    contender = opened(Task(**json.loads(argument)))
+    try:
+        with asyncio.Runner() as runner:
+            for line in sys.stdin:
+                order = json.loads(line)
+                answers.write(json.dumps(runner.run(ORDERS[order["do"]](contender, order))) + "\n")
+    finally:
+        contender.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
