@@ -12,7 +12,7 @@ def captions(shown: object) -> list[str]:
     return [str(c.value) for c in shown.caption]  # type: ignore[attr-defined]
 
 
-def test_the_small_model_trims_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_small_model_trims_and_says_why(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
     monkeypatch.setenv("LLAMACPP_N_CTX", "256")
     monkeypatch.setenv("MAX_TOKENS", "8")

@@ -114,8 +114,10 @@ def test_a_client_that_does_not_wait_for_the_whole_ends_it_too(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_client_that_goes_while_it_waits_leaves_the_line(serve: Serve, drawn: list[int], stream: bool) -> None:
-    client = serve()
+def test_a_client_that_goes_while_it_waits_leaves_the_line(
+    serve: Serve, drawn: list[int], stream: bool, fresh_backends: None
+) -> None:
+    client = serve(LLAMACPP_PARALLEL="1")
     client.post("/v1/completions", json={"prompt": "hi", "max_tokens": 1})
     drawn.clear()
     with client.stream("POST", "/v1/completions", json=WHILE) as first:
