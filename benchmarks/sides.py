@@ -164,7 +164,7 @@ class Server:
         """One round."""
         sent = [self._request(load, number) for number in range(load.requests)]
         server, client = self._used(), time.process_time()
-        found, seconds = asyncio.run(crowd(load, lambda number: self._ask(sent[number])))
+        found, seconds = asyncio.run(crowd(load, lambda number: exchange(self._port, sent[number])))
         server, client = self._used() - server, time.process_time() - client
         return Round([read(load, pieces) for pieces in found], seconds, server, client)
 
@@ -181,15 +181,17 @@ class Server:
                 "Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close"]  # fmt: skip
         return "\r\n".join([*head, "", ""]).encode() + body
 
-    async def _ask(self, request: bytes) -> Pieces:
-        began = time.perf_counter()
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(request)
-        pieces: Pieces = []
-        while data := await reader.read(65536):
-            pieces.append((time.perf_counter() - began, data))
-        writer.close()
-        return pieces
+
+async def exchange(port: int, request: bytes) -> Pieces:
+    """The bytes that come back, each with the seconds since the request, until the server ends the connection."""
+    began = time.perf_counter()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    pieces: Pieces = []
+    while data := await reader.read(65536):
+        pieces.append((time.perf_counter() - began, data))
+    writer.close()
+    return pieces
 
 
 @contextmanager

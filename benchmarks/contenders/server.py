@@ -4,7 +4,6 @@ It is started anew for each number of chats, with as many slots. The client keep
 reads them afterwards.
 """
 
-import asyncio
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from typing import Any
 
 from benchmarks import MARK
 from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task
-from benchmarks.sides import Pieces, unpacked
+from benchmarks.sides import Pieces, exchange, unpacked
 
 START = 60.0  # seconds to come up
 SAMPLING = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": 0.0, "repeat_penalty": 1.0,
@@ -46,14 +45,7 @@ class Server(Contender):
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
         """One reply."""
         request = self._request({"messages": messages, "max_tokens": tokens, **SAMPLING})
-        began = time.perf_counter()
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(request)
-        pieces: Pieces = []
-        while data := await reader.read(65536):
-            pieces.append((time.perf_counter() - began, data))
-        writer.close()
-        return read(pieces)
+        return read(await exchange(self._port, request))
 
     def facts(self) -> dict[str, str]:
         """The build, and what it says of itself at its start."""
