@@ -21,6 +21,7 @@ ALLOWED = {
     "training": {"prompts"},
     "terminal": {"conversations", "chains", "backends", "prompts", "settings"},
     "benchmarks": {"api", "conversations", "chains", "backends", "prompts", "settings", "training"},
+    "deploy": {"api", "conversations", "chains", "backends", "prompts", "settings"},
     "prompts": set(),
     "settings": set(),
 }  # fmt: skip
