@@ -113,7 +113,7 @@ def reply(ended: Reply) -> None:
     said = {
         "backend": report.backend, "model": report.model, "state": str(ended.state), "stop_reason": report.stop_reason,
         "prompt_tokens": report.prompt_tokens, "completion_tokens": report.completion_tokens,
-        "ttft_ms": report.ttft_ms, "tokens_per_second": report.tokens_per_second,
+        "server": report.server, "ttft_ms": report.ttft_ms, "tokens_per_second": report.tokens_per_second,
     }  # fmt: skip
     if _content:
         said |= {"prompt": "\n".join(message.text for message in report.messages), "reply": ended.text}

@@ -40,6 +40,10 @@ _seconds = Histogram(
 _errors = Counter("assistant_errors", "Requests refused or failed, by code.", ["kind"], registry=registry)
 _replies = Counter("assistant_replies", "Replies that have ended.", ["backend", "state"], registry=registry)
 _failures = Counter("assistant_failures", "Replies that failed, by kind.", ["backend", "kind"], registry=registry)
+_servers = Counter(
+    "assistant_server_replies", "Whole replies by the server that gave them, where OPENAI_BASE_URL names several.",
+    ["server"], registry=registry,
+)  # fmt: skip
 _prompt = Counter("assistant_prompt_tokens", "Tokens read.", ["backend"], registry=registry)
 _completion = Counter("assistant_completion_tokens", "Tokens written.", ["backend"], registry=registry)
 _first = Histogram(
@@ -67,6 +71,8 @@ def reply(ended: Reply) -> None:
     _replies.labels(backend, str(ended.state)).inc()
     if ended.failure is not None:
         _failures.labels(backend, type(ended.failure).__name__).inc()
+    if report.server is not None:  # one of the addresses in the settings, so there are few
+        _servers.labels(report.server).inc()
     _prompt.labels(backend).inc(report.prompt_tokens or 0)
     _completion.labels(backend).inc(report.completion_tokens or 0)
     if report.first_token is not None:

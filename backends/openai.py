@@ -1,7 +1,7 @@
 """OpenAI, and every server that speaks its API, through LangChain's ChatOpenAI. The package is imported in `build`."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
@@ -12,9 +12,11 @@ from settings import Environment, Settings
 
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
+    from backends.remote.spread import SpreadChat
 
 OFFICIAL = "https://api.openai.com/v1"
 SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
+HURRY = 3.0  # seconds to connect, and to list the models, where another server could answer meanwhile
 
 
 class Knobs(Environment):
@@ -24,7 +26,9 @@ class Knobs(Environment):
 
     api_key: SecretStr | None = Field(None, description="the key; not needed where OPENAI_BASE_URL is set")
     base_url: str | None = Field(
-        None, description="an http(s) address of a compatible server, e.g. http://localhost:8000/v1"
+        None,
+        description="an http(s) address of a compatible server, e.g. http://localhost:8000/v1, "
+        "or a comma list of several that serve the same model",
     )
     model: str | None = Field(
         None, description=f"the model; unset: {SMALL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL"
@@ -34,11 +38,24 @@ class Knobs(Environment):
 
     @field_validator("base_url")
     @classmethod
-    def _address(cls, value: str | None) -> str | None:
-        parsed = TypeAdapter(AnyHttpUrl).validate_python(value) if value is not None else None
-        if parsed is not None and (parsed.username or parsed.password or parsed.query):
-            raise ValueError("it holds credentials, which would be shown; put them into OPENAI_API_KEY")
-        return value
+    def _addresses(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        addresses = [part.strip() for part in value.split(",") if part.strip()]
+        known: set[str] = set()
+        for address in addresses or [value]:
+            parsed = str(_address(address)).rstrip("/")
+            if parsed in known:
+                raise ValueError(f"{address} is named twice")
+            known.add(parsed)
+        if len(known) > 1 and any(map(official, known)):
+            raise ValueError("OpenAI's own address shares no list: it bills, and takes other knobs; name it alone")
+        return ",".join(addresses)
+
+    @property
+    def addresses(self) -> list[str]:
+        """The servers that are asked; none where nobody named one."""
+        return self.base_url.split(",") if self.base_url else []
 
     @field_validator("api_key")
     @classmethod
@@ -49,10 +66,22 @@ class Knobs(Environment):
         return SecretStr(key) if key else None
 
 
+def _address(value: str) -> AnyHttpUrl:
+    parsed = TypeAdapter(AnyHttpUrl).validate_python(value)
+    if parsed.username or parsed.password or parsed.query:
+        raise ValueError("it holds credentials, which would be shown; put them into OPENAI_API_KEY")
+    return parsed
+
+
+def official(address: str) -> bool:
+    """Whether this is OpenAI's own address."""
+    return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname
+
+
 def unready(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("langchain_openai") is None:
-        return "the package langchain-openai is not installed: run `make install`"
+        return "langchain-openai: not installed; run `make install`"
     knobs = Knobs.read()
     if knobs.api_key is None and not elsewhere(knobs):
         return "no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
@@ -60,8 +89,8 @@ def unready(settings: Settings) -> str | None:
 
 
 def elsewhere(knobs: Knobs) -> bool:
-    """Whether another server than OpenAI's own is asked."""
-    return knobs.base_url is not None and urlsplit(knobs.base_url).hostname != urlsplit(OFFICIAL).hostname
+    """Whether another server than OpenAI's own is asked. A list never holds both."""
+    return bool(knobs.addresses) and not any(map(official, knobs.addresses))
 
 
 def paid() -> bool:
@@ -70,30 +99,44 @@ def paid() -> bool:
 
 
 def models(settings: Settings) -> list[str]:
-    """What the server offers, by asking it. Raises ModelError kinds."""
+    """What the server offers (several: all of them together), by asking. Raises ModelError kinds."""
     return build(settings).offered()
 
 
-def build(settings: Settings) -> "OpenAIChat":
+def build(settings: Settings) -> "OpenAIChat | SpreadChat":
     """A client; nothing is sent before the first message. Raises ModelError kinds where a knob is missing."""
     reason = unready(settings)
     if reason:
         kind = ModelAuthenticationError if "no key" in reason else ModelNotFoundError
         raise kind(f"openai: {reason}")
+    knobs = Knobs.read()
+    addresses = knobs.addresses or [OFFICIAL]
+    if len(addresses) == 1:
+        return _client(addresses[0], knobs, settings, timeout=knobs.timeout)
+    from httpx2 import Timeout
+
+    from backends.remote.spread import SpreadChat
+
+    hurry = min(knobs.timeout, HURRY)
+    timeout = Timeout(knobs.timeout, connect=hurry)
+    clients = [_client(address, knobs, settings, timeout=timeout, hurry=hurry) for address in addresses]
+    return SpreadChat(servers=clients, patience=knobs.timeout)
+
+
+def _client(address: str, knobs: Knobs, settings: Settings, **waiting: Any) -> "OpenAIChat":
+    """`waiting`: how long the client waits for what."""
     from backends.remote.chat import OpenAIChat
 
-    knobs = Knobs.read()
-    key = knobs.api_key or SecretStr("none")
     own = elsewhere(knobs)
     return OpenAIChat(
         model=knobs.model or ("" if own else SMALL),
-        api_key=key,
-        base_url=knobs.base_url or OFFICIAL,  # named, since the SDK would look into variables of its own
+        api_key=knobs.api_key or SecretStr("none"),
+        base_url=address,  # named, since the SDK would look into variables of its own
         compatible=own,
-        timeout=knobs.timeout,
         max_retries=0,  # the chain retries, and counts it
         stream_usage=True,
         use_responses_api=False,
         profile={"max_input_tokens": knobs.n_ctx} if knobs.n_ctx else None,
+        **waiting,
         **settings.sampling(),
     )

@@ -22,6 +22,7 @@ class Report(AsyncCallbackHandler):
         self.started = time.monotonic()
         self.backend: str | None = None
         self.model: str | None = None
+        self.server: str | None = None  # which one answered, where a backend asks several
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
         self.estimated = False
@@ -54,7 +55,7 @@ class Report(AsyncCallbackHandler):
 
     def summary(self) -> dict[str, Any]:
         """All of it as plain values."""
-        names = ("backend", "model", "prompt_tokens", "completion_tokens", "ttft_ms", "tokens_per_second",
+        names = ("backend", "model", "server", "prompt_tokens", "completion_tokens", "ttft_ms", "tokens_per_second",
                  "stop_reason", "dropped_turns", "window", "estimated", "retries")  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -99,6 +100,7 @@ class Report(AsyncCallbackHandler):
         message, info = generation.message, generation.generation_info or {}
         metadata = {**info, **message.response_metadata}
         self.model = metadata.get("model_name") or self.model
+        self.server = metadata.get("server")
         self.stop_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
         if message.usage_metadata:
             self.prompt_tokens = message.usage_metadata["input_tokens"]

@@ -31,6 +31,8 @@ class Loopback:
         self.reply = "It is a fine day ."
         self.ended: Any = "stop"  # what a streamed reply says of its end, and of the tokens it read
         self.read: Any = 7
+        self.pause = 0.05  # seconds between the words of a slow reply
+        self.window: int | None = None  # what vLLM says of a model
         self.answer: Callable[[dict[str, Any]], str] | None = None  # gives the reply to a request instead of `reply`
 
     def app(self) -> Starlette:
@@ -46,7 +48,8 @@ class Loopback:
     async def _models(self, _: Request) -> Response:
         if not self.models:
             return HTMLResponse("<title>A web page</title>")
-        return JSONResponse({"object": "list", "data": [{"id": m, "object": "model"} for m in self.models]})
+        window = {} if self.window is None else {"max_model_len": self.window}
+        return JSONResponse({"object": "list", "data": [{"id": m, "object": "model", **window} for m in self.models]})
 
     async def _completions(self, request: Request) -> Response:
         body = await request.json()
@@ -71,6 +74,8 @@ class Loopback:
             return HTMLResponse("<title>A web page</title>")
         if todo in {"500", "503"}:
             return self._error(int(todo), "The server had an error.")
+        if todo == "404":
+            return self._error(404, f"The model '{body['model']}' does not exist.")
         if todo.startswith("refuse "):
             return self._error(400, f"Unknown parameter: '{todo.removeprefix('refuse ')}'.")
         if todo == "overflow":
@@ -120,13 +125,13 @@ class Loopback:
         yield "data: [DONE]\n\n"
 
     async def _slow(self, raw: bool = False, words: int = 200) -> AsyncIterator[str]:
-        """A token every 50 ms, until the client is gone."""
+        """A token every `pause` seconds, until the client is gone."""
         try:
             for number in range(words):
                 self.sent += 1
                 word = f"word{number} "
                 yield self._line({"text": word} if raw else {"delta": {"content": word}})
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(self.pause)
             yield self._line({"delta": {}, "finish_reason": "stop"})
         finally:
             self.gone.append(time.monotonic())

@@ -4,20 +4,22 @@ an estimated count that fetches nothing, and failures that name the remedy."""
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.exceptions import ModelConnectionError, ModelInvalidRequestError, ModelNotFoundError
+from langchain_core.exceptions import ModelConnectionError, ModelError, ModelInvalidRequestError, ModelNotFoundError
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pydantic import Field, PrivateAttr
 
-from backends.remote.failure import explained
+from backends.remote.failure import explained, servers_own
 
 NO_API = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 # What a server is told after a reply of its own that was cut: few take up a last assistant message by themselves.
@@ -35,7 +37,14 @@ class OpenAIChat(ChatOpenAI):
     ignore_eos: bool | None = None
     exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
 
-    _naming: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    hurry: float | None = Field(None, description="seconds for /v1/models, where others could answer instead")
+
+    _names: frozenset[str] | None = PrivateAttr(None)
+    _found: bool = PrivateAttr(False)
+    _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = PrivateAttr(default_factory=WeakKeyDictionary)
+    _shared: bool = PrivateAttr(False)  # the client that LangChain made has its event loop
+    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
+    _measured: bool = PrivateAttr(False)  # the window was asked for, too
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -46,6 +55,16 @@ class OpenAIChat(ChatOpenAI):
     def server(self) -> str:
         """Who is asked, for people."""
         return str(self.openai_api_base) if self.compatible else "api.openai.com"
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """What the server listed when it was last asked; None before."""
+        return self._names
+
+    @property
+    def found(self) -> bool:
+        """Whether the model was named by the server, and not by OPENAI_MODEL."""
+        return self._found or not self.model_name
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
         """An estimate: the server's tokenizer is not known."""
@@ -90,7 +109,8 @@ class OpenAIChat(ChatOpenAI):
         raw = kwargs.pop("raw", False)
         ending = Ending(self.server)
         with explained(self.server):
-            self._name_model()
+            if not self.model_name:
+                self._name_model(self._listed())
             chunks = self._continue(messages, stop, **kwargs) if raw else super()._stream(
                 messages, stop=stop, run_manager=run_manager, **kwargs)  # fmt: skip
             for chunk in chunks:
@@ -108,8 +128,8 @@ class OpenAIChat(ChatOpenAI):
         ending = Ending(self.server)
         with explained(self.server):
             if not self.model_name:
-                await asyncio.to_thread(self._name_model)
-            chunks = self._acontinue(messages, stop, **kwargs) if raw else super()._astream(
+                self._name_model(await self._alisted())
+            chunks = self._acontinue(messages, stop, **kwargs) if raw else super(OpenAIChat, self._here())._astream(
                 messages, stop=stop, run_manager=run_manager, **kwargs)  # fmt: skip
             async for chunk in chunks:
                 yield ending.see(chunk)
@@ -125,7 +145,8 @@ class OpenAIChat(ChatOpenAI):
         if kwargs.get("raw"):
             return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
         with explained(self.server):
-            self._name_model()
+            if not self.model_name:
+                self._name_model(self._listed())
             return super()._generate(messages, stop=stop, run_manager=run_manager, **kwargs)
 
     async def _agenerate(
@@ -139,33 +160,78 @@ class OpenAIChat(ChatOpenAI):
             return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
         with explained(self.server):
             if not self.model_name:
-                await asyncio.to_thread(self._name_model)
-            return await super()._agenerate(messages, stop=stop, run_manager=run_manager, **kwargs)
+                self._name_model(await self._alisted())
+            return await super(OpenAIChat, self._here())._agenerate(
+                messages, stop=stop, run_manager=run_manager, **kwargs
+            )
 
-    def _name_model(self) -> None:
-        """Ask the server for its first model, once, where nobody named one."""
-        with self._naming:
-            if self.model_name:
-                return
-            found = next(iter(self._listed()), None)
-            if found is None:
-                raise ModelNotFoundError(f"openai ({self.server}): the server lists no model. Set OPENAI_MODEL.")
-            window = getattr(found, "max_model_len", None)  # vLLM says it here
-            if self.profile is None and isinstance(window, int):
-                self.profile = {"max_input_tokens": window}
-            self.model_name = found.id
+    def _client(self) -> AsyncOpenAI:
+        """LangChain's for the first event loop, another for each other one: a connection belongs to its loop."""
+        loop, waiting = asyncio.get_running_loop(), self.request_timeout
+        with self._lock:
+            if loop not in self._clients:
+                client: AsyncOpenAI = self.root_async_client
+                if self._shared:
+                    client = client.copy(http_client=DefaultAsyncHttpxClient(timeout=waiting))  # type: ignore[arg-type]
+                self._clients[loop], self._shared = client, True
+            return self._clients[loop]
+
+    def _here(self) -> Self:
+        """Itself, with this event loop's client."""
+        client = self._client()
+        if client is self.root_async_client:
+            return self
+        return self.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
+
+    def _name_model(self, listed: list[Any]) -> None:
+        """Take the first model of the server, where nobody named one."""
+        first = next(iter(listed), None)
+        if first is None:
+            raise ModelNotFoundError(f"openai ({self.server}): the server lists no model. Set OPENAI_MODEL.")
+        if self.profile is None or self._measured:
+            window = getattr(first, "max_model_len", None)  # vLLM says it here
+            self.profile = {"max_input_tokens": window} if isinstance(window, int) else None
+            self._measured = True
+        self.model_name, self._found = first.id, True
 
     def offered(self) -> list[str]:
         """The names in the server's /v1/models. Raises ModelError kinds."""
         with explained(self.server):
             return sorted(str(model.id) for model in self._listed())
 
+    def look(self) -> None:
+        """Whether a server that failed is back, and what it serves now. Raises ModelError kinds where it is not."""
+        with looking(self.server):
+            self._rename(self._listed())
+
+    async def alook(self) -> None:
+        """As `look`."""
+        with looking(self.server):
+            self._rename(await self._alisted())
+
+    def _rename(self, listed: list[Any]) -> None:
+        if self.found and self.model_name not in (self._names or ()):
+            self._name_model(listed)
+
     def _listed(self) -> list[Any]:
         page: Any = None
         with suppress(AttributeError):  # how the SDK meets an answer that is no JSON
-            page = self.root_client.models.list()
+            page = self.root_client.models.list(**self._briefly())
+        return self._models(page)
+
+    async def _alisted(self) -> list[Any]:
+        page: Any = None
+        with suppress(AttributeError):
+            page = await self._client().models.list(**self._briefly())
+        return self._models(page)
+
+    def _briefly(self) -> dict[str, Any]:
+        return {} if self.hurry is None else {"timeout": self.hurry}
+
+    def _models(self, page: Any) -> list[Any]:
         if not isinstance(getattr(page, "data", None), list):
             raise ModelNotFoundError(f"openai ({self.server}): {NO_API}")
+        self._names = frozenset(str(model.id) for model in page.data)
         return list(page.data)
 
     def _completion(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> dict[str, Any]:
@@ -191,9 +257,7 @@ class OpenAIChat(ChatOpenAI):
     async def _acontinue(
         self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        async with await self.root_async_client.completions.create(
-            **self._completion(messages, stop, **kwargs)
-        ) as parts:
+        async with await self._client().completions.create(**self._completion(messages, stop, **kwargs)) as parts:
             async for part in parts:
                 for chunk in self._raw_chunk(part):
                     yield chunk
@@ -207,6 +271,17 @@ class OpenAIChat(ChatOpenAI):
                     input_tokens=part.usage.prompt_tokens, output_tokens=part.usage.completion_tokens,
                     total_tokens=part.usage.total_tokens)  # fmt: skip
             yield ChatGenerationChunk(message=message, generation_info=info or None)
+
+
+@contextmanager
+def looking(server: str) -> Iterator[None]:
+    """Some servers list no models, or not to everybody: only what says that they are not there counts."""
+    try:
+        with explained(server):
+            yield
+    except ModelError as error:
+        if servers_own(error) and not isinstance(error, ModelNotFoundError):
+            raise
 
 
 class Ending:

@@ -39,9 +39,18 @@ KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (openai.APIStatusError, ModelInvalidRequestError, "The server refused the request."),
     (openai.APIError, ModelAPIError, "The server failed in mid-reply; try again."),
     (json.JSONDecodeError, ModelAPIError, "The server sent something that is no JSON; try again."),
+    (TimeoutError, ModelTimeoutError, "Nothing came for too long; try again."),  # what LangChain raises itself
     (httpx2.TimeoutException, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
     (httpx2.HTTPError, ModelConnectionError, "The connection broke; try again."),
 ]  # fmt: skip
+
+# What a later try, or another server, may mend, in words that hold nothing of the request.
+BRIEFLY: dict[type[ModelError], str] = {
+    ModelRateLimitError: "it has too many requests",
+    ModelTimeoutError: "it did not answer in time",
+    ModelConnectionError: "it cannot be reached, or broke off",
+    ModelAPIError: "it failed",
+}
 
 
 @contextmanager
@@ -53,6 +62,25 @@ def explained(server: str) -> Iterator[None]:
         fitting = ContextOverflowError if overflows(error) else type(error)
         kind, remedy = next((to, text) for of, to, text in KINDS if issubclass(fitting, of))
         raise kind(f"openai ({server}): {_cause(error)} {remedy}") from error
+
+
+def servers_own(error: ModelError) -> bool:
+    """Whether the failure is the server's and not the request's, so that another server may do better."""
+    if isinstance(error, ModelNotFoundError):  # it has no model at all, or is something else than a server of models
+        return not isinstance(error.__cause__, openai.NotFoundError)
+    return isinstance(error, tuple(BRIEFLY))
+
+
+def briefly(error: ModelError) -> str:
+    """The failure without a word of the server's or the request's."""
+    return next((words for kind, words in BRIEFLY.items() if isinstance(error, kind)), "it does not serve the model")
+
+
+def asked(error: ModelError) -> float:
+    """Seconds that a busy server wants to be left alone (Retry-After); 0 where it says nothing."""
+    headers = getattr(getattr(error.__cause__, "response", None), "headers", None) or {}
+    value = str(headers.get("retry-after", ""))
+    return float(value) if value.replace(".", "", 1).isdigit() else 0.0
 
 
 def overflows(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from dotenv import load_dotenv
 from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
-from settings import ENV_FILE, Settings
+from settings import ENV_FILE, Settings, missing
 
 
 def unready(name: str) -> str | None:
@@ -19,7 +19,8 @@ def unready(name: str) -> str | None:
         return f"LangChain knows no provider {provider}; it knows {', '.join(sorted(KNOWN))}"
     package = KNOWN[provider][0].partition(".")[0]
     if find_spec(package) is None:
-        return f"the package {package} is not installed: pip install {package.replace('_', '-')}"
+        wanted = package.replace("_", "-")
+        return missing(wanted, f"pip install {wanted}", f"EXTRAS={wanted}")
     return None
 
 

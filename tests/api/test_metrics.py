@@ -8,6 +8,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api.conftest import Serve
+from tests.conftest import free_port
 from tests.loopback import Loopback
 
 HI = {"model": "default", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 20}
@@ -65,7 +66,7 @@ def test_errors_are_counted_by_kind(serve: Serve, loopback: Loopback) -> None:
         client.post("/v1/chat/completions", **({"content": body} if isinstance(body, str) else {"json": body}))
     assert client.post("/v1/chat/completions", json=HI).status_code == 400
     assert client.get("/nothing/here").status_code == 404
-    client.request("BREW", "/health")
+    client.request("PROPFIND", "/health")
     after = later(client, before, "replies_total", backend="openai", state="failed")
     for kind, _ in wanted:
         assert grown(before, after, "errors_total", kind=kind) == 1
@@ -74,6 +75,16 @@ def test_errors_are_counted_by_kind(serve: Serve, loopback: Loopback) -> None:
     assert grown(before, after, "requests_total", route="(none)", method="GET", status="404") == 1
     assert grown(before, after, "requests_total", route="/health", method="(other)", status="405") == 1
     assert not any("nothing" in value for _, labels in after for _, value in labels)
+
+
+def test_replies_are_counted_by_server_where_there_are_several(serve: Serve, loopback: Loopback) -> None:
+    client = serve(LLM_BACKEND="openai", OPENAI_BASE_URL=f"http://127.0.0.1:{free_port()}/v1,{loopback.url}")
+    before = figures(client)
+    for _ in range(2):
+        assert client.post("/v1/chat/completions", json=HI).status_code == 200
+    after = later(client, before, "server_replies_total", server=loopback.url)
+    assert 1 <= grown(before, after, "server_replies_total", server=loopback.url) <= 2
+    assert len([name for name, _ in after if name == "assistant_server_replies_total"]) == 1
 
 
 def test_the_queue_is_looked_at_when_it_is_asked_for(serve: Serve, loopback: Loopback) -> None:
