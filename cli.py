@@ -9,7 +9,7 @@ from langchain_core.exceptions import ModelError
 
 import backends
 from conversations import archive
-from settings import ROOT, Environment, Settings, SettingsError
+from settings import ROOT, VERSION, Environment, Settings, SettingsError
 from terminal import ready
 from terminal.ask import ask
 from terminal.chat import chat
@@ -23,6 +23,21 @@ app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
 app.command("backends", rich_help_panel=RUN)(ready.show)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version and end")
+    ] = False,
+) -> None:
+    """What can be said before a command."""
 
 
 @app.command(rich_help_panel=RUN)
