@@ -1,25 +1,84 @@
 # docker build -t llm-assistant .
-# docker run -p 8501:8501 -e OPENAI_API_KEY=… llm-assistant      (without a key it answers from the shipped model)
-FROM python:3.11-slim-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
+# docker run -p 8501:8501 -v assistant:/data -e OPENAI_API_KEY=… llm-assistant      (without a key it answers from the shipped model)
+#
+# --build-arg BACKENDS=openai|llamacpp|gpt2      one backend instead of all; openai has no local model and is the smallest
+# --build-arg EXTRAS="sms telemetry"             what /sms and traces need; or names of packages, as langchain-anthropic
+# --build-arg TORCH_INDEX_URL=…                  where torch's CPU build is; another index gives another build
+ARG BACKENDS=all
+
+FROM python:3.11-slim-bookworm AS packages-openai
+ENV PATH=/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /venv
+WORKDIR /build
+COPY requirements-openai.txt requirements-sms.txt requirements-telemetry.txt ./
+ARG EXTRAS=""
+RUN pip install -r requirements-openai.txt
+RUN for extra in $EXTRAS; do \
+        if [ -f "requirements-$extra.txt" ]; then pip install -r "requirements-$extra.txt"; else pip install "$extra"; fi || exit 1; \
+    done
+
+# Compiled once for every kind of CPU: at start ggml takes the kernels that fit. Those with AMX crash on 8-bit weights.
+FROM packages-openai AS llama
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
+COPY requirements-llamacpp.txt ./
+ARG LLAMA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON -DLLAVA_BUILD=OFF"
+RUN CMAKE_ARGS="$LLAMA_CMAKE_ARGS" pip wheel --no-deps -w /wheels "$(grep '^llama-cpp-python==' requirements-llamacpp.txt)"
+
+FROM packages-openai AS packages-gpt2
+COPY requirements-gpt2.txt ./
 ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
-ARG LLAMA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"
-COPY requirements-openai.txt requirements.txt ./
-RUN /venv/bin/pip install --no-cache-dir --no-deps --retries 1 --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)" \
-    || echo "the CPU index cannot be reached: the plain pin follows"
-RUN CMAKE_ARGS="$LLAMA_CMAKE_ARGS" /venv/bin/pip install --no-cache-dir -r requirements.txt
+RUN pip install --no-deps --retries 1 --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements-gpt2.txt)" \
+    || echo "$TORCH_INDEX_URL cannot be reached: the plain pin follows"
+RUN pip install -r requirements-gpt2.txt
+
+FROM packages-openai AS packages-llamacpp
+COPY requirements-llamacpp.txt ./
+COPY --from=llama /wheels /wheels
+RUN pip install --find-links /wheels -r requirements-llamacpp.txt && find /venv -name 'libggml-cpu-*rapids.so' -delete
+
+FROM packages-gpt2 AS packages-all
+COPY requirements-llamacpp.txt ./
+COPY --from=llama /wheels /wheels
+RUN pip install --find-links /wheels -r requirements-llamacpp.txt && find /venv -name 'libggml-cpu-*rapids.so' -delete
+
+# What a server never opens.
+FROM packages-${BACKENDS} AS packages
+RUN pip uninstall -y pip setuptools \
+    && find /venv -depth -type d \( -name tests -o -name include \) -path '*/site-packages/*' -exec rm -r {} + \
+    && find /venv -name '*.pyi' -delete
+
+FROM python:3.11-slim-bookworm AS files-all
+WORKDIR /app
+COPY . .
+RUN rm requirements*.txt && chmod -R a+rX . && ln -s /data data
+
+FROM files-all AS files-openai
+RUN rm -r models
+
+FROM files-all AS files-gpt2
+RUN rm models/default/*.gguf
+
+FROM files-all AS files-llamacpp
+RUN find models/default -type f ! -name '*.gguf' ! -name README.md -delete
+
+FROM files-${BACKENDS} AS files
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 10001 app
-COPY --from=build /venv /venv
+    && useradd --no-create-home --home-dir /tmp --uid 10001 app && install -d -o app -g app -m 700 /data
+COPY --from=packages /venv /venv
+COPY --from=files /app /app
+ARG BACKENDS
+ARG VERSION=unreleased
+LABEL org.opencontainers.image.title="LLM Assistant" \
+      org.opencontainers.image.description="One chat page, one LangChain chain, any model behind it (BACKENDS=$BACKENDS)" \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.version=$VERSION \
+      org.opencontainers.image.base.name=docker.io/library/python:3.11-slim-bookworm
+ENV IMAGE_BACKENDS=$BACKENDS HF_HOME=/data/huggingface HOME=/tmp HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-COPY . .
-RUN install -d -o app -g app -m 700 data
-ENV HOST=0.0.0.0 OMP_WAIT_POLICY=passive PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER app
-VOLUME /app/data
+VOLUME /data
 EXPOSE 8501
-HEALTHCHECK CMD python -c "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/_stcore/health' % os.environ.get('PORT', 8501), timeout=3)"
+HEALTHCHECK --start-period=60s --timeout=5s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health' % os.environ.get('PORT', 8501), timeout=4)"]
 CMD ["python", "cli.py", "serve"]

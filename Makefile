@@ -1,11 +1,13 @@
 # make run      the page at http://localhost:8501, installing what is missing first
 # make test     lint, types and all tests
+# make test-image    builds the image and runs it, with docker or podman
 # make install  only the installing; with LLM_BACKEND=openai neither torch nor llama-cpp-python
 # make install-train    what training needs beside that
 
 PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
+WORKERS ?= 3
 
 # Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
 # on another one, and on CPUs with AMX).
@@ -18,7 +20,7 @@ endif
 LLM_BACKEND ?= $(shell sed -n 's/^LLM_BACKEND=//p' .env 2>/dev/null)
 WANTED := $(if $(filter openai,$(LLM_BACKEND)),openai,all)
 
-.PHONY: run install install-train test lint types clean
+.PHONY: run install install-train test test-image lint types tests release-check clean
 
 run: install
 	@echo "Starting the page; Ctrl-C ends it."
@@ -28,13 +30,27 @@ install: .venv/installed-$(WANTED)
 
 install-train: .venv/installed-train
 
-test: .venv/installed-dev
+test: lint
+	@$(MAKE) --no-print-directory -j2 types tests
+
+lint: .venv/installed-dev
 	@echo "Lint…"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+# Types are checked while the tests run: neither keeps two cores busy.
+types: .venv/installed-dev
 	@echo "Types…"
 	@$(BIN)/mypy .
+
+# One process more than the small machines that CI has cores: tests wait a good part of their time for servers.
+# The order of files is that of tests/conftest.py, the longest first.
+tests: .venv/installed-dev
 	@echo "Tests…"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# CONTAINER names docker or podman, with options where it needs some; BUILD_OPTIONS goes to its build.
+test-image: .venv/installed-dev
+	@$(BIN)/python -m pytest -m image -s tests/deploy/test_image.py
 
 .venv/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -48,12 +64,12 @@ test: .venv/installed-dev
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-openai.txt
 	@touch $@
 
-.venv/installed-all: requirements.txt .venv/installed-openai
+.venv/installed-all: requirements.txt requirements-gpt2.txt requirements-llamacpp.txt .venv/installed-openai
 	@if $(BIN)/python -c 'import torch' 2>/dev/null; then echo "torch is there."; \
 	elif [ "$$(uname -s)" = Linux ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then \
 		echo "Installing the CPU build of torch from $(TORCH_INDEX_URL)…"; \
 		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --retries 1 --timeout 15 \
-			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements.txt)" || \
+			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements-gpt2.txt)" || \
 		echo "$(TORCH_INDEX_URL) cannot be reached: installing the plain pin, which may bring CUDA packages."; fi
 	@echo "Installing the local backends; llama.cpp is compiled, which takes about 5 minutes the first time…"
 	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 ROOT = Path(__file__).resolve().parent
 SHIPPED = ROOT / "models" / "default"
 ENV_FILE = ".env"
@@ -29,6 +29,14 @@ def shown(path: str) -> str:
 def named(model: str) -> str:
     """A model's file or folder as clients hear of it: no folder outside this one."""
     return Path(model).name if Path(model).is_absolute() and shown(model) == model else shown(model)
+
+
+def missing(what: str, remedy: str, argument: str) -> str:
+    """What to tell where a package is not there: `remedy`, or, in an image, the argument to build it with."""
+    image = os.environ.get("IMAGE_BACKENDS")
+    if not image:
+        return f"{what}: not installed; {remedy}"
+    return f"{what}: not in this image, which was built with BACKENDS={image}; build one with --build-arg {argument}"
 
 
 class SettingsError(ValueError):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from api import log
 from api.knobs import Knobs
 from conversations.reply import Reply
-from settings import VERSION, SettingsError
+from settings import VERSION, SettingsError, missing
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -48,8 +48,8 @@ def tracing(knobs: Knobs) -> Iterator[None]:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
         raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT is set and the package that sends traces is not installed: "
-            "run `pip install -r requirements-telemetry.txt`, or unset it"
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set. Unset it, or get "
+            + missing("what sends traces", "run `pip install -r requirements-telemetry.txt`", "EXTRAS=telemetry")
         ) from error
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
     provider = TracerProvider(resource=Resource.create({**named, "service.version": VERSION}), shutdown_on_exit=False)

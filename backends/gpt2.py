@@ -16,7 +16,7 @@ from backends.local import template
 from backends.local.chat import LocalChat
 from backends.pipeline.engine import PipelineEngine
 from backends.pipeline.model import load, own_template
-from settings import SHIPPED, Environment, Settings, named
+from settings import SHIPPED, Environment, Settings, missing, named
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -36,9 +36,9 @@ class Knobs(Environment):
 
 def unready(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
-    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if missing:
-        return f"{' and '.join(missing)} cannot be imported, not being installed: run `make install`"
+    absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if absent:
+        return missing(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
     name = Knobs.read().model
     if trouble := template.problem(settings):
         return trouble

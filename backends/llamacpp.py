@@ -16,7 +16,7 @@ from backends.gguf.engine import LlamaEngine
 from backends.gguf.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
-from settings import SHIPPED, Environment, Settings, named
+from settings import SHIPPED, Environment, Settings, missing, named
 
 LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
@@ -47,7 +47,7 @@ class Knobs(Environment):
 def unready(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("llama_cpp") is None:
-        return "the package llama-cpp-python is not installed: run `make install`"
+        return missing("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
     name = Knobs.read().path()
     if trouble := template.problem(settings):
         return trouble

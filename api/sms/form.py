@@ -17,10 +17,10 @@ from api.note import note
 from api.setup import Here
 from api.sms.knobs import Sms
 from conversations.owner import keyed
-from settings import Settings
+from settings import Settings, missing
 
 FIELDS = 200  # Twilio sends about 20, more with many pictures
-INSTALL = "/sms needs the package twilio: run pip install -r requirements-sms.txt on the server."
+INSTALL = missing("twilio, which /sms needs", "run pip install -r requirements-sms.txt", "EXTRAS=sms") + "."
 EXAMPLE = {"From": "+15005550006", "Body": "hi, how are you?", "MessageSid": "SM0123456789abcdef0123456789abcdef"}
 PROPERTIES = {
     "From": {"type": "string", "description": "who writes", "minLength": 1, "pattern": r"\S"},
