@@ -4,7 +4,7 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
-from pydantic_settings import NoDecode
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from api.sms.knobs import Sms
 from settings import Environment
@@ -83,6 +83,26 @@ class Knobs(Environment):
         return value if value is None else str(TypeAdapter(AnyHttpUrl).validate_python(value))
 
 
+class Replicas(Environment):
+    """How many processes answer where Ray Serve runs the API."""
+
+    model_config = SettingsConfigDict(env_prefix="RAY_")
+
+    min_replicas: int = Field(1, ge=1, description="replicas that are always there, 1 or more")
+    max_replicas: int = Field(1, ge=1, description="replicas at most; more than 1 need PostgreSQL and COOKIE_SECRET")
+    target_requests: float = Field(
+        8,
+        gt=0,
+        allow_inf_nan=False,
+        description="requests that each replica should have; with more of them one is added",
+    )
+    upscale_delay: float = Field(
+        30, gt=0, allow_inf_nan=False, description="seconds that there must be more before a replica is added"
+    )
+    cpus: float = Field(1, ge=0, allow_inf_nan=False, description="cores that Ray sets aside for each replica")
+    gpus: float = Field(0, ge=0, allow_inf_nan=False, description="GPUs that Ray sets aside for each replica")
+
+
 def groups() -> tuple[type[Environment], ...]:
     """The knob groups of the API, for whoever lists them."""
-    return (Knobs, Sms)
+    return (Knobs, Sms, Replicas)

@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -32,7 +32,7 @@ from chains.assistant import exactly
 from settings import ROOT, Settings, SettingsError
 
 KEY = "sk-benchmark"
-START = 60.0  # seconds for a side to come up
+START = 180.0  # seconds for a side to come up
 Pieces = list[tuple[float, bytes]]  # what was read, and seconds after the request
 
 
@@ -194,17 +194,30 @@ async def exchange(port: int, request: bytes) -> Pieces:
     return pieces
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def server(backend: str, streams: int) -> Iterator[Server]:
     """The API, started as its users do, with a database and a key of its own. Raises ValueError where it ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with tempfile.TemporaryDirectory() as folder, (Path(folder) / "log").open("w+b") as told:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
         own = {"LLM_BACKEND": backend, "API_KEYS": KEY, "MAX_QUEUE": str(max(64, streams)),
                "DATABASE_URL": f"sqlite:///{Path(folder) / 'api.db'}"}  # fmt: skip
-        command = [sys.executable, "-m", "uvicorn", "api:app", "--app-dir", str(ROOT), "--port", str(port)]
-        with subprocess.Popen(command, env={**os.environ, **own}, stdout=told, stderr=told) as process:
+        with started(["uvicorn", "api:app", "--app-dir", str(ROOT), "--port", str(port)], port, own) as found:
+            yield found
+
+
+@contextmanager
+def started(module: Sequence[str], port: int, own: Mapping[str, str]) -> Iterator[Server]:
+    """`python -m module` with these variables, once it answers at the port. Raises ValueError where it ends."""
+    with tempfile.TemporaryFile() as told:
+        command = [sys.executable, "-m", *module]
+        with subprocess.Popen(command, env={**os.environ, **own}, stdout=told, stderr=told, cwd=ROOT) as process:
             try:
                 if not _up(port, process):
                     told.seek(0)

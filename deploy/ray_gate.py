@@ -1,0 +1,41 @@
+"""What stands in Ray Serve's proxy before our replicas: a request that none of them answered may be sent again.
+
+Serve says 500 where a replica dies before its first byte. Nothing has come back then, so it becomes 503 with
+Retry-After. A reply that was begun is left alone: its connection is closed, and no `[DONE]` comes. Knows no route.
+"""
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+RETRY = "5"  # seconds after which a client may try again
+GONE = {"error": {"message": f"The replica that had the request is gone. Try again in {RETRY} seconds.",
+                  "type": "server_error", "param": None, "code": "replica_gone"}}  # fmt: skip
+
+
+class Gate:
+    """Middleware of the proxy."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = scope["type"] != "http"
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                if message["status"] == 503:  # of Serve itself, for one: a queue that is full
+                    MutableHeaders(scope=message).setdefault("Retry-After", RETRY)
+            await send(message)
+
+        await self.app(scope, receive, sending)
+        if not begun:
+            await JSONResponse(GONE, 503, {"Retry-After": RETRY})(scope, receive, send)
+
+
+def gates() -> list[Middleware]:
+    """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH."""
+    return [Middleware(Gate)]

@@ -1,0 +1,184 @@
+"""The API on Ray Serve: replicas on one or many machines, each with a loaded backend of its own.
+
+`python -m deploy.ray_serve` listens at HOST and PORT, on a Ray of its own, or on the cluster that RAY_ADDRESS names and
+that goes on without it; started again, it replaces one replica after the other. `serve run deploy.ray_serve:app` and
+`serve build deploy.ray_serve:application` take the same. Knows Serve, settings and the API's start; no route.
+
+Our variables are read here, once, and every replica is given the same. Files they name must be on every machine.
+"""
+
+import math
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import backends
+from api import caller, setup
+from api.knobs import Knobs, Replicas, groups
+from api.life import LAST
+from api.sms import knobs as sms
+from conversations.database import disconnect
+from settings import ROOT, Environment, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from ray.serve import Application
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of each cluster otherwise
+NAME = "assistant"
+GATE = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deploy.ray_gate.gates"}
+ROOM = 5.0  # seconds beyond our own grace until Serve kills a replica
+FULL = (
+    1.5  # times RAY_TARGET_REQUESTS at once; others wait in the proxy, go wherever is room first, and outlive replicas
+)
+TRIES = 3  # of a replica that cannot start
+
+
+class Replica:
+    """One process of the API. Raises SettingsError, ModelError kinds where it cannot answer; Serve then tells of it."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        os.environ.update(variables)
+        self._settings = backends.read()
+        self._name = _backend(self._settings)
+        backends.load(self._name, self._settings)  # no request comes before this is done
+
+    async def check_health(self) -> None:
+        """Serve asks now and then, and replaces whoever raises. RuntimeError where the backend is no longer ready."""
+        problem = backends.unready(self._name, self._settings)
+        if problem is not None:
+            raise RuntimeError(f"{self._name}: {problem}")
+
+
+def build() -> "FastAPI":
+    """The application of a replica; imported there, after its variables are set."""
+    from api import app as found
+
+    return found
+
+
+def app(_: dict[str, str]) -> "Application":
+    """The application as `serve` wants it. Raises SettingsError before anything starts."""
+    settings, knobs, replicas = backends.read(), Knobs.read(), Replicas.read()
+    check(settings, replicas)
+    from ray import serve
+
+    scaling = {
+        "min_replicas": replicas.min_replicas,
+        "max_replicas": replicas.max_replicas,
+        "target_ongoing_requests": replicas.target_requests,
+        "upscale_delay_s": replicas.upscale_delay,
+    }
+    deployment = serve.deployment(
+        name=NAME, autoscaling_config=scaling, max_constructor_retry_count=TRIES,
+        ray_actor_options={"num_cpus": replicas.cpus, "num_gpus": replicas.gpus},
+        max_ongoing_requests=math.ceil(replicas.target_requests * FULL), max_queued_requests=knobs.max_queue,
+        graceful_shutdown_timeout_s=knobs.shutdown_grace + LAST + ROOM, graceful_shutdown_wait_loop_s=0.5,
+    )  # fmt: skip
+    made: Application = deployment(serve.ingress(build)(Replica)).bind(variables())
+    return made
+
+
+def __getattr__(name: str) -> "Application":
+    """`application`: the same, made when somebody asks for it, because `serve build` takes no function."""
+    if name == "application":
+        return app({})
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def variables() -> dict[str, str]:
+    """What somebody set of ours, by name: the environment's, then `.env`'s."""
+    every: list[type[Environment]] = [Settings, *groups(), *backends.knobs()]
+    fields = ((group, field) for group in every for field in group.model_fields)
+    return {group.variable(field): given[0] for group, field in fields if (given := group.given(field))}
+
+
+def check(settings: Settings, replicas: Replicas) -> None:
+    """Raises SettingsError for what cannot work with so many replicas, or with any."""
+    least, most = replicas.min_replicas, replicas.max_replicas
+    if least > most:
+        raise SettingsError(f"RAY_MIN_REPLICAS={least}: more than RAY_MAX_REPLICAS={most}. Raise that one, too")
+    if most > 1 and settings.database_url.startswith("sqlite"):
+        raise SettingsError(
+            f"RAY_MAX_REPLICAS={most}: replicas share sessions in a database that all machines reach, and SQLite is a "
+            "file on one. Set DATABASE_URL=postgresql+psycopg://…, or RAY_MAX_REPLICAS=1"
+        )
+    if most > 1 and settings.cookie_secret is None:
+        raise SettingsError(
+            f"RAY_MAX_REPLICAS={most}: each machine would sign with a key file of its own. Set COOKIE_SECRET to "
+            "32 characters or more, or RAY_MAX_REPLICAS=1"
+        )
+    _backend(settings)
+
+
+def _backend(settings: Settings) -> str:
+    """The one that answers. Raises SettingsError where it is not ready."""
+    name, reason = backends.choose(settings)
+    if name is None:
+        raise SettingsError(reason)
+    problem = backends.unready(name, settings)
+    if problem is not None:
+        raise SettingsError(f"LLM_BACKEND={name}: {problem}")
+    return name
+
+
+def start(settings: Settings, address: str | None, **more: Any) -> None:
+    """Ray, here or at `address`, and Serve's proxies at HOST and PORT."""
+    import ray
+    from ray import serve
+
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    alone: dict[str, Any] = {} if address else {"include_dashboard": False}
+    ray.init(address=address or "local", runtime_env={"env_vars": {**GATE, "PYTHONPATH": path}}, **alone, **more)
+    serve.start(http_options={"host": settings.host, "port": settings.port})
+
+
+def deploy() -> None:
+    """Start the application, or put it in the place of the running one. Raises SettingsError, RuntimeError."""
+    from ray import serve
+
+    serve.run(app({}), name=NAME, route_prefix="/")
+
+
+def run(address: str | None) -> None:
+    """All of it. Raises SettingsError."""
+    check(backends.read(), Replicas.read())
+    found = setup.read()  # the database answers, before any replica is started
+    caller.check(found)
+    sms.check(found.sms)
+    disconnect()
+    start(found.settings, address)
+    try:
+        deploy()
+        while not address:  # a Ray of our own lives as long as we do
+            time.sleep(3600)
+    finally:
+        if not address:
+            end()
+
+
+def end() -> None:
+    """Every replica finishes its replies, and Serve is gone."""
+    from ray import serve
+
+    serve.shutdown()  # type: ignore[no-untyped-call]
+
+
+def main() -> int:
+    """Command line. 2: a setting is wrong; 1: it did not start."""
+    try:
+        run(os.environ.get("RAY_ADDRESS") or None)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (RuntimeError, ConnectionError, ValueError) as error:  # Ray's own, a wrong RAY_ADDRESS too
+        print(f"Ray Serve: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
