@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from conversations.broadcast import Broadcast
 from conversations.database import Database, DatabaseError
 from conversations.loop import loop
 from conversations.reply import Reply
@@ -44,6 +45,7 @@ class Entry:
         self.journal.replies[self.number] = reply
         self.journal.growing[self.number] = self, reply
         loop().call_soon_threadsafe(self.journal.start)
+        self.journal.broadcast.start()
 
     async def end(self, reply: Reply) -> None:
         """The last save; after it watchers are served from the table."""
@@ -90,11 +92,13 @@ class Journal:
         self.replies: dict[int, Reply] = {}
         self.growing: dict[int, tuple[Entry, Reply]] = {}  # without those whose last save is under way
         self.ending: dict[int, tuple[Entry, Reply]] = {}  # these
+        self.broadcast = Broadcast(database, self.replies, PROCESS)
         self._beating: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "journal")  # one: saves keep their order, and wait for no model to load
 
     def interrupt(self) -> None:
         """This process ends: what was said so far is kept, and may be continued by the next one."""
+        self.broadcast.close()  # first: nobody hears words that are not saved
         rows = self._rows() | {number: entry.values(reply) for number, (entry, reply) in list(self.ending.items())}
         for values in rows.values():
             values["state"] = State.INTERRUPTED if values["state"] in LIVE else values["state"]

@@ -179,9 +179,11 @@ class Follower:
                     self._here.call_soon_threadsafe(self._over.set)
                 self._here.call_soon_threadsafe(self._more.set)
 
-    async def wait(self) -> None:
-        """Until something has changed."""
-        await self._more.wait()
+    async def wait(self, seconds: float | None = None) -> None:
+        """Until something has changed, but no longer than so many seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._more.wait()
         self._more.clear()
         self._woken = False
 

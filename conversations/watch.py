@@ -1,7 +1,8 @@
 """Watching a reply and stopping it, whichever process writes it. Knows jobs here and rows elsewhere; no page.
 
 What another process writes is read from the table, where its journal puts it about twice a second, and it is stopped by
-a mark that the same journal reads.
+a mark that the same journal reads. On PostgreSQL that process also tells its words as they come, and hears of the stop
+at once.
 """
 
 import asyncio
@@ -11,54 +12,75 @@ from contextlib import suppress
 from sqlalchemy import select, update
 
 from conversations.database import Database
+from conversations.heard import FAR
 from conversations.journal import journal
 from conversations.schema import LIVE, Message, State
 from conversations.store import NotFoundError, Store, live, sweep
-
-FAR = 0.25  # seconds between two looks at a reply of another process
 
 
 def look(database: Database, number: int) -> Message | None:
     """A message as it is now; None where it was deleted. The caller has asked a Store whose it is."""
     reply = journal(database).replies.get(number)
     if reply is None:
-        sweep(database)
-    with database.reading() as session:
-        message = session.scalar(select(Message).where(Message.id == number))
-    if message is not None and reply is not None:
+        return _elsewhere(database, number)
+    message = _row(database, number)
+    if message is not None:
         message.state = reply.state if reply.state in LIVE else State.RUNNING  # it is over when it is saved
         message.text = reply.text
     return message
 
 
+def _elsewhere(database: Database, number: int) -> Message | None:
+    """The same for what this process does not write."""
+    broadcast = journal(database).broadcast
+    known = broadcast.known(number)
+    if known is not None:
+        return known
+    sweep(database)
+    message = _row(database, number)
+    return None if message is None else broadcast.tune(message)
+
+
+def _row(database: Database, number: int) -> Message | None:
+    with database.reading() as session:
+        return session.scalar(select(Message).where(Message.id == number))
+
+
+def told(database: Database) -> bool:
+    """Whether replies of other processes can be heard as they come, so that looking more often is worth it."""
+    return journal(database).broadcast.wire is not None
+
+
 async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
     """What is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
-    message: Message | None = await asyncio.to_thread(store.message, number)
-    while message is not None:
-        reply = journal(store.database).replies.get(number)
+    await asyncio.to_thread(store.message, number)
+    book = journal(store.database)
+    while (message := await asyncio.to_thread(look, store.database, number)) is not None:
+        reply = book.replies.get(number)
         if reply is not None:
             async for part in reply.follow(after):
                 yield part
                 after += len(part)
-        elif len(message.text) > after:
+            continue
+        if len(message.text) > after:
             yield message.text[after:]
             after = len(message.text)
-        if reply is None:
-            if not message.live:
-                return
-            await asyncio.sleep(FAR)
-        message = await asyncio.to_thread(look, store.database, number)
+        if not message.live:
+            return
+        await book.broadcast.more(number, after, FAR)
 
 
 def stop(store: Store, number: int) -> None:
     """End a reply; its text stays. Raises NotFoundError."""
-    store.message(number)
+    row = store.message(number)
     reply = journal(store.database).replies.get(number)
     if reply is not None:
         reply.stop()
         return
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == number, live()).values(stopping=True))
+    if row.live:
+        journal(store.database).broadcast.stop(row)
 
 
 def hush(store: Store, identity: str) -> None:
@@ -78,7 +100,8 @@ async def ended(database: Database, number: int) -> None:
         reply = journal(database).replies.get(number)
         if reply is not None:
             await reply.end()
-        message = await asyncio.to_thread(look, database, number)
+        await asyncio.to_thread(sweep, database)
+        message = await asyncio.to_thread(_row, database, number)  # its words are of no interest here
         if message is None or not message.live:
             return
         await asyncio.sleep(FAR)

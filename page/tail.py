@@ -9,14 +9,14 @@ from conversations.schema import Conversation, Message, State
 from conversations.store import NotFoundError, Store
 from page.markdown import safe
 
-TICK = 0.06  # seconds between two looks at a reply of this process
-FAR = 0.3  # and at one that another process writes
+TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
+FAR = 0.3  # and at one that is read from the table
 NEWS = 1.0  # seconds between two looks at the conversation
 
 
 def draw(store: Store, message: Message, first: bool) -> None:
     """Follow a live message; Esc stops the first one on the page."""
-    here = message.id in journal(store.database).replies
+    here = message.id in journal(store.database).replies or watch.told(store.database)
     st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
 
 
