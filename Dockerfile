@@ -17,7 +17,7 @@ RUN for extra in $EXTRAS; do \
         if [ -f "requirements-$extra.txt" ]; then pip install -r "requirements-$extra.txt"; else pip install "$extra"; fi || exit 1; \
     done
 
-# Compiled once for every kind of CPU: at start ggml takes the kernels that fit. Those with AMX crash on 8-bit weights.
+# Compiled once for every kind of CPU: at start ggml takes the kernels that fit.
 FROM packages-openai AS llama
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
 COPY requirements-llamacpp.txt ./
@@ -34,18 +34,21 @@ RUN pip install -r requirements-gpt2.txt
 FROM packages-openai AS packages-llamacpp
 COPY requirements-llamacpp.txt ./
 COPY --from=llama /wheels /wheels
-RUN pip install --find-links /wheels -r requirements-llamacpp.txt && find /venv -name 'libggml-cpu-*rapids.so' -delete
+RUN pip install --find-links /wheels -r requirements-llamacpp.txt
 
 FROM packages-gpt2 AS packages-all
 COPY requirements-llamacpp.txt ./
 COPY --from=llama /wheels /wheels
-RUN pip install --find-links /wheels -r requirements-llamacpp.txt && find /venv -name 'libggml-cpu-*rapids.so' -delete
+RUN pip install --find-links /wheels -r requirements-llamacpp.txt
 
-# What a server never opens.
+# llama.cpp's kernels go to where backends/gguf/model.py looks for them, without those that use AMX, which crash on 8-bit
+# weights; and what a server never opens goes.
 FROM packages-${BACKENDS} AS packages
-RUN pip uninstall -y pip setuptools \
-    && find /venv -depth -type d \( -name tests -o -name include \) -path '*/site-packages/*' -exec rm -r {} + \
-    && find /venv -name '*.pyi' -delete
+WORKDIR /venv/lib/python3.11/site-packages
+RUN if [ -d llama_cpp ]; then mv bin/libggml-cpu-*.so llama_cpp/lib/ && rm -r bin lib llama_cpp/lib/*rapids.so; fi \
+    && pip uninstall -y pip setuptools \
+    && find . -depth -type d \( -name tests -o -name include \) -exec rm -r {} + \
+    && find . -name '*.pyi' -delete
 
 FROM python:3.11-slim-bookworm AS files-all
 WORKDIR /app
