@@ -18,7 +18,7 @@ RUN for extra in $EXTRAS; do \
     done
 
 # Compiled once for every kind of CPU: at start ggml takes the kernels that fit.
-FROM packages-openai AS llama
+FROM python:3.11-slim-bookworm AS llama
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
 COPY requirements-llamacpp.txt ./
 ARG LLAMA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON -DLLAVA_BUILD=OFF"
@@ -68,7 +68,7 @@ FROM files-${BACKENDS} AS files
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
-    && useradd --no-create-home --home-dir /tmp --uid 10001 app && install -d -o app -g app -m 700 /data
+    && groupadd --gid 10001 app && useradd --no-create-home --home-dir /tmp --uid 10001 --gid app app && install -d -o app -g app -m 700 /data
 COPY --from=packages /venv /venv
 COPY --from=files /app /app
 ARG BACKENDS
@@ -80,8 +80,8 @@ LABEL org.opencontainers.image.title="LLM Assistant" \
       org.opencontainers.image.base.name=docker.io/library/python:3.11-slim-bookworm
 ENV IMAGE_BACKENDS=$BACKENDS HF_HOME=/data/huggingface HOME=/tmp HOST=0.0.0.0 PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
-USER app
+USER 10001:10001
 VOLUME /data
 EXPOSE 8501
-HEALTHCHECK --start-period=60s --timeout=5s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health' % os.environ.get('PORT', 8501), timeout=4)"]
+HEALTHCHECK --start-period=60s --timeout=5s CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/health' % (os.environ.get('PORT') or 8501), timeout=4)"]
 CMD ["python", "cli.py", "serve"]

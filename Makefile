@@ -1,6 +1,7 @@
 # make run      the page at http://localhost:8501, installing what is missing first
 # make test     lint, types and all tests
 # make test-image    builds the image and runs it, with docker or podman
+# make release-check    what is looked at before a tag
 # make install  only the installing; with LLM_BACKEND=openai neither torch nor llama-cpp-python
 # make install-train    what training needs beside that
 
@@ -51,6 +52,10 @@ tests: .venv/installed-dev
 # CONTAINER names docker or podman, with options where it needs some; BUILD_OPTIONS goes to its build.
 test-image: .venv/installed-dev
 	@$(BIN)/python -m pytest -m image -s tests/deploy/test_image.py
+
+# STEPS=tree,links picks some of its steps; OUTPUT=licences.md is where the list of licences goes.
+release-check: .venv/installed-dev
+	@$(BIN)/python -m deploy.release $(if $(STEPS),--steps "$(STEPS)") $(if $(OUTPUT),--output "$(OUTPUT)")
 
 .venv/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

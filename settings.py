@@ -36,7 +36,8 @@ def missing(what: str, remedy: str, argument: str) -> str:
     image = os.environ.get("IMAGE_BACKENDS")
     if not image:
         return f"{what}: not installed; {remedy}"
-    return f"{what}: not in this image, which was built with BACKENDS={image}; build one with --build-arg {argument}"
+    kept = "" if argument.startswith("BACKENDS=") else f" --build-arg BACKENDS={image}"
+    return f"{what}: not in this image, built with BACKENDS={image}; build one with --build-arg {argument}{kept}"
 
 
 class SettingsError(ValueError):

@@ -210,6 +210,6 @@ def retry_after(error: BaseException) -> float | None:
         headers = getattr(getattr(cause, "response", None), "headers", None)
         if headers is not None:
             value = str(headers.get("retry-after", ""))
-            return float(value) if value.replace(".", "", 1).isdigit() else None
+            return float(value) if value.replace(".", "", 1).isdecimal() else None
         cause = cause.__cause__
     return None

@@ -111,7 +111,7 @@ class Wire:
         import psycopg  # here: who keeps his conversations in a file does without
 
         pause = FIRST
-        while True:
+        while not self.closed:  # it may have been while this task was made
             try:
                 await self._listen_once()
             except psycopg.Error as error:

@@ -28,6 +28,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 begun = True
                 if message["status"] == 503:  # of Serve itself, for one: a queue that is full
+                    message.setdefault("headers", [])  # ASGI lets them be left out
                     MutableHeaders(scope=message).setdefault("Retry-After", RETRY)
             await send(message)
 

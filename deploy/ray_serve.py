@@ -9,8 +9,10 @@ Our variables are read here, once, and every replica is given the same. Files th
 
 import math
 import os
+import signal
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import backends
@@ -29,9 +31,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of
 NAME = "assistant"
 GATE = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deploy.ray_gate.gates"}
 ROOM = 5.0  # seconds beyond our own grace until Serve kills a replica
-FULL = (
-    1.5  # times RAY_TARGET_REQUESTS at once; others wait in the proxy, go wherever is room first, and outlive replicas
-)
+# Times RAY_TARGET_REQUESTS at once; others wait in the proxy, go wherever is room first, and outlive replicas.
+FULL = 1.5
 TRIES = 3  # of a replica that cannot start
 
 
@@ -143,12 +144,15 @@ def deploy() -> None:
 
 def run(address: str | None) -> None:
     """All of it. Raises SettingsError."""
+    if find_spec("ray") is None:
+        raise SettingsError("ray: not installed; run pip install -r requirements-ray.txt")
     check(backends.read(), Replicas.read())
     found = setup.read()  # the database answers, before any replica is started
     caller.check(found)
     sms.check(found.sms)
     disconnect()
     start(found.settings, address)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # after Ray's own, which aborts and lets no reply finish
     try:
         deploy()
         while not address:  # a Ray of our own lives as long as we do
@@ -159,9 +163,10 @@ def run(address: str | None) -> None:
 
 
 def end() -> None:
-    """Every replica finishes its replies, and Serve is gone."""
+    """Every replica finishes its replies, for SHUTDOWN_GRACE, and Serve is gone."""
     from ray import serve
 
+    serve.delete(NAME)  # first, since `shutdown` takes the proxies away, through which the replies go
     serve.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -172,12 +177,24 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    except (RuntimeError, ConnectionError, ValueError) as error:  # Ray's own, a wrong RAY_ADDRESS too
-        print(f"Ray Serve: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 0
+    except failures() as error:
+        print(f"Ray Serve: {brief(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What Ray raises where it does not start, for a wrong RAY_ADDRESS, too."""
+    from ray.exceptions import RayError
+
+    return (RayError, RuntimeError, ConnectionError, ValueError)
+
+
+def brief(error: Exception) -> str:
+    """What went wrong; what failed in another process is told without the trace of it, which is in Ray's log."""
+    return str(getattr(error, "cause", None) or error)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,8 @@ def servers_own(error: ModelError) -> bool:
 
 def briefly(error: ModelError) -> str:
     """The failure without a word of the server's or the request's."""
+    if isinstance(error, ModelAuthenticationError):
+        return "it refuses the key"
     return next((words for kind, words in BRIEFLY.items() if isinstance(error, kind)), "it does not serve the model")
 
 
@@ -80,7 +82,7 @@ def asked(error: ModelError) -> float:
     """Seconds that a busy server wants to be left alone (Retry-After); 0 where it says nothing."""
     headers = getattr(getattr(error.__cause__, "response", None), "headers", None) or {}
     value = str(headers.get("retry-after", ""))
-    return float(value) if value.replace(".", "", 1).isdigit() else 0.0
+    return float(value) if value.replace(".", "", 1).isdecimal() else 0.0
 
 
 def overflows(error: Exception) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.exceptions import ModelError, ModelNotFoundError
+from langchain_core.exceptions import ModelAuthenticationError, ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import BaseMessage
@@ -96,11 +96,14 @@ class SpreadChat(BaseChatModel):
         wanted = options.get("model")
         having = [chat.server for chat in self.servers if not wanted or chat.names is None or wanted in chat.names]
         fit = [server for server in self._balance.servers if server.address in having]
-        named = bool(wanted) or not any(chat.found for chat in self.servers)
 
         def ours(error: ModelError) -> bool:
-            # Where a server named the model itself and does not know it any more, it was started anew with another.
-            return not servers_own(error) and (named or not isinstance(error, ModelNotFoundError))
+            # A server that was started with another key, or without the model of our settings, refuses at once. If it
+            # were not left out, it would always be the least busy one, and get nearly every request.
+            refused = isinstance(error, ModelAuthenticationError) or (
+                not wanted and isinstance(error, ModelNotFoundError)
+            )
+            return not (servers_own(error) or refused)
 
         return Way(self._balance, fit or self._balance.servers, ours, self.patience)
 

@@ -88,7 +88,12 @@ def loopback(
 
 @pytest.fixture
 def writer(elsewhere: tuple[Writer, Loopback, dict[str, str]], loopback: Loopback) -> Iterator[Writer]:
-    """The other process; what it still writes at the end is stopped."""
+    """The other process, when this one hears notes; what it still writes at the end is stopped."""
+    store = mine()
+    broadcast = journal(store.database).broadcast
+    assert broadcast.wire is not None
+    broadcast.start()
+    wait_for(lambda: broadcast.wire is not None and broadcast.wire.up)
     yield elsewhere[0]
     store = mine()
     for conversation in store.listing():
@@ -166,7 +171,7 @@ async def test_a_stream_from_elsewhere_comes_piece_by_piece_and_is_whole(writer:
 
 
 def test_stop_from_elsewhere_needs_no_save(writer: Writer, loopback: Loopback) -> None:
-    loopback.script.append("slow")
+    loopback.script.append("slow 2000")
     number, store = writer.write(), mine()
     heard(store, number)
     row = store.message(number)
@@ -179,12 +184,12 @@ def test_stop_from_elsewhere_needs_no_save(writer: Writer, loopback: Loopback) -
 
 
 def test_nothing_is_told_while_nobody_watches(writer: Writer, loopback: Loopback) -> None:
-    loopback.script.append("slow 30")
+    loopback.script.append("slow 2000")
     number, store = writer.write(), mine()
     process = store.message(number).process
     assert process is not None
     with connected() as connection:
-        wait_for(listeners)  # the writer's
+        wait_for(lambda: len(listeners()) == 2)  # the writer's, too
         for name in (channel(process), channel(PROCESS)):
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(name)))
         list(connection.notifies(timeout=0.2))  # the writer's own hello
@@ -193,15 +198,16 @@ def test_nothing_is_told_while_nobody_watches(writer: Writer, loopback: Loopback
         heard(store, number)
         assert any("piece" in json.loads(note.payload) for note in connection.notifies(timeout=2, stop_after=3)
                    if note.channel == channel(PROCESS) and note.payload != "hello")  # fmt: skip
-        assert over(store, store.message(number)).state == State.DONE
-        list(connection.notifies(timeout=0.2))
+        journal(store.database).broadcast.stop(store.message(number))
+        assert over(store, store.message(number)).state == State.STOPPED
+        any('"over"' in note.payload for note in connection.notifies(timeout=10))  # the last that is told
         assert list(connection.notifies(timeout=0.3)) == []
 
 
 def test_connections_that_are_cut_come_back(
     writer: Writer, loopback: Loopback, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loopback.script.append("slow")
+    loopback.script.append("slow 2000")
     number, store = writer.write(), mine()
     state = heard(store, number)
     row = store.message(number)
@@ -298,7 +304,7 @@ def test_what_is_continued_elsewhere_is_followed_there(writer: Writer, loopback:
 
 
 def test_a_database_that_is_closed_leaves_no_connection(writer: Writer, loopback: Loopback) -> None:
-    loopback.script.append("slow")
+    loopback.script.append("slow 2000")
     number, store = writer.write(), mine()
     heard(store, number)
     assert len(listeners()) == 2

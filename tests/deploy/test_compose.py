@@ -215,6 +215,7 @@ def test_vllm_has_the_gpu_and_serves_what_the_page_asks_for(folder: Path) -> Non
         {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
     ]
     assert app["depends_on"]["vllm"]["condition"] == "service_healthy"
+    assert vllm["environment"]["VLLM_NO_USAGE_STATS"] == "1"  # SECURITY.md: no usage figures are sent
 
 
 def test_no_secret_stands_in_the_file() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -225,6 +226,16 @@ def test_no_secret_and_no_prompt_is_in_rays_files(both: Served) -> None:
         assert not [word for word in (SECRET, both.database, PROMPT) if word in content], path.name
 
 
+async def test_the_end_waits_for_replies_that_run(both: Served) -> None:
+    """The last one that needs the cluster."""
+    crowd = Crowd(both.url)
+    streams = asyncio.ensure_future(crowd.all(range(2)))
+    await until(lambda: len(crowd.begun) == 2)
+    await asyncio.to_thread(ray_serve.end)
+    assert await streams == ["full"] * 2
+    assert not replicas()
+
+
 REFUSED = [
     ({"RAY_MAX_REPLICAS": "2"}, r"RAY_MAX_REPLICAS=2: .*SQLite.*Set DATABASE_URL=postgresql"),
     ({"RAY_MAX_REPLICAS": "2", "DATABASE_URL": "postgresql+psycopg://a@b/c"}, "RAY_MAX_REPLICAS=2: .* COOKIE_SECRET"),
@@ -246,6 +257,25 @@ def test_what_cannot_work_is_refused_before_anything_starts(
     assert ray_serve.main() == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not Path("data").exists()
+
+
+def test_without_ray_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert ray_serve.main() == 2
+    assert capsys.readouterr().err == "ray: not installed; run pip install -r requirements-ray.txt\n"
+
+
+def test_a_failure_in_another_process_is_told_without_its_trace() -> None:
+    from ray.exceptions import RayTaskError
+
+    trace = 'ray::ProxyActor.ready()\n  File "proxy.py", line 1, in ready\nRuntimeError: the port is taken'
+    task: Any = RayTaskError  # which has no types
+    failed = task("ready", trace, RuntimeError("the port is taken")).as_instanceof_cause()
+    assert isinstance(failed, ray_serve.failures())
+    assert ray_serve.brief(failed) == "the port is taken"
+    assert ray_serve.brief(ConnectionError("no cluster")) == "no cluster"
 
 
 def test_one_replica_may_keep_its_sessions_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,3 +308,11 @@ async def test_what_was_answered_passes_the_gate() -> None:
         answer = await asked(full)
         assert (answer.status_code, answer.text, answer.headers["x-a"]) == (int(status), "words", "b")
         assert answer.headers.get("Retry-After") == wait
+
+
+async def test_an_answer_without_headers_passes_it() -> None:
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 503})
+        await send({"type": "http.response.body"})
+
+    assert (await asked(bare)).headers["Retry-After"] == "5"

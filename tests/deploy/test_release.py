@@ -177,12 +177,21 @@ def test_every_pin_is_audited_by_its_public_version() -> None:
 
 
 def test_a_target_that_fails_is_told_with_its_last_words(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clone, "BUILDERS", ("git",))  # as if it could build an image
+    monkeypatch.setenv("CONTAINER", "git")  # as if it could build an image
     assert "make test-image ended with 2:\nno image" in refused("image", release)
     assert "make run never answered" in refused("run", release)
-    monkeypatch.setattr(clone, "BUILDERS", ("no-such-program",))
-    with pytest.raises(Skipped, match="no-such-program"):
+
+
+def test_an_image_that_nobody_built_is_not_called_good(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONTAINER", "no-such-program --with options")
+    with pytest.raises(Skipped, match=r"not installed: no-such-program$"):
         clone.image(release)
+    monkeypatch.setenv("CONTAINER", "git")  # as if it could build one
+    (clone.fresh(release) / "Makefile").write_text("test-image:\n\t@echo 12 skipped in 0.2s\n")
+    with pytest.raises(Skipped, match="12 skipped"):
+        clone.image(release)
+    (clone.fresh(release) / "Makefile").write_text("test-image:\n\t@echo 12 passed in 0.2s\n")
+    assert clone.image(release) == "12 passed in 0.2s"
 
 
 def test_the_clone_hears_none_of_our_settings(monkeypatch: pytest.MonkeyPatch) -> None:
