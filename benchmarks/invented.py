@@ -87,17 +87,32 @@ def rows(script: Script, sizes: list[int]) -> tuple[list[dict[str, Any]], list[d
     return talks, messages
 
 
-def fill(database: Database, conversations: int, messages: int) -> Script:
-    """Write them into an empty database."""
+def imagined(conversations: int, messages: int) -> tuple[Script, list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is said, and the rows of it: conversations and messages."""
     script = Script()
     long = min(LONG, messages // 2)
     each, rest = divmod(messages - long, conversations - 1)
-    talks, said = rows(script, [each + (n < rest) for n in range(conversations - 1)] + [long])
+    return script, *rows(script, [each + (n < rest) for n in range(conversations - 1)] + [long])
+
+
+def write(database: Database, talks: list[dict[str, Any]], said: list[dict[str, Any]]) -> None:
+    """In one transaction."""
     with database.writing() as session:
         session.execute(insert(Conversation), talks)
         for start in range(0, len(said), 5000):
             session.execute(insert(Message), said[start : start + 5000])
-    if not database.sqlite:  # what autovacuum does within a minute
+
+
+def settle(database: Database) -> None:
+    """What PostgreSQL's autovacuum does within a minute."""
+    if not database.sqlite:
         with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def fill(database: Database, conversations: int, messages: int) -> Script:
+    """Write them into an empty database."""
+    script, talks, said = imagined(conversations, messages)
+    write(database, talks, said)
+    settle(database)
     return script

@@ -160,6 +160,11 @@ class Server:
     def __init__(self, port: int, process: psutil.Process) -> None:
         self._port, self._process = port, process
 
+    @property
+    def process(self) -> psutil.Process:
+        """Which answers."""
+        return self._process
+
     def measure(self, load: Load) -> Round:
         """One round."""
         sent = [self._request(load, number) for number in range(load.requests)]

@@ -1,9 +1,10 @@
-"""How long the store takes to list, open and search many conversations, on SQLite and on PostgreSQL. Knows no model.
+"""How long the store takes to list, open and search many conversations, and how large it is, on SQLite and PostgreSQL.
 
 One owner's conversations are made of invented words, as unevenly frequent as those of a language, and one of them is
 long. Each figure is the median of the rounds in milliseconds, called as the page calls it, after one call that is not
 counted. SQLite gets a new file, PostgreSQL a new server in a temporary folder, or the empty database that --url names,
-which is emptied again.
+which is emptied again. Sizes are of the whole database, indexes and search tables with it, less what an empty one has;
+rows a second are those of one large transaction. Knows no model.
 
 Examples:
   python -m benchmarks.store
@@ -23,10 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from benchmarks import postgresql
-from benchmarks.invented import OWNER, fill
+from benchmarks.invented import OWNER, Script, imagined, settle, write
 from conversations.database import Database, DatabaseError
 from conversations.schema import Conversation
 from conversations.search import find
@@ -66,10 +67,36 @@ def median(call: Callable[[], Any], rounds: int) -> float:
     return round(statistics.median(taken), 2)
 
 
-def measure(url: str, args: argparse.Namespace) -> dict[str, float]:
-    """Each call's milliseconds by its name. Raises DatabaseError, ValueError."""
+def size(database: Database) -> int:
+    """Bytes of the whole database; of SQLite's file, what is still in its journal included."""
+    if database.sqlite:
+        query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    else:
+        query = "SELECT pg_database_size(current_database())"
+    with database.reading() as session:
+        return int(session.execute(text(query)).scalar_one())
+
+
+def build(database: Database, args: argparse.Namespace) -> tuple[Script, dict[str, float]]:
+    """Fill it; what it weighs then: bytes of texts and of all a message, megabytes, rows a second."""
+    script, talks, said = imagined(args.conversations, args.messages)
+    before, began = size(database), time.perf_counter()
+    write(database, talks, said)
+    seconds = time.perf_counter() - began
+    settle(database)
+    grown, texts = size(database) - before, sum(len(each["text"].encode()) for each in said)
+    return script, {
+        "bytes of text a message": round(texts / len(said)),
+        "bytes a message": round(grown / len(said)),
+        "MB in all": round(grown / 1e6, 1),
+        "rows/s": round((len(talks) + len(said)) / seconds),
+    }
+
+
+def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float]]:
+    """Each call's milliseconds by its name, and what the database weighs. Raises DatabaseError, ValueError."""
     with opened(url) as database:
-        script = fill(database, args.conversations, args.messages)
+        script, weight = build(database, args)
         store = Store(database, OWNER)
         calls: dict[str, Callable[[], Any]] = {
             "list page": store.listing,
@@ -77,22 +104,23 @@ def measure(url: str, args: argparse.Namespace) -> dict[str, float]:
             "insights": partial(collect, store, Period()),
         }
         calls |= {f"search: {name}": partial(find, store, words) for name, words in script.queries().items()}
-        return {name: median(call, args.rounds) for name, call in calls.items()}
+        return {name: median(call, args.rounds) for name, call in calls.items()}, weight
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises DatabaseError, ValueError, OSError."""
-    figures = {}
+    figures, weights = {}, {}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        figures["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
+        figures["SQLite"], weights["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
         url, binaries = args.url, postgresql.programs()
         if url is None and binaries is not None:
             url = stack.enter_context(stack.enter_context(postgresql.running(binaries)).database())
         if url is not None:
-            figures["PostgreSQL"] = measure(url, args)
+            figures["PostgreSQL"], weights["PostgreSQL"] = measure(url, args)
+    slowest = max(max(each.values()) for each in figures.values())
     return {"conversations": args.conversations, "messages": args.messages, "rounds": args.rounds,
-            "milliseconds": figures, "slowest": max(max(each.values()) for each in figures.values())}  # fmt: skip
+            "milliseconds": figures, "weights": weights, "slowest": slowest}  # fmt: skip
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
@@ -105,6 +133,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"{'':<34}" + "".join(f"{name:>12}" for name in figures)
     for call in figures["SQLite"]:
         yield f"{call:<34}" + "".join(f"{each[call]:>12.1f}" for each in figures.values())
+    for name in report["weights"]["SQLite"]:
+        yield f"{name:<34}" + "".join(f"{each[name]:>12,.0f}" for each in report["weights"].values())
     if "PostgreSQL" not in figures:
         yield "PostgreSQL is not installed here (apt-get install postgresql); --url names a server elsewhere."
 

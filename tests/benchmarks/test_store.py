@@ -2,7 +2,9 @@
 
 import io
 import json
+import sqlite3
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from conversations.search import find
 from conversations.store import Store
 
 SMALL = ["--conversations", "12", "--messages", "200", "--rounds", "1"]
+WEIGHTS = ["bytes of text a message", "bytes a message", "MB in all", "rows/s"]
 CALLS = [
     "list page", "open the long conversation", "insights", "search: common word", "search: rare word",
     "search: two words", "search: beginning of a word", "search: inside texts (no index)",
@@ -36,6 +39,11 @@ def test_each_call_is_measured_on_each_database() -> None:
     for figures in report["milliseconds"].values():
         assert list(figures) == CALLS
         assert all(0 < milliseconds <= report["slowest"] for milliseconds in figures.values())
+    assert list(report["weights"]) == names
+    for weight in report["weights"].values():
+        assert list(weight) == WEIGHTS
+        assert weight["bytes a message"] > weight["bytes of text a message"] > 100
+        assert weight["rows/s"] > 0
 
 
 def test_the_table_has_a_line_for_each_call(postgresql_url: str) -> None:
@@ -44,7 +52,7 @@ def test_the_table_has_a_line_for_each_call(postgresql_url: str) -> None:
     title, head, *lines = out.splitlines()
     assert title.startswith("200 messages in 12 conversations of one owner; median ms of 1")
     assert head.split() == ["SQLite", "PostgreSQL"]
-    assert [line[:34].rstrip() for line in lines] == CALLS
+    assert [line[:34].rstrip() for line in lines] == [*CALLS, *WEIGHTS]
     emptied = Database(postgresql_url)
     assert Store(emptied, invented.OWNER).listing() == []
     emptied.close()
@@ -59,6 +67,17 @@ def test_the_store_is_what_the_figures_say(database_url: str) -> None:
     assert [len(hit.title) <= 60 for hit in find(mine, invented.RARE)] == [True, True]
     assert len(find(mine, script.queries()["common word"])) == 12
     database.close()
+
+
+def test_a_size_is_that_of_the_file(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/store.db")
+    invented.fill(database, 12, 200)
+    told = store.size(database)
+    database.close()
+    with sqlite3.connect(tmp_path / "store.db") as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    assert told == (tmp_path / "store.db").stat().st_size
 
 
 def test_a_database_in_use_is_left_alone(database_url: str) -> None:

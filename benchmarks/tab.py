@@ -1,0 +1,203 @@
+"""A browser's tab without a browser: it loads the page, keeps a cookie of its own, and speaks Streamlit's protocol.
+
+It sends what the page's script in a browser sends: a first run, the states of the widgets that are on the screen with
+every message, and for each fragment that wants to be looked at again a request each interval, answered or not, until a
+whole run or the server ends it. Of what comes it keeps texts and times. Knows nothing of what is measured.
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import httpx
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+Place = tuple[int, ...]  # of an element: in which child of which child of the page it stands
+LOADING = 0.5  # seconds: the interval of the page's look whether the backend has been loaded
+
+
+class Tab:
+    """One tab of one browser. `answers`: interval and delay in seconds of each tick that was answered."""
+
+    def __init__(self, address: str) -> None:
+        self.address, self.query, self.answers = address, "", list[tuple[float, float]]()
+        self._cookies, self._hash, self._ready = "", "", False
+        self._widgets, self._input = dict[str, WidgetState](), ""
+        self._timers = dict[str, tuple[float, asyncio.Task[None]]]()
+        self._asked, self._run, self._fragments = dict[str, float](), "", list[str]()
+        self._texts, self._hidden = dict[Place, tuple[str, str]](), set[Place]()
+        self._news, self._socket, self._reader = asyncio.Event(), None, None
+
+    _socket: ClientConnection | None
+    _reader: asyncio.Task[None] | None
+
+    async def __aenter__(self) -> Self:
+        """Load the page and ask for the first run. Raises httpx.HTTPError, OSError."""
+        async with httpx.AsyncClient(verify=False) as client:
+            loaded = await client.get(self.address, headers={"Accept": "text/html,*/*"})
+        self._cookies = "; ".join(f"{each.name}={each.value}" for each in loaded.cookies.jar)
+        stream = f"{self.address.replace('http', 'ws', 1)}/_stcore/stream"
+        self._socket = await connect(stream, additional_headers={"Cookie": self._cookies}, compression=None,
+                                     max_size=None, subprotocols=[Subprotocol("streamlit")])  # fmt: skip
+        self._reader = asyncio.create_task(self._read(self._socket))
+        await self._send()
+        return self
+
+    async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._stop()
+        if self._socket is not None and self._reader is not None:
+            await self._socket.close()
+            await self._reader
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Those that it sends."""
+        return dict(each.split("=", 1) for each in self._cookies.split("; ") if each)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts on the page, Markdown or plain, from top to bottom."""
+        return [text for _, (_, text) in sorted(self._texts.items())]
+
+    @property
+    def tick(self) -> float | None:
+        """Seconds between two looks of the most impatient fragment; None: the page rests."""
+        return min((interval for interval, _ in self._timers.values()), default=None)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a whole run has ended and its backend is there, so that a message can be written."""
+        return self._ready and bool(self._input) and self.tick != LOADING
+
+    async def until(self, reached: Callable[[], bool], what: str, seconds: float = 120) -> None:
+        """Wait for it. Raises ValueError where it does not come, or the server closes the connection."""
+        assert self._reader is not None
+        try:
+            async with asyncio.timeout(seconds):
+                while not reached():
+                    if self._reader.done():
+                        raise ValueError(f"the page closed a tab's connection before {what}")
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise ValueError(f"a tab waited {seconds:g} s for {what}") from None
+
+    async def say(self, text: str) -> None:
+        """Write a message."""
+        written = WidgetState(id=self._input)
+        written.chat_input_value.data = text
+        self._ready = False
+        await self._send(said=written)
+
+    async def _send(self, fragment: str = "", said: WidgetState | None = None) -> None:
+        message = BackMsg()
+        asked = message.rerun_script
+        asked.query_string, asked.page_script_hash, asked.fragment_id = self.query, self._hash, fragment
+        asked.is_auto_rerun = bool(fragment)
+        asked.widget_states.widgets.extend(self._widgets.values())
+        if said is not None:
+            asked.widget_states.widgets.append(said)
+        about = asked.context_info
+        about.timezone, about.locale, about.url, about.color_scheme = "UTC", "en-US", self.address, "light"
+        assert self._socket is not None
+        await self._socket.send(message.SerializeToString())
+
+    async def _ticking(self, fragment: str, interval: float) -> None:
+        """As setInterval does it: answered or not, and what was missed is not made up for."""
+        clock = asyncio.get_running_loop().time
+        due = clock() + interval
+        while True:
+            await asyncio.sleep(due - clock())
+            self._asked.setdefault(fragment, clock())
+            due = max(due + interval, clock())
+            try:
+                await self._send(fragment)
+            except ConnectionClosed:
+                return
+
+    async def _read(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                self._take(ForwardMsg.FromString(await socket.recv(decode=False)))
+        except ConnectionClosed:
+            self._stop()
+            self._news.set()
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "delta":
+            self._draw(message)
+        elif kind == "new_session":
+            self._run, self._fragments = message.metadata.run.script_run_id, list(message.metadata.run.fragment_ids)
+            self._hash = message.new_session.page_script_hash
+            if not self._fragments:
+                self._stop()
+        elif kind == "auto_rerun":
+            self._start(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+        elif kind == "stop_auto_rerun":
+            for fragment in message.stop_auto_rerun.fragment_ids:
+                self._stop(fragment)
+        elif kind == "page_info_changed":
+            self.query = message.page_info_changed.query_string
+        elif kind == "script_finished":
+            self._finished(message.script_finished)
+
+    def _start(self, fragment: str, interval: float) -> None:
+        if fragment not in self._timers:
+            self._timers[fragment] = interval, asyncio.create_task(self._ticking(fragment, interval))
+
+    def _stop(self, fragment: str | None = None) -> None:
+        for each in list(self._timers) if fragment is None else [fragment]:
+            if each in self._timers:
+                self._timers.pop(each)[1].cancel()
+            self._asked.pop(each, None)
+
+    def _finished(self, status: int) -> None:
+        if status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            now = asyncio.get_running_loop().time()
+            for fragment in self._fragments:
+                if fragment in self._timers and fragment in self._asked:
+                    self.answers.append((self._timers[fragment][0], now - self._asked.pop(fragment)))
+        elif status == ForwardMsg.FINISHED_SUCCESSFULLY:
+            self._texts = {place: text for place, text in self._texts.items() if text[0] == self._run}
+            self._ready = True
+        self._news.set()
+
+    def _draw(self, message: ForwardMsg) -> None:
+        place, delta = tuple(message.metadata.delta_path), message.delta
+        if delta.WhichOneof("type") == "add_block":
+            self._hidden.discard(place)
+            if delta.add_block.HasField("popover"):
+                self._hidden.add(place)
+            return
+        self._texts.pop(place, None)
+        kind = delta.new_element.WhichOneof("type")
+        if kind == "markdown":
+            self._texts[place] = self._run, delta.new_element.markdown.body
+        elif kind == "text":
+            self._texts[place] = self._run, delta.new_element.text.body
+        elif not any(place[: len(hidden)] == hidden for hidden in self._hidden):
+            self._mount(delta.new_element)
+
+    def _mount(self, element: Element) -> None:
+        """A browser has a state for a widget as soon as it shows it: its default."""
+        kind = element.WhichOneof("type")
+        if kind == "chat_input":
+            self._input = "" if element.chat_input.disabled else element.chat_input.id
+        elif kind == "text_input" and element.text_input.id not in self._widgets:
+            self._widgets[element.text_input.id] = WidgetState(id=element.text_input.id, string_value="")
+        elif kind == "file_uploader" and element.file_uploader.id not in self._widgets:
+            state = self._widgets[element.file_uploader.id] = WidgetState(id=element.file_uploader.id)
+            state.file_uploader_state_value.SetInParent()
+        elif kind == "selectbox" and element.selectbox.id not in self._widgets:
+            box = element.selectbox
+            state = self._widgets[box.id] = WidgetState(id=box.id)
+            if box.HasField("default"):
+                state.string_value = box.options[box.default]

@@ -1,0 +1,120 @@
+"""What an open tab costs the process that serves the page: memory, processor, and how late its ticks are answered.
+
+The page runs as `python cli.py serve` starts it, on a new SQLite file, with a scripted server in place of a model; the
+tabs speak Streamlit's protocol as a browser does, each with a cookie of its own. Each number of tabs meets a new
+process, in which a first tab has come and gone: all open the page, have one reply, rest with it, watch a long reply of
+their own, and go away while it is written. The processor's time is the process's own, so that what else the machine
+does hardly shows in it; the delays are by the clock. A tick that finds the one before it unanswered goes with it.
+
+Examples:
+  python -m benchmarks.tabs
+  python -m benchmarks.tabs --tabs 5 10 20 40 --seconds 20
+  python -m benchmarks.tabs --tabs 100 --after 150 --json
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from benchmarks.machine import cores
+from benchmarks.visits import PATIENCE, measure
+from training.command import parser, run
+
+LATE = 0.5  # seconds after which a tick is late
+
+
+def bears(rows: list[dict[str, Any]], load: str) -> dict[str, Any]:
+    """Percent of a core for each tab of the largest load that came in time, and how many tabs did and did not."""
+    held = [row for row in rows if row[load].get("following", row["tabs"]) == row["tabs"]
+            and row[load].get("p95_ms", math.inf) <= LATE * 1000]  # fmt: skip
+    late = [row["tabs"] for row in rows if row not in held]
+    best = max(held or rows, key=lambda row: int(row["tabs"]))
+    return {"percent_per_tab": round(best[load]["percent"] / best["tabs"], 3),
+            "in_time": best["tabs"] if held else 0, "late": min(late, default=None)}  # fmt: skip
+
+
+def benchmark(args: argparse.Namespace) -> dict[str, Any]:
+    """The whole report. Raises ValueError, OSError."""
+    return report([measure(count, args) for count in args.tabs], args)
+
+
+def report(rows: list[dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
+    """What the rows say together."""
+    largest = max(rows, key=lambda row: int(row["tabs"]))
+    grown = {name: round((largest["memory"][name] - largest["memory"]["before"]) / largest["tabs"], 2)
+             for name in ("open", "talked", "watching")}  # fmt: skip
+    return {"cores": cores(), "seconds": args.seconds, "rate": args.rate, "rows": rows, "mb_per_tab": grown,
+            "idle": bears(rows, "idle"), "watching": bears(rows, "watching")}  # fmt: skip
+
+
+def lines(told: dict[str, Any]) -> Iterator[str]:
+    """For people."""
+    yield (
+        f"Tabs of one process, each with a conversation of its own; replies of {told['rate']} tokens/s, "
+        f"{told['seconds']:g} s each, {told['cores']} cores (a tick is late after {LATE * 1000:g} ms)"
+    )
+    yield f"{'':<6}{'resident, MB':>40}{'idle':>34}{'watching':>34}{'away':>8}"
+    names = "".join(f"{name:>8}" for name in ("before", "open", "talked", "watch", "closed"))
+    yield f"{'tabs':<6}{names}" + f"{'core':>8}{'median':>9}{'p95 ms':>9}{'ticks/s':>8}" * 2 + f"{'core':>8}"
+    for row in told["rows"]:
+        kept = "".join(f"{value:>8.0f}" for value in row["memory"].values())
+        loads = "".join("".join(_load(row[load])) for load in ("idle", "watching"))
+        yield f"{row['tabs']:<6}{kept}{loads}{row['away']['percent']:>7.0f}%"
+        if (seen := row["watching"]["following"]) < row["tabs"]:
+            yield f"{'':<6}only {seen} of {row['tabs']} had drawn their reply after {PATIENCE:g} s"
+    yield "A tab takes " + ", ".join(f"{value:.2f} MB {_STATE[name]}" for name, value in told["mb_per_tab"].items())
+    for load in ("idle", "watching"):
+        found = told[load]
+        late = f", late with {found['late']}" if found["late"] else ""
+        yield f"{load}: {found['percent_per_tab']:.2f} % of a core a tab; in time with {found['in_time']}{late}"
+
+
+_STATE = {"open": "when it is open", "talked": "with a conversation", "watching": "while it watches"}
+
+
+def _load(row: dict[str, float]) -> Iterator[str]:
+    yield f"{row['percent']:>7.1f}%"
+    yield "".join(f"{row[name]:>9.0f}" if name in row else f"{'-':>9}" for name in ("median_ms", "p95_ms"))
+    yield f"{row['answers_per_second']:>8.1f}"
+
+
+def work(args: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError, OSError."""
+    checks = [
+        ("tabs", min(args.tabs), 1),
+        ("rate", args.rate, 1),
+        ("seconds", args.seconds, 0.1),
+        ("after", args.after, 0),
+    ]
+    for name, value, least in checks:
+        if value < least:
+            raise ValueError(f"--{name} {value:g}: {least:g} or more")
+    try:
+        told = benchmark(args)
+    except* httpx.HTTPError as errors:
+        raise ValueError(f"the page did not answer: {errors.exceptions[0]}") from errors
+    except* ValueError as errors:
+        raise ValueError(str(errors.exceptions[0])) from errors
+    print(json.dumps(told, indent=2) if args.json else "\n".join(lines(told)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    options = parser("benchmarks.tabs", __doc__)
+    options.add_argument("--tabs", type=int, nargs="+", default=[20, 100], help="so many, one after the other (20 100)")
+    options.add_argument("--seconds", type=float, default=10, help="of each measure (%(default)s)")
+    options.add_argument("--rate", type=int, default=20, help="tokens a second of a reply (%(default)s)")
+    options.add_argument("--after", type=float, default=0, help="seconds between the tabs' end and the last look at the"
+                         " memory; Streamlit keeps a closed tab's state for 120 (%(default)s)")  # fmt: skip
+    options.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    args = options.parse_args(argv)
+    return run("benchmark", lambda: work(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Tabs of one page: they open it, talk, rest and watch; what its process takes meanwhile. Knows no table of figures."""
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.scripted import KEY, order, reply, scripted
+from benchmarks.sides import free_port, started
+from benchmarks.tab import Tab
+
+SECRET = "of a page that nobody else ever sees"
+FAST = 0.1  # seconds: a fragment that is looked at more often than this follows a reply
+AT_ONCE = 8  # tabs that open or write in the same moment
+SETTLE = 2.0  # seconds before a measure begins
+MEGABYTE = 1_000_000
+LONGEST = 600  # seconds that a watched reply takes, if it is not cut off
+PATIENCE = 60.0  # seconds for all to see their replies begin
+FIRST = 20  # words of the first reply
+
+
+@contextmanager
+def page(database: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Address and process of the page, on this database, at a scripted server. Raises ValueError where it ends."""
+    port = free_port()
+    with scripted() as model:
+        own = {"LLM_BACKEND": "openai", "OPENAI_BASE_URL": model, "OPENAI_API_KEY": KEY, "PORT": str(port),
+               "COOKIE_SECRET": SECRET, "DATABASE_URL": database}  # fmt: skip
+        with started(["cli", "serve"], port, own) as found:
+            yield f"http://127.0.0.1:{port}", found.process
+
+
+async def each(tabs: list[Tab], do: Callable[[Tab], Awaitable[Any]]) -> None:
+    """All of them, a few at once."""
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def one(tab: Tab) -> None:
+        async with turn:
+            await do(tab)
+
+    async with asyncio.TaskGroup() as group:
+        for tab in tabs:
+            group.create_task(one(tab))
+
+
+async def talk(tab: Tab) -> None:
+    """Have one reply, and wait until the page rests with it."""
+    said = "".join(reply(FIRST)).strip()
+    await tab.say(order(FIRST, 100))
+    await tab.until(lambda: said in map(str.strip, tab.texts) and not follows(tab), "a reply")
+
+
+def follows(tab: Tab) -> bool:
+    """Whether it watches a reply that is written."""
+    return tab.tick is not None and tab.tick < FAST
+
+
+def memory(process: psutil.Process) -> float:
+    """Resident, in MB."""
+    resident: int = process.memory_info().rss
+    return round(resident / MEGABYTE, 1)
+
+
+async def window(process: psutil.Process, tabs: list[Tab], seconds: float) -> dict[str, Any]:
+    """Percent of a core of the process and of its clients, and the ticks: milliseconds, and how many a second."""
+    for tab in tabs:
+        tab.answers.clear()
+    used, client, began = sum(process.cpu_times()[:2]), time.process_time(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    took = time.perf_counter() - began
+    shortest = min((tab.tick for tab in tabs if tab.tick is not None), default=None)
+    delays = [delay * 1000 for tab in tabs for interval, delay in tab.answers if interval == shortest]
+    found = {"percent": (sum(process.cpu_times()[:2]) - used) / took * 100,
+             "client_percent": (time.process_time() - client) / took * 100,
+             "answers_per_second": len(delays) / took / max(1, len(tabs))}  # fmt: skip
+    if len(delays) > 1:
+        found |= {"median_ms": statistics.median(delays), "p95_ms": statistics.quantiles(delays, n=20)[-1]}
+    return {name: round(value, 2) for name, value in found.items()}
+
+
+def measure(count: int, args: argparse.Namespace) -> dict[str, Any]:
+    """All figures of so many tabs. Raises ValueError."""
+    with tempfile.TemporaryDirectory() as folder, page(f"sqlite:///{Path(folder) / 'tabs.db'}") as (address, process):
+        return asyncio.run(watched(count, args, address, process))
+
+
+async def watched(count: int, args: argparse.Namespace, address: str, process: psutil.Process) -> dict[str, Any]:
+    """The same of a page that runs."""
+    async with AsyncExitStack() as stack:
+        first = Tab(address)
+        await opened(stack, first)
+        await talk(first)
+    kept = {"before": memory(process)}
+    async with AsyncExitStack() as stack:
+        tabs = [Tab(address) for _ in range(count)]
+        await each(tabs, lambda tab: opened(stack, tab))
+        kept["open"] = memory(process)
+        await each(tabs, talk)
+        kept["talked"] = memory(process)
+        await asyncio.sleep(SETTLE)
+        idle = await window(process, tabs, args.seconds)
+        await each(tabs, lambda tab: tab.say(order(args.rate * LONGEST, args.rate)))
+        await asyncio.gather(*map(begin, tabs))
+        await asyncio.sleep(SETTLE)
+        watching = {"following": sum(map(follows, tabs)), **await window(process, tabs, args.seconds)}
+        kept["watching"] = memory(process)
+    await asyncio.sleep(SETTLE)
+    away = await window(process, [], args.seconds)  # the replies go on
+    await asyncio.sleep(args.after)
+    kept["closed"] = memory(process)
+    return {"tabs": count, "memory": kept, "idle": idle, "watching": watching, "away": away}
+
+
+async def opened(stack: AsyncExitStack, tab: Tab) -> None:
+    """Until a message can be written."""
+    await stack.enter_async_context(tab)
+    await tab.until(lambda: tab.loaded, "the page")
+
+
+async def begin(tab: Tab) -> None:
+    """Until it watches its reply, or no longer: a process that is overrun never draws them all."""
+    with suppress(ValueError):
+        await tab.until(lambda: follows(tab), "its long reply", PATIENCE)

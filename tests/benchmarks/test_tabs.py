@@ -1,0 +1,125 @@
+"""The tabs' benchmark at a tiny size, over the real page: a tab sees what a browser sees; never its speed."""
+
+import argparse
+import asyncio
+import io
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+import psutil
+import pytest
+from pydantic import SecretStr
+
+from benchmarks import tabs, visits
+from benchmarks.scripted import order, reply
+from benchmarks.tab import Tab
+from conversations.database import Database
+from conversations.owner import cookies
+from conversations.store import Store
+from settings import Settings
+
+Page = tuple[str, psutil.Process, str]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Address, process and database of one page for all tests, each of which is another browser."""
+    database = f"sqlite:///{tmp_path_factory.mktemp('tabs')}/tabs.db"
+    with visits.page(database) as (address, process):
+        yield address, process, database
+
+
+def kept(database: str, tab: Tab) -> list[str]:
+    """What the store holds of this browser's one conversation."""
+    badge = cookies(Settings(cookie_secret=SecretStr(visits.SECRET))).held(tab.cookies)
+    assert badge is not None
+    opened = Database(database)
+    mine = Store(opened, badge.owner)
+    [one] = mine.listing()
+    texts = [message.text for message in mine.thread(one.id).messages]
+    opened.close()
+    return texts
+
+
+def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
+    address, _, database = page
+
+    async def talked() -> tuple[Tab, list[str], list[str], list[str]]:
+        async with Tab(address) as tab, Tab(address) as other:
+            await tab.until(lambda: tab.loaded, "the page")
+            await other.until(lambda: other.loaded, "the page")
+            await tab.say(order(25, 20))
+            await tab.until(lambda: "word3 " in "".join(tab.texts), "a part of the reply")
+            assert visits.follows(tab), "a live reply is looked at many times a second"
+            part = tab.texts
+            await tab.until(lambda: not visits.follows(tab), "the end of the reply")
+            assert tab.tick == 1.0, "then the page rests, but for the news"
+            assert len(tab.answers) > 3
+            return tab, part, tab.texts, other.texts
+
+    tab, part, shown, strange = asyncio.run(talked())
+    asked, answered = kept(database, tab)
+    assert (asked, answered.strip()) == (order(25, 20), "".join(reply(25)).strip())
+    texts = [text.strip() for text in shown]
+    assert texts.index(asked) < texts.index(answered.strip())
+    [live] = [text for text in part if text.endswith(" ▌")]
+    assert 0 < len(live) < len(answered)
+    assert answered.startswith(live.removesuffix(" ▌").strip())
+    assert not any("word" in text for text in strange), "another browser sees nothing of it"
+
+
+def test_a_tab_without_a_page_says_so(page: Page) -> None:
+    async def waits() -> None:
+        async with Tab(page[0]) as tab:
+            await tab.until(lambda: False, "what never comes", 0.01)
+
+    with pytest.raises(ValueError, match=r"a tab waited 0\.01 s for what never comes"):
+        asyncio.run(waits())
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+        status = tabs.main([*arguments])
+    return status, out.getvalue(), err.getvalue()
+
+
+def test_the_report(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "SETTLE", 0.1)
+    monkeypatch.setattr(visits, "LONGEST", 5)
+    args = argparse.Namespace(seconds=0.7, rate=20, after=0.0)
+    report = tabs.report([asyncio.run(visits.watched(2, args, *page[:2]))], args)
+    [row] = report["rows"]
+    assert row["tabs"] == 2
+    assert row["watching"]["following"] == 2
+    assert all(50 < megabytes < 5000 for megabytes in row["memory"].values())
+    assert list(row["memory"]) == ["before", "open", "talked", "watching", "closed"]
+    assert row["idle"]["answers_per_second"] < row["watching"]["answers_per_second"] <= 20
+    assert 0 < row["watching"]["median_ms"] <= row["watching"]["p95_ms"]
+    assert all(row[load]["percent"] > 0 for load in ("idle", "watching", "away"))
+    title, _, _, line, *rest = tabs.lines(report)
+    assert title.startswith("Tabs of one process")
+    assert line.split()[0] == "2"
+    assert len(rest) == 3
+
+
+def test_how_many_tabs_a_process_bears() -> None:
+    rows: list[dict[str, Any]] = [{"tabs": count, "idle": {"percent": percent, "p95_ms": late}}
+            for count, percent, late in ((10, 5.0, 20.0), (50, 30.0, 500.0), (100, 99.0, 900.0))]  # fmt: skip
+    assert tabs.bears(rows, "idle") == {"percent_per_tab": 0.6, "in_time": 50, "late": 100}
+    assert tabs.bears([{**rows[0], "idle": {**rows[0]["idle"], "following": 9}}], "idle")["late"] == 10
+    assert tabs.bears([{"tabs": 10, "idle": {"percent": 80.0}}], "idle")["late"] == 10, "no tick was answered"
+    assert tabs.bears(rows[2:], "idle") == {"percent_per_tab": 0.99, "in_time": 0, "late": 100}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--tabs", "3", "0"], "benchmark: --tabs 0: 1 or more\n"),
+        (["--seconds", "0"], "benchmark: --seconds 0: 0.1 or more\n"),
+        (["--rate", "0"], "benchmark: --rate 0: 1 or more\n"),
+    ],
+)
+def test_a_wrong_option_is_one_line(arguments: list[str], said: str) -> None:
+    assert run(*arguments) == (2, "", said)
