@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
-from cli import app
+import cli as program
 from settings import ROOT
 from tests.loopback import KEY, Loopback
 
@@ -18,6 +19,28 @@ def cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         check=False,
     )  # fmt: skip
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """The same in this process, where it is what the command says that matters."""
+
+    def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "argv", ["cli.py", *words])
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            try:
+                code = program.main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        out, err = capsysbinary.readouterr()
+        return subprocess.CompletedProcess(words, code, out.decode(), err.decode())
+
+    return command
 
 
 @pytest.mark.parametrize("backend", ["gpt2", "llamacpp"])
@@ -59,12 +82,12 @@ def test_a_failed_model_is_one_line_and_exit_1(loopback: Loopback) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_a_bad_setting_is_one_line_and_exit_2() -> None:
+def test_a_bad_setting_is_one_line_and_exit_2(run: Run) -> None:
     done = cli("ask", "hi", TEMPERATURE="hot")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("TEMPERATURE=hot")
-    assert cli("serve", PORT="0").returncode == 2
-    assert cli("ask", "hi", "--temperature", "9").returncode == 2
+    assert run("serve", PORT="0").returncode == 2
+    assert run("ask", "hi", "--temperature", "9").returncode == 2
 
 
 @pytest.mark.parametrize("backend", ["gpt2", "llamacpp"])
@@ -85,18 +108,18 @@ def test_a_fallback_that_answered_is_named(loopback: Loopback) -> None:
     assert done.stderr.startswith("(llamacpp answered: openai (")
 
 
-def test_an_unknown_backend_lists_the_known() -> None:
-    done = cli("ask", "hi", "--backend", "none")
+def test_an_unknown_backend_lists_the_known(run: Run) -> None:
+    done = run("ask", "hi", "--backend", "none")
     assert done.returncode == 2
     assert "gpt2, llamacpp, openai" in done.stderr
-    assert cli("ask", "hi", LLM_BACKEND="none").returncode == 2
-    assert cli("serve", LLM_FALLBACK="none").returncode == 2
-    assert cli("ask", "hi", "--backend", "gpt2", LLAMACPP_N_CTX="x").stderr.startswith("LLAMACPP_N_CTX=x")
-    assert cli("ask", " ").returncode == 2
+    assert run("ask", "hi", LLM_BACKEND="none").returncode == 2
+    assert run("serve", LLM_FALLBACK="none").returncode == 2
+    assert run("ask", "hi", "--backend", "gpt2", LLAMACPP_N_CTX="x").stderr.startswith("LLAMACPP_N_CTX=x")
+    assert run("ask", " ").returncode == 2
 
 
-def test_backends_says_ready_or_why_not() -> None:
-    lines = cli("backends", LLAMACPP_MODEL="/no/such.gguf").stdout.splitlines()
+def test_backends_says_ready_or_why_not(run: Run) -> None:
+    lines = run("backends", LLAMACPP_MODEL="/no/such.gguf").stdout.splitlines()
     assert lines[0] == "* gpt2       ready"
     assert "LLAMACPP_MODEL=/no/such.gguf is no file" in lines[1]
     assert "set OPENAI_API_KEY" in lines[2]
@@ -105,13 +128,13 @@ def test_backends_says_ready_or_why_not() -> None:
 @pytest.mark.parametrize("command", ["chat", "ask", "backends", "config", "serve", "export", "import", "vacuum"])
 def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
-        app([command, "--help"])
+        program.app([command, "--help"])
     assert end.value.code == 0
     assert f"cli.py {command}" in capsys.readouterr().out.partition("Example: ")[2]
 
 
-def test_config_masks_secrets_and_names_origins() -> None:
-    done = cli("config", OPENAI_API_KEY=KEY, TOP_K="3")
+def test_config_masks_secrets_and_names_origins(run: Run) -> None:
+    done = run("config", OPENAI_API_KEY=KEY, TOP_K="3")
     assert KEY not in done.stdout + done.stderr
     rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines()}
     assert rows["OPENAI_API_KEY"] == ["********", "environment"]

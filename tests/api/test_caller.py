@@ -13,8 +13,9 @@ import pytest
 from fastapi import Request
 from pydantic import SecretStr
 
-from api.application import document
+from api.application import app, document
 from api.caller import address, allowed, digest
+from api.life import living
 from settings import ROOT, Settings, SettingsError
 from tests.api.conftest import Serve
 
@@ -106,6 +107,17 @@ def test_a_file_of_keys_is_read_again_when_it_was_edited(serve: Serve, tmp_path:
     assert status("second") == 200
 
 
+def test_a_spoilt_file_is_named_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("\nsk-plain\n")
+    given = {**os.environ, "PYTHONPATH": str(ROOT), "API_KEYS_FILE": str(tmp_path / "keys"), "LLM_BACKEND": "llamacpp"}
+    ended = subprocess.run([sys.executable, "-m", "uvicorn", "api:app", "--port", "0"], cwd=tmp_path, env=given,
+                           capture_output=True, text=True, timeout=60)  # fmt: skip
+    assert ended.returncode == 3
+    assert "line 2: no hashed key" in ended.stderr
+    assert "sk-plain" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -114,15 +126,15 @@ def test_a_file_of_keys_is_read_again_when_it_was_edited(serve: Serve, tmp_path:
         ("# none\n", "hold no key"),
     ],
 )
-def test_a_spoilt_file_is_named_at_the_start(tmp_path: Path, text: str, said: str) -> None:
+async def test_whatever_is_spoilt_in_it_nothing_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
     (tmp_path / "keys").write_text(text)
-    given = {**os.environ, "PYTHONPATH": str(ROOT), "API_KEYS_FILE": str(tmp_path / "keys"), "LLM_BACKEND": "llamacpp"}
-    ended = subprocess.run([sys.executable, "-m", "uvicorn", "api:app", "--port", "0"], cwd=tmp_path, env=given,
-                           capture_output=True, text=True, timeout=60)  # fmt: skip
-    assert ended.returncode == 3
-    assert said in ended.stderr
-    assert "sk-plain" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    monkeypatch.setenv("API_KEYS_FILE", str(tmp_path / "keys"))
+    with pytest.raises(SettingsError, match=said) as raised:
+        async with living(app):
+            pass
+    assert "sk-plain" not in str(raised.value)
 
 
 def made(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

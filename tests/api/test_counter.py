@@ -3,6 +3,9 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from limits import RateLimitItemPerMinute
@@ -19,26 +22,40 @@ from settings import ROOT
 RAISE = """
 import sys
 from api.counter import Counters
-from conversations.database import connect
-counts = Counters(database=connect(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(100):
-    counts.incr("one", 60)
+from conversations.database import connect, disconnect
+for line in sys.stdin:
+    counts = Counters(database=connect(line.strip()))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for _ in range(100):
+        counts.incr("one", 60)
+    disconnect()
+    print("done", flush=True)
 """
 
 
-def test_counts_of_several_processes_add_up(database_url: str) -> None:
-    command = [sys.executable, "-c", RAISE, database_url]
-    started = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        process.communicate("\n", timeout=60)
-        assert process.returncode == 0
+@pytest.fixture(scope="module")
+def others() -> Iterator[list["subprocess.Popen[str]"]]:
+    """Two processes that count to a hundred in each database they are told of."""
+    with ExitStack() as stack:
+        command, pipe = [sys.executable, "-c", RAISE], subprocess.PIPE
+        started = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+        yield [stack.enter_context(process) for process in started]
+
+
+def heard(process: "subprocess.Popen[str]", said: str) -> str:
+    """Tell it a line; the line that it answers."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(said + "\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def test_counts_of_several_processes_add_up(database_url: str, others: list["subprocess.Popen[str]"]) -> None:
+    assert [heard(process, database_url) for process in others] == ["ready"] * 2
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(heard, others, [""] * 2)) == ["done"] * 2
     assert Counters(database=connect(database_url)).get("one") == 200
 
 

@@ -21,7 +21,7 @@ from tests.api.process import Process, served
 from tests.loopback import Loopback
 
 LONG = {"model": "default", "messages": [{"role": "user", "content": "hi"}], "stream": True}
-WORDS = 20  # of a reply that takes a second
+WORDS = 40  # of a reply that takes two seconds
 
 
 @pytest.fixture(params=["uvicorn", "serve"])
@@ -52,60 +52,21 @@ def ended(process: subprocess.Popen[bytes], seconds: float) -> float:
     return time.monotonic() - begun
 
 
-def kept() -> Message:
+def saved() -> Message:
     """The one reply in the database."""
     with connect(os.environ["DATABASE_URL"]).reading() as session:
         return session.scalars(select(Message).where(Message.role == "assistant")).one()
 
 
-def test_a_reply_that_finishes_in_time_is_told_to_its_end(tmp_path: Path, way: str, loopback: Loopback) -> None:
+def test_a_reply_that_finishes_in_time_is_told_to_its_end_and_nothing_new_begins(
+    tmp_path: Path, way: str, loopback: Loopback
+) -> None:
     loopback.script.append(f"slow {WORDS}")
-    with started(tmp_path, way, loopback, grace="10") as server:
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
-            lines = told(server, answer.iter_lines())
-        assert lines[-1] == "data: [DONE]"
-        text = "".join(json.loads(line[6:])["choices"][0]["delta"].get("content", "") for line in lines[:-1])
-        assert text.split() == [f"word{number}" for number in range(WORDS)]
-        ended(server.popen, 20)
-
-
-def test_one_that_does_not_is_ended_with_an_error(tmp_path: Path, way: str, loopback: Loopback) -> None:
-    loopback.script.append("slow")
-    with started(tmp_path, way, loopback, grace="0.5") as server:
-        begun = time.monotonic()
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
-            lines = told(server, answer.iter_lines())
-        assert time.monotonic() - begun < 20, "not the minutes that clients wait"
-        assert json.loads(lines[-1][6:])["error"]["code"] == "ending", server.wrote()
-        assert len(lines) > 3
-        ended(server.popen, 20)
-    assert len(loopback.gone) == 1
-    assert loopback.sent < 100
-
-
-def test_a_kept_reply_is_interrupted_with_its_words(tmp_path: Path, way: str, loopback: Loopback) -> None:
-    loopback.script.append("slow")
-    with started(tmp_path, way, loopback, grace="0.5") as server:
-        with ThreadPoolExecutor(1) as asking:
-            asked = asking.submit(httpx.post, f"{server.url}/predict", json={"text": "hi"}, timeout=30)
-            while loopback.sent < 5:
-                time.sleep(0.02)
-            server.popen.send_signal(signal.SIGTERM)
-            answer = asked.result(20)
-        ended(server.popen, 20)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "ending"), server.wrote()
-    row = kept()
-    assert row.state == State.INTERRUPTED
-    assert row.text.startswith("word0 word1 word2")
-
-
-def test_nothing_new_begins(tmp_path: Path, way: str, loopback: Loopback) -> None:
-    loopback.script.append(f"slow {WORDS * 2}")
     with started(tmp_path, way, loopback, grace="10") as server, httpx.Client(base_url=server.url) as idle:
         idle.get("/health")  # a connection that is open already
         with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
             lines = answer.iter_lines()
-            next(lines)
+            said = [next(lines)]
             server.popen.send_signal(signal.SIGTERM)
             time.sleep(0.4)
             with httpx.Client() as fresh:
@@ -114,9 +75,36 @@ def test_nothing_new_begins(tmp_path: Path, way: str, loopback: Loopback) -> Non
                         refused = client.post(f"{server.url}/v1/chat/completions", json=LONG)
                         assert refused.status_code == 503
                         assert refused.headers["retry-after"]
-            assert [line for line in lines if line][-1] == "data: [DONE]"
+            said += [line for line in lines if line]
+        assert said[-1] == "data: [DONE]"
+        text = "".join(json.loads(line[6:])["choices"][0]["delta"].get("content", "") for line in said[:-1])
+        assert text.split() == [f"word{number}" for number in range(WORDS)]
         ended(server.popen, 20)
     assert len(loopback.requests) == 1
+
+
+def test_one_that_does_not_is_ended_with_an_error_and_kept_with_its_words(
+    tmp_path: Path, way: str, loopback: Loopback
+) -> None:
+    loopback.script.extend(["slow", "slow"])
+    with started(tmp_path, way, loopback, grace="0.5") as server, ThreadPoolExecutor(1) as asking:
+        asked = asking.submit(httpx.post, f"{server.url}/predict", json={"text": "hi"}, timeout=30)
+        while loopback.sent < 5:
+            time.sleep(0.02)
+        begun = time.monotonic()
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
+            lines = told(server, answer.iter_lines())
+        kept = asked.result(20)
+        assert time.monotonic() - begun < 20, "not the minutes that clients wait"
+        ended(server.popen, 20)
+    assert json.loads(lines[-1][6:])["error"]["code"] == "ending", server.wrote()
+    assert len(lines) > 3
+    assert (kept.status_code, kept.json()["error"]["code"]) == (503, "ending"), server.wrote()
+    row = saved()
+    assert row.state == State.INTERRUPTED
+    assert row.text.startswith("word0 word1 word2")
+    assert len(loopback.gone) == 2
+    assert loopback.sent < 150
 
 
 def test_a_client_that_never_reads_holds_nobody_up(tmp_path: Path, way: str, loopback: Loopback) -> None:

@@ -24,37 +24,86 @@ pytestmark = pytest.mark.usefixtures("database_url")
 Writer = Callable[[int], tuple["subprocess.Popen[str]", list[int]]]
 
 WRITER = """
-import json, sys, time
-from conversations import turn
+import json, os, sys
+import backends
+from conversations import preload, turn
+from conversations.database import disconnect
+from conversations.reply import running
 from tests.conversations.talk import ask, mine
-store = mine()
-rows = [turn.send(store, None, f"question {n}", ask("openai")) for n in range(int(sys.argv[1]))]
-print(json.dumps([row.id for row in rows]), flush=True)
-time.sleep(600)
+
+for line in sys.stdin:
+    order = json.loads(line)
+    left = list(running())
+    for reply in left:
+        reply.stop()
+    for reply in left:
+        reply.wait(5)
+    for forget in (disconnect, backends.unload, preload.forget):
+        forget()
+    os.environ.update(order["environment"])
+    rows = [turn.send(mine(), None, f"question {n}", ask("openai")) for n in range(order["count"])]
+    print(json.dumps([row.id for row in rows]), flush=True)
 """
+READ = ("DATABASE_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY")
+
+
+def begun() -> "subprocess.Popen[str]":
+    """A process that writes what it is told to."""
+    command = [sys.executable, "-c", WRITER]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def told(process: "subprocess.Popen[str]", count: int) -> list[int]:
+    """The numbers of so many replies that it writes now, in the database and from the server of this test."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    order = {"count": count, "environment": {name: os.environ[name] for name in READ if name in os.environ}}
+    process.stdin.write(json.dumps(order) + "\n")
+    process.stdin.flush()
+    numbers: list[int] = json.loads(process.stdout.readline())
+    return numbers
+
+
+def killed(process: "subprocess.Popen[str]") -> None:
+    """At once."""
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator["subprocess.Popen[str]"]:
+    """One other process for all tests that do not end it."""
+    process = begun()
+    yield process
+    killed(process)
+
+
+@pytest.fixture
+def other(lasting: "subprocess.Popen[str]", loopback: Loopback) -> Iterator[Callable[[], int]]:
+    """Has it write a slow reply; the number of that."""
+
+    def start() -> int:
+        loopback.script.append("slow")
+        return told(lasting, 1)[0]
+
+    yield start
+    assert told(lasting, 0) == []  # nothing runs on, and the database can go
 
 
 @pytest.fixture
 def writer(loopback: Loopback) -> Iterator[Writer]:
-    """Another process that writes so many slow replies."""
+    """Another process, to be ended, that writes so many slow replies."""
     started: list[subprocess.Popen[str]] = []
 
     def start(count: int) -> tuple["subprocess.Popen[str]", list[int]]:
         loopback.script.extend(["slow"] * count)
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(count)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        started.append(process)
-        assert process.stdout is not None
-        return process, json.loads(process.stdout.readline())
+        started.append(begun())
+        return started[-1], told(started[-1], count)
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        killed(process)
 
 
 def test_twenty_replies_survive_kill_9(writer: Writer) -> None:
@@ -77,13 +126,13 @@ def test_twenty_replies_survive_kill_9(writer: Writer) -> None:
     assert row.text.endswith("It is a fine day . ")
 
 
-def test_one_process_dies_and_the_other_writes_on(writer: Writer, loopback: Loopback) -> None:
+def test_one_process_dies_and_the_other_writes_on(writer: Writer, other: Callable[[], int]) -> None:
     dying, [lost] = writer(1)
     store = mine()
     wait_for(lambda: store.message(lost).text)
     dying.kill()
     dying.wait()
-    _, [kept] = writer(1)
+    kept = other()
     wait_for(lambda: store.message(kept).text)
     wait_for(lambda: not watch.look(store.database, lost).live, STALE + 10)  # type: ignore[union-attr]
     assert store.message(lost).state == State.INTERRUPTED
@@ -92,8 +141,8 @@ def test_one_process_dies_and_the_other_writes_on(writer: Writer, loopback: Loop
     wait_for(lambda: len(store.message(kept).text) > len(before))
 
 
-def test_a_reply_is_watched_and_stopped_from_another_process(writer: Writer, loopback: Loopback) -> None:
-    _, [number] = writer(1)
+def test_a_reply_is_watched_and_stopped_from_another_process(other: Callable[[], int], loopback: Loopback) -> None:
+    number = other()
     store = mine()
     row = store.message(number)
     first = grown(store, row)
@@ -104,8 +153,8 @@ def test_a_reply_is_watched_and_stopped_from_another_process(writer: Writer, loo
     wait_for(lambda: loopback.gone)
 
 
-def test_a_message_waits_for_the_reply_of_another_process(writer: Writer, loopback: Loopback) -> None:
-    _, [number] = writer(1)
+def test_a_message_waits_for_the_reply_of_another_process(other: Callable[[], int], loopback: Loopback) -> None:
+    number = other()
     store = mine()
     row = store.message(number)
     grown(store, row)
@@ -118,8 +167,8 @@ def test_a_message_waits_for_the_reply_of_another_process(writer: Writer, loopba
     assert texts(store, row.conversation_id)[1] == loopback.requests[-1]["messages"][2]["content"]
 
 
-def test_deleting_ends_the_reply_of_another_process(writer: Writer, loopback: Loopback) -> None:
-    _, [number] = writer(1)
+def test_deleting_ends_the_reply_of_another_process(other: Callable[[], int], loopback: Loopback) -> None:
+    number = other()
     store = mine()
     grown(store, store.message(number))
     store.delete(store.message(number).conversation_id)
@@ -131,7 +180,7 @@ def test_a_process_that_ends_says_so_at_once(writer: Writer, loopback: Loopback)
     store = mine()
     wait_for(lambda: store.message(number).text)
     process.send_signal(signal.SIGINT)
-    process.wait(10)
+    process.wait(60)
     assert store.message(number).state == State.INTERRUPTED
 
 

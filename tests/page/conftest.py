@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield lambda **environment: stack.enter_context(serving(tmp_path / "page.log", **environment))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopback, str]]:
-    """One page at a scripted server for all tests of a file, each of which is another browser."""
+    """One page at a scripted server for all tests, each of which is another browser."""
     folder = tmp_path_factory.mktemp("scripted")
     database = f"sqlite:///{folder}/conversations.db"
     with (
@@ -82,11 +83,49 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
         yield server, address
 
 
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[str, str]]]:
+    """Address and DATABASE_URL of one page for each backend, which answers from the weights that ship."""
+    with ExitStack() as stack:
+
+        @cache
+        def begin(backend: str) -> tuple[str, str]:
+            folder = tmp_path_factory.mktemp(backend)
+            url = f"sqlite:///{folder}/conversations.db"
+            wanted = {} if backend == "gpt2" else {"LLM_BACKEND": backend}  # gpt2 is what answers where nothing is set
+            page = serving(folder / "page.log", None, SEED="3", DATABASE_URL=url, **wanted)
+            return stack.enter_context(page), url
+
+        yield begin
+
+
+@pytest.fixture
+def gpt2(shipped: Callable[[str], tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a page that others use as well, as it is without any setting; DATABASE_URL names its database."""
+    address, url = shipped("gpt2")
+    monkeypatch.setenv("DATABASE_URL", url)
+    return address
+
+
+@pytest.fixture
+def llamacpp(shipped: Callable[[str], tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same with the backend that answers quickly."""
+    address, url = shipped("llamacpp")
+    monkeypatch.setenv("DATABASE_URL", url)
+    return address
+
+
+def anew(server: Loopback) -> Loopback:
+    """As if nobody had asked it anything."""
+    vars(server).update({**vars(Loopback()), "url": server.url})
+    return server
+
+
 @pytest.fixture
 def talk(scripted: tuple[Loopback, str], tab: Page) -> Iterator[Loopback]:
     """A page where nothing was said yet; what still runs at the end is stopped."""
     server, address = scripted
-    vars(server).update({**vars(Loopback()), "url": server.url})
+    anew(server)
     tab.goto(address)
     tab.get_by_placeholder("Write a message").wait_for()
     yield server

@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from settings import ROOT, Settings
-from tests.page.conftest import Start
 from tests.page.person import narrow
 from tests.page.test_accessibility import NAMELESS, violations
 
@@ -83,11 +82,10 @@ def test_the_model_card_is_shown_without_its_fields_and_with_its_picture() -> No
 
 
 @pytest.mark.browser
-def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(start: Start, tab: Page) -> None:
+def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(gpt2: str, tab: Page) -> None:
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
-    address = start()
-    tab.goto(f"{address}/about")
+    tab.goto(f"{gpt2}/about")
     with tab.expect_download() as download:
         tab.get_by_role("button", name="inference.ipynb").click()
     assert Path(download.value.path()).read_bytes() == (ROOT / "notebooks" / "inference.ipynb").read_bytes()
@@ -99,4 +97,4 @@ def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(start: Start,
     assert list(violations(tab)) == []
     assert tab.evaluate(NAMELESS) == []
     narrow(tab)
-    assert [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))] == []
+    assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []

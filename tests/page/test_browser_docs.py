@@ -3,16 +3,14 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.conftest import Start
-
 pytestmark = pytest.mark.browser
 
 
-def test_the_docs_page_works_without_another_host(start: Start, tab: Page) -> None:
-    address, asked, said = start(LLM_BACKEND="llamacpp"), list[str](), list[str]()
+def test_the_docs_page_works_without_another_host(llamacpp: str, tab: Page) -> None:
+    asked, said = list[str](), list[str]()
     tab.on("request", lambda request: asked.append(request.url))
     tab.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-    tab.goto(f"{address}/docs")
+    tab.goto(f"{llamacpp}/docs")
     health = tab.locator("#operations-operations-health_health_get")
     health.click()
     health.get_by_role("button", name="Try it out").click()
@@ -24,5 +22,5 @@ def test_the_docs_page_works_without_another_host(start: Start, tab: Page) -> No
     predict.get_by_role("button", name="Try it out").click()
     predict.get_by_role("button", name="Execute").click()
     expect(predict.locator(".live-responses-table").get_by_text('"session_id"')).to_be_visible()
-    assert {url.split("/")[2] for url in asked if url.startswith("http")} == {address.removeprefix("http://")}
+    assert {url.split("/")[2] for url in asked if url.startswith("http")} == {llamacpp.removeprefix("http://")}
     assert said == []

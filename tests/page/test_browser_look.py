@@ -11,7 +11,6 @@ from conversations import store as stores
 from conversations import turn
 from conversations.schema import Conversation
 from settings import Settings
-from tests.page.conftest import Start
 from tests.page.person import bubbles, fold, pictures, press, say, unfold
 
 pytestmark = pytest.mark.browser
@@ -21,12 +20,12 @@ UPDATE = bool(os.environ.get("UPDATE_DOCS"))  # makes the README's pictures anew
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark(start: Start, chromium: Browser, scheme: str, tmp_path: Path) -> None:
+def test_light_and_dark(gpt2: str, chromium: Browser, scheme: str, tmp_path: Path) -> None:
     with chromium.new_context(color_scheme=scheme, viewport={"width": 1200, "height": 760}) as context:  # type: ignore[arg-type]
         tab = context.new_page()
         asked: list[str] = []
         tab.on("request", lambda request: asked.append(request.url))
-        tab.goto(start(SEED="3"))
+        tab.goto(gpt2)
         expect(tab.get_by_text("small demonstration model")).to_be_visible()
         for texts in (["Do you like music?"], ["What do you do for a living?"], ["hi, how are you?", "Tell me a joke"]):
             press(tab, "New chat")
@@ -47,10 +46,10 @@ def test_light_and_dark(start: Start, chromium: Browser, scheme: str, tmp_path: 
     assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
 
 
-def test_on_a_phone(start: Start, chromium: Browser, tmp_path: Path) -> None:
+def test_on_a_phone(llamacpp: str, chromium: Browser, tmp_path: Path) -> None:
     with chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
         tab = context.new_page()
-        tab.goto(start(LLM_BACKEND="llamacpp", SEED="3"))
+        tab.goto(llamacpp)
         for number, text in enumerate(("hi, how are you?", "Do you like music?"), 1):
             say(tab, text)
             expect(tab.get_by_text("tokens/s")).to_have_count(number)
@@ -67,8 +66,9 @@ def test_on_a_phone(start: Start, chromium: Browser, tmp_path: Path) -> None:
         expect(tab.get_by_role("button", name="New chat")).to_be_visible()
 
 
-def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(start: Start, tab: Page, settings: Settings) -> None:
-    tab.goto(start(LLM_BACKEND="llamacpp"))
+def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(llamacpp: str, tab: Page) -> None:
+    settings = Settings.read()
+    tab.goto(llamacpp)
     say(tab, "hi")
     expect(tab.get_by_text("tokens/s")).to_be_visible()
 
@@ -84,9 +84,8 @@ def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(start: Start, tab: P
         print(f"a chat of {count} messages opened in {min(took):.2f} s")
         return min(took)
 
-    assert fastest(2000) < 1.5 * fastest(50)
-    lengthen(settings, tab.url.partition("c=")[2], 2000)
-    tab.reload()
+    short = fastest(50)
+    assert fastest(2000) < 1.5 * short
     press(tab, "Show earlier (1950)")
     expect(bubbles(tab)).to_have_count(100)
     expect(bubbles(tab).first).to_contain_text("message 1900")

@@ -112,9 +112,9 @@ def test_an_over_long_question_is_refused_with_the_limit(loopback: Loopback) -> 
 
 
 @pytest.mark.browser
-def test_they_stream_together_and_one_goes_on_in_the_chat(start: Start, tab: Page, tmp_path: Path) -> None:
+def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, tmp_path: Path) -> None:
     tab.set_viewport_size({"width": 1200, "height": 700})
-    tab.goto(start() + "/compare")
+    tab.goto(gpt2 + "/compare")
     question = tab.get_by_placeholder(PLACE)
     for text in ("hi, how are you?", "What do you like to do on a Sunday?"):  # the first one waits for the models
         question.fill(text)

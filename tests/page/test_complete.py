@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from tests.loopback import Loopback
-from tests.page.conftest import Start
+from tests.page.conftest import anew
 from tests.page.test_accessibility import NAMELESS, violations
 
 TEXT = "Text to continue"
@@ -101,9 +101,10 @@ def test_a_provider_that_only_chats_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.browser
-def test_it_streams_and_stops(start: Start, loopback: Loopback, tab: Page) -> None:
+def test_it_streams_and_stops(scripted: tuple[Loopback, str], tab: Page) -> None:
+    loopback = anew(scripted[0])
     loopback.script.append("slow")
-    tab.goto(start(OPENAI_BASE_URL=loopback.url) + "/complete")
+    tab.goto(scripted[1] + "/complete")
     tab.get_by_label(TEXT).fill("Once <b>bold</b> ")
     tab.get_by_role("button", name="Continue").click()
     tab.get_by_text("Once <b>bold</b> word0 word1 ").wait_for()
@@ -119,10 +120,11 @@ def test_it_streams_and_stops(start: Start, loopback: Loopback, tab: Page) -> No
 
 
 @pytest.mark.browser
-def test_it_fits_a_phone_and_another_page_leaves_it_running(start: Start, loopback: Loopback, tab: Page) -> None:
+def test_it_fits_a_phone_and_another_page_leaves_it_running(scripted: tuple[Loopback, str], tab: Page) -> None:
+    loopback = anew(scripted[0])
     loopback.script.append("slow")
     tab.set_viewport_size({"width": 390, "height": 844})
-    tab.goto(start(OPENAI_BASE_URL=loopback.url) + "/complete")
+    tab.goto(scripted[1] + "/complete")
     tab.get_by_role("button", name="Data Science is").click()
     expect(tab.get_by_label(TEXT)).to_have_value("Data Science is")
     tab.get_by_role("button", name="Continue").click()

@@ -11,7 +11,6 @@ from conversations import turn
 from conversations.schema import State
 from tests.conversations.talk import mine
 from tests.conversations.weeks import weeks
-from tests.page.conftest import Start
 from tests.page.person import narrow, pictures
 from tests.page.test_accessibility import NAMELESS, violations
 
@@ -87,34 +86,32 @@ def test_every_chart_is_told_and_has_its_table() -> None:
 
 
 @pytest.mark.browser
-def test_a_browser_draws_them_and_fetches_nothing_elsewhere(start: Start, chromium: Browser, tmp_path: Path) -> None:
+def test_a_browser_draws_them_and_fetches_nothing_elsewhere(gpt2: str, chromium: Browser, tmp_path: Path) -> None:
     asked: list[str] = []
     with chromium.new_context(viewport={"width": 1200, "height": 1400}, timezone_id="America/New_York") as context:
         tab = context.new_page()
         tab.on("request", lambda request: asked.append(request.url))
-        address = start()
-        weeks(mine(name(tab, address)))
-        tab.goto(f"{address}/insights")
+        weeks(mine(name(tab, gpt2)))
+        tab.goto(f"{gpt2}/insights")
         expect(tab.locator(".stVegaLiteChart canvas, .stVegaLiteChart svg")).to_have_count(6)
         tab.wait_for_timeout(500)  # its animation
         tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "insights.png")
         assert list(violations(tab)) == []
         assert tab.evaluate(NAMELESS) == []
         narrow(tab)
-    assert [url for url in asked if not url.startswith((f"{address}/", "data:", "blob:"))] == []
+    assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []
 
 
 @pytest.mark.browser
-def test_an_imported_name_is_no_markup(start: Start, tab: Page) -> None:
+def test_an_imported_name_is_no_markup(gpt2: str, tab: Page) -> None:
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
-    address = start()
-    store = mine(name(tab, address))
+    store = mine(name(tab, gpt2))
     with store.database.writing() as session:
         found = turn.create(session, store)
         question = turn.add(session, found, None, text="hi")
         turn.add(session, found, question.id, role="assistant", backend=MARKUP, completion_tokens=3, ttft_ms=4.0)
-    tab.goto(f"{address}/insights")
+    tab.goto(f"{gpt2}/insights")
     tab.get_by_text("As a table").nth(1).click()
     expect(tab.get_by_role("cell").filter(has_text="leak.png)<img")).to_be_visible()
     assert not [url for url in asked if "leak" in url]

@@ -15,7 +15,7 @@ from conversations.owner import PREFIX
 from settings import ROOT
 from tests.conftest import answers, free_port
 from tests.identity import CLIENT, Provider, running
-from tests.page.conftest import Start
+from tests.page.conftest import Start, serving
 from tests.page.person import press, say
 
 pytestmark = pytest.mark.browser
@@ -59,14 +59,13 @@ def strange(tab: Page, address: str, text: str) -> None:
     expect(tab.get_by_text(text)).to_have_count(0)
 
 
-def test_two_browsers_see_only_their_own_and_find_it_again(start: Start, someone: Someone) -> None:
-    address = start(LLM_BACKEND="llamacpp")
+def test_two_browsers_see_only_their_own_and_find_it_again(llamacpp: str, someone: Someone) -> None:
     one, two = someone(), someone()
-    mine = talked(one, address, "I like apples")
-    theirs = talked(two, address, "I like pears")
+    mine = talked(one, llamacpp, "I like apples")
+    theirs = talked(two, llamacpp, "I like pears")
     strange(two, mine, "I like apples")
     strange(one, theirs, "I like pears")
-    one.goto(address)
+    one.goto(llamacpp)
     listed(one, "I like apples")
     expect(one.get_by_text(NOTICE)).to_have_count(0)
     kept = one.context.storage_state()
@@ -79,11 +78,10 @@ def test_two_browsers_see_only_their_own_and_find_it_again(start: Start, someone
     expect(again.get_by_test_id("stChatMessage").first).to_contain_text("I like apples")
 
 
-def test_tabs_opened_together_at_a_first_visit_share_their_conversations(start: Start, someone: Someone) -> None:
-    address = start(LLM_BACKEND="llamacpp")
+def test_tabs_opened_together_at_a_first_visit_share_their_conversations(llamacpp: str, someone: Someone) -> None:
     first = someone()
     with first.context.expect_page() as opening:
-        first.evaluate("address => { window.open(address); location.href = address }", address)
+        first.evaluate("address => { window.open(address); location.href = address }", llamacpp)
     second = opening.value
     for tab in (first, second):
         tab.get_by_placeholder("Write a message").wait_for()
@@ -127,11 +125,12 @@ class Login(NamedTuple):
     provider: Provider
 
 
-@pytest.fixture
-def login(start: Start, tmp_path: Path) -> Iterator[Login]:
+@pytest.fixture(scope="module")
+def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
     """Secrets are read from the home folder, which is made for this."""
+    home = tmp_path_factory.mktemp("home")
     with running(free_port()) as provider:
-        secrets = tmp_path / "home" / ".streamlit" / "secrets.toml"
+        secrets = home / ".streamlit" / "secrets.toml"
         secrets.parent.mkdir(parents=True)
         secrets.write_text(
             '[auth]\nredirect_uri = "http://127.0.0.1:{port}/oauth2callback"\n'
@@ -139,7 +138,9 @@ def login(start: Start, tmp_path: Path) -> Iterator[Login]:
             f'client_id = "{CLIENT}"\nclient_secret = "{provider.secret}"\n'
             f'server_metadata_url = "{provider.issuer}/.well-known/openid-configuration"\n'
         )
-        yield Login(start(LLM_BACKEND="llamacpp", HOME=str(tmp_path / "home")), provider)
+        given = {"LLM_BACKEND": "llamacpp", "HOME": str(home), "DATABASE_URL": f"sqlite:///{home}/conversations.db"}
+        with serving(home / "page.log", None, **given) as address:
+            yield Login(address, provider)
 
 
 def enter(tab: Page, address: str, person: str) -> None:

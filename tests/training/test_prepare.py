@@ -211,7 +211,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
     """Ten times the text may take some 60 bytes a dialogue more, for finding duplicates, and no more."""
 
-    def peak(number: int) -> int:
+    def started(number: int) -> "subprocess.Popen[str]":
         spoken = [[f"question {i} {WORD * 9}", f"answer {i} {WORD * 9}"] for i in range(number)]
         lines: list[dict[str, Any]] = [{"source": "chat", "turns": turns} for turns in spoken]
         raw = write(tmp_path / f"{number}.jsonl", lines)
@@ -219,12 +219,16 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
                 "print(code, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")  # fmt: skip
         options = ["--source", "dialogues", "--raw", str(raw), "--out", str(tmp_path / f"out{number}"), "--choices",
                    "0", "--tokenizer", str(ROOT / "models" / "default")]  # fmt: skip
-        done = subprocess.run([sys.executable, "-c", code, *options], cwd=ROOT, capture_output=True, text=True)
-        status, kilobytes = done.stdout.splitlines()[-1].split()
-        assert status == "0", done.stderr
+        command, pipe = [sys.executable, "-c", code, *options], subprocess.PIPE
+        return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+    def peak(process: "subprocess.Popen[str]") -> int:
+        out, err = process.communicate()
+        status, kilobytes = out.splitlines()[-1].split()
+        assert status == "0", err
         return int(kilobytes)
 
-    small, large = peak(600), peak(6000)
+    small, large = map(peak, [started(600), started(6000)])
     assert large - small < 60_000  # 30 MB of text more, and its token ids, three times that
 
 
