@@ -127,16 +127,16 @@ def _quiet(api: Any) -> None:
 
         _callback = keep
         api.llama_log_set(keep, None)
-        _kernels(Path(api.__file__).with_name("lib"))
+        _kernels(api)
         api.llama_backend_init()
 
 
-def _kernels(folder: Path) -> None:
+def _kernels(api: Any) -> None:
     """Load the best that this CPU can run, where the library was built for several (GGML_BACKEND_DL)."""
-    from llama_cpp._ggml import libggml
-
+    folder = Path(api.__file__).with_name("lib")
     if next(folder.glob("libggml-cpu-*.so"), None) is not None:
-        libggml.ggml_backend_load_all_from_path(ctypes.c_char_p(os.fsencode(folder)))
+        # Through libllama: in a wheel each name of libggml is a file of its own, and the other one is another library.
+        api._lib.ggml_backend_load_all_from_path(ctypes.c_char_p(os.fsencode(folder)))
 
 
 def _log_tail() -> str:
