@@ -48,7 +48,7 @@ WORKDIR /venv/lib/python3.11/site-packages
 RUN if [ -d llama_cpp ]; then mv bin/libggml-cpu-*.so llama_cpp/lib/ && rm -r bin lib llama_cpp/lib/*rapids.so; fi \
     && pip uninstall -y pip setuptools \
     && find . -depth -type d \( -name tests -o -name include \) -exec rm -r {} + \
-    && find . -name '*.pyi' -delete
+    && find . -name '*.pyi' -delete && rm -rf /venv/share
 
 FROM python:3.11-slim-bookworm AS files-all
 WORKDIR /app
@@ -67,7 +67,7 @@ RUN find models/default -type f ! -name '*.gguf' ! -name README.md -delete
 FROM files-${BACKENDS} AS files
 
 FROM python:3.11-slim-bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
     && groupadd --gid 10001 app && useradd --no-create-home --home-dir /tmp --uid 10001 --gid app app && install -d -o app -g app -m 700 /data
 COPY --from=packages /venv /venv
 COPY --from=files /app /app

@@ -32,7 +32,8 @@ def engine() -> tuple[str, ...] | None:
 
 def told(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """One command of the engine, to its end. Raises AssertionError with what it said where it failed."""
-    done = subprocess.run([*(engine() or ()), *arguments], capture_output=True, text=True, check=False)
+    docker = {**os.environ, "BUILDAH_FORMAT": "docker"}  # podman's own form of an image knows no HEALTHCHECK
+    done = subprocess.run([*(engine() or ()), *arguments], capture_output=True, text=True, check=False, env=docker)
     assert not check or done.returncode == 0, f"{arguments[:2]} ended with {done.returncode}: {done.stderr[-3000:]}"
     return done
 
@@ -43,9 +44,10 @@ def build(tag: str, folder: Path, **arguments: str) -> None:
     told("build", *shlex.split(os.environ.get("BUILD_OPTIONS", "")), *given, "-t", tag, str(folder))
 
 
-def size(tag: str) -> int:
-    """Bytes, unpacked."""
-    return int(told("image", "inspect", "--format", "{{.Size}}", tag).stdout)
+def size(tag: str, *folders: str) -> int:
+    """Bytes, unpacked; of the whole, or of these folders."""
+    counted = told("run", "--rm", "--user", "0", tag, "du", "-sxbc", *(folders or ("/",))).stdout
+    return int(counted.splitlines()[-1].split()[0])
 
 
 def facts(tag: str) -> dict[str, Any]:
