@@ -17,7 +17,7 @@ from conversations.schema import Message, State
 from conversations.statistics import VOTE
 from conversations.store import NotFoundError, Store
 from conversations.text import MessageError
-from page import bubble, chat, opened, outbox, pace, tail
+from page import bubble, chat, opened, outbox, tail
 from page.frame import frame
 from page.markdown import plain, safe
 from page.outbox import Wish
@@ -93,7 +93,7 @@ def board(store: Store, identity: str) -> None:
         st.text(seen.question.text)
     growing = any(message.live for message in seen.replies)
     if growing:
-        pace.often(columns, identity)(store, seen)
+        st.fragment(columns, run_every=tail.TICK)(store, seen)
     else:
         columns(store, seen)
 

@@ -15,7 +15,7 @@ from conversations.preload import preload
 from conversations.reply import Reply
 from conversations.schema import State
 from conversations.text import MessageError, message
-from page import bubble, pace, sampling, tail
+from page import bubble, sampling, tail
 from page.figures import figures
 from page.frame import frame
 from page.header import model, pick
@@ -66,7 +66,7 @@ def draw() -> None:
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
     chosen = choose(found)
     if draft.reply is not None:
-        pace.often(grow, id(draft))(draft)
+        st.fragment(grow, run_every=tail.TICK)(draft)
         return
     st.session_state["completing"] = draft.text
     st.text_area("Text to continue", height=320, key="completing", on_change=_typed, args=(draft,),

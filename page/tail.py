@@ -7,17 +7,17 @@ from conversations.journal import journal
 from conversations.reply import Reply, doing
 from conversations.schema import Conversation, Message, State
 from conversations.store import NotFoundError, Store
-from page import pace
 from page.markdown import safe
 
-FAR = 0.3  # seconds between two looks at a reply of another process that is read from the table
+TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
+FAR = 0.3  # and at one that is read from the table
 NEWS = 1.0  # seconds between two looks at the conversation
 
 
 def draw(store: Store, message: Message, first: bool) -> None:
     """Follow a live message; Esc stops the first one on the page."""
     here = message.id in journal(store.database).replies or watch.told(store.database)
-    pace.often(_look, message.id, pace.TICK if here else FAR)(store, message.id, first)
+    st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
 
 
 def _look(store: Store, number: int, first: bool) -> None:
