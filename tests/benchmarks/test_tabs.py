@@ -51,10 +51,9 @@ def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
             await other.until(lambda: other.loaded, "the page")
             await tab.say(order(25, 20))
             await tab.until(lambda: "word3 " in "".join(tab.texts), "a part of the reply")
-            assert visits.follows(tab), "a live reply is looked at many times a second"
+            await tab.until(lambda: visits.follows(tab), "many looks a second at a live reply")
             part = tab.texts
-            await tab.until(lambda: not visits.follows(tab), "the end of the reply")
-            assert tab.tick == 1.0, "then the page rests, but for the news"
+            await tab.until(lambda: tab.tick == 1.0, "a page that rests, but for the news")
             assert len(tab.answers) > 3
             return tab, part, tab.texts, other.texts
 
