@@ -35,8 +35,9 @@ MEASURED = (
     Replica("gpt2, shipped model (10 M)", 845, 2),
     Replica("gpt2, 124 M, fp32", 183, 2),
 )
-MESSAGE = 1_900  # bytes in PostgreSQL with all indexes: `python -m benchmarks.store`
-TABS = 200  # open tabs that one page process bears: `python -m benchmarks.tabs`
+MESSAGE = 770  # bytes in PostgreSQL with all indexes: `python -m benchmarks.store`
+IDLE, WATCHING = 0.0047, 0.036  # of a core for an open tab, and for one whose reply grows: `python -m benchmarks.tabs`
+RATE = 20  # tokens a second at which a reply grows before somebody who watches it
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,12 @@ def tabs(users: int, load: Load) -> int:
     return math.ceil(users * load.minutes * 60 / DAY * load.peak)
 
 
+def pages(users: int, load: Load) -> int:
+    """Processes of the page, a core each: every open tab asks for news, and a growing reply is looked at often."""
+    watching = replies(users, load) * load.tokens / RATE
+    return max(1, math.ceil((tabs(users, load) * IDLE + watching * WATCHING) / load.full))
+
+
 def gigabytes(users: int, load: Load) -> float:
     """What a year of messages, questions and replies, takes in the database."""
     return users * load.messages * 2 * 365 * MESSAGE / 1e9
@@ -82,7 +89,7 @@ def table(users: Sequence[int], backends: Sequence[Replica], load: Load, price: 
         ("replies a second at the peak", [_figure(replies(count, load)) for count in users]),
         ("tokens a second at the peak", [_figure(replies(count, load) * load.tokens) for count in users]),
         ("tabs open at the peak", [f"{tabs(count, load):,}" for count in users]),
-        ("page processes", [f"{math.ceil(tabs(count, load) / TABS):,}" for count in users]),
+        ("page processes", [f"{pages(count, load):,}" for count in users]),
         ("database, GB a year", [_figure(gigabytes(count, load)) for count in users]),
         *((f"replicas: {each.name}", [f"{replicas(count, load, each):,}" for count in users]) for each in backends),
     ]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.sizing import DAY, Load, Replica, cost, gigabytes, replicas, tabs
+from benchmarks.sizing import DAY, IDLE, RATE, WATCHING, Load, Replica, cost, gigabytes, pages, replicas, tabs
 from settings import ROOT
 
 ONE = Replica("one", 100, 2)
@@ -29,6 +29,7 @@ def test_replicas_follow_the_peak() -> None:
     assert replicas(DAY, load, ONE) == 2  # a reply a second, 100 tokens, of which half a replica's 100 are allowed
     assert replicas(10 * DAY, load, ONE) == 20
     assert tabs(DAY // 60, load) == 1
+    assert pages(600 * DAY, load) == pytest.approx((600 * 60 * IDLE + 600 * 100 / RATE * WATCHING) / 0.5, abs=1)
     assert gigabytes(1000, load) == pytest.approx(2 * gigabytes(500, load))
 
 
