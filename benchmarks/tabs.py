@@ -106,7 +106,9 @@ def work(args: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Command line."""
     options = parser("benchmarks.tabs", __doc__)
-    options.add_argument("--tabs", type=int, nargs="+", default=[5, 10, 20, 40], help="so many, one after the other (%(default)s)")
+    options.add_argument(
+        "--tabs", type=int, nargs="+", default=[5, 10, 20, 40], help="so many, one after the other (%(default)s)"
+    )
     options.add_argument("--seconds", type=float, default=10, help="of each measure (%(default)s)")
     options.add_argument("--rate", type=int, default=20, help="tokens a second of a reply (%(default)s)")
     options.add_argument("--after", type=float, default=0, help="seconds between the tabs' end and the last look at the"
