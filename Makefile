@@ -8,7 +8,7 @@
 PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
-WORKERS ?= 3
+WORKERS ?= 2
 
 # Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
 # on another one, and on CPUs with AMX).

