@@ -9,7 +9,7 @@ from langchain_core.exceptions import ModelError
 
 import backends
 from conversations import archive
-from settings import ROOT, VERSION, Environment, Settings, SettingsError
+from settings import ROOT, VERSION, SettingsError
 from terminal import ready
 from terminal.ask import ask
 from terminal.chat import chat
@@ -46,10 +46,9 @@ def config() -> None:
 
     Example: python cli.py config | grep OPENAI
     """
-    from api.knobs import groups as api_groups
+    from api.knobs import every
 
-    groups: list[type[Environment]] = [Settings, *api_groups(), *backends.knobs()]
-    for group in groups:
+    for group in every():
         for knob in group.read().knobs():
             print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
 

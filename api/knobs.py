@@ -1,4 +1,4 @@
-"""The knobs of the API. Knows variables only."""
+"""The knobs of the API, and of all that it brings together. Knows variables only."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+import backends
 from api.sms.knobs import Sms
-from settings import Environment
+from settings import Environment, Settings
 
 
 class Knobs(Environment):
@@ -106,3 +107,8 @@ class Replicas(Environment):
 def groups() -> tuple[type[Environment], ...]:
     """The knob groups of the API, for whoever lists them."""
     return (Knobs, Sms, Replicas)
+
+
+def every() -> tuple[type[Environment], ...]:
+    """All groups that there are: the app's, the API's, each backend's."""
+    return (Settings, *groups(), *backends.knobs())

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import backends
 from api import caller, setup
-from api.knobs import Knobs, Replicas, groups
+from api.knobs import Knobs, Replicas, every
 from api.life import LAST
 from api.sms import knobs as sms
 from conversations.database import disconnect
-from settings import ROOT, Environment, Settings, SettingsError
+from settings import ROOT, Settings, SettingsError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -90,8 +90,7 @@ def __getattr__(name: str) -> "Application":
 
 def variables() -> dict[str, str]:
     """What somebody set of ours, by name: the environment's, then `.env`'s."""
-    every: list[type[Environment]] = [Settings, *groups(), *backends.knobs()]
-    fields = ((group, field) for group in every for field in group.model_fields)
+    fields = ((group, field) for group in every() for field in group.model_fields)
     return {group.variable(field): given[0] for group, field in fields if (given := group.given(field))}
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import backends
-from api.knobs import groups as api_groups
+from api.knobs import every
 from conversations import preload
 from conversations.database import disconnect
 from conversations.journal import _journals
-from settings import ROOT, SHIPPED, Environment, Settings
+from settings import ROOT, SHIPPED, Settings
 from tests.loopback import KEY, Loopback, running
 
 pytest_plugins = ["tests.postgresql"]
@@ -40,8 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def variables() -> list[str]:
     """Every variable that any of our settings reads."""
-    groups: list[type[Environment]] = [Settings, *api_groups(), *backends.knobs()]
-    return [group.variable(field) for group in groups for field in group.model_fields]
+    return [group.variable(field) for group in every() for field in group.model_fields]
 
 
 @pytest.fixture(autouse=True)

@@ -110,6 +110,19 @@ class SpreadChat(BaseChatModel):
     def _at(self, place: Place) -> OpenAIChat:
         return self.servers[self._balance.servers.index(place.server)]
 
+    def _tried(self, place: Place) -> OpenAIChat:
+        """Who has the place; one that was left out first shows that he answers."""
+        chat = self._at(place)
+        if place.trial:
+            chat.look()
+        return chat
+
+    async def _atried(self, place: Place) -> OpenAIChat:
+        chat = self._at(place)
+        if place.trial:
+            await chat.alook()
+        return chat
+
     def _note(self, place: Place, generation: ChatGeneration) -> None:
         """The first chunk, or the whole reply, has come."""
         place.answered()
@@ -132,10 +145,7 @@ class SpreadChat(BaseChatModel):
         way = self._way(kwargs)
         while True:
             with way.next() as place:
-                chat = self._at(place)
-                if place.trial:
-                    chat.look()
-                for chunk in chat._stream(messages, stop, run_manager, **kwargs):
+                for chunk in self._tried(place)._stream(messages, stop, run_manager, **kwargs):
                     if not place.begun:
                         self._note(place, chunk)
                     yield chunk
@@ -151,9 +161,7 @@ class SpreadChat(BaseChatModel):
         way = self._way(kwargs)
         while True:
             with way.next() as place:
-                chat = self._at(place)
-                if place.trial:
-                    await chat.alook()
+                chat = await self._atried(place)
                 async for chunk in chat._astream(messages, stop, run_manager, **kwargs):
                     if not place.begun:
                         self._note(place, chunk)
@@ -170,10 +178,7 @@ class SpreadChat(BaseChatModel):
         way = self._way(kwargs)
         while True:
             with way.next() as place:
-                chat = self._at(place)
-                if place.trial:
-                    chat.look()
-                result = chat._generate(messages, stop, run_manager, **kwargs)
+                result = self._tried(place)._generate(messages, stop, run_manager, **kwargs)
                 self._note(place, result.generations[0])
                 return result
 
@@ -187,9 +192,7 @@ class SpreadChat(BaseChatModel):
         way = self._way(kwargs)
         while True:
             with way.next() as place:
-                chat = self._at(place)
-                if place.trial:
-                    await chat.alook()
+                chat = await self._atried(place)
                 result = await chat._agenerate(messages, stop, run_manager, **kwargs)
                 self._note(place, result.generations[0])
                 return result

@@ -29,12 +29,9 @@ def fresh(release: Release) -> Path:
 
 def stranger() -> dict[str, str]:
     """The environment without any setting of ours, and without the make and Python that this runs in."""
-    import backends  # here: the other steps need no settings
-    from api.knobs import groups
-    from settings import Environment, Settings
+    from api.knobs import every  # here: the other steps need no settings
 
-    settings: list[type[Environment]] = [Settings, *groups(), *backends.knobs()]
-    ours = {group.variable(field) for group in settings for field in group.model_fields}
+    ours = {group.variable(field) for group in every() for field in group.model_fields}
     ours |= {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV", "PYTHONPATH", "STEPS", "OUTPUT"}
     return {name: value for name, value in os.environ.items() if name.upper() not in ours} | {"LC_ALL": "C.UTF-8"}
 

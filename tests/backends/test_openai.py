@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage
 from pydantic import SecretStr
 
 import backends
+from backends.remote.chat import OpenAIChat
 from settings import Settings, SettingsError
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback
@@ -240,3 +241,28 @@ def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
     with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=localhost.*http"):
         backends.module("openai").Knobs.read()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("http://a/v1, http://A/v1/", r"OPENAI_BASE_URL=http://a/v1, http://A/v1/: .*http://A/v1/ is named twice"),
+        ("http://a/v1,b", r"OPENAI_BASE_URL=http://a/v1,b: .*URL"),
+        (",", r"OPENAI_BASE_URL=,: .*URL"),
+        ("http://a/v1,https://api.openai.com/v1", r"OpenAI's own address shares no list"),
+        ("http://a/v1,http://me:hunter2@b/v1", r"OPENAI_BASE_URL=\(hidden\).*OPENAI_API_KEY"),
+    ],
+)
+def test_a_list_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", value)
+    with pytest.raises(SettingsError, match=said) as caught:
+        backends.module("openai").Knobs.read()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_one_address_is_one_client(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{loopback.url} ,")
+    model = backends.load("openai", Settings.read())
+    assert isinstance(model, OpenAIChat)
+    assert model.server == loopback.url
+    assert "server" not in model.invoke("hi").response_metadata

@@ -13,21 +13,17 @@ from langchain_core.exceptions import (
     ModelAPIError,
     ModelAuthenticationError,
     ModelConnectionError,
-    ModelError,
     ModelInvalidRequestError,
     ModelNotFoundError,
     ModelRateLimitError,
-    ModelTimeoutError,
 )
 
 import backends
 from backends.remote import balance
-from backends.remote.balance import Balance, Place, Server
-from backends.remote.chat import OpenAIChat
 from backends.remote.spread import SpreadChat
 from chains.assistant import build
 from chains.report import Report
-from settings import Settings, SettingsError
+from settings import Settings
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running
 
@@ -405,78 +401,3 @@ def test_no_server_offers_anything(use: Use, dead: str) -> None:
         use(dead, other).offered()
     assert dead in str(caught.value)
     assert other in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [
-        ("http://a/v1, http://A/v1/", r"OPENAI_BASE_URL=http://a/v1, http://A/v1/: .*http://A/v1/ is named twice"),
-        ("http://a/v1,b", r"OPENAI_BASE_URL=http://a/v1,b: .*URL"),
-        (",", r"OPENAI_BASE_URL=,: .*URL"),
-        ("http://a/v1,https://api.openai.com/v1", r"OpenAI's own address shares no list"),
-        ("http://a/v1,http://me:hunter2@b/v1", r"OPENAI_BASE_URL=\(hidden\).*OPENAI_API_KEY"),
-    ],
-)
-def test_a_list_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", value)
-    with pytest.raises(SettingsError, match=said) as caught:
-        backends.module("openai").Knobs.read()
-    assert "hunter2" not in str(caught.value)
-
-
-def test_one_address_is_one_client(pair: list[Loopback], monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
-    monkeypatch.setenv("OPENAI_BASE_URL", f"{pair[0].url} ,")
-    model = backends.load("openai", Settings.read())
-    assert isinstance(model, OpenAIChat)
-    assert model.server == pair[0].url
-    assert "server" not in model.invoke("hi").response_metadata
-
-
-def fail(place: Place | None, error: ModelError) -> Server:
-    """A request at this place fails."""
-    assert place is not None
-    with place:
-        raise error
-    return place.server
-
-
-def take(of: Balance, forced: bool = True) -> Place | None:
-    return of.take(of.servers, lambda error: False, forced)
-
-
-def test_the_pause_grows_up_to_a_minute_and_is_forgotten_with_an_answer() -> None:
-    one = Balance(["http://a/v1"])
-    pauses = []
-    for _ in range(9):
-        server = fail(take(one), ModelTimeoutError("x"))
-        pauses.append(server.until - server.failed)
-    for number, pause in enumerate(pauses):
-        assert min(60, 0.8 * 2**number) <= pause <= min(60, 1.2 * 2**number)
-    assert take(one, forced=False) is None
-    place = take(one)
-    assert place is not None
-    with place:
-        place.answered()
-    server = fail(take(one), ModelTimeoutError("x"))
-    assert server.until - server.failed <= 1.2
-
-
-def test_requests_that_fail_together_are_one_failure() -> None:
-    one = Balance(["http://a/v1"])
-    places = [take(one) for _ in range(20)]
-    for place in places:
-        fail(place, ModelConnectionError("x"))
-    assert one.servers[0].failures == 1
-    assert one.servers[0].running == 0
-
-
-def test_after_its_pause_a_server_gets_one_request_until_that_is_answered() -> None:
-    both = Balance(["http://a/v1", "http://b/v1"])
-    failed = fail(take(both), ModelConnectionError("x"))
-    failed.until = 0.0
-    places = [take(both) for _ in range(4)]
-    found = [place.server.address[7] for place in places if place is not None]
-    assert found == ["b", "a", "b", "b"]
-    assert places[1] is not None
-    places[1].answered()
-    assert [place.server.address[7] for place in (take(both), take(both)) if place is not None] == ["a", "a"]
