@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from conversations.schema import Conversation, Feedback, Message, State
 from conversations.statistics import DAY, VOTE
@@ -36,10 +36,15 @@ def weeks(store: Store, days: int = 28, seed: int = 7, chats: int = 6) -> int:
     rng, now = random.Random(seed), time.time()
     rows: dict[Any, list[dict[str, Any]]] = {Conversation: [], Message: [], Feedback: []}
     for ago in range(days - 1, -1, -1):
-        busy = 0.35 if time.gmtime(now - ago * DAY).tm_wday > 4 else 1.0
+        busy = 0.35 if ago % 7 in {1, 2} else 1.0  # weekends, whatever day it is
         for _ in range(max(1, round(rng.gauss(chats, chats / 4) * busy * (1.4 - ago / days)))):
             chat(rows, store.owner, rng, now - ago * DAY - rng.random() * 3600, 1 - ago / days)
     with store.database.writing() as session:
+        first = session.scalar(select(func.max(Message.id))) or 0  # others may have written before
+        for row in rows[Message]:
+            row |= {"id": row["id"] + first, "parent_id": row["parent_id"] and row["parent_id"] + first}
+        for row in rows[Feedback]:
+            row["message_id"] += first
         for table, values in rows.items():
             session.execute(insert(table), values)
     return len(rows[Message])

@@ -20,7 +20,7 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--no-first-run", "--disable-quic"]  # fmt: skip
 Start = Callable[..., str]
-expect.set_options(timeout=20_000)  # a busy machine loads a model slowly
+expect.set_options(timeout=45_000)  # a busy machine loads a model slowly
 
 
 @pytest.fixture(scope="module")  # no longer: playwright keeps an event loop running in this thread

@@ -11,7 +11,7 @@ from conversations import store as stores
 from conversations import turn
 from conversations.schema import Conversation
 from settings import Settings
-from tests.page.person import bubbles, fold, pictures, press, say, unfold
+from tests.page.person import bubbles, fold, pictures, press, say, settled, unfold
 
 pytestmark = pytest.mark.browser
 WIDEST = """() => Math.max(...[...document.querySelectorAll('[data-testid=stChatMessage] *, .st-key-header *')]
@@ -55,6 +55,8 @@ def test_on_a_phone(llamacpp: str, chromium: Browser, tmp_path: Path) -> None:
             expect(tab.get_by_text("tokens/s")).to_have_count(number)
         press(tab, "Regenerate")
         expect(tab.get_by_text("2/2")).to_be_visible()
+        expect(tab.get_by_text("tokens/s")).to_have_count(2)  # what is typed while it is drawn anew may be drawn over
+        settled(tab)
         tab.wait_for_timeout(500)
         tab.screenshot(path=str(pictures(tmp_path, UPDATE) / "chat-phone.png"))
         unfold(tab, "Settings")
