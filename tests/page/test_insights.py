@@ -82,7 +82,8 @@ def test_every_chart_is_told_and_has_its_table() -> None:
     shown = page()
     told = [chart.proto.alt for chart in shown.get("vega_lite_chart")]
     assert len(told) == len(shown.table) == len(titles(shown)) == 6
-    assert told[3].startswith("Speed: ") and ", openai 8" in told[3]
+    assert told[3].startswith("Speed: ")
+    assert ", openai 8" in told[3]
 
 
 @pytest.mark.browser
