@@ -8,6 +8,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
 from api.sms.knobs import Sms
+from documents.knobs import Limits
 from settings import Environment, Settings
 
 
@@ -110,5 +111,5 @@ def groups() -> tuple[type[Environment], ...]:
 
 
 def every() -> tuple[type[Environment], ...]:
-    """All groups that there are: the app's, the API's, each backend's."""
-    return (Settings, *groups(), *backends.knobs())
+    """All groups that there are: the app's, the documents', the API's, each backend's."""
+    return (Settings, Limits, *groups(), *backends.knobs())

@@ -19,7 +19,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 import backends
-from chains.window import window
+from chains.window import fit, quote, window
 from settings import Settings
 
 TRIES = 3
@@ -68,11 +68,20 @@ class Plan:
 class Answer(Runnable[LanguageModelInput, AIMessage]):
     """One answer from `backend`, or from the first of LLM_FALLBACK that gives one.
 
-    `whole`: the prompt goes to the model as it is or not at all, and a reply without a visible character is one too.
+    `whole`: the prompt goes to the model as it is or not at all, and a reply without a visible character is one too;
+    `quoting`: but for passages of files, of which those that fit are written into it.
     """
 
-    def __init__(self, settings: Settings, backend: str, options: Mapping[str, Any], *, whole: bool = False) -> None:
-        self.settings, self.options, self.whole = settings, dict(options), whole
+    def __init__(
+        self,
+        settings: Settings,
+        backend: str,
+        options: Mapping[str, Any],
+        *,
+        whole: bool = False,
+        quoting: bool = False,
+    ) -> None:
+        self.settings, self.options, self.whole, self.quoting = settings, dict(options), whole, quoting
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
@@ -159,10 +168,10 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         if name != self.names[0]:  # a model is a name at one server only
             options.pop("model", None)
         bound: Any = model.bind(**options) if options else model
-        if self.whole or options.get("raw"):  # there are no turns to drop; the backend checks what fits
+        if options.get("raw") or (self.whole and not self.quoting):  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
         reply = options.get("max_tokens") or self.settings.max_tokens
-        fitted: Runnable[Any, AIMessage] = window(model, reply) | bound
+        fitted: Runnable[Any, AIMessage] = window(model, reply, quote if self.whole else fit) | bound
         return fitted
 
 

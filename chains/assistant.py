@@ -1,21 +1,28 @@
-"""The chain: `prompt | model | StrOutputParser()`. Stateless; knows no conversation, no page and no backend by name."""
+"""The chain: `prompt | model | StrOutputParser()`, and `{"context": retriever} | prompt | model | StrOutputParser()`.
+
+Stateless; knows no conversation, no page and no backend by name.
+"""
 
 from collections.abc import AsyncIterator, Mapping
+from operator import itemgetter
 from typing import Any
 
+from langchain_core.documents import Document
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 
 from chains.answer import Answer
+from chains.passages import asking, holding, question
 from prompts.summary import introduced
 from prompts.system import system_prompt
 from settings import Settings
 
 Inputs = dict[str, Any]
+Retriever = Runnable[str, list[Document]]
 GIVEN = ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])  # made once: it costs more than a token
 
 
@@ -28,13 +35,16 @@ class Parser(StrOutputParser):
             yield self.parse_result([made])
 
 
-def prompt(system: str) -> ChatPromptTemplate:
-    """`{"history": [messages], "input": str}` to messages; `partial: [AIMessage]` has the reply go on with that."""
+def prompt(system: str, asked: Any = ("human", "{input}")) -> ChatPromptTemplate:
+    """`{"history": [messages], "input": str}` to messages; `partial: [AIMessage]` has the reply go on with that.
+
+    `asked` is the last message where it is not the input as it stands.
+    """
     before = [("system", "{system}")] if system else []
     partial = MessagesPlaceholder("partial", optional=True)
-    return ChatPromptTemplate.from_messages(
-        [*before, MessagesPlaceholder("history"), ("human", "{input}"), partial]
-    ).partial(system=system)
+    return ChatPromptTemplate.from_messages([*before, MessagesPlaceholder("history"), asked, partial]).partial(
+        system=system
+    )
 
 
 def instructions(settings: Settings, system: str | None = None, summary: str | None = None) -> str:
@@ -48,16 +58,32 @@ def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Ru
     return prompt(system) | model | Parser()
 
 
+def reader(model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever) -> Runnable[Inputs, str]:
+    """The same inputs to the text of a reply that reads what the retriever finds for the newest of them."""
+    context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
+    asked = RunnablePassthrough.assign(question=RunnableLambda(question))
+    return context | asked | prompt(system, MessagesPlaceholder("question")) | model | Parser()
+
+
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
     """`{"input": str}` to the text that continues it: no system prompt, no template."""
     plain = ChatPromptTemplate.from_messages([("human", "{input}")])
     return plain | model | Parser()
 
 
-def exactly(settings: Settings, backend: str, options: Mapping[str, Any] | None = None) -> Runnable[Inputs, str]:
-    """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend."""
+def exactly(
+    settings: Settings, backend: str, options: Mapping[str, Any] | None = None, retriever: Retriever | None = None
+) -> Runnable[Inputs, str]:
+    """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
+
+    The one thing that is added are passages, where somebody gives a retriever of them.
+    """
     alone = settings.model_copy(update={"llm_fallback": ()})
-    return GIVEN | Answer(alone, backend, options or {}, whole=True) | Parser()
+    answer = Answer(alone, backend, options or {}, whole=True, quoting=retriever is not None)
+    if retriever is None:
+        return GIVEN | answer | Parser()
+    context = RunnablePassthrough.assign(context=RunnableLambda(asking) | retriever)
+    return context | RunnablePassthrough.assign(messages=RunnableLambda(holding)) | GIVEN | answer | Parser()
 
 
 def build(
@@ -68,11 +94,13 @@ def build(
     summary: str | None = None,
     raw: bool = False,
     options: Mapping[str, Any] | None = None,
+    retriever: Retriever | None = None,
 ) -> Runnable[Inputs, str]:
     """The chain over `backend` and LLM_FALLBACK; `options` are sampling knobs for this chain alone.
 
-    `summary` stands for what was said before the history.
+    `summary` stands for what was said before the history; `retriever` finds passages of files.
     """
     if raw:
         return completion(Answer(settings, backend, {**(options or {}), "raw": True}))
-    return assistant(Answer(settings, backend, options or {}), instructions(settings, system, summary))
+    model, told = Answer(settings, backend, options or {}), instructions(settings, system, summary)
+    return assistant(model, told) if retriever is None else reader(model, told, retriever)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
@@ -32,6 +33,8 @@ class Report(AsyncCallbackHandler):
         # Of the conversation, those that the model does not see where the first 0, 1, 2… of the prompt's are dropped:
         # a summary stands for some, and others (a failed reply) are in no prompt. Empty: they are the prompt's own.
         self.unseen: Sequence[int] = ()
+        self.passages: Sequence[Document] = ()  # of files, that stand in the prompt, best first
+        self.found = 0  # of how many
         self.stop_reason: str | None = None
         self.queue_position: int | None = None
         self.retries: list[str] = []
@@ -68,6 +71,7 @@ class Report(AsyncCallbackHandler):
             self.dropped_messages = self.unseen[dropped] if self.unseen else dropped
             self.dropped_turns, self.window = data["dropped_turns"], data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
+            self.passages, self.found = data["passages"], data["found"]
         elif name == "retry":
             self.retries.append(data["error"])
         elif name == "queue":

@@ -1,28 +1,42 @@
 """What fits: drops the oldest whole turns, keeps the system prompt and the newest message, and says how many went.
 
+Passages of files take up to half of the room.
+
 Knows messages and counts; nothing of the model but its window and how it counts.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
+from chains.passages import write
+
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 
 
 class Fitted(NamedTuple):
-    """The messages that go to the model; how many turns, and messages, of the conversation do not."""
+    """The messages that go to the model; how many turns, and messages, of the conversation do not.
+
+    `passages` are those of files that stand in them, of `found` ones.
+    """
 
     messages: list[BaseMessage]
     dropped: int
     dropped_messages: int = 0
+    passages: Sequence[Document] = ()
+    found: int = 0
+
+
+Fit = Callable[[BaseChatModel, Sequence[BaseMessage], int | None], Fitted]
 
 
 def size(model: BaseChatModel) -> int | None:
@@ -47,11 +61,18 @@ def room(model: BaseChatModel, reply: int | None = None) -> int | None:
     return None if window is None else window - min(reply or REPLY, window // 2)
 
 
+def quote(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
+    """All messages, with as many passages as leave half of the room to what was said, and `reply` tokens free."""
+    written = write(messages, partial(count, model), room(model, reply))
+    return Fitted(written.messages, 0, 0, written.passages, written.found)
+
+
 def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
-    """The newest turns that leave `reply` tokens free (at most half of the window)."""
-    free = room(model, reply)
+    """The newest turns that leave `reply` tokens free (at most half of the window), and the best passages."""
+    free, quoted = room(model, reply), quote(model, messages, reply)
     if free is None:
-        return Fitted(list(messages), 0)
+        return quoted
+    messages = quoted.messages
     head = [m for m in messages[:1] if m.type == "system"]
     body = list(messages[len(head) :])
     turns = sorted({0, *(i for i, m in enumerate(body) if m.type == "human")})
@@ -63,10 +84,12 @@ def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None
     while first and fits(max(0, first - step)):  # back from the end: what was said long ago is never counted
         first, step = max(0, first - step), step * 2
     first = bisect_left(range(first), True, max(0, first - step + 1), key=fits)
-    return Fitted([*head, *body[turns[first] :]], first, turns[first])
+    return quoted._replace(messages=[*head, *body[turns[first] :]], dropped=first, dropped_messages=turns[first])
 
 
-def window(model: BaseChatModel, reply: int | None = None) -> RunnableLambda[PromptValue, list[BaseMessage]]:
+def window(
+    model: BaseChatModel, reply: int | None = None, fit: Fit = fit
+) -> RunnableLambda[PromptValue, list[BaseMessage]]:
     """The runnable before the model; it reports a `window` event with `dropped_turns` and `window`."""
 
     def plain(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
@@ -82,7 +105,7 @@ def window(model: BaseChatModel, reply: int | None = None) -> RunnableLambda[Pro
     return RunnableLambda(plain, afunc=awaited, name="window")
 
 
-def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, int | bool | None]:
+def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, Any]:
     used = count(model, fitted.messages)
     return {
         "dropped_turns": fitted.dropped,
@@ -90,4 +113,6 @@ def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, int | bool | None]
         "window": size(model),
         "prompt_tokens": used,
         "estimated": not exact(model),
+        "passages": fitted.passages,
+        "found": fitted.found,
     }

@@ -11,8 +11,9 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from sqlalchemy import select
 
-from chains.assistant import build, exactly
-from conversations import summary, watch
+import backends
+from chains.assistant import Retriever, build, exactly
+from conversations import citation, files, reading, summary, watch
 from conversations.branch import Before
 from conversations.database import Database
 from conversations.reply import Reply
@@ -20,6 +21,10 @@ from conversations.schema import Conversation, Message
 from conversations.store import tree_of
 from prompts.persona import Persona
 from settings import Settings
+
+NOTHING = "No passage of the documents fits this question, so this reply is not from them."
+NO_ROOM = "The model's window has no room for a passage of the documents, so this reply is not from them."
+SMALL = "The small model that ships cannot answer from documents: trust the passages below, not its words."
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,40 @@ async def parts(database: Database, row: Message, ask: Ask, reply: Reply) -> Asy
     previous = await asyncio.to_thread(_previous, database, row)
     if previous is not None:
         await watch.ended(database, previous)
-    before = await asyncio.to_thread(load, database, row)
     reply.begin()
+    await reading.ended(database, row.conversation_id, reply)
+    before = await asyncio.to_thread(load, database, row)
+    retriever = await asyncio.to_thread(files.retriever, database, row.conversation_id)
     shown = await summary.shown(database, row, before, ask, reply)
     reply.report.unseen = before.unseen(shown.messages)
-    chain = build(ask.settings, ask.backend, system=before.system, summary=shown.summary, options=ask.options)
+    chain = build(ask.settings, ask.backend, system=before.system, summary=shown.summary, options=ask.options,
+                  retriever=retriever)  # fmt: skip
+    cited = retriever is None
     async for part in chain.astream(before.inputs(shown.messages), {"callbacks": [reply.report]}):
+        if not cited:
+            cited = True
+            await asyncio.to_thread(cite, database, row, reply)
         yield part
 
 
-async def spoken(messages: Sequence[BaseMessage], ask: Ask, reply: Reply) -> AsyncIterator[str]:
-    """The words that follow these messages, to which nothing is added and of which nothing is dropped.
+def cite(database: Database, row: Message, reply: Reply) -> None:
+    """Keep which passages the reply is made from; where none are, its reader is told."""
+    citation.cite(database, row.id, reply.report.passages)
+    if not reply.report.passages:
+        summary.note(database, row, NO_ROOM if reply.report.found else NOTHING)
+    elif backends.shipped(reply.report.backend or ""):
+        summary.note(database, row, SMALL)
+
+
+async def spoken(
+    messages: Sequence[BaseMessage], ask: Ask, reply: Reply, retriever: Retriever | None = None
+) -> AsyncIterator[str]:
+    """The words that follow these messages, to which nothing is added but passages, and of which nothing is dropped.
 
     Raises ModelError kinds, of them ContextOverflowError where they do not fit.
     """
     reply.begin()
-    chain = exactly(ask.settings, ask.backend, ask.options)
+    chain = exactly(ask.settings, ask.backend, ask.options, retriever)
     async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
         yield part
 

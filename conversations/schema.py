@@ -1,4 +1,4 @@
-"""The tables: conversations, messages as a tree, feedback, summaries, personas, counters. Knows no query and no page.
+"""The tables: conversations, messages as a tree and what hangs on them, documents, personas, counters. Knows no query.
 
 Times are seconds since 1970. A row that was read is a plain record: it stays readable after its session, and nothing
 is written through it.
@@ -7,7 +7,20 @@ is written through it.
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Double, ForeignKey, Index, Integer, String, Text, TypeDecorator, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
@@ -154,6 +167,52 @@ class Summary(Table):
     prompt_tokens: Mapped[int | None] = mapped_column(Count)
     completion_tokens: Mapped[int | None] = mapped_column(Count)
     duration_ms: Mapped[float | None] = mapped_column(Double)
+
+
+class Document(Table):
+    """A file that somebody gave to a conversation, or to the API without one; `text` is read only where asked for.
+
+    `embedding` names what made the vectors of its passages; None where there are none.
+    """
+
+    __tablename__ = "document"
+
+    id: Mapped[str] = mapped_column(Name(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(Name(200), index=True)
+    conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Words)
+    kind: Mapped[str] = mapped_column(Name(16))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    pages: Mapped[int | None] = mapped_column(Integer)  # None: its kind has none
+    passages: Mapped[int] = mapped_column(Integer)
+    text: Mapped[str] = mapped_column(Words, deferred=True)
+    embedding: Mapped[str | None] = mapped_column(Words)
+    created: Mapped[float] = mapped_column(Double)
+
+
+class Passage(Table):
+    """A piece of a document: `text` is the document's text from `begins` to `ends`; `page` counts from 1."""
+
+    __tablename__ = "passage"
+
+    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=True)
+    document_id: Mapped[str] = mapped_column(ForeignKey("document.id", ondelete="CASCADE"), index=True)
+    page: Mapped[int | None] = mapped_column(Integer)
+    begins: Mapped[int] = mapped_column(Integer)
+    ends: Mapped[int] = mapped_column(Integer)
+    text: Mapped[str] = mapped_column(Words)
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)  # 32-bit floats, of length 1
+
+
+class Citation(Table):
+    """A passage that stood in the prompt of a reply: the `place`-th best, from 1. Its words go with the document."""
+
+    __tablename__ = "citation"
+
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
+    place: Mapped[int] = mapped_column(Integer, primary_key=True)
+    passage_id: Mapped[int] = mapped_column(ForeignKey("passage.id", ondelete="CASCADE"), index=True)
+    score: Mapped[float] = mapped_column(Double)
 
 
 class OwnPersona(Table):

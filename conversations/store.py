@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Select, delete, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from conversations.citation import Source, sources_of
 from conversations.database import Database, connect
-from conversations.schema import IS_LIVE, Conversation, Feedback, Message, State, Summary
+from conversations.schema import IS_LIVE, Conversation, Document, Feedback, Message, State, Summary
 from conversations.tree import Tree
 from settings import Settings
 
@@ -35,6 +36,7 @@ class Thread:
     branches: dict[int, list[int]] = field(default_factory=dict)  # of each message with alternatives, all of them
     feedback: dict[int, Feedback] = field(default_factory=dict)
     summary: Summary | None = None  # the newest one on this branch
+    sources: dict[int, list[Source]] = field(default_factory=dict)  # passages that replies were made from
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Store:
                 {number: beside for number in shown if len(beside := tree.siblings(number)) > 1},
                 {feedback.message_id: feedback for feedback in said},
                 summary_of(session, identity, path),
+                sources_of(session, shown),
             )
 
     def message(self, number: int) -> Message:
@@ -106,13 +109,14 @@ class Store:
             session.execute(delete(Conversation).where(Conversation.id == identity))
 
     def empty(self, identity: str, **fields: Any) -> None:
-        """Delete what was said in a conversation, which stays, and set `fields`; replies in it end.
+        """Delete what was said in a conversation, and its documents; set `fields`. Replies in it end.
 
         Raises NotFoundError.
         """
         with self.database.writing() as session:
             conversation = self.locked(session, identity)
             session.execute(delete(Message).where(Message.conversation_id == identity))
+            session.execute(delete(Document).where(Document.conversation_id == identity))
             for name, value in {"head": None, "title": "", **fields}.items():
                 setattr(conversation, name, value)
 

@@ -10,18 +10,19 @@ from settings import ROOT
 
 # A room may import those to its right, and itself.
 ALLOWED = {
-    "server": {"app", "api", "page", "conversations", "chains", "backends", "prompts", "settings"},
-    "app": {"page", "conversations", "chains", "backends", "prompts", "settings"},
-    "api": {"conversations", "chains", "backends", "prompts", "settings"},
-    "page": {"conversations", "chains", "backends", "prompts", "settings"},
-    "cli": {"server", "api", "terminal", "conversations", "chains", "backends", "prompts", "settings"},
-    "conversations": {"chains", "backends", "prompts", "settings"},
+    "server": {"app", "api", "page", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "app": {"page", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "api": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "page": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "cli": {"server", "api", "terminal", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "conversations": {"documents", "chains", "backends", "prompts", "settings"},
+    "documents": {"settings"},
     "chains": {"backends", "prompts", "settings"},
     "backends": {"prompts", "settings"},
     "training": {"prompts"},
-    "terminal": {"conversations", "chains", "backends", "prompts", "settings"},
-    "benchmarks": {"api", "conversations", "chains", "backends", "prompts", "settings", "training"},
-    "deploy": {"api", "conversations", "chains", "backends", "prompts", "settings"},
+    "terminal": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "benchmarks": {"api", "conversations", "documents", "chains", "backends", "prompts", "settings", "training"},
+    "deploy": {"api", "conversations", "documents", "chains", "backends", "prompts", "settings"},
     "prompts": set(),
     "settings": set(),
 }  # fmt: skip

@@ -28,12 +28,12 @@ def model(settings: Settings) -> Any:
 
 def test_what_fits_is_left_alone(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(3), HumanMessage("hi")]
-    assert fit(model, messages) == Fitted(messages, 0, 0)
+    assert fit(model, messages) == Fitted(messages, 0, 0, [])
 
 
 def test_the_oldest_whole_turns_go(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(60), HumanMessage("the newest")]
-    kept, dropped, dropped_messages = fit(model, messages)
+    kept, dropped, dropped_messages, *_ = fit(model, messages)
     assert dropped_messages == 2 * dropped
     assert kept[0] == messages[0]
     assert kept[-1] == messages[-1]

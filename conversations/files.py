@@ -1,0 +1,122 @@
+"""The documents of an owner: added whole or not at all, listed, searched, deleted. Knows tables; no page and no model.
+
+What does not belong to the owner is not found, whatever is asked about it.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+
+from langchain_core.documents import Document as Found
+from sqlalchemy import Select, func, insert, select
+from sqlalchemy.orm import Session
+
+from conversations import index as indexes
+from conversations.database import Database
+from conversations.schema import Document, Passage
+from conversations.store import NotFoundError, Store
+from conversations.text import clean
+from documents.kind import DocumentError
+from documents.knobs import Limits
+from documents.load import Told, load
+from documents.search import TOP, Passages
+from documents.split import split, whole
+
+
+def add(
+    store: Store, name: str, data: bytes, identity: str | None = None, told: Told = lambda done, of: None
+) -> Document:
+    """Read a file and keep it, with the conversation `identity` or without one.
+
+    Raises DocumentError, NotFoundError, SettingsError.
+    """
+    limits = Limits.read()
+    with store.database.reading() as session:
+        _allowed(session, store, name, identity, limits)
+    loaded = load(name, data, limits, told)
+    pages = [clean(page) for page in loaded.pages]
+    pieces = list(split(pages, loaded.kind.paged))
+    row = Document(
+        id=f"file-{secrets.token_urlsafe(16)}", owner=store.owner, conversation_id=identity, name=clean(loaded.name),
+        kind=loaded.kind.name, bytes=len(data), pages=len(pages) if loaded.kind.paged else None,
+        passages=len(pieces), text=whole(pages), created=time.time(),
+    )  # fmt: skip
+    rows = [{"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text} for p in pieces]
+    with store.database.writing() as session:
+        _allowed(session, store, name, identity, limits)  # it may have been deleted meanwhile
+        session.add(row)
+        session.flush()
+        session.execute(insert(Passage), rows)
+    return row
+
+
+def _allowed(session: Session, store: Store, name: str, identity: str | None, limits: Limits) -> None:
+    if identity is not None:
+        store.found(session, identity)
+    count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == store.owner)) or 0
+    if count >= limits.max_files:
+        raise DocumentError(
+            f"{name}: you keep {count} documents, the most there may be (DOCUMENTS_MAX_FILES). Delete one."
+        )
+
+
+def listing(store: Store, identity: str | None = None) -> list[Document]:
+    """The documents of a conversation, or those without one, oldest first. Raises NotFoundError."""
+    with store.database.reading() as session:
+        if identity is not None:
+            store.found(session, identity)
+        mine = _mine(store).where(Document.conversation_id == identity)
+        return list(session.scalars(mine.order_by(Document.created)))
+
+
+def get(store: Store, number: str) -> Document:
+    """Raises NotFoundError."""
+    with store.database.reading() as session:
+        return _one(session, store, number)
+
+
+def content(store: Store, number: str) -> str:
+    """The whole text of a document. Raises NotFoundError."""
+    with store.database.reading() as session:
+        _one(session, store, number)
+        return session.scalars(select(Document.text).where(Document.id == number)).one()
+
+
+def remove(store: Store, number: str) -> None:
+    """Delete a document with its passages; replies lose what they quote of it. Raises NotFoundError."""
+    with store.database.writing() as session:
+        session.delete(_one(session, store, number))
+    indexes.forget(number)
+
+
+def _mine(store: Store) -> Select[Document]:
+    return select(Document).where(Document.owner == store.owner)
+
+
+def _one(session: Session, store: Store, number: str) -> Document:
+    found = session.scalar(_mine(store).where(Document.id == number))
+    if found is None:
+        raise NotFoundError(f"There is no document {number!r} of yours.")
+    return found
+
+
+def retriever(database: Database, identity: str) -> Passages | None:
+    """What finds passages in a conversation's documents; None where it has none. The caller has asked whose it is."""
+    with database.reading() as session:
+        numbers = list(session.scalars(select(Document.id).where(Document.conversation_id == identity)))
+    return Passages(index=indexes.index(database, numbers)) if numbers else None
+
+
+def among(store: Store, numbers: Sequence[str]) -> Passages:
+    """What finds passages in these documents of the owner. Raises NotFoundError."""
+    with store.database.reading() as session:
+        for number in numbers:
+            _one(session, store, number)
+    return Passages(index=indexes.index(store.database, list(dict.fromkeys(numbers))))
+
+
+def find(store: Store, identity: str, question: str, top: int = TOP) -> list[Found]:
+    """The best passages in a conversation's documents, without any model. Raises NotFoundError."""
+    store.get(identity)
+    found = retriever(store.database, identity)
+    return found.index.search(question, top) if found is not None else []

@@ -1,0 +1,66 @@
+"""Which files can be read: told by their name, and believed only where their first bytes agree. Reads nothing else."""
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+SNIFFED = 4096  # first bytes that tell what a file is
+PDF, ZIP = b"%PDF-", b"PK\x03\x04"
+BINARY = {
+    PDF: "a PDF",
+    ZIP: "a ZIP archive or an Office file",
+    b"\xd0\xcf\x11\xe0": "an Office file of before 2007",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"GIF8": "a picture",
+    b"{\\rtf": "an RTF file",
+}
+PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
+
+
+class DocumentError(ValueError):
+    """A file that cannot be read; the text names it, says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`paged`: its passages have page numbers."""
+
+    name: str
+    paged: bool = False
+
+
+KINDS = {
+    "pdf": Kind("pdf", paged=True),
+    "docx": Kind("docx"),
+    "md": Kind("text"),
+    "markdown": Kind("text"),
+    "txt": Kind("text"),
+    "text": Kind("text"),
+    "log": Kind("text"),
+    "csv": Kind("csv"),
+    "html": Kind("html"),
+    "htm": Kind("html"),
+}
+READ = "PDF, DOCX, Markdown, text, CSV and HTML"
+
+
+def kind(name: str, first: bytes) -> Kind:
+    """What a file is, from its name and first bytes. Raises DocumentError where it is nothing that can be read."""
+    ending = PurePath(name).suffix.removeprefix(".").lower()
+    if ending not in KINDS:
+        raise DocumentError(f"{name}: files of this kind are not read, only {READ} ({', '.join(sorted(KINDS))}).")
+    if not first.strip():
+        raise DocumentError(f"{name} is empty: there is nothing to read in it.")
+    found = KINDS[ending]
+    wanted = {"pdf": PDF in first[: PDF_BEFORE + len(PDF)], "docx": first.startswith(ZIP)}
+    if wanted.get(found.name) or (found.name not in wanted and not _binary(first)):
+        return found
+    seen = _binary(first) or "text"
+    raise DocumentError(f"{name} is no {ending.upper()} file: its first bytes are those of {seen}. Give it its name.")
+
+
+def _binary(first: bytes) -> str | None:
+    """What a file is that is no text; UTF-16 says so with its first two bytes."""
+    known = next((said for mark, said in BINARY.items() if first.startswith(mark)), None)
+    utf16 = first[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    return known or ("no text that can be read" if b"\0" in first and not utf16 else None)

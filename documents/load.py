@@ -1,0 +1,77 @@
+"""A file's pages as text, read by a process of its own. Knows limits and that process; nothing of who asks.
+
+The reading goes on beside replies: another process has its own interpreter lock, and goes after everybody else.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from documents.kind import SNIFFED, DocumentError, Kind, kind
+from documents.knobs import Limits
+from settings import ROOT
+
+Told = Callable[[int, int], None]
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no key, no address
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The texts of a file's pages, one of a file that has none."""
+
+    name: str
+    kind: Kind
+    pages: list[str]
+
+
+def load(name: str, data: bytes, limits: Limits, told: Told = lambda done, of: None) -> Loaded:
+    """Read a file; `told` hears pages done and how many there are. Raises DocumentError."""
+    name = PurePath(name.replace("\\", "/")).name or "document"
+    if len(data) > limits.max_bytes:
+        raise DocumentError(too_large(name, len(data), limits))
+    found = kind(name, data[:SNIFFED])
+    with tempfile.NamedTemporaryFile(suffix=f".{found.name}") as file:
+        file.write(data)
+        file.flush()
+        pages = _pages(name, found, Path(file.name), limits, told)
+    texts = [page.replace("\ufffe\n", "").replace("\ufffe", "") for page in pages]  # PDFium's hyphen at a line's end
+    texts = texts if found.paged else ["\n\n".join(texts)]
+    if not any(text.strip() for text in texts):
+        why = "no text, only pictures of it: run OCR over it first" if found.name == "pdf" else "no words"
+        raise DocumentError(f"{name} holds {why}.")
+    return Loaded(name, found, texts)
+
+
+def too_large(name: str, size: int, limits: Limits) -> str:
+    """What is said of a file beyond the limit."""
+    return (
+        f"{name} has {size / 1e6:,.1f} MB; at most {limits.max_bytes / 1e6:,.1f} MB are read (DOCUMENTS_MAX_BYTES). "
+        "Attach a part of it."
+    )
+
+
+def _pages(name: str, found: Kind, path: Path, limits: Limits, told: Told) -> list[str]:
+    numbers = (limits.max_pages, limits.max_characters, limits.seconds)
+    command = [sys.executable, "-m", "documents.child", found.name, str(path), *map(str, numbers)]
+    pages: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, encoding="utf-8",
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said = json.loads(line)
+                if "error" in said:
+                    raise DocumentError(f"{name} {said['error']}")
+                pages.append(said["text"])
+                told(said["page"], said["of"])
+        finally:
+            process.kill()
+    if process.returncode:
+        raise DocumentError(f"{name}: its reading took too long or broke off; nothing of it was kept. Save it anew.")
+    return pages

@@ -1,0 +1,109 @@
+"""Search over passages: BM25, and beside it the nearness of vectors where there are some, fused by reciprocal rank.
+
+Knows texts and numbers; nothing of files, tables or models.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from documents.community import bm25
+from documents.words import overview, page, words
+
+TOP = 8  # passages that a question is given, as far as the model's window holds them
+K = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
+DEEP = 50  # ranks of each list that count there
+NEAR = 0.2  # cosine up to which two texts have nothing in common
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Unit vectors of all passages, a row each (zeros where one has none), and what makes one of a question."""
+
+    vectors: Vectors
+    of: Callable[[str], Sequence[float]]
+
+
+class Index:
+    """Passages ready to be searched."""
+
+    def __init__(self, passages: Sequence[Document], embedded: Embedded | None = None) -> None:
+        self.passages, self._embedded = list(passages), embedded
+        self._scores: Callable[[str], Any] | None = None
+        if any(words(passage.page_content) for passage in self.passages):  # rank_bm25 divides by their number
+            self._scores = bm25([passage.page_content for passage in self.passages], words)
+
+    def search(self, question: str, top: int = TOP) -> list[Document]:
+        """The best passages, best first, with `score` in their metadata; none without a word or a sense in common.
+
+        A question for the whole gets the beginning, and one that names a page gets that page first.
+        """
+        if overview(question):
+            return [self._scored(at, 0.0) for at in range(min(top, len(self.passages)))]
+        lists = [found for found in (self._worded(question), self._near(question)) if found]
+        ranked = fused(lists) if len(lists) > 1 else lists[0] if lists else []
+        named = self._named(question)
+        ranked = named + [each for each in ranked if each[0] not in dict(named)]
+        return [self._scored(at, score) for at, score in ranked[:top]]
+
+    def _scored(self, at: int, score: float) -> Document:
+        passage = self.passages[at]
+        return passage.model_copy(update={"metadata": {**passage.metadata, "score": round(float(score), 4)}})
+
+    def _worded(self, question: str) -> list[tuple[int, float]]:
+        if self._scores is None or not words(question):
+            return []
+        return _best(self._scores(question), 0.0)
+
+    def _named(self, question: str) -> list[tuple[int, float]]:
+        number = page(question)
+        return [(at, 0.0) for at, each in enumerate(self.passages) if number and each.metadata.get("page") == number]
+
+    def _near(self, question: str) -> list[tuple[int, float]]:
+        if self._embedded is None or not question.strip():
+            return []
+        asked = unit([self._embedded.of(question)])[0]
+        return _best(self._embedded.vectors @ asked, NEAR)
+
+
+def _best(scores: Any, above: float) -> list[tuple[int, float]]:
+    """Places and scores, the best first; equal ones in the order of the text."""
+    order = np.argsort(-np.asarray(scores), kind="stable")[:DEEP]
+    return [(int(at), float(scores[at])) for at in order if scores[at] > above]
+
+
+def fused(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """Places by the sum of 1/(K + rank) over the lists."""
+    total: dict[int, float] = {}
+    for found in lists:
+        for rank, (at, _) in enumerate(found, 1):
+            total[at] = total.get(at, 0.0) + 1 / (K + rank)
+    return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+
+
+def unit(vectors: Sequence[Sequence[float]] | Vectors) -> Vectors:
+    """Of length 1, in float32; zeros stay zeros."""
+    found = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(found, axis=1, keepdims=True)
+    made: Vectors = np.divide(found, length, out=np.zeros_like(found), where=length > 0)
+    return made
+
+
+class Passages(BaseRetriever):
+    """The index as LangChain's retriever, for the chain."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    index: Index
+    top: int = TOP
+
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
+        return self.index.search(query, self.top)

@@ -1,0 +1,37 @@
+"""A text cut into passages that know where they stand. Knows pages and characters; nothing of files or models."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+LENGTH = 600  # characters of a passage: three of them fit beside a question in a window of 1,024 tokens
+OVERLAP = 80
+BETWEEN = "\n\n"  # two pages in the whole text
+
+
+@dataclass(frozen=True)
+class Passage:
+    """`text` is the whole text from `start` to `end`, in characters; `page` counts from 1, None without pages."""
+
+    text: str
+    page: int | None
+    start: int
+    end: int
+
+
+def split(pages: Sequence[str], paged: bool) -> Iterator[Passage]:
+    """The passages of each page, none of which reaches into the next one."""
+    splitter = RecursiveCharacterTextSplitter(chunk_size=LENGTH, chunk_overlap=OVERLAP, add_start_index=True)
+    before = 0
+    for number, page in enumerate(pages, 1):
+        for piece in splitter.create_documents([page]):
+            start = before + piece.metadata["start_index"]
+            text = piece.page_content
+            yield Passage(text, number if paged else None, start, start + len(text))
+        before += len(page) + len(BETWEEN)
+
+
+def whole(pages: Sequence[str]) -> str:
+    """The text that passages are pieces of."""
+    return BETWEEN.join(pages)

@@ -1,0 +1,45 @@
+"""The words that a text is searched by: small letters, stems, no function words. Knows strings only."""
+
+import re
+from functools import cache
+
+from snowballstemmer import stemmer
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+DENSE = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")  # scripts that put no space between words
+FUNCTION = re.compile(
+    r"a|an|the|th(is|at|ese|ose|en|an|ere|ey|em|eir)|i|me|my|we|us|our|you|your|he|him|his|she|her|it|its|who(m|se)?|"
+    r"which|what|when|where|why|how|is|am|are|was|were|be|been|being|do|does|did|done|have|has|had|having|will|would|"
+    r"shall|should|can|could|may|might|must|not|no|nor|so|if|as|at|by|for|from|in|into|of|off|on|onto|or|and|but|to|with|"
+    r"without|here|also|just|only|very|too|any|some|such|about|tell|says?|said|give|show|find|please|hi|hello|hey|thanks?|ok"
+)
+OVERVIEW = re.compile(
+    r"documents?|files?|texts?|pdf|pages?|attach(ed|ment)|summar(y|ise|ize)|overview|about|main|points?"
+)
+PAGE = re.compile(r"\bpages?\s+(\d{1,5})\b", re.IGNORECASE)
+_stem = cache(stemmer("english").stemWord)
+
+
+def words(text: str) -> list[str]:
+    """Stems in order; of scripts without spaces, every two letters that stand together."""
+    found: list[str] = []
+    for match in WORD.finditer(text.lower().replace("’", "'")):
+        word = match.group()
+        if dense := DENSE.search(word):
+            letters = dense.group()
+            found += [letters[at : at + 2] for at in range(max(1, len(letters) - 1))]
+        elif not FUNCTION.fullmatch(word) and len(word) < 40:
+            found.append(_stem(word.removesuffix("'s")))
+    return found
+
+
+def overview(question: str) -> bool:
+    """Whether it asks for a document as a whole, with no word that could stand in one passage alone."""
+    asked = [word for word in WORD.findall(question.lower()) if not FUNCTION.fullmatch(word)]
+    return bool(asked) and all(OVERVIEW.fullmatch(word) for word in asked)
+
+
+def page(question: str) -> int | None:
+    """The page that a question names."""
+    found = PAGE.search(question)
+    return int(found.group(1)) if found else None
