@@ -3,6 +3,7 @@
 #
 # --build-arg BACKENDS=openai|llamacpp|gpt2      one backend instead of all; openai has no local model and is the smallest
 # --build-arg EXTRAS="sms telemetry"             what /sms and traces need; or names of packages, as langchain-anthropic
+#                                                embeddings: what a folder in EMBEDDINGS needs, with BACKENDS=all or gpt2
 # --build-arg TORCH_INDEX_URL=…                  where torch's CPU build is; another index gives another build
 ARG BACKENDS=all
 
@@ -14,6 +15,7 @@ COPY requirements-openai.txt requirements-sms.txt requirements-telemetry.txt ./
 ARG EXTRAS=""
 RUN pip install -r requirements-openai.txt
 RUN for extra in $EXTRAS; do \
+        if [ "$extra" = embeddings ]; then continue; fi; \
         if [ -f "requirements-$extra.txt" ]; then pip install -r "requirements-$extra.txt"; else pip install "$extra"; fi || exit 1; \
     done
 
@@ -30,6 +32,9 @@ ARG TORCH_INDEX_URL=https://download.pytorch.org/whl/cpu
 RUN pip install --no-deps --retries 1 --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements-gpt2.txt)" \
     || echo "$TORCH_INDEX_URL cannot be reached: the plain pin follows"
 RUN pip install -r requirements-gpt2.txt
+COPY requirements-embeddings.txt ./
+ARG EXTRAS=""
+RUN case " $EXTRAS " in *" embeddings "*) pip install -r requirements-embeddings.txt;; esac
 
 FROM packages-openai AS packages-llamacpp
 COPY requirements-llamacpp.txt ./

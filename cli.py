@@ -13,12 +13,14 @@ from settings import ROOT, VERSION, SettingsError
 from terminal import ready
 from terminal.ask import ask
 from terminal.chat import chat
+from terminal.find import find
 from terminal.text import plain
 
 TALK, KEEP, RUN = "Talk", "What was said", "Run and look"
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
 app.command(rich_help_panel=TALK)(chat)
 app.command(rich_help_panel=TALK)(ask)
+app.command(rich_help_panel=TALK)(find)
 app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
 app.command(rich_help_panel=KEEP)(archive.vacuum)

@@ -13,7 +13,7 @@ from api.access import Access
 from api.life import Life, living
 from api.origin import Origin
 from api.sms import webhook
-from api.v1 import chat, completions, models, responses
+from api.v1 import chat, completions, files, models, responses
 from conversations.reply import listeners
 from settings import VERSION
 
@@ -25,7 +25,7 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )  # fmt: skip
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (predict, models, chat, completions, responses):
+for family in (predict, models, chat, completions, responses, files):
     app.include_router(family.router, dependencies=[charge.counted], responses=error.documented(401, 403, 429))
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):

@@ -5,7 +5,8 @@ JSON is read whatever content type a client sends: `curl -d` says it is a form.
 
 import asyncio
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -26,27 +27,41 @@ _documented: dict[str, type[BaseModel]] = {}
 async def raw(request: Request) -> bytes:
     """The bytes. Raises Problem 413 for too many, 408 for a client that stops sending, 499 for one that is gone."""
     knobs = setup(request).knobs
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and int(said) > knobs.max_body_bytes:
-        raise too_large(knobs.max_body_bytes)
     found = bytearray()
-    try:
-        async with asyncio.timeout(knobs.send_timeout):
-            async for chunk in request.stream():
-                found += chunk
-                if len(found) > knobs.max_body_bytes:
-                    raise too_large(knobs.max_body_bytes)
-    except TimeoutError:
-        raise Problem(408, f"The body did not come within {knobs.send_timeout:g} seconds (SEND_TIMEOUT).",
-                      code="timeout", headers=CLOSE) from None  # fmt: skip
-    except ClientDisconnect:
-        raise Problem(GONE, "The client is gone.") from None
+    async with coming(knobs.send_timeout):
+        async for chunk in limited(request, knobs.max_body_bytes, "MAX_BODY_BYTES"):
+            found += chunk
     return bytes(found)
 
 
-def too_large(limit: int) -> Problem:
+@asynccontextmanager
+async def coming(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    """While a body is read, which may take so long. Raises Problem 408 for one that is late, 499 where nobody sends."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield limit
+    except TimeoutError:
+        raise Problem(408, f"The body did not come within {seconds:g} seconds (SEND_TIMEOUT).",
+                      code="timeout", headers=CLOSE) from None  # fmt: skip
+    except ClientDisconnect:
+        raise Problem(GONE, "The client is gone.") from None
+
+
+async def limited(request: Request, limit: int, knob: str) -> AsyncGenerator[bytes, None]:
+    """The bytes as they come. Raises Problem 413 for more than `limit`: at once where their number is told."""
+    said, size = request.headers.get("content-length", ""), 0
+    if said.isdigit() and int(said) > limit:
+        raise too_large(limit, knob)
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit, knob)
+        yield chunk
+
+
+def too_large(limit: int, knob: str) -> Problem:
     """The answer to a body beyond the limit, after which nobody reads the rest of it."""
-    return Problem(413, f"The body is longer than {limit:,} bytes (MAX_BODY_BYTES).", code="body_too_large",
+    return Problem(413, f"The body is longer than {limit:,} bytes ({knob}).", code="body_too_large",
                    headers=CLOSE)  # fmt: skip
 
 
@@ -63,12 +78,12 @@ def body(model: type[Model], absent: bytes = b"") -> Callable[[Request], Awaitab
             first = error.errors()[0]
             if first["type"] == "json_invalid":
                 raise Problem(400, f"The body is no JSON: {first['ctx']['error']}.", code="invalid_json") from None
-            raise unfit(_placed(error.errors(), from_json(found))) from None
+            raise unfit(placed(error.errors(), from_json(found))) from None
 
     return parsed
 
 
-def _placed(errors: Iterable[Any], data: Any) -> list[Any]:
+def placed(errors: Iterable[Any], data: Any) -> list[Any]:
     """The errors, each at its place in the data, the innermost first: unions name their alternatives too.
 
     Of two at one place that of another type comes last: it is told of the alternative that was not meant.

@@ -11,6 +11,7 @@ from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from langchain_core.exceptions import (
     ContextOverflowError,
     ModelAuthenticationError,
@@ -30,6 +31,8 @@ from chains.answer import retry_after
 from conversations.database import DatabaseError
 from conversations.store import NotFoundError
 from conversations.text import MessageError
+from documents.embedding import EmbeddingError
+from documents.kind import DocumentError
 
 log = logging.getLogger(__name__)
 GONE = 499  # nobody reads it: the client is gone
@@ -85,6 +88,8 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 # The first kind that fits: status and code. What the backend's own server refuses is no fault of our client.
 KINDS: list[tuple[type[Exception], int, str | None]] = [
     (MessageError, 400, None),
+    (EmbeddingError, 502, "embeddings_failed"),
+    (DocumentError, 400, "invalid_file"),
     (NotFoundError, 404, "not_found"),
     (ContextOverflowError, 400, "context_length_exceeded"),
     (ModelInvalidRequestError, 400, None),
@@ -141,8 +146,16 @@ def _said(request: Request, found: Problem) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     texts = {404: f"There is no {request.url.path}.", 405: f"{request.url.path} takes no {request.method}."}
-    said = Problem(error.status_code, texts.get(error.status_code, str(error.detail)), headers=error.headers, code=None)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    said = Problem(error.status_code, texts.get(error.status_code, str(error.detail)), headers=headers, code=None)
     return _said(request, said)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of a path; its first route, which made this answer, knows its own alone."""
+    path = getattr(request.scope.get("route"), "path", None)
+    found = [route.methods or () for route in iter_route_contexts(request.app.routes) if route.path == path]
+    return ", ".join(sorted({method for methods in found for method in methods}))
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
 from api.sms.knobs import Sms
-from documents.knobs import Limits
+from documents.knobs import Embeddings, Limits
 from settings import Environment, Settings
 
 
@@ -112,4 +112,4 @@ def groups() -> tuple[type[Environment], ...]:
 
 def every() -> tuple[type[Environment], ...]:
     """All groups that there are: the app's, the documents', the API's, each backend's."""
-    return (Settings, Limits, *groups(), *backends.knobs())
+    return (Settings, Limits, Embeddings, *groups(), *backends.knobs())

@@ -3,20 +3,23 @@
 Knows sessions and replies; nothing of how a reply is made.
 """
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 from starlette.concurrency import run_in_threadpool
 
+from api import asked as bodies
 from api import session, setup
-from api.body import body, documented
+from api.asked import Asked, Reset
+from api.attach import attached
+from api.body import body
 from api.caller import Mine
-from api.error import Problem
-from api.error import documented as failures
-from api.sampling import Sampling
+from api.error import Problem, documented
 from api.setup import Here, Setup
+from api.source import EXAMPLE, Cited, cited
 from api.work import Work
 from conversations import text, turn, watch
 from conversations.answer import Ask, continued
@@ -24,38 +27,18 @@ from conversations.reply import Reply
 from conversations.store import Store
 
 router = APIRouter(tags=["predict"])
-SESSION = "the session's id; without one the session of the cookie, or a new one"
 SHOWN: dict[str, JsonValue] = {
-    "reply": "I am fine, thank you!", "session_id": "pQ4Xw2mZ0sB7tKcN1yVd9A", "backend": "llamacpp",
+    "reply": "I am fine, thank you!", "session_id": bodies.SHOWN, "backend": "llamacpp",
     "model": "model-f16.gguf", "prompt_tokens": 21, "completion_tokens": 7, "stop_reason": "stop", "dropped_turns": 0,
+    "sources": [EXAMPLE],
 }  # fmt: skip
 
 
-def beside(name: str) -> dict[str, JsonValue]:
-    """What does not go together, as JSON Schema says it: mode=complete and this field."""
-    return {"properties": {"mode": {"const": "complete"}, name: {"type": "string"}}, "required": ["mode", name]}
-
-
-class Predict(Sampling):
-    """A text to be answered, or continued."""
-
-    model_config = ConfigDict(
-        strict=True, json_schema_extra={"not": {"anyOf": [beside("session_id"), beside("persona")]}}
-    )
-
-    text: str = Field(
-        description="what you say, or with mode=complete the text to go on with",
-        json_schema_extra={"minLength": 1, "maxLength": text.LONGEST, "pattern": r"\S"},
-    )
-    session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
-    persona: str | None = Field(None, min_length=1, max_length=80, description="who answers in a new session: a slug")
-    mode: Literal["chat", "complete"] | None = Field(
-        None, description="chat answers within a session, complete goes on with the text; unset: PREDICT_MODE"
-    )
-
-
 class Predicted(BaseModel):
-    """The reply and what stands beside it; `session_id` is null where a text was completed."""
+    """The reply and what stands beside it; `session_id` is null where a text was completed.
+
+    `sources` are the passages of the session's documents that the model read, best first.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [SHOWN]})
 
@@ -67,68 +50,69 @@ class Predicted(BaseModel):
     completion_tokens: int | None
     stop_reason: str | None
     dropped_turns: int
-
-
-class Reset(BaseModel):
-    """Which session."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
+    sources: list[Cited]
 
 
 class Emptied(BaseModel):
     """The session that begins anew; null where the caller had none."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"session_id": SHOWN["session_id"]}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"session_id": bodies.SHOWN}]})
 
     session_id: str | None
 
 
-ASKED = documented(
-    Predict,
-    text={"text": "Data Science is"},
-    session={"text": "And what do you like?", "session_id": SHOWN["session_id"], "temperature": 0.7},
-    persona={"text": "Who are you?", "persona": "beekeeper"},
-    complete={"text": "Once upon a time", "mode": "complete", "max_tokens": 40, "seed": 1},
-)
-NAMED = documented(Reset, cookie={}, session={"session_id": SHOWN["session_id"]})
-NAMED["requestBody"]["required"] = False
-PROBLEMS = failures(400, 401, 404, 408, 413, 429, 500, 502, 503, 504)
+PROBLEMS = documented(400, 401, 404, 408, 413, 429, 500, 502, 503, 504)
 
 
-@router.post("/predict", responses=PROBLEMS, openapi_extra=ASKED)
+@router.post("/predict", responses=PROBLEMS, openapi_extra=bodies.ASKED)
 async def predict(
-    here: Here, store: Mine, asked: Annotated[Predict, Depends(body(Predict))], request: Request, response: Response
+    here: Here, store: Mine, asked: Annotated[Asked, Depends(bodies.asked)], request: Request, response: Response
 ) -> Predicted:
-    """Answer a text. A session remembers what was said before; turns that no longer fit are dropped and counted."""
-    ask = Ask(here.settings, setup.backend(here), asked.options())
-    if (asked.mode or here.knobs.predict_mode) == "complete":
+    """Answer a text. A session remembers what was said before; turns that no longer fit are dropped and counted.
+
+    Files in a form stay with the session, and its replies are made from what fits the question in them.
+    """
+    said = asked.said
+    ask = Ask(here.settings, setup.backend(here), said.options())
+    if (said.mode or here.knobs.predict_mode) == "complete":
         return await complete(here, asked, ask, request)
     cookie = session.sent(request)
-    work, identity = await Work.written(here, ask.backend, partial(say, store, asked, cookie, ask))
-    if identity not in {asked.session_id, cookie}:
+    threads = here.reading if asked.files else None
+    begin = partial(say, here, store, asked, cookie, ask)
+    work, identity = await Work.written(here, ask.backend, begin, threads)
+    if identity not in {said.session_id, cookie}:
         session.remember(request, response, identity)
     return await answered(work, request, identity)
 
 
-async def complete(here: Setup, asked: Predict, ask: Ask, request: Request) -> Predicted:
+async def complete(here: Setup, asked: Asked, ask: Ask, request: Request) -> Predicted:
     """Go on with the text; nothing is kept."""
-    for name in ("session_id", "persona"):
-        if getattr(asked, name) is not None:
-            raise Problem(400, f"{name}: a text that is completed has none. Leave it out, or send mode=chat.",
-                          code="invalid_value", param=name)  # fmt: skip
-    before = text.message(asked.text)
+    given = {"session_id": asked.said.session_id, "persona": asked.said.persona, "files": asked.files or None}
+    for name in (name for name, value in given.items() if value is not None):
+        raise Problem(400, f"{name}: a text that is completed has none. Leave it out, or send mode=chat.",
+                      code="invalid_value", param=name)  # fmt: skip
+    before = text.message(asked.said.text)
     work = Work(here, ask.backend, [lambda: Reply(lambda reply: continued(before, ask, reply))])
     return await answered(work, request, None)
 
 
-def say(store: Store, asked: Predict, cookie: str | None, ask: Ask) -> tuple[str, Reply]:
-    """Put the text into its session, or a new one; its id, and the reply on its way."""
-    text.message(asked.text)  # a text that cannot be sent changes no session
-    talk = session.found(store, asked.session_id, cookie)
-    new = session.talking(store, talk, asked.persona)
-    row, reply = turn.begin(store, talk.id if talk else None, asked.text, ask, new)
+def say(here: Setup, store: Store, asked: Asked, cookie: str | None, ask: Ask) -> tuple[str, Reply]:
+    """Put the text into its session, or a new one; its id, and the reply on its way. A refusal changes no session."""
+    said = asked.said
+    text.message(said.text)
+    talk = session.found(store, said.session_id, cookie)
+    new = session.talking(store, talk, said.persona)
+    if not asked.files:
+        return spoken(store, talk.id if talk else None, said.text, ask, new)
+    with attached(store, talk, asked.files, here.documents, new) as identity:
+        return spoken(store, identity, said.text, ask, new if talk else {})
+
+
+def spoken(store: Store, identity: str | None, said: str, ask: Ask, new: Mapping[str, Any]) -> tuple[str, Reply]:
+    """The same, once all is known to be right."""
+    if identity is not None and new:
+        store.change(identity, **new)
+    row, reply = turn.begin(store, identity, said, ask, new)
     return row.conversation_id, reply
 
 
@@ -137,10 +121,11 @@ async def answered(work: Work, request: Request, identity: str | None) -> Predic
     await work.over(request)
     reply = work.replies[0]
     figures: dict[str, Any] = {name: value for name, value in reply.report.summary().items() if name in SHOWN}
-    return Predicted(reply=reply.text, session_id=identity, **figures)
+    sources = cited(reply.report.passages)
+    return Predicted(reply=reply.text, session_id=identity, sources=sources, **figures)
 
 
-@router.post("/reset", responses=failures(400, 401, 404, 408, 413, 429, 500, 503), openapi_extra=NAMED)
+@router.post("/reset", responses=documented(400, 401, 404, 408, 413, 429, 500, 503), openapi_extra=bodies.NAMED)
 async def reset(store: Mine, asked: Annotated[Reset, Depends(body(Reset, b"{}"))], request: Request) -> Emptied:
     """End a session's memory: what was said is deleted, and its id goes on as a new session's."""
     return Emptied(session_id=await run_in_threadpool(forget, store, asked.session_id, session.sent(request)))

@@ -40,7 +40,7 @@ def found(store: Store, given: str | None, cookie: str | None) -> Conversation |
 
 
 def talking(store: Store, session: Conversation | None, slug: str | None) -> Mapping[str, Any]:
-    """The fields that a new session gets; one that has not begun gets its persona here.
+    """The fields that a session gets which has not begun.
 
     Raises Problem 404 for a persona nobody knows, and 400 for another one than talks already.
     """
@@ -52,8 +52,6 @@ def talking(store: Store, session: Conversation | None, slug: str | None) -> Map
     if session is not None and session.head is not None:
         raise Problem(400, f"persona={slug}: this session talks as {_name(session)}. POST /reset first, "
                       "or begin another session.", code="persona_differs", param="persona")  # fmt: skip
-    if session is not None:
-        store.change(session.id, **fields)
     return fields
 
 

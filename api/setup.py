@@ -4,8 +4,10 @@
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Request
 from langchain_core.exceptions import ModelNotFoundError
 
@@ -17,18 +19,27 @@ from api.sms.knobs import Sms
 from backends import Choice
 from conversations.database import Database, DatabaseError, connect
 from conversations.owner import cookies
+from documents import embedding
+from documents.knobs import Limits as Documents
 from settings import Settings, SettingsError
+
+READERS = 2  # files that are read at once: each takes a core, and others wait
 
 
 @dataclass
 class Setup:
-    """One start of the API. `ending`: it was told to end and takes no new work; `warned`: whose money is at stake."""
+    """One start of the API. `ending`: it was told to end and takes no new work; `warned`: whose money is at stake.
+
+    `documents` are the bounds of files, and `reading` the threads in which they are read.
+    """
 
     settings: Settings
     knobs: Knobs
     database: Database
     choice: Choice
     limits: Limits
+    documents: Documents
+    reading: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
     queues: Queues = field(default_factory=Queues)
     sms: Sms = field(default_factory=Sms.read)
     ending: bool = False
@@ -43,10 +54,12 @@ def read() -> Setup:
         cookies(settings)
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
+    embedding.current()
     knobs = Knobs.read()
     for name in knobs.api_models:
         backends.check(name, "API_MODELS")
-    return Setup(settings, knobs, database, backends.choose(settings), Limits(knobs, database))
+    return Setup(settings, knobs, database, backends.choose(settings), Limits(knobs, database),
+                 Documents.read())  # fmt: skip
 
 
 def put(app: FastAPI, found: Setup) -> None:

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from typing import TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Message, Receive, Scope, Send
 
 from api.error import GONE, Problem, problem
@@ -44,13 +44,20 @@ class Work:
 
     @classmethod
     async def written(
-        cls, here: Setup, backend: str, begin: Callable[[], tuple[Result, Reply]]
+        cls,
+        here: Setup,
+        backend: str,
+        begin: Callable[[], tuple[Result, Reply]],
+        threads: CapacityLimiter | None = None,
     ) -> tuple["Work", Result]:
-        """The same for one reply whose beginning waits for a database; with what `begin` gives beside it."""
+        """The same for one reply whose beginning waits for a database; with what `begin` gives beside it.
+
+        It runs in one of these threads, or of those that everything has.
+        """
         work = cls(here, backend, ())
         try:
             work._held.enter_context(here.queues.place(backend, here.knobs.max_queue))
-            beside, reply = await run_in_threadpool(begin)
+            beside, reply = await to_thread.run_sync(begin, limiter=threads)
             work.replies.append(reply)
         except BaseException:
             work.close()

@@ -184,7 +184,7 @@ def sampling(name: str | None, settings: Settings) -> dict[str, float | int]:
 def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
     with _guard:
-        for model in _loaded.values():
+        for model in list(_loaded.values()):  # what is being loaded in another thread may come meanwhile
             engine = getattr(model, "engine", None)
             if engine is not None:
                 engine.close()

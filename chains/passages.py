@@ -13,6 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from prompts.passages import quoted
 
 HELD = "passages"  # where a message holds them until then
+NOTHING = Document("", metadata={"file": ""})
 Count = Callable[[Sequence[BaseMessage]], int]
 
 
@@ -61,7 +62,8 @@ def place(passage: Document) -> str:
 def write(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Written:
     """As many passages as fit, the best ones, go into the message that holds them; the others go.
 
-    `free` is the room in tokens, of which half is left to what was said before; None where nobody knows.
+    `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for what was said
+    before. None where nobody knows.
     """
     at = next((at for at, message in enumerate(messages) if HELD in message.additional_kwargs), None)
     if at is None:
@@ -69,7 +71,7 @@ def write(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Wr
     head = [message for message in messages[:1] if message.type == "system"]
     before, asked, after = messages[len(head) : at], messages[at], messages[at + 1 :]
     found: list[Document] = list(asked.additional_kwargs[HELD])
-    limit = None if free is None else min(free, (free + count(_written(head, asked, []))) // 2)
+    limit = None if free is None else min(free, (free + count(_written(head, asked, [NOTHING]))) // 2)
 
     def over(number: int) -> bool:
         return limit is not None and count(_written(head, asked, found[:number])) > limit
@@ -88,4 +90,12 @@ def _written(head: Sequence[BaseMessage], asked: BaseMessage, passages: Sequence
     made = quoted(str(asked.text), [(place(each), each.page_content) for each in passages])
     system = "\n\n".join([*(str(message.text) for message in head), made.rules])
     told = head[0].model_copy(update={"content": system}) if head else SystemMessage(system)
-    return [told, bare.model_copy(update={"content": made.question})]
+    return [told, bare.model_copy(update={"content": _below(asked.content, made.question)})]
+
+
+def _below(content: str | list[Any], asked: str) -> str | list[Any]:
+    """The content with this in the place of its texts; pictures and the like stay."""
+    if isinstance(content, str):
+        return asked
+    texts = [part for part in content if isinstance(part, str) or part.get("type") == "text"]
+    return [{"type": "text", "text": asked}, *(part for part in content if part not in texts)]

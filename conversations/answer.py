@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 import backends
 from chains.assistant import Retriever, build, exactly
+from chains.report import Report
 from conversations import citation, files, reading, summary, watch
 from conversations.branch import Before
 from conversations.database import Database
@@ -60,10 +61,15 @@ async def parts(database: Database, row: Message, ask: Ask, reply: Reply) -> Asy
 def cite(database: Database, row: Message, reply: Reply) -> None:
     """Keep which passages the reply is made from; where none are, its reader is told."""
     citation.cite(database, row.id, reply.report.passages)
-    if not reply.report.passages:
-        summary.note(database, row, NO_ROOM if reply.report.found else NOTHING)
-    elif backends.shipped(reply.report.backend or ""):
-        summary.note(database, row, SMALL)
+    if told := remark(reply.report):
+        summary.note(database, row, told)
+
+
+def remark(report: Report) -> str | None:
+    """What the reader of a reply that was to be made from documents is told of it."""
+    if not report.passages:
+        return NO_ROOM if report.found else NOTHING
+    return SMALL if backends.shipped(report.backend or "") else None
 
 
 async def spoken(

@@ -1,7 +1,6 @@
 """Which passages a reply was made from: kept with it, and gone with the document. Knows tables; no owner."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from langchain_core.documents import Document as Found
 from sqlalchemy import delete, select
@@ -9,27 +8,8 @@ from sqlalchemy.orm import Session
 
 from conversations.database import Database
 from conversations.schema import Citation, Document, Passage
-
-
-@dataclass(frozen=True)
-class Source:
-    """A passage as people see it: `quote` is the exact text; `page` counts from 1, None where there are none."""
-
-    file: str
-    page: int | None
-    quote: str
-    score: float
-
-    @property
-    def place(self) -> str:
-        """File and page in words."""
-        return f"{self.file}, page {self.page}" if self.page else self.file
-
-
-def source(found: Found) -> Source:
-    """The same of a passage that was just found."""
-    held = found.metadata
-    return Source(held["file"], held.get("page"), found.page_content, held.get("score", 0.0))
+from documents.source import Source as Source
+from documents.source import source as source
 
 
 def cite(database: Database, number: int, passages: Sequence[Found]) -> None:

@@ -6,6 +6,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 import secrets
 import time
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from langchain_core.documents import Document as Found
 from sqlalchemy import Select, func, insert, select
@@ -16,38 +17,60 @@ from conversations.database import Database
 from conversations.schema import Document, Passage
 from conversations.store import NotFoundError, Store
 from conversations.text import clean
-from documents.kind import DocumentError
+from documents.embedding import Embedder, EmbeddingError, current
+from documents.kind import DocumentError, named
 from documents.knobs import Limits
 from documents.load import Told, load
 from documents.search import TOP, Passages
+from documents.split import Passage as Piece
 from documents.split import split, whole
 
 
 def add(
-    store: Store, name: str, data: bytes, identity: str | None = None, told: Told = lambda done, of: None
+    store: Store,
+    name: str,
+    data: bytes,
+    identity: str | None = None,
+    told: Told = lambda done, of: None,
+    compared: Told = lambda done, of: None,
 ) -> Document:
     """Read a file and keep it, with the conversation `identity` or without one.
 
-    Raises DocumentError, NotFoundError, SettingsError.
+    `told` hears of pages read, `compared` of passages that have vectors. Raises DocumentError (of that EmbeddingError),
+    NotFoundError, SettingsError.
     """
-    limits = Limits.read()
+    embedder = current()  # a wrong variable is told before anything is read
+    limits, name = Limits.read(), named(name)
     with store.database.reading() as session:
         _allowed(session, store, name, identity, limits)
     loaded = load(name, data, limits, told)
     pages = [clean(page) for page in loaded.pages]
     pieces = list(split(pages, loaded.kind.paged))
+    vectors = _vectors(embedder, loaded.name, pieces, compared) if embedder is not None else []
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}", owner=store.owner, conversation_id=identity, name=clean(loaded.name),
         kind=loaded.kind.name, bytes=len(data), pages=len(pages) if loaded.kind.paged else None,
-        passages=len(pieces), text=whole(pages), created=time.time(),
+        passages=len(pieces), text=whole(pages), created=time.time(), embedding=embedder and embedder.name,
     )  # fmt: skip
-    rows = [{"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text} for p in pieces]
+    rows = [
+        {"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text, "vector": vector}
+        for p, vector in zip_longest(pieces, vectors)
+    ]
     with store.database.writing() as session:
         _allowed(session, store, name, identity, limits)  # it may have been deleted meanwhile
+        _touched(session, store, identity)
         session.add(row)
         session.flush()
         session.execute(insert(Passage), rows)
     return row
+
+
+def _vectors(embedder: Embedder, name: str, pieces: Sequence[Piece], compared: Told) -> list[bytes]:
+    """As they are kept, before anything is written."""
+    try:
+        return [row.tobytes() for row in embedder.texts([piece.text for piece in pieces], compared)]
+    except EmbeddingError as error:
+        raise EmbeddingError(f"{name} was not kept: {error}") from error
 
 
 def _allowed(session: Session, store: Store, name: str, identity: str | None, limits: Limits) -> None:
@@ -58,6 +81,12 @@ def _allowed(session: Session, store: Store, name: str, identity: str | None, li
         raise DocumentError(
             f"{name}: you keep {count} documents, the most there may be (DOCUMENTS_MAX_FILES). Delete one."
         )
+
+
+def _touched(session: Session, store: Store, identity: str | None) -> None:
+    """Other tabs draw a conversation anew when it has changed."""
+    if identity is not None:
+        store.locked(session, identity).updated = time.time()
 
 
 def listing(store: Store, identity: str | None = None) -> list[Document]:
@@ -85,7 +114,9 @@ def content(store: Store, number: str) -> str:
 def remove(store: Store, number: str) -> None:
     """Delete a document with its passages; replies lose what they quote of it. Raises NotFoundError."""
     with store.database.writing() as session:
-        session.delete(_one(session, store, number))
+        found = _one(session, store, number)
+        _touched(session, store, found.conversation_id)
+        session.delete(found)
     indexes.forget(number)
 
 

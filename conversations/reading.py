@@ -1,4 +1,4 @@
-"""Files that are being read in the background, one after the other, and how far each is. Knows jobs of this process.
+"""Files that are being read in the background, and how far each is. Knows jobs of this process.
 
 Nothing of a file is kept before all of it is: a process that ends in the middle leaves nothing behind.
 """
@@ -14,49 +14,40 @@ from conversations.database import Database, DatabaseError
 from conversations.reply import Reply
 from conversations.schema import Document
 from conversations.store import NotFoundError, Store
-from documents.kind import DocumentError
+from documents.kind import DocumentError, named
+from documents.progress import Progress
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
 LOOK = 0.2  # seconds between two looks of a reply that waits for a file
-_thread = ThreadPoolExecutor(1, "documents")
+READERS = 2  # at a time: one that takes long does not hold up all others
+_threads = ThreadPoolExecutor(READERS, "documents")
 _lock = threading.Lock()
 _readings: dict[tuple[Database, str], list["Reading"]] = {}
 
 
 @dataclass(eq=False)
-class Reading:
-    """One file: pages `done` of `of`; at its end `document`, or `error` in words for people."""
+class Reading(Progress):
+    """One file; at its end `document`, or `error` in words for people."""
 
-    name: str
-    done: int = 0
-    of: int = 0
     document: Document | None = None
     error: str | None = None
     over: threading.Event = field(default_factory=threading.Event)
 
-    @property
-    def note(self) -> str:
-        """How far it is."""
-        return f"Reading {self.name}: {self.done} of {self.of} pages…" if self.of > 1 else f"Reading {self.name}…"
-
-    def told(self, done: int, of: int) -> None:
-        """Called while it is read."""
-        self.done, self.of = done, of
-
 
 def begin(store: Store, identity: str, name: str, data: bytes) -> Reading:
     """Start to read a file of a conversation."""
-    made = Reading(name)
+    made = Reading(named(name))
     with _lock:
         _readings.setdefault((store.database, identity), []).append(made)
-    _thread.submit(_read, made, store, identity, data)
+    _threads.submit(_read, made, store, identity, data)
     return made
 
 
 def _read(made: Reading, store: Store, identity: str, data: bytes) -> None:
     try:
-        made.document = files.add(store, made.name, data, identity, made.told)
+        made.document = files.add(store, made.name, data, identity, made.told, made.compared)
+        files.retriever(store.database, identity)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
         made.error = str(error)
     except Exception as error:

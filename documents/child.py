@@ -17,6 +17,8 @@ from typing import Any
 from documents import community
 
 MEMORY = 3 * 2**30  # bytes of address space
+STYLES = 10_000_000  # bytes of a Word document's fonts, styles and the like
+MARKUP = 5  # characters of XML in a Word document to each that is read, at most
 COLUMNS = 500  # of a CSV: a row of more is no text that anybody asks about
 PROTECTED = "is protected by a password: save it without one and attach it again."
 BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it once more."
@@ -41,9 +43,9 @@ def main(arguments: list[str]) -> None:
 
 def confine(seconds: int) -> None:
     """From now on this process has so much memory and processor time, and goes after everybody else."""
-    os.nice(10)
+    os.nice(19)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -85,10 +87,10 @@ def unpacked(path: Path, characters: int) -> None:
             names = set(archive.namelist())
     except zipfile.BadZipFile as error:
         raise Unfit(BROKEN) from error
-    if size > 20 * characters:
-        raise Unfit(f"would unpack to {size / 1e6:,.0f} MB of text markup, which no document of words does.")
+    if size > STYLES + MARKUP * characters:
+        raise Unfit(f"would unpack to {size / 1e6:,.0f} MB of markup, too much for what is read. Attach a part of it.")
     if "word/document.xml" not in names:
-        raise Unfit("is no Word document inside, though it is named like one.")
+        raise Unfit("is no Word document inside, though it is named like one. Save it as DOCX.")
 
 
 def decodable(path: Path) -> str:
@@ -109,9 +111,11 @@ def narrow(path: Path, encoding: str) -> None:
         try:
             for number, row in enumerate(csv.reader(file), 1):
                 if len(row) > COLUMNS:
-                    raise Unfit(f"has {len(row):,} columns in row {number}; at most {COLUMNS} are read.")
+                    raise Unfit(
+                        f"has {len(row):,} columns in row {number}; at most {COLUMNS} are read. Attach fewer of them."
+                    )
         except csv.Error as error:
-            raise Unfit(f"is no CSV that can be read ({error}).") from error
+            raise Unfit(f"is no CSV that can be read ({error}). Save it anew.") from error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import PurePath
+from unicodedata import category
 
 SNIFFED = 4096  # first bytes that tell what a file is
 PDF, ZIP = b"%PDF-", b"PK\x03\x04"
@@ -15,6 +16,8 @@ BINARY = {
     b"{\\rtf": "an RTF file",
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
+NAME = 200  # characters of a name
+UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
 
 
 class DocumentError(ValueError):
@@ -44,6 +47,14 @@ KINDS = {
 READ = "PDF, DOCX, Markdown, text, CSV and HTML"
 
 
+def named(name: str) -> str:
+    """A file's name as people are shown it: no folder, nothing that cannot be seen, not over-long."""
+    last = "".join("_" if category(letter) in UNSHOWN else letter for letter in PurePath(name.replace("\\", "/")).name)
+    ending = PurePath(last).suffix[:NAME]
+    last = last or "document"
+    return last if len(last) <= NAME else f"{last[: NAME - 1 - len(ending)]}…{ending}"[:NAME]
+
+
 def kind(name: str, first: bytes) -> Kind:
     """What a file is, from its name and first bytes. Raises DocumentError where it is nothing that can be read."""
     ending = PurePath(name).suffix.removeprefix(".").lower()
@@ -63,4 +74,4 @@ def _binary(first: bytes) -> str | None:
     """What a file is that is no text; UTF-16 says so with its first two bytes."""
     known = next((said for mark, said in BINARY.items() if first.startswith(mark)), None)
     utf16 = first[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    return known or ("no text that can be read" if b"\0" in first and not utf16 else None)
+    return known or ("binary data, or of UTF-16 without its mark" if b"\0" in first and not utf16 else None)

@@ -1,9 +1,13 @@
-"""How large a document may be, and how long its reading may take. Knows names and bounds; reads no document."""
+"""The knobs of documents: bounds of their reading, and what makes vectors of them. Knows variables; asks no server."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from settings import Environment
+
+OPENAI = "openai"
 
 
 class Limits(Environment):
@@ -16,3 +20,89 @@ class Limits(Environment):
     max_characters: int = Field(20_000_000, ge=1, description="the most text of one file, in characters")
     max_files: int = Field(200, ge=1, description="the most documents that one owner may keep")
     seconds: int = Field(300, ge=1, description="the processor time that the reading of one file may take")
+
+
+class Embeddings(Environment):
+    """What makes the vectors for a search by meaning; with nothing set documents are searched by words alone."""
+
+    embeddings: str | None = Field(
+        None,
+        description="what searches documents by meaning too: openai, the http(s) address of a compatible server "
+        "(http://localhost:8000/v1), or a folder with a sentence-transformers model; unset: words alone",
+    )
+    embeddings_model: str | None = Field(
+        None,
+        validate_default=True,
+        description="the model at that server; unset: text-embedding-3-small at OpenAI, elsewhere it must be named",
+    )
+    embeddings_api_key: SecretStr | None = Field(
+        None, description="the key for that server; unset: OPENAI_API_KEY where EMBEDDINGS is openai, else none"
+    )
+
+    @field_validator("embeddings")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        if value is None or value == OPENAI:
+            return value
+        if "://" in value:
+            return address(value)
+        if not any((Path(value) / name).is_file() for name in ("modules.json", "config.json")):
+            raise ValueError("no folder with a model (with modules.json or config.json in it)")
+        return value
+
+    @field_validator("embeddings_model")
+    @classmethod
+    def _named(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and "://" in (info.data.get("embeddings") or ""):
+            raise ValueError("the server of EMBEDDINGS has to be told which of its models is meant")
+        return value
+
+    @field_validator("embeddings_api_key")
+    @classmethod
+    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+        return printable(value)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the model; None where a server is asked."""
+        return None if self.embeddings is None or self.embeddings == OPENAI or self.served else Path(self.embeddings)
+
+    @property
+    def served(self) -> bool:
+        """Whether a server is named by its address."""
+        return "://" in (self.embeddings or "")
+
+
+class Shared(Environment):
+    """What the `openai` backend and EMBEDDINGS=openai have in common; the backend describes it."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENAI_")
+
+    api_key: SecretStr | None = Field(None, description="the key; the one of OpenAI, or of OPENAI_BASE_URL")
+    base_url: str | None = Field(None, description="http(s) addresses of compatible servers, the first of which holds")
+
+    @field_validator("base_url")
+    @classmethod
+    def _first(cls, value: str | None) -> str | None:
+        return value and address(next((part.strip() for part in value.split(",") if part.strip()), value))
+
+    @field_validator("api_key")
+    @classmethod
+    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+        return printable(value)
+
+
+def address(value: str) -> str:
+    """An address without its last slash. Raises ValueError where it is none, or would show a secret."""
+    parsed = TypeAdapter(AnyHttpUrl).validate_python(value)
+    if parsed.username or parsed.password or parsed.query:
+        raise ValueError("it holds credentials, which would be shown; put them into the variable of the key")
+    return str(parsed).rstrip("/")
+
+
+def printable(value: SecretStr | None) -> SecretStr | None:
+    """A key, None where it is empty. Raises ValueError for what no header can carry."""
+    key = value.get_secret_value().strip() if value is not None else ""
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("it holds characters that no key has; copy it again")
+    return SecretStr(key) if key else None

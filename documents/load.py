@@ -4,14 +4,15 @@ The reading goes on beside replies: another process has its own interpreter lock
 """
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from typing import IO
 
-from documents.kind import SNIFFED, DocumentError, Kind, kind
+from documents.kind import SNIFFED, DocumentError, Kind, kind, named
 from documents.knobs import Limits
 from settings import ROOT
 
@@ -30,19 +31,23 @@ class Loaded:
 
 def load(name: str, data: bytes, limits: Limits, told: Told = lambda done, of: None) -> Loaded:
     """Read a file; `told` hears pages done and how many there are. Raises DocumentError."""
-    name = PurePath(name.replace("\\", "/")).name or "document"
+    name = named(name)
     if len(data) > limits.max_bytes:
         raise DocumentError(too_large(name, len(data), limits))
     found = kind(name, data[:SNIFFED])
-    with tempfile.NamedTemporaryFile(suffix=f".{found.name}") as file:
+    with tempfile.TemporaryFile() as file:  # without a name: nothing is left of it, however this process ends
         file.write(data)
         file.flush()
-        pages = _pages(name, found, Path(file.name), limits, told)
+        pages = _pages(name, found, file, limits, told)
     texts = [page.replace("\ufffe\n", "").replace("\ufffe", "") for page in pages]  # PDFium's hyphen at a line's end
-    texts = texts if found.paged else ["\n\n".join(texts)]
+    texts = [text.strip() for text in texts] if found.paged else ["\n\n".join(texts)]  # a page begins with a word
     if not any(text.strip() for text in texts):
-        why = "no text, only pictures of it: run OCR over it first" if found.name == "pdf" else "no words"
-        raise DocumentError(f"{name} holds {why}.")
+        why = (
+            "no text, only pictures of it: run OCR over it first"
+            if found.name == "pdf"
+            else "no words: check what is in it"
+        )
+        raise DocumentError(f"{name} holds {why}, and attach it again.")
     return Loaded(name, found, texts)
 
 
@@ -54,12 +59,12 @@ def too_large(name: str, size: int, limits: Limits) -> str:
     )
 
 
-def _pages(name: str, found: Kind, path: Path, limits: Limits, told: Told) -> list[str]:
+def _pages(name: str, found: Kind, file: IO[bytes], limits: Limits, told: Told) -> list[str]:
     numbers = (limits.max_pages, limits.max_characters, limits.seconds)
-    command = [sys.executable, "-m", "documents.child", found.name, str(path), *map(str, numbers)]
+    command = [sys.executable, "-m", "documents.child", found.name, "/dev/stdin", *map(str, numbers)]
     pages: list[str] = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        command, cwd=ROOT, env=ENVIRONMENT, stdin=file, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, encoding="utf-8",
     ) as process:  # fmt: skip
         assert process.stdout is not None
@@ -72,6 +77,11 @@ def _pages(name: str, found: Kind, path: Path, limits: Limits, told: Told) -> li
                 told(said["page"], said["of"])
         finally:
             process.kill()
+    if process.returncode == -signal.SIGXCPU:
+        raise DocumentError(
+            f"{name} takes more than {limits.seconds} s to read (DOCUMENTS_SECONDS); nothing of it was kept. "
+            "Attach a part of it."
+        )
     if process.returncode:
-        raise DocumentError(f"{name}: its reading took too long or broke off; nothing of it was kept. Save it anew.")
+        raise DocumentError(f"{name}: its reader broke off over it, so nothing of it was kept. Save it anew.")
     return pages

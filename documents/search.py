@@ -81,12 +81,12 @@ def _best(scores: Any, above: float) -> list[tuple[int, float]]:
 
 
 def fused(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """Places by the sum of 1/(K + rank) over the lists."""
+    """Places by the sum of 1/(K + rank) over the lists; of equal ones, that of the earlier list first."""
     total: dict[int, float] = {}
     for found in lists:
         for rank, (at, _) in enumerate(found, 1):
             total[at] = total.get(at, 0.0) + 1 / (K + rank)
-    return sorted(total.items(), key=lambda item: (-item[1], item[0]))
+    return sorted(total.items(), key=lambda item: -item[1])
 
 
 def unit(vectors: Sequence[Sequence[float]] | Vectors) -> Vectors:

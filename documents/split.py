@@ -1,12 +1,12 @@
 """A text cut into passages that know where they stand. Knows pages and characters; nothing of files or models."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-LENGTH = 600  # characters of a passage: three of them fit beside a question in a window of 1,024 tokens
-OVERLAP = 80
+LENGTH = 500  # characters of a passage: two or three fit beside a question in a window of 1,024 tokens
+OVERLAP = 70
 BETWEEN = "\n\n"  # two pages in the whole text
 
 
@@ -20,9 +20,9 @@ class Passage:
     end: int
 
 
-def split(pages: Sequence[str], paged: bool) -> Iterator[Passage]:
+def split(pages: Sequence[str], paged: bool, length: int = LENGTH, overlap: int = OVERLAP) -> Iterator[Passage]:
     """The passages of each page, none of which reaches into the next one."""
-    splitter = RecursiveCharacterTextSplitter(chunk_size=LENGTH, chunk_overlap=OVERLAP, add_start_index=True)
+    splitter = RecursiveCharacterTextSplitter(chunk_size=length, chunk_overlap=overlap, add_start_index=True)
     before = 0
     for number, page in enumerate(pages, 1):
         for piece in splitter.create_documents([page]):
@@ -35,3 +35,12 @@ def split(pages: Sequence[str], paged: bool) -> Iterator[Passage]:
 def whole(pages: Sequence[str]) -> str:
     """The text that passages are pieces of."""
     return BETWEEN.join(pages)
+
+
+def apart(text: str, begins: Mapping[int, int], count: int) -> list[str]:
+    """The `count` pages that `whole` joined, none with white space around it; where those with words begin, from 1."""
+    pages, after, end = [""] * count, count + 1, len(text) + len(BETWEEN)
+    for number in sorted(begins, reverse=True):
+        pages[number - 1] = text[begins[number] : end - len(BETWEEN) * (after - number)]
+        after, end = number, begins[number]
+    return pages

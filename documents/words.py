@@ -1,7 +1,8 @@
 """The words that a text is searched by: small letters, stems, no function words. Knows strings only."""
 
 import re
-from functools import cache
+import threading
+from functools import lru_cache
 
 from snowballstemmer import stemmer
 
@@ -17,7 +18,18 @@ OVERVIEW = re.compile(
     r"documents?|files?|texts?|pdf|pages?|attach(ed|ment)|summar(y|ise|ize)|overview|about|main|points?"
 )
 PAGE = re.compile(r"\bpages?\s+(\d{1,5})\b", re.IGNORECASE)
-_stem = cache(stemmer("english").stemWord)
+LONGEST = 40  # letters of a word; what is longer is none
+_english, _turn = stemmer("english"), threading.Lock()  # it holds the word that it works on
+
+
+@lru_cache(100_000)
+def _stem(word: str) -> str | None:
+    """None where nothing is searched by it."""
+    if FUNCTION.fullmatch(word) or len(word) >= LONGEST:
+        return None
+    with _turn:
+        stem: str = _english.stemWord(word.removesuffix("'s"))
+    return stem
 
 
 def words(text: str) -> list[str]:
@@ -28,14 +40,15 @@ def words(text: str) -> list[str]:
         if dense := DENSE.search(word):
             letters = dense.group()
             found += [letters[at : at + 2] for at in range(max(1, len(letters) - 1))]
-        elif not FUNCTION.fullmatch(word) and len(word) < 40:
-            found.append(_stem(word.removesuffix("'s")))
+        elif stem := _stem(word):
+            found.append(stem)
     return found
 
 
 def overview(question: str) -> bool:
     """Whether it asks for a document as a whole, with no word that could stand in one passage alone."""
-    asked = [word for word in WORD.findall(question.lower()) if not FUNCTION.fullmatch(word)]
+    said = WORD.findall(question.lower())
+    asked = [word for word in said if OVERVIEW.fullmatch(word) or not FUNCTION.fullmatch(word)]
     return bool(asked) and all(OVERVIEW.fullmatch(word) for word in asked)
 
 

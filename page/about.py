@@ -5,6 +5,7 @@ import re
 import streamlit as st
 
 import backends
+from documents.knobs import Limits
 from page.frame import frame
 from page.markdown import plain, safe
 from page.visit import Visit, visit
@@ -46,7 +47,7 @@ def readiness(found: Visit) -> None:
 
 def configuration() -> None:
     """Every knob with its value and where that came from."""
-    groups: list[type[Environment]] = [Settings, *backends.knobs()]
+    groups: list[type[Environment]] = [Settings, Limits, *backends.knobs()]
     rows = [
         {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
         for group in groups

@@ -7,7 +7,7 @@ import streamlit as st
 from conversations.preload import preload
 from conversations.schema import Message
 from conversations.store import NotFoundError, Store, Thread
-from page import actions, bubble, form, frame, header, meter, outbox, persona, sidebar, tail, welcome
+from page import actions, bubble, files, form, frame, header, meter, outbox, persona, sidebar, sources, tail, welcome
 from page.markdown import plain
 from page.opened import STEP, current, opened, show
 from page.outbox import Chosen
@@ -37,10 +37,17 @@ def draw() -> None:
         conversation(found, thread, chosen)
     for problem in filter(None, (outbox.refused(), chosen.problem)):
         bubble.failure(problem)
-    st.chat_input("Write a message", key="message", disabled=chosen.backend is None or chosen.problem is not None,
-                  on_submit=outbox.say)  # fmt: skip
+    box(found, chosen)
     meter.draw(thread)
     sidebar.draw(found)
+
+
+def box(found: Visit, chosen: Chosen) -> None:
+    """Where messages are written and files attached; of which kind they may be, our own words say."""
+    closed = chosen.backend is None or chosen.problem is not None
+    largest = files.megabytes(found.limits)
+    st.chat_input("Write a message", key="message", disabled=closed, on_submit=outbox.say, accept_file="multiple",
+                  max_upload_size=largest)  # fmt: skip
 
 
 def read(store: Store) -> Thread | None:
@@ -59,10 +66,12 @@ def missing() -> None:
 def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
     """The shown branch, from its oldest drawn message to the newest."""
     if thread is None:
+        files.draw(found.store, None, chosen, found.limits)
         welcome.draw(chosen.backend, persona.talking(None))
         return
-    with st.container(key="heading"):
+    with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title(plain(thread.conversation.title), anchor=False)
+        files.draw(found.store, thread.conversation, chosen, found.limits)
     if thread.earlier:
         st.button(f"Show earlier ({thread.earlier})", key="earlier", on_click=_earlier, type="tertiary",
                   icon=":material/expand_less:")  # fmt: skip
@@ -72,6 +81,9 @@ def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
         if edge and place == max(edge, thread.earlier):
             meter.outside(edge, thread.summary, chosen.refusal)
         said(found.store, thread, message, chosen, first=[message.id] == live[:1])
+    files.under_way(found.store, thread.conversation.id)
+    if not thread.messages:
+        files.invite(found.store, thread.conversation.id)
     tail.news(found.store, thread.conversation)
 
 
@@ -91,6 +103,7 @@ def said(store: Store, thread: Thread, message: Message, chosen: Chosen, first: 
                 form.edit(message)
             else:
                 bubble.body(message, thought)
+                sources.draw(thread.sources.get(message.id, []))
         if not message.live and not editing:
             actions.draw(store, thread, message, chosen)
         if thought is not None and current().commenting == message.id:

@@ -7,7 +7,7 @@ from conversations.journal import journal
 from conversations.reply import Reply, doing
 from conversations.schema import Conversation, Message, State
 from conversations.store import NotFoundError, Store
-from page.markdown import safe
+from page.markdown import plain, safe
 
 TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
 FAR = 0.3  # and at one that is read from the table
@@ -30,7 +30,7 @@ def _look(store: Store, number: int, first: bool) -> None:
     if text:
         st.markdown(safe(text) + " ▌")
     else:
-        st.caption(safe(waiting(reply)))
+        st.caption(plain(waiting(reply)))
     st.button(
         "Stop", key=f"stop-{number}", icon=":material/stop_circle:", on_click=_stop, args=(store, number),
         shortcut="Escape" if first else None,

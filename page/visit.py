@@ -10,6 +10,7 @@ from backends import Choice
 from conversations import store as stores
 from conversations.database import DatabaseError
 from conversations.store import Store
+from documents.knobs import Limits
 from page import bubble
 from page.owner import Owner, owner
 from settings import Settings, SettingsError
@@ -23,6 +24,7 @@ class Visit:
     choice: Choice
     owner: Owner
     store: Store
+    limits: Limits  # of documents
 
 
 def visit() -> Visit:
@@ -31,7 +33,7 @@ def visit() -> Visit:
         settings = backends.read()
         choice = backends.choose(settings)
         whose = owner(settings)
-        return Visit(settings, choice, whose, stores.store(settings, whose.name))
+        return Visit(settings, choice, whose, stores.store(settings, whose.name), Limits.read())
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
         bubble.failure(str(error))
         st.stop()

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chains.assistant import build
+from chains.assistant import Retriever, build
 from chains.report import Report
 from settings import SettingsError
 from terminal import persona as personas
+from terminal import source
 from terminal.choice import choose
 from terminal.options import (
     Backend,
@@ -30,6 +32,9 @@ from terminal.options import (
 )
 from terminal.text import escaped, plain, tolerant
 
+if TYPE_CHECKING:
+    from documents.source import Source
+
 NOTHING = 'The message is empty: write some text (`ask "hi"`), or pipe one in (`cat notes.txt | python cli.py ask`).'
 
 
@@ -39,6 +44,12 @@ def ask(
     ] = None,
     backend: Backend = None,
     url: Url = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--file", metavar="FILE", help="ask it: PDF, DOCX, Markdown, text, CSV or HTML; may be given twice"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
     raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
     system: System = None,
@@ -59,22 +70,51 @@ def ask(
 
     Example: cat notes.txt | python cli.py ask "summarise" --json
 
+    Example: python cli.py ask --file notes.pdf "when does it open?"
+
     Exit: 0, 1 where the model failed, 2 for a wrong setting or argument, 130 after Ctrl-C.
     """
     tolerant()
     said = message(text, piped())
     personas.exclusive(system, persona)
+    if raw and files:
+        raise SettingsError(
+            "--raw and --file: a text that is only continued has no passages; leave one of the two out."
+        )
     prompt = personas.find(persona).system if persona else system
     options = given(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p,
                     repetition_penalty=repetition_penalty, frequency_penalty=frequency_penalty,
                     presence_penalty=presence_penalty, max_tokens=max_tokens, seed=seed)  # fmt: skip
     chosen = choose(backend, url)
-    chain = build(chosen.settings, chosen.backend, system=prompt, raw=raw, options=options | chosen.options)
+    chain = build(chosen.settings, chosen.backend, system=prompt, raw=raw, options=options | chosen.options,
+                  retriever=_passages(files) if files else None)  # fmt: skip
     report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
     if report.backend != chosen.backend:
         print(plain(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
+    found, told = _read(report) if files else ([], None)
     if as_json:
-        print(escaped(json.dumps({"reply": reply, **report.summary()}, ensure_ascii=False)))
+        beside = {"sources": source.values(found), "note": told} if files else {}
+        print(escaped(json.dumps({"reply": reply, **report.summary(), **beside}, ensure_ascii=False)))
+        return
+    for line in (*([told] if told else []), *source.lines(found)):
+        print(plain(line), file=sys.stderr)
+
+
+def _passages(files: list[Path]) -> Retriever:
+    """What finds passages in these files. Raises SettingsError."""
+    from documents.search import Passages
+    from terminal import file
+    from terminal.screen import Screen
+
+    return Passages(index=file.index(files, Screen()))
+
+
+def _read(report: Report) -> tuple[list["Source"], str | None]:
+    """Which passages the reply was made from, and what has to be said of that."""
+    from conversations.answer import remark
+    from documents.source import source as shown
+
+    return [shown(each) for each in report.passages], remark(report)
 
 
 def piped() -> str:

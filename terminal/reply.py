@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -11,6 +11,8 @@ from conversations.journal import journal
 from conversations.reply import Reply, doing, running
 from conversations.schema import Message, State
 from conversations.summary import NOTE
+from documents.source import Source
+from terminal import source
 from terminal.choice import Chosen
 from terminal.screen import Screen
 from terminal.talk import Talk
@@ -33,7 +35,7 @@ def converse(talk: Talk, text: str, screen: Screen) -> bool:
                 reply.stop()
                 reply.wait(PATIENCE)
             raise
-    return below(talk.store.message(row.id), talk.chosen, screen)
+    return below(talk.store.message(row.id), talk.chosen, screen, talk.sources(row.id))
 
 
 @contextmanager
@@ -68,10 +70,12 @@ async def _show(talk: Talk, number: int, reply: Reply | None, screen: Screen) ->
         screen.piece("\n")
 
 
-def below(row: Message, chosen: Chosen, screen: Screen) -> bool:
+def below(row: Message, chosen: Chosen, screen: Screen, sources: Sequence[Source] = ()) -> bool:
     """What stands below a reply; False where it failed."""
     if row.extra and NOTE in row.extra:
         screen.note(row.extra[NOTE])
+    for line in source.lines(sources):
+        screen.note(line)
     if row.state == State.FAILED:
         screen.wrong(failure(row, chosen))
         return False

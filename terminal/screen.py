@@ -53,9 +53,16 @@ class Screen:
 
     def waiting(self, doing: Callable[[], str]) -> AbstractContextManager[object]:
         """A spinner that says what is done at the moment."""
-        if not self.out.is_terminal or self.out.is_dumb_terminal:
-            return nullcontext()
-        return self.out.status(Doing(doing))
+        return _spinner(self.out, doing)
+
+    def reading(self, doing: Callable[[], str]) -> AbstractContextManager[object]:
+        """The same beside what is printed, which may go into a file."""
+        return _spinner(self.beside, doing)
+
+
+def _spinner(console: Console, doing: Callable[[], str]) -> AbstractContextManager[object]:
+    seen = console.is_terminal and not console.is_dumb_terminal
+    return console.status(Doing(doing)) if seen else nullcontext()
 
 
 class Doing:

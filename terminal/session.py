@@ -16,7 +16,7 @@ from conversations.preload import preload
 from conversations.store import NotFoundError
 from conversations.text import MessageError
 from settings import SettingsError
-from terminal import reply, slash
+from terminal import document, reply, slash
 from terminal.choice import Chosen
 from terminal.line import Lines, Piped, Typed
 from terminal.screen import Screen, terminal
@@ -83,6 +83,8 @@ def _greet(talk: Talk, screen: Screen) -> None:
     persona = talk.fields.get("persona")
     if persona:
         screen.note(f"{persona['name']}: {persona['description']}")
+    if documents := document.listing(talk):
+        screen.note(f"Documents: {', '.join(row.name for row in documents)}")
     if talk.identity is not None:
         for message in talk.store.thread(talk.identity, 2).messages:
             screen.say(f"> {message.text}" if message.role == "user" else message.text)

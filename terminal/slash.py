@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conversations import archive, exchange
 from settings import SettingsError
+from terminal import document
 from terminal import persona as personas
 from terminal.screen import Screen
 from terminal.talk import Talk
@@ -42,6 +43,7 @@ def words(talk: Talk) -> Iterator[str]:
     yield from (*COMMANDS, *sorted(word for word in LEAVE if word.startswith("/")))
     with suppress(SettingsError):  # a broken file is told by /persona
         yield from (f"/persona {name}" for name in ("random", "off", *personas.everybody()))
+    yield from document.words(talk)
     if talk.chosen.url is None:
         yield from (f"/backend {status.name}" for status in talk.chosen.offered())
 
@@ -111,5 +113,11 @@ COMMANDS = {
     "/backend": Command("/backend [NAME]", "what answers: lists all with what is missing, or switches", _backend),
     "/reset": Command("/reset", "begins a new conversation; the old one stays in the store", _reset),
     "/save": Command("/save [FILE]", "writes the conversation as Markdown (.md) or JSON (.json)", _save),
+    "/attach": Command(
+        "/attach FILE", "reads a document, which replies are made from until it is deleted", document.attach
+    ),
+    "/documents": Command("/documents", "lists the conversation's documents", document.show),
+    "/detach": Command("/detach NAME|NUMBER", "deletes one of them", document.detach),
+    "/find": Command("/find WORDS", "shows the places in them that fit, without asking a model", document.find),
     "/help": Command("/help", "shows this", _help),
 }

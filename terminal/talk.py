@@ -1,6 +1,7 @@
 """The conversation in a terminal that goes on: which it is, who speaks, and with what. Knows the store; no screen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ from sqlalchemy import select
 
 from conversations import turn
 from conversations.answer import Ask, kept
+from conversations.citation import sources_of
 from conversations.schema import Conversation, Message
 from conversations.store import Store
+from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
 from terminal.choice import Chosen
@@ -38,6 +41,27 @@ class Talk:
         row = turn.send(self.store, self.identity, text, ask, self.fields)
         self.identity = row.conversation_id
         return row
+
+    @contextmanager
+    def begun(self) -> Iterator[str]:
+        """The conversation's id; where it has not begun it does, unless the block fails. Raises NotFoundError."""
+        new = self.identity is None
+        if self.identity is None:
+            with self.store.database.writing() as session:
+                self.identity = turn.create(session, self.store, **self.fields).id
+        identity = self.identity
+        try:
+            yield identity
+        except BaseException:  # also Ctrl-C leaves nothing behind
+            if new:
+                self.store.delete(identity)
+                self.identity = None
+            raise
+
+    def sources(self, number: int) -> list[Source]:
+        """The passages that a reply was made from, best first."""
+        with self.store.database.reading() as session:
+            return sources_of(session, [number]).get(number, [])
 
     def reset(self) -> bool:
         """A new conversation with the next message; False where nothing was said in this one."""

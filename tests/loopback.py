@@ -1,13 +1,17 @@
 """A server with OpenAI's API that behaves as told: for each request the next of `script`, then plain replies."""
 
 import asyncio
+import base64
 import json
 import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -32,6 +36,7 @@ class Loopback:
         self.ended: Any = "stop"  # what a streamed reply says of its end, and of the tokens it read
         self.read: Any = 7
         self.pause = 0.05  # seconds between the words of a slow reply
+        self.size = 256  # numbers of an embedding
         self.window: int | None = None  # what vLLM says of a model
         self.answer: Callable[[dict[str, Any]], str] | None = None  # gives the reply to a request instead of `reply`
 
@@ -42,6 +47,7 @@ class Loopback:
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/completions", self._completions, methods=["POST"]),
+                Route("/v1/embeddings", self._embeddings, methods=["POST"]),
             ]
         )
 
@@ -61,6 +67,29 @@ class Loopback:
             return StreamingResponse(self._slow(raw=True), media_type="text/event-stream")
         chunks = [{"text": word} for word in (" upon", " a", " time")]
         return StreamingResponse(self._sse(chunks, "text_completion"), media_type="text/event-stream")
+
+    async def _embeddings(self, request: Request) -> Response:
+        """Counts of three letters that stand together: texts are near by parts of words, too."""
+        body = await request.json()
+        self.requests.append(body)
+        todo = self.script.popleft() if self.script else "reply"
+        if request.headers.get("authorization") == "Bearer wrong":
+            return self._error(401, "Incorrect API key provided: wrong.")
+        if todo == "html":
+            return HTMLResponse("<title>A web page</title>")
+        if todo in {"404", "429", "500"}:
+            return self._error(int(todo), f"It fails over {body['input']}.", {"retry-after-ms": "1"})
+        texts = body["input"][1:] if todo == "short" else body["input"]
+        rows = [trigrams(text, self.size) for text in texts]
+        if todo == "infinite":
+            rows[0][0] = np.inf
+        coded = body.get("encoding_format") == "base64" and todo != "float"
+        data = [
+            {"object": "embedding", "index": at, "embedding": _base64(row) if coded else row.tolist()}
+            for at, row in enumerate(rows)
+        ]
+        usage = {"prompt_tokens": 1, "total_tokens": 1}
+        return JSONResponse({"object": "list", "data": data, "model": body["model"], "usage": usage})
 
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
@@ -148,6 +177,19 @@ class Loopback:
         choices = [] if choice is None else [{"index": 0, "finish_reason": None, **choice}]
         row = {"id": "x", "object": kind, "created": 0, "model": self.models[0], "choices": choices, "usage": usage}
         return f"data: {json.dumps(row)}\n\n"
+
+
+def trigrams(text: str, size: int) -> NDArray[np.float32]:
+    """How often each three letters stand together in the words of a text, in `size` drawers."""
+    row = np.zeros(size, np.float32)
+    for word in text.lower().split():
+        for at in range(len(word) - 2):
+            row[zlib.crc32(word[at : at + 3].encode()) % size] += 1
+    return row
+
+
+def _base64(row: NDArray[np.float32]) -> str:
+    return base64.b64encode(row.tobytes()).decode()
 
 
 @contextmanager

@@ -125,7 +125,9 @@ def test_backends_says_ready_or_why_not(run: Run) -> None:
     assert "set OPENAI_API_KEY" in lines[2]
 
 
-@pytest.mark.parametrize("command", ["chat", "ask", "backends", "config", "serve", "export", "import", "vacuum"])
+@pytest.mark.parametrize(
+    "command", ["chat", "ask", "find", "backends", "config", "serve", "export", "import", "vacuum"]
+)
 def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         program.app([command, "--help"])

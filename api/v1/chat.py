@@ -4,18 +4,23 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from api.body import body
 from api.body import documented as shown
+from api.caller import Mine
 from api.error import documented
 from api.setup import Here
+from api.source import Cited
 from api.v1 import models
 from api.v1.choices import Finish, Usage, begin, finish
 from api.v1.chunks import chunks
 from api.v1.events import streamed, told
+from api.v1.files import Files
 from api.v1.message import Message, chain
 from api.v1.order import Count, Many, Nothing, Off, Only, Unset
 from api.work import Stream
+from conversations import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -25,6 +30,10 @@ class Chat(Many):
 
     messages: list[Message] = Field(min_length=1)
     max_completion_tokens: Count | None = Field(None, description="the same as max_tokens, and goes before it")
+
+    files: Files | None = Field(
+        None, description="ids of /v1/files to answer from; the answer then names its `sources`"
+    )
 
     # Wishes about a manner that no text here breaks: models without reasoning have none to shorten.
     reasoning_effort: str | None = Field(None, description="ignored")
@@ -74,6 +83,9 @@ class ChatCompletion(BaseModel):
     choices: list[Choice]
     usage: Usage
     system_fingerprint: str
+    sources: list[Cited] | None = Field(
+        None, exclude_if=lambda found: found is None, description="passages of the files, best first"
+    )
 
 
 OPENING = {"delta": {"role": "assistant", "content": ""}}
@@ -90,6 +102,11 @@ EXAMPLES = {
         "temperature": 0.7,
         "seed": 1,
     },
+    "files": {
+        "model": "default",
+        "messages": [{"role": "user", "content": "When was the lighthouse built?"}],
+        "files": ["file-pQ4Xw2mZ0sB7tKcN1yVd9A"],
+    },
 }
 
 
@@ -99,10 +116,11 @@ EXAMPLES = {
     responses={**documented(400, 404, 408, 413, 500, 502, 503, 504), **streamed("chat.completion.chunk")},
     openapi_extra=shown(Chat, **EXAMPLES),
 )
-async def chat(here: Here, request: Request, order: Annotated[Chat, Depends(body(Chat))]) -> Any:
-    """The assistant's next message in a chat."""
+async def chat(here: Here, store: Mine, request: Request, order: Annotated[Chat, Depends(body(Chat))]) -> Any:
+    """The assistant's next message in a chat, made from files where some are named."""
     backend = await models.find(here, order.model)
-    choices = begin(here, backend, [chain(order.messages)], order, order.n or 1)
+    found = None if order.files is None else await run_in_threadpool(files.among, store, order.files)
+    choices = begin(here, backend, [chain(order.messages)], order, order.n or 1, found)
     if order.stream:
         await choices.work.begun(request)
         top = {**choices.head("chatcmpl", order), "object": "chat.completion.chunk"}
@@ -112,7 +130,8 @@ async def chat(here: Here, request: Request, order: Annotated[Chat, Depends(body
         Choice(index=number, message=Said(content=reply.text), finish_reason=finish(reply))
         for number, reply in enumerate(choices.replies)
     ]
-    return ChatCompletion(**choices.head("chatcmpl", order), choices=answers, usage=choices.usage())
+    top = choices.head("chatcmpl", order)
+    return ChatCompletion(**top, choices=answers, usage=choices.usage(), sources=choices.sources())
 
 
 def delta(text: str | None) -> dict[str, Any]:

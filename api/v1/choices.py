@@ -13,9 +13,11 @@ from pydantic import BaseModel
 import backends
 from api.error import Problem
 from api.setup import Setup
+from api.source import Cited, cited
 from api.v1.order import Order
 from api.work import Work
 from chains import window
+from chains.assistant import Retriever
 from conversations.answer import Ask, spoken
 from conversations.reply import Reply
 from settings import VERSION
@@ -35,12 +37,13 @@ class Usage(BaseModel):
 
 @dataclass(frozen=True)
 class Choices:
-    """`n` replies to each prompt, in order."""
+    """`n` replies to each prompt, in order; `quoting`: somebody named files to answer from."""
 
     backend: str
     prompts: Prompts
     n: int
     work: Work
+    quoting: bool = False
 
     @property
     def replies(self) -> list[Reply]:
@@ -61,6 +64,10 @@ class Choices:
             "system_fingerprint": self.fingerprint,
         }
 
+    def sources(self) -> list[Cited] | None:
+        """The passages that the replies to the one prompt were made from; None where nobody named files."""
+        return cited(self.replies[0].report.passages) if self.quoting else None
+
     def usage(self) -> Usage:
         """Tokens of all; a prompt counts once, however many replies it has."""
         read = sum(self._read(at, prompt) for at, prompt in enumerate(self.prompts))
@@ -73,14 +80,19 @@ class Choices:
         return window.count(model, prompt) if not told and model is not None else told or 0
 
 
-def begin(here: Setup, backend: str, prompts: Prompts, order: Order, n: int = 1, **fixed: Any) -> Choices:
-    """Start all replies, or none. `fixed` are options beside the sampling. Raises Problem."""
+def begin(
+    here: Setup, backend: str, prompts: Prompts, order: Order, n: int = 1, files: Retriever | None = None, **fixed: Any
+) -> Choices:
+    """Start all replies, or none. `fixed` are options beside the sampling. Raises Problem.
+
+    `files` finds passages to answer from.
+    """
     count, most = len(prompts) * n, here.knobs.max_queue
     if count > most:
         raise Problem(400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies")
     asks = [Ask(here.settings, backend, {**options, **fixed}) for options in drawn(order, n, here.settings.seed)]
-    starts = [_start(prompt, ask) for prompt in prompts for ask in asks]
-    return Choices(backend, prompts, n, Work(here, backend, starts))
+    starts = [_start(prompt, ask, files) for prompt in prompts for ask in asks]
+    return Choices(backend, prompts, n, Work(here, backend, starts), files is not None)
 
 
 def drawn(order: Order, n: int, seed: int | None) -> list[dict[str, Any]]:
@@ -92,8 +104,8 @@ def drawn(order: Order, n: int, seed: int | None) -> list[dict[str, Any]]:
     return [{**options, "seed": (first + number) % 2**32} for number in range(n)]
 
 
-def _start(prompt: Sequence[BaseMessage], ask: Ask) -> Callable[[], Reply]:
-    return partial(Reply, partial(spoken, prompt, ask))
+def _start(prompt: Sequence[BaseMessage], ask: Ask, files: Retriever | None) -> Callable[[], Reply]:
+    return partial(Reply, partial(spoken, prompt, ask, retriever=files))
 
 
 def finish(reply: Reply) -> Finish:

@@ -12,6 +12,7 @@ from conversations import store
 from conversations.exchange.branches import Node, arrange, moment, named, opening
 from conversations.exchange.fault import ExchangeError, explain
 from conversations.exchange.form import Words, one
+from conversations.exchange.markdown import fenced
 
 ROLES = {"user", "assistant", "system", "tool"}
 CONTEXT = {
@@ -146,15 +147,6 @@ def _strings(values: list[Any]) -> list[str]:
     found = [next((v[n] for n in names if isinstance(v.get(n), str) and v[n]), "") if isinstance(v, dict) else v
              for v in values]  # fmt: skip
     return [text for text in found if isinstance(text, str) and text]
-
-
-def fenced(text: str, language: Any) -> str:
-    """Code as Markdown shows it, whatever backticks it holds."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    name = language if isinstance(language, str) and language.isalnum() and language != "unknown" else ""
-    return f"{fence}{name}\n{text}\n{fence}"
 
 
 def _attachments(content: dict[str, Any], metadata: dict[str, Any]) -> list[dict[str, str]]:

@@ -1,15 +1,18 @@
 """Our JSON form of conversations, checked field by field. Knows what a database can hold; no file and no table.
 
     {"format": "llm-assistant", "version": 1,
-     "conversations": [{"id": …, "messages": [{"number": 0, "parent": null, …}]}]}
+     "conversations": [{"id": …, "messages": [{"number": 0, "parent": null, …}],
+                        "documents": [{"name": "notes.pdf", "pages": ["text of page 1", …], …}]}]}
 
 Messages are numbered from 0 in the order in which they were added, so a parent's number is smaller than its child's.
+`documents`, and the `sources` of a message, stand there only where there are some: older programs read the rest.
 """
 
 import base64
 import hashlib
 import json
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -18,12 +21,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from conversations.exchange.fault import ExchangeError, explain, shown
 from conversations.text import clean
 from conversations.tree import Tree
+from documents.kind import KINDS, named
 from prompts.persona import Persona
 
 FORMAT, VERSION = "llm-assistant", 1
 ID = r"^[A-Za-z0-9_-]{0,64}$"
 DEEPEST = 40  # levels in `extra`
 LATEST = 253_402_300_799  # the last second of the year 9999
+PAGED = {kind.name: kind.paged for kind in KINDS.values()}
 
 
 def _words(value: Any) -> Any:
@@ -52,6 +57,10 @@ def _persona(value: Any) -> Any:
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("has to have slug, name, description and sentences") from error
     return found
+
+
+def _name(value: Any) -> Any:
+    return named(clean(value)) if isinstance(value, str) else value
 
 
 Words = Annotated[str, BeforeValidator(_words)]
@@ -88,6 +97,37 @@ class SummaryForm(Form):
     duration_ms: Figure | None = None
 
 
+class SourceForm(Form):
+    """A passage that a reply was made from: `begins` in the text of the document of this number, from 0."""
+
+    document: Count
+    begins: Count
+    score: Figure
+
+
+class DocumentForm(Form):
+    """A file's texts, a page each; one text where its kind has no pages."""
+
+    name: Annotated[str, BeforeValidator(_name)]
+    kind: Words
+    bytes: Annotated[int, Field(ge=0, lt=2**63)]
+    created: Moment
+    pages: list[Words]
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        """Its kind is known, and something stands in it. White space around a page is no part of it."""
+        if self.kind not in PAGED:
+            raise ValueError(f"its kind is {shown(self.kind)}, and only {', '.join(sorted(set(PAGED)))} are known")
+        if PAGED[self.kind]:
+            self.pages = [page.strip() for page in self.pages]
+        elif len(self.pages) != 1:
+            raise ValueError(f"a {self.kind} document has one text, and this has {len(self.pages)}")
+        if not any(page.strip() for page in self.pages):
+            raise ValueError("it holds no words")
+        return self
+
+
 class MessageForm(Form):
     """One message; `parent` is the number of the one before."""
 
@@ -114,6 +154,7 @@ class MessageForm(Form):
     extra: Beside | None = None
     feedback: FeedbackForm | None = None
     summaries: list[SummaryForm] = Field(default_factory=list)
+    sources: list[SourceForm] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class ConversationForm(Form):
@@ -130,6 +171,7 @@ class ConversationForm(Form):
     extra: Beside | None = None
     head: Count | None = None
     messages: list[MessageForm] = Field(default_factory=list)
+    documents: list[DocumentForm] = Field(default_factory=list, exclude_if=operator.not_)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -11,14 +11,17 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from conversations import store as stores
+from conversations.exchange.cited import bounded, settled
 from conversations.exchange.form import digest, one
 from conversations.exchange.native import form_of
+from conversations.exchange.papers import counted, keep
 from conversations.schema import Conversation, Feedback, Message, Summary
 from conversations.store import Store
+from documents.knobs import Limits
 
 BATCH = 2000  # messages that are written at once
 NAMES = 500  # ids that are looked up at once
-BESIDE = {"number", "parent", "feedback", "summaries"}  # of a message's form, not in its table
+BESIDE = {"number", "parent", "feedback", "summaries", "sources"}  # of a message's form, not in its table
 
 
 @dataclass
@@ -32,22 +35,31 @@ class Report:
 
 def load(store: Store, conversation: Mapping[str, Any]) -> str:
     """Write one conversation in one transaction; returns its id here. Raises ExchangeError, and nothing is written."""
-    report = load_all(store, [conversation])
+    report = _load(store, [conversation], None)
     return (report.added or report.skipped)[0]
 
 
 def load_all(store: Store, conversations: Iterable[Mapping[str, Any]]) -> Report:
-    """Write all of them, or nothing. Raises ExchangeError before anything is written.
+    """Write all of them, or nothing. Raises ExchangeError, also for documents beyond the limits, and SettingsError.
 
     An id is kept where it is free. What is there unchanged is skipped; where the id is taken by somebody else, or by a
     conversation that has changed, the imported one gets a new id (the same one when it is imported again).
     """
-    checked = [one(conversation) for conversation in conversations]
+    return _load(store, conversations, Limits.read())
+
+
+def _load(store: Store, conversations: Iterable[Mapping[str, Any]], limits: Limits | None) -> Report:
+    """What was here before and comes back has no limits."""
+    checked = [settled(one(conversation)) for conversation in conversations]
+    if limits is not None:
+        bounded(checked, limits)
     with store.database.writing() as session:
         writing = _Writing(session, store, checked)
         for conversation in checked:
             writing.place(conversation)
         writing.flush()
+        if limits is not None and writing.documents:
+            counted(session, store.owner, limits)
     return writing.report
 
 
@@ -60,6 +72,7 @@ class _Writing:
         self.rows: dict[Any, list[dict[str, Any]]] = {
             table.__table__: [] for table in (Conversation, Message, Feedback, Summary)
         }
+        self.documents = 0  # written
         self.last: int | None = None  # number given, on SQLite
         self.taken: set[str] = set()
         wanted = [c["id"] for c in conversations]
@@ -108,7 +121,7 @@ class _Writing:
         said = conversation["messages"]
         numbers = self._numbers(len(said))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
-        kept = {name: value for name, value in conversation.items() if name != "messages"}
+        kept = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
         conversations, messages, feedback, summaries = self.rows.values()
         conversations.append({**kept, "id": identity, "owner": self.store.owner, "head": head})
         for number, message in zip(numbers, said, strict=True):
@@ -117,8 +130,9 @@ class _Writing:
             messages.append({**row, "id": number, "conversation_id": identity, "parent_id": parent})
             feedback += [{**message["feedback"], "message_id": number}] if message["feedback"] else []
             summaries += [{**summary, "message_id": number} for summary in message["summaries"]]
-        if len(messages) >= BATCH:
+        if len(messages) >= BATCH or conversation.get("documents"):
             self.flush()
+        self.documents += keep(self.session, conversation, identity, self.store.owner, numbers)
 
     def _numbers(self, count: int) -> Sequence[int]:
         """Numbers for new messages, rising, so that parents and children can be written in one go."""

@@ -5,11 +5,13 @@ or a link's definition is shown as it was typed: nobody's words become part of t
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from conversations.exchange.cited import quotes
 from conversations.tree import Tree
+from documents.split import Passage
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
 WHO = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
@@ -21,25 +23,28 @@ SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
 
 def render(conversation: Mapping[str, Any]) -> str:
     """The shown branch (of a comparison all replies) with who said what, and when."""
-    messages = conversation["messages"]
+    messages, passages = conversation["messages"], quotes(conversation)
     shown = range(len(messages))
     if conversation["kind"] != "compare":
         shown = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
     blocks = [NOTE, f"# {_line(conversation['title']) or 'Untitled'}", *_beginning(conversation)]
     for number in shown:
-        blocks += _said(messages[number])
+        blocks += [*_said(messages[number]), *_sources(messages[number], conversation, passages)]
     if hidden := len(messages) - len(shown):
         blocks.append(f"*{hidden} {'message' if hidden == 1 else 'messages'} on other branches not shown*")
     return "\n\n".join(blocks) + "\n"
 
 
 def _beginning(conversation: Mapping[str, Any]) -> list[str]:
-    """Who the assistant is."""
+    """Who the assistant is, and what there is to read."""
+    names = ", ".join(_line(document["name"]) for document in conversation.get("documents", ()))
+    documents = [f"**Documents:** {names}"] if names else []
     persona = conversation["persona"]
     if persona:
         name = f"**Persona:** {_line(persona['name'])}, {_line(persona['description'])}"
-        return [name, quoted("\n".join(persona["sentences"]))]
-    return ["**System prompt**", quoted(conversation["system"])] if conversation["system"] else []
+        return [name, quoted("\n".join(persona["sentences"])), *documents]
+    system = ["**System prompt**", quoted(conversation["system"])] if conversation["system"] else []
+    return [*system, *documents]
 
 
 def _said(message: Mapping[str, Any]) -> list[str]:
@@ -54,6 +59,27 @@ def _said(message: Mapping[str, Any]) -> list[str]:
     error = f"*Error: {_line(message['error'])}*" if message["error"] else ""
     attached = f"*Attached: {_line(', '.join(names))}*" if names else ""
     return [f"## {heading}", *filter(None, [quoted(message["text"]), attached, error])]
+
+
+def _sources(
+    message: Mapping[str, Any], conversation: Mapping[str, Any], passages: Mapping[tuple[int, int], Passage]
+) -> Iterator[str]:
+    """The passages that it was made from, word for word: in code nothing is markup."""
+    kept = [each for each in message.get("sources", ()) if (each["document"], each["begins"]) in passages]
+    for number, source in enumerate(kept, 1):
+        passage = passages[source["document"], source["begins"]]
+        page = f", page {passage.page}" if passage.page else ""
+        yield f"*Source {number}: {_line(conversation['documents'][source['document']]['name'])}{page}*"
+        yield quoted(fenced(passage.text))
+
+
+def fenced(text: str, language: Any = None) -> str:
+    """Code as Markdown shows it, whatever backticks it holds."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    name = language if isinstance(language, str) and language.isalnum() and language != "unknown" else ""
+    return f"{fence}{name}\n{text}\n{fence}"
 
 
 def _time(seconds: float) -> str:

@@ -8,8 +8,11 @@ from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from conversations.exchange.form import ConversationForm, FeedbackForm, MessageForm, SummaryForm
+from conversations.exchange.papers import papers_of, sources_of
 from conversations.schema import LIVE, Conversation, Feedback, Message, State, Summary
 from conversations.store import NotFoundError, Store
+
+MADE = {"head", "messages", "documents"}  # of a conversation's form, not columns of its table
 
 
 def dump(store: Store, identity: str) -> dict[str, Any]:
@@ -40,11 +43,16 @@ def form_of(session: Session, row: Conversation) -> dict[str, Any]:
     for summary in session.execute(SUMMARIES, mine):
         summaries.setdefault(summary.message_id, []).append(_fields(SummaryForm, summary))
     head = None if row.head is None else numbers.get(row.head)
-    kept = {name: getattr(row, name) for name in ConversationForm.model_fields if name not in {"head", "messages"}}
+    kept = {name: getattr(row, name) for name in ConversationForm.model_fields if name not in MADE}
+    papers = papers_of(session, row.id)
+    sources = sources_of(session, row.id, list(papers)) if papers else {}
     said = [
-        _message(m, numbers) | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])} for m in messages
+        _message(m, numbers)
+        | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])}
+        | ({"sources": sources[m.id]} if m.id in sources else {})
+        for m in messages
     ]
-    return {**kept, "head": head, "messages": said}
+    return {**kept, "head": head, "messages": said} | ({"documents": list(papers.values())} if papers else {})
 
 
 def _lasting(form: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:

@@ -1,9 +1,11 @@
 """The OpenAPI document against the server, by schemathesis: what it promises holds for whatever is sent."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.api import promises
 from tests.api.process import served
 
 KEY = "a-key-of-32-characters-at-the-least"
@@ -12,12 +14,16 @@ KEY = "a-key-of-32-characters-at-the-least"
 def test_the_server_keeps_what_its_document_promises(tmp_path: Path) -> None:
     """Its own examples, every boundary of every field, and random requests; the same ones each time."""
     with served(tmp_path, API_KEYS=KEY, MAX_TOKENS="2", REPLY_TIMEOUT="5", MAX_QUEUE="1000") as server:
+        config = tmp_path / "schemathesis.toml"
+        config.write_text(promises.CONFIG)
         done = subprocess.run(
-            [Path(sys.executable).with_name("schemathesis"), "run", f"{server.url}/openapi.json",
-             "--header", f"Authorization: Bearer {KEY}", "--phases", "examples,coverage,fuzzing",
+            [Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run",
+             f"{server.url}/openapi.json", "--header", f"Authorization: Bearer {KEY}",
+             "--phases", "examples,coverage,fuzzing",
              "--max-examples", "30", "--generation-deterministic",
              "--request-timeout", "60", "--workers", "2", "--no-color"],
-            cwd=tmp_path, capture_output=True, text=True, timeout=420, check=False,
+            cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": promises.__file__},
+            capture_output=True, text=True, timeout=420, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     assert "No issues found" in done.stdout

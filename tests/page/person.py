@@ -1,5 +1,6 @@
 """What a person does in the page, and sees there."""
 
+import base64
 from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
@@ -73,3 +74,34 @@ def stopped(tab: Page) -> None:
 def pictures(tmp_path: Path, update: bool) -> Path:
     """Where screenshots go."""
     return DOCS if update else tmp_path
+
+
+def choose(tab: Page, *paths: Path) -> None:
+    """Attach files with the button beside the message, through the browser's own chooser."""
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Upload files").click()
+    chooser.value.set_files(list(paths))
+    uploaded(tab, *[path.name for path in paths])
+
+
+def drag(tab: Page, name: str, data: bytes) -> None:
+    """Drag a file over the page and drop it where the message is written."""
+    held = tab.evaluate_handle(DRAGGED, [name, base64.b64encode(data).decode()])
+    tab.dispatch_event("body", "dragover", {"dataTransfer": held})
+    tab.get_by_text("Drag and drop files here").wait_for()
+    tab.dispatch_event("text=Drag and drop files here >> xpath=preceding-sibling::*", "drop", {"dataTransfer": held})
+    uploaded(tab, name)
+
+
+def uploaded(tab: Page, *names: str) -> None:
+    """The files stand beside the message and have reached the server."""
+    for name in names:
+        expect(tab.get_by_role("button", name=f"Remove {name}", exact=True)).to_be_visible()
+    expect(tab.get_by_role("button", name="Send message")).to_be_enabled()
+
+
+DRAGGED = """([name, data]) => {
+    const held = new DataTransfer();
+    held.items.add(new File([Uint8Array.from(atob(data), c => c.charCodeAt(0))], name));
+    return held;
+}"""

@@ -1,13 +1,17 @@
 """A reply in a real Chromium: how it grows, what it outlives, and what ends it."""
 
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.loopback import Loopback
-from tests.page.person import bubbles, fold, grown, last, press, say, stopped, unfold
+from tests.page.person import bubbles, choose, fold, grown, last, press, say, stopped, unfold
 
 pytestmark = pytest.mark.browser
+ALERTED = """() => new MutationObserver(() => { window.alerted ||= !!document.querySelector('[data-testid=stAlert]') })
+    .observe(document.body, { childList: true, subtree: true })"""  # one that is gone again after a moment counts too
 
 
 def test_the_reply_grows_while_it_comes(slow: Loopback, tab: Page) -> None:
@@ -103,7 +107,7 @@ def test_messages_sent_in_a_hurry_all_arrive(talk: Loopback, tab: Page) -> None:
     expect(tab.locator("[class*=st-key-row-]")).to_have_count(1)
 
 
-def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab: Page) -> None:
+def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab: Page, tmp_path: Path) -> None:
     """The browser at times reports what was just typed with a fragment's tick, and once more by itself."""
     ticks: list[BackMsg] = []
 
@@ -135,6 +139,13 @@ def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab:
         tab.wait_for_timeout(1200)
     expect(bubbles(tab)).to_have_count(6)
     assert [r["messages"][-1]["content"] for r in talk.requests] == ["hi", "again", "again"]
+    (tmp_path / "notes.md").write_text("The roof was mended in June.")
+    choose(tab, tmp_path / "notes.md")  # Streamlit hands its bytes out with the first of the two only
+    tab.evaluate(ALERTED)
+    press(tab, "Send message")
+    expect(tab.get_by_text("Documents (1)")).to_be_visible()
+    tab.wait_for_timeout(1200)
+    assert not tab.evaluate("window.alerted")
 
 
 def test_a_second_message_waits_for_the_first_reply(slow: Loopback, tab: Page) -> None:

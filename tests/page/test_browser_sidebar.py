@@ -131,11 +131,11 @@ def test_export_and_import(talk: Loopback, tab: Page, tmp_path: Path) -> None:
     files["JSON"].write_text(json.dumps(whole))
     fold(tab)
     tab.get_by_text("Import").click()
-    tab.locator("input[type=file]").set_input_files(str(files["JSON"]))
+    tab.get_by_test_id("stSidebar").locator("input[type=file]").set_input_files(str(files["JSON"]))
     expect(tab.get_by_text("1 added")).to_be_visible()
     expect(rows(tab)).to_have_count(2)
     files["JSON"].write_text("{")
-    tab.locator("input[type=file]").set_input_files(str(files["JSON"]))
+    tab.get_by_test_id("stSidebar").locator("input[type=file]").set_input_files(str(files["JSON"]))
     expect(tab.get_by_test_id("stSidebar").get_by_role("alert")).to_contain_text("cut short")
     expect(rows(tab)).to_have_count(2)
 

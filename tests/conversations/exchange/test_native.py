@@ -37,7 +37,7 @@ def test_every_lasting_column_is_in_the_form() -> None:
         held = set(table.__table__.columns.keys()) - left_out
         assert held <= set(forms[table].model_fields), table  # type: ignore[attr-defined]
     assert set(Conversation.__table__.columns.keys()) - {"owner"} <= set(full())
-    assert set(MessageForm.model_fields) == set(full()["messages"][1])
+    assert set(MessageForm.model_fields) - {"sources"} == set(full()["messages"][1])
 
 
 @pytest.mark.usefixtures("database_url")

@@ -1,0 +1,136 @@
+"""Vectors of texts, made by what EMBEDDINGS names: a server with OpenAI's API, or a model in a folder.
+
+Knows texts; nothing of files, tables or what is searched. A server is asked, and a model loaded, with the first text:
+neither at import nor where the name of a model is told.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings as Model
+
+from documents.kind import DocumentError
+from documents.knobs import OPENAI, Embeddings, Shared
+from documents.search import Embedded, Vectors, unit
+from settings import SettingsError, missing
+
+log = logging.getLogger(__name__)
+OFFICIAL = "https://api.openai.com/v1"
+SMALL = "text-embedding-3-small"  # at OpenAI itself: the cheapest, 1,536 numbers
+BATCH = 32  # texts at a time: of more some servers want none, and for so many a question may have to wait
+Told = Callable[[int, int], None]
+_lock = threading.Lock()
+_kept: dict[tuple[Embeddings, Shared], "Embedder"] = {}
+
+
+class EmbeddingError(DocumentError):
+    """No vectors could be made; the text says by whom, why, and what to do. It holds no key and no text."""
+
+
+class Embedder:
+    """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them."""
+
+    def __init__(self, name: str, made: Callable[[], Model]) -> None:
+        self.name, self._made = name, made
+        self._model: Model | None = None
+        self._lock = threading.Lock()
+
+    def texts(self, texts: Sequence[str], told: Told = lambda done, of: None) -> Vectors:
+        """A row for each text; `told` hears how many are done, of how many. Raises EmbeddingError, SettingsError."""
+        rows: list[Vectors] = []
+        for at in range(0, len(texts), BATCH):
+            part = [_sendable(text) for text in texts[at : at + BATCH]]
+            rows.append(self._checked(self._ready().embed_documents(part), len(part)))
+            told(at + len(part), len(texts))
+        if len({part.shape[1] for part in rows}) > 1:
+            raise EmbeddingError(f"{self.name} makes vectors of several lengths. Check EMBEDDINGS.")
+        return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def question(self, text: str, size: int) -> Sequence[float]:
+        """`size` numbers; zeros, which are near to nothing, and a line in the log where none can be made."""
+        try:
+            made: list[float] = self._checked([self._ready().embed_query(_sendable(text))], 1)[0].tolist()
+            if len(made) == size:
+                return made
+            why = f"{self.name} makes vectors of {len(made)} numbers, and made some of {size}. Attach them again."
+        except (EmbeddingError, SettingsError) as error:
+            why = str(error)
+        log.warning("documents are searched by words alone: %s", why)
+        return [0.0] * size
+
+    def beside(self, vectors: Vectors) -> Embedded:
+        """Vectors that this model has made, with what makes one of a question."""
+        return Embedded(vectors, lambda question: self.question(question, vectors.shape[1]))
+
+    def _ready(self) -> Model:
+        with self._lock:
+            self._model = self._model or self._made()
+            return self._model
+
+    def _checked(self, made: Any, count: int) -> Vectors:
+        """Unit vectors. Raises EmbeddingError for what is no `count` rows of finite numbers."""
+        try:
+            found = np.asarray(made, np.float32)
+        except (TypeError, ValueError):  # rows of several lengths, or no numbers
+            found = np.zeros(0, np.float32)
+        if found.ndim != 2 or found.shape[0] != count or not found.shape[1] or not np.isfinite(found).all():
+            raise EmbeddingError(f"{self.name} made no vectors of {count} texts that could be used. Check EMBEDDINGS.")
+        return unit(found)
+
+
+def current() -> Embedder | None:
+    """What EMBEDDINGS names, the same as long as no variable changes; None where it is unset. Raises SettingsError."""
+    knobs = Embeddings.read()
+    if knobs.embeddings is None:
+        return None
+    given = (knobs, Shared.read() if knobs.embeddings == OPENAI else Shared.model_construct())
+    with _lock:
+        if given not in _kept:
+            made = _local(knobs.folder) if knobs.folder else _remote(*given)
+            _kept.clear()
+            _kept[given] = made
+        return _kept[given]
+
+
+def embedded(texts: Sequence[str], told: Told = lambda done, of: None) -> Embedded | None:
+    """These texts, for an Index that is not kept; None where EMBEDDINGS is unset.
+
+    Raises EmbeddingError, SettingsError.
+    """
+    embedder = current()
+    return embedder.beside(embedder.texts(texts, told)) if embedder is not None and texts else None
+
+
+def _local(folder: Path) -> Embedder:
+    from documents.sentences import Sentences, fingerprint
+
+    if find_spec("sentence_transformers") is None:
+        remedy = "run `.venv/bin/pip install -r requirements-embeddings.txt`"
+        build = "BACKENDS=all --build-arg EXTRAS=embeddings"
+        raise SettingsError(missing(f"EMBEDDINGS={folder}: sentence-transformers", remedy, build))
+    return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: Sentences(folder))
+
+
+def _remote(knobs: Embeddings, shared: Shared) -> Embedder:
+    """The model's name alone says which it is: a server may move."""
+    from documents.served import Served, official
+
+    url = knobs.embeddings if knobs.served else shared.base_url or OFFICIAL
+    assert url is not None
+    key = knobs.embeddings_api_key or shared.api_key
+    model = knobs.embeddings_model or (SMALL if official(url) else None)
+    if model is None:
+        raise SettingsError("EMBEDDINGS=openai: set EMBEDDINGS_MODEL, since OPENAI_BASE_URL is not OpenAI's own.")
+    if key is None and official(url):
+        raise SettingsError(f"EMBEDDINGS={knobs.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
+    return Embedder(model, lambda: Served(url, model, key))
+
+
+def _sendable(text: str) -> str:
+    """Without halves of letters, which nobody can send."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,45 @@
+"""The command `find`: places in files that fit some words. Knows files; no model is asked and nothing is kept."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from settings import SettingsError
+from terminal import file, source
+from terminal.screen import Screen
+from terminal.text import escaped, tolerant
+
+
+def find(
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="words, or a question")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="PDF, DOCX, Markdown, text, CSV or HTML; nothing is kept")
+    ],
+    top: Annotated[int | None, typer.Option(min=1, help="the most places that are shown; unset: 8")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of lines")] = False,
+) -> None:
+    """Find the places in files that fit some words, best first, without any model.
+
+    Example: python cli.py find "opening hours" notes.pdf more.md
+
+    Exit: 0, 1 where nothing was found, 2 for a wrong setting or argument or a file that cannot be read.
+    """
+    tolerant()
+    if not words.strip():
+        raise SettingsError("WORDS is empty: say what is to be found.")
+    if Path(words).is_file() and not files[-1].exists():
+        raise SettingsError(f"{files[-1]}: there is no such file. The words come first: find WORDS FILE…")
+    from documents.search import TOP
+    from documents.source import source as shown
+
+    screen = Screen()
+    found = [shown(each) for each in file.index(files, screen).search(words, top or TOP)]
+    if as_json:
+        print(escaped(json.dumps({"sources": source.values(found)}, ensure_ascii=False)))
+    for line in () if as_json else source.lines(found):
+        screen.say(line)
+    if not found:
+        screen.note("Nothing found.")
+        raise typer.Exit(1)

@@ -1,0 +1,19 @@
+"""Passages of documents as a terminal shows them, and as JSON. Knows sources; nothing of how they are found."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from documents.source import Source
+
+
+def lines(found: Sequence["Source"]) -> Iterator[str]:
+    """One for each: number, place and the words, in which line ends are spaces."""
+    for number, each in enumerate(found, 1):
+        yield f"[{number}] {each.place}: {' '.join(each.quote.split())}"
+
+
+def values(found: Sequence["Source"]) -> list[dict[str, Any]]:
+    """File, page, exact words and score."""
+    return [asdict(each) for each in found]

@@ -1,0 +1,127 @@
+"""Words, passages, ranks."""
+
+import threading
+
+import numpy as np
+import pytest
+from langchain_core.documents import Document
+
+from documents.search import Embedded, Index, Passages, fused, unit
+from documents.split import BETWEEN, LENGTH, split, whole
+from documents.words import overview, page, words
+
+TEXTS = ["The ferry leaves at nine.", "Bring a warm coat.", "The ferry costs four crowns."]
+
+
+def index(*texts: str, embedded: Embedded | None = None) -> Index:
+    return Index([Document(text, metadata={"page": at}) for at, text in enumerate(texts, 1)], embedded)
+
+
+def found(within: Index, question: str) -> list[str]:
+    return [each.page_content for each in within.search(question)]
+
+
+@pytest.mark.parametrize(
+    ("text", "stems"),
+    [
+        ("What is Tom’s ferries' cost?", ["tom", "ferri", "cost"]),
+        ("running RUNS run_run", ["run", "run", "run", "run"]),
+        ("", []), ("... --", []), ("x" * 40, []), ("x" * 39, ["x" * 39]), ("3.5 km", ["3", "5", "km"]),
+        ("日本語", ["日本", "本語"]), ("東", ["東"]), ("Grüße", ["grüße"]),
+    ],
+)  # fmt: skip
+def test_words(text: str, stems: list[str]) -> None:
+    assert words(text) == stems
+
+
+def test_words_are_the_same_in_many_threads() -> None:
+    """The stemmer holds the word that it works on."""
+    text = " ".join(f"running{n} flies{n} happily{n} nationality{n}" for n in range(2000))
+    got: list[list[str]] = []
+    threads = [threading.Thread(target=lambda: got.append(words(text))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 4
+    assert all(each == got[0] for each in got)
+    assert got[0] == [stem for part in text.split() for stem in words(part)]
+
+
+@pytest.mark.parametrize(
+    ("question", "whole", "number"),
+    [
+        ("Summarize this document", True, None), ("What is it about?", True, None), ("main points please", True, None),
+        ("Who is Ishmael?", False, None), ("What stands on page 7?", False, 7), ("", False, None), ("?", False, None),
+    ],
+)  # fmt: skip
+def test_questions_for_a_whole_and_for_a_page(question: str, whole: bool, number: int | None) -> None:
+    assert (overview(question), page(question)) == (whole, number)
+
+
+@pytest.mark.parametrize(
+    "pages", [["a " * 2000, "", "b\n\n" * 900, "c"], ["x" * 5000], ["\n\n\n"], ["Grüße 日本 " * 300]]
+)
+def test_passages_are_the_text_from_where_to_where(pages: list[str]) -> None:
+    text = whole(pages)
+    begins = [sum(len(each) + len(BETWEEN) for each in pages[:at]) for at in range(len(pages))]
+    for piece in split(pages, paged=True):
+        assert piece.text == text[piece.start : piece.end]
+        assert 0 < len(piece.text) <= LENGTH
+        assert piece.page is not None
+        at = piece.page - 1
+        assert begins[at] <= piece.start <= piece.end <= begins[at] + len(pages[at])
+    assert [piece.page for piece in split(pages, paged=False)] == [None] * len(list(split(pages, paged=True)))
+
+
+def test_nothing_of_a_text_is_left_out() -> None:
+    page = " ".join(f"word{n}" for n in range(3000))
+    held = {word for piece in split([page], False) for word in piece.text.split()}
+    assert held == set(page.split())
+
+
+def test_the_best_passage_is_first_and_others_are_not_there() -> None:
+    within = index(*TEXTS)
+    assert found(within, "What does the ferry cost?") == [TEXTS[2], TEXTS[0]]
+    assert found(within, "a submarine") == []
+    scores = [each.metadata["score"] for each in within.search("ferry cost")]
+    assert scores == sorted(scores, reverse=True)
+    assert all(score > 0 for score in scores)
+
+
+def test_a_word_of_every_passage_still_finds_them() -> None:
+    assert found(index("tea one", "tea two"), "tea") == ["tea one", "tea two"]
+    assert found(index("tea"), "tea") == ["tea"]
+
+
+def test_a_page_that_is_named_comes_first() -> None:
+    assert found(index(*TEXTS), "Does the ferry stand on page 2?")[0] == TEXTS[1]
+    assert found(index(*TEXTS), "Page 99?") == []
+
+
+def test_a_question_for_the_whole_gets_the_beginning() -> None:
+    assert found(index(*TEXTS), "Summarize the document") == TEXTS
+
+
+@pytest.mark.parametrize("question", ["", "?", "the", "\0", "\ud800", "x" * 100_000, "{input} %s {{"])
+def test_any_question_may_be_asked(question: str) -> None:
+    assert found(index(*TEXTS), question) == []
+    assert found(index(), question) == []
+    assert found(index("...", "the"), question) == []
+
+
+def test_vectors_stand_beside_words() -> None:
+    rows = unit([[1, 0, 0], [0, 1, 0], [0, 0, 0]])
+    near = Embedded(rows, lambda question: [0.0, 2.0, 0.1])
+    assert found(index(*TEXTS, embedded=near), "something to wear") == [TEXTS[1]]
+    assert set(found(index(*TEXTS, embedded=near), "ferry")) == set(TEXTS)
+
+
+def test_fusion_adds_what_each_list_says() -> None:
+    assert [at for at, _ in fused([[(5, 9.0), (6, 8.0)], [(6, 0.9), (7, 0.8)]])] == [6, 5, 7]
+    assert np.allclose(np.linalg.norm(unit([[3, 4], [0, 0]]), axis=1), [1, 0])
+
+
+def test_the_retriever_gives_the_same() -> None:
+    within = index(*TEXTS)
+    assert Passages(index=within, top=1).invoke("ferry cost") == within.search("ferry cost", 1)
