@@ -4,7 +4,7 @@ Pages are sentences of the texts that the tests ask questions of, in another ord
 
 Examples:
   python -m benchmarks.documents
-  python -m benchmarks.documents quality
+  EMBEDDINGS=folder python -m benchmarks.documents quality
   python -m benchmarks.documents add search --pages 200 --json
 """
 
@@ -32,6 +32,7 @@ from chains.report import Report
 from conversations import files, turn
 from conversations.database import Database
 from conversations.store import Store
+from documents import embedding
 from settings import ROOT, Settings
 from training.command import parser, run
 
@@ -121,7 +122,7 @@ class Bench:
                 "while its index is built": share(building, quiet)}  # fmt: skip
 
     def quality(self) -> dict[str, Any]:
-        """How many questions have their passage among the first ones, for some lengths of a passage."""
+        """How many questions have their passage among the first ones: for some lengths, and with EMBEDDINGS."""
         asked = questions.questions(TEXTS)
         table: dict[str, Any] = {"questions": len(asked)}
         for length in LENGTHS:
@@ -129,6 +130,10 @@ class Bench:
             ranks = questions.ranks(asked, questions.index(cut))
             found = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
             table[f"{length} characters, {len(cut)} passages"] = found
+        embedder = embedding.current()
+        if embedder is not None:
+            ranks = questions.ranks(asked, questions.index(questions.passages(TEXTS), embedder.texts))
+            table[f"fused with {embedder.name}"] = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
         return table
 
 

@@ -18,6 +18,7 @@ GIVEN = (
     "requirements-telemetry.txt",
     "requirements-ray.txt",
     "requirements-train.txt",
+    "requirements-embeddings.txt",
 )
 
 
