@@ -118,7 +118,8 @@ def test_a_question_without_vectors_is_searched_by_words(server: Loopback, caplo
     with caplog.at_level(logging.WARNING, "documents"):
         assert found(TEXTS, "who baked the bread", beside) == [TEXTS[1]]
     assert len(server.requests) == 2, "nobody waits for another try"
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    ours = [record for record in caplog.records if record.name.startswith("documents")]  # others log what they like
+    assert [record.levelname for record in ours] == ["WARNING"]
     assert "by words alone" in caplog.text
     assert "baked" not in caplog.text
 
