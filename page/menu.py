@@ -84,9 +84,10 @@ def undo(store: Store) -> None:
 
 
 def _bring_back(store: Store) -> None:
-    dumped = st.session_state.pop("deleted", None)
+    dumped = st.session_state.get("deleted")
     if dumped is not None:
         show(exchange.load(store, dumped))
+        _forget()  # after it is back: until then this is all there is of it
 
 
 def _forget() -> None:
