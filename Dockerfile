@@ -46,7 +46,7 @@ COPY requirements-llamacpp.txt ./
 COPY --from=llama /wheels /wheels
 RUN pip install --find-links /wheels -r requirements-llamacpp.txt
 
-# llama.cpp's kernels go to where backends/gguf/model.py looks for them, without those that use AMX, which crash on 8-bit
+# llama.cpp's kernels go to where backends/llama/model.py looks for them, without those that use AMX, which crash on 8-bit
 # weights; and what a server never opens goes.
 FROM packages-${BACKENDS} AS packages
 WORKDIR /venv/lib/python3.11/site-packages

@@ -4,9 +4,10 @@ import logging
 
 import streamlit as st
 
-from conversations.database import DatabaseError
-from page import about, bubble, chat, compare, complete, insights
-from page.owner import entered
+from conversations.store.database import DatabaseError
+from page.chat import message
+from page.pages import about, chat, compare, complete, insights
+from page.session.owner import entered
 from settings import ROOT
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -28,7 +29,7 @@ def main() -> None:
         try:
             page.run()
         except DatabaseError as error:  # what was posted waits for the next run
-            bubble.failure(str(error))
+            message.failure(str(error))
 
 
 main()

@@ -8,9 +8,8 @@ import typer
 from langchain_core.exceptions import ModelError
 
 import backends
-from conversations import archive
 from settings import ROOT, VERSION, SettingsError
-from terminal import ready
+from terminal import archive, ready
 from terminal.ask import ask
 from terminal.chat import chat
 from terminal.find import find
@@ -48,7 +47,7 @@ def config() -> None:
 
     Example: python cli.py config | grep OPENAI
     """
-    from api.knobs import every
+    from api.settings import every
 
     for group in every():
         for knob in group.read().knobs():
@@ -61,7 +60,7 @@ def key(name: Annotated[str, typer.Argument(help="whose it is, without spaces an
 
     Example: python cli.py key alice >> keys.txt
     """
-    from api.caller import LINE, digest, fresh  # here: no other command needs them
+    from api.http.auth import LINE, digest, fresh  # here: no other command needs them
 
     made = fresh()
     line = f"{name}:{digest(made)}"
@@ -80,10 +79,10 @@ def serve() -> None:
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
     settings = backends.read()
     backends.choose(settings)
-    from api import setup  # here: no other command needs them
+    from api.http import state  # here: no other command needs them
     from server import app as page
 
-    setup.read()
+    state.read()
     config: dict[str, Any] = {"server.address": settings.host, "server.port": settings.port}
     if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
         config["browser.serverAddress"] = "localhost"

@@ -13,9 +13,9 @@ from streamlit import App
 
 from api.application import app as api
 from api.application import paths
-from api.life import Life, living
-from conversations.owner import LIFETIME, cookies
-from page.ticks import Ticks
+from api.lifespan import Life, living
+from identity import LIFETIME, cookies
+from page.session.ticks import Ticks
 from settings import ROOT, Settings
 
 UNKNOWN = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there

@@ -8,13 +8,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
-from api import body, charge, docs, error, health, log, metrics, predict, trace
-from api.access import Access
-from api.life import Life, living
-from api.origin import Origin
+from api.http import body, cost, docs, errors, health, log, metrics, trace
+from api.http.access_log import Access
+from api.http.origin import Origin
+from api.lifespan import Life, living
+from api.openai import chat, completions, files, models, responses
+from api.predict import routes
 from api.sms import webhook
-from api.v1 import chat, completions, files, models, responses
-from conversations.reply import listeners
+from conversations.replies.reply import listeners
 from settings import VERSION
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,100}")  # of another's form: it goes into every line of the log
@@ -25,17 +26,17 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )  # fmt: skip
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (predict, models, chat, completions, responses, files):
-    app.include_router(family.router, dependencies=[charge.counted], responses=error.documented(401, 403, 429))
+for family in (routes, models, chat, completions, responses, files):
+    app.include_router(family.router, dependencies=[cost.counted], responses=errors.documented(401, 403, 429))
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):
     app.include_router(family.router)
-error.install(app)
+errors.install(app)
 app.add_middleware(Origin)  # from the innermost to the outermost
 app.add_middleware(Access)
 app.add_middleware(CorrelationIdMiddleware, validator=lambda sent: bool(REQUEST_ID.fullmatch(sent)))
 app.add_middleware(Life, living=lambda: living(app))
-for listener in (metrics.reply, charge.charge, log.reply, trace.reply):
+for listener in (metrics.reply, cost.charge, log.reply, trace.reply):
     listeners.append(listener)
 
 

@@ -12,10 +12,10 @@ from langchain_core.exceptions import ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from backends.hf.engine import PipelineEngine
+from backends.hf.model import load, own_template
 from backends.local import template
 from backends.local.chat import LocalChat
-from backends.pipeline.engine import PipelineEngine
-from backends.pipeline.model import load, own_template
 from settings import SHIPPED, Environment, Settings, missing, named
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")

@@ -11,9 +11,9 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from backends.gguf.context import Limits
-from backends.gguf.engine import LlamaEngine
-from backends.gguf.model import Model
+from backends.llama.context import Limits
+from backends.llama.engine import LlamaEngine
+from backends.llama.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
 from settings import SHIPPED, Environment, Settings, missing, named

@@ -12,7 +12,7 @@ from settings import Environment, Settings
 
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
-    from backends.remote.spread import SpreadChat
+    from backends.remote.load_balancer import SpreadChat
 
 OFFICIAL = "https://api.openai.com/v1"
 SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
@@ -115,7 +115,7 @@ def build(settings: Settings) -> "OpenAIChat | SpreadChat":
         return _client(addresses[0], knobs, settings, timeout=knobs.timeout)
     from httpx2 import Timeout
 
-    from backends.remote.spread import SpreadChat
+    from backends.remote.load_balancer import SpreadChat
 
     hurry = min(knobs.timeout, HURRY)
     timeout = Timeout(knobs.timeout, connect=hurry)

@@ -1,10 +1,10 @@
 """How many notes PostgreSQL passes between processes in a second, as watched replies need them. Knows no model.
 
-Writers send as `conversations/wire.py` does, each from a connection of its own, and one listener hears all of them; it
-is over when the last note was heard. A watched reply is 25 notes a second; a process sends those of all its replies in
-one transaction, so "one note a transaction" is the dearest case, one watched reply a process. The delay is that of a
-single note with nothing else under way. PostgreSQL is a new server in a temporary folder that never flushes to disk,
-or the database that --url names, in which nothing is written.
+Writers send as `conversations/replies/relay/notifier.py` does, each from a connection of its own, and one listener
+hears all of them; it is over when the last note was heard. A watched reply is 25 notes a second; a process sends
+those of all its replies in one transaction, so "one note a transaction" is the dearest case, one watched reply a
+process. The delay is that of a single note with nothing else under way. PostgreSQL is a new server in a temporary
+folder that never flushes to disk, or the database that --url names, in which nothing is written.
 
 Examples:
   python -m benchmarks.broadcast
@@ -28,7 +28,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from benchmarks import postgresql
-from conversations.wire import NOTIFY, channel
+from conversations.replies.relay.notifier import NOTIFY, channel
 from training.command import parser, run
 
 HERE = channel("benchmark")

@@ -29,9 +29,10 @@ from typing import Any
 from benchmarks import questions
 from chains.assistant import build
 from chains.report import Report
-from conversations import files, turn
-from conversations.database import Database
-from conversations.store import Store
+from conversations.library import files
+from conversations.replies import turn
+from conversations.store.database import Database
+from conversations.store.store import Store
 from documents import embedding
 from settings import ROOT, Settings
 from training.command import parser, run

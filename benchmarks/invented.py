@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from conversations.database import Database
-from conversations.schema import Conversation, Message
+from conversations.store.database import Database
+from conversations.store.schema import Conversation, Message
 
 OWNER = "benchmark"
 LONG = 2000  # messages of the long conversation

@@ -28,11 +28,11 @@ from sqlalchemy import delete, select, text
 
 from benchmarks import postgresql
 from benchmarks.invented import OWNER, Script, imagined, settle, write
-from conversations.database import Database, DatabaseError
-from conversations.schema import Conversation
-from conversations.search import find
-from conversations.statistics import Period, collect
-from conversations.store import Store
+from conversations.store.database import Database, DatabaseError
+from conversations.store.schema import Conversation
+from conversations.store.search import find
+from conversations.store.statistics import Period, collect
+from conversations.store.store import Store
 from training.command import parser, run
 
 TARGET = 50  # milliseconds

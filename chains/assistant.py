@@ -15,7 +15,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 
-from chains.answer import Answer
+from chains.fallback import Answer
 from chains.passages import asking, holding, question
 from prompts.summary import introduced
 from prompts.system import system_prompt

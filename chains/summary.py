@@ -14,7 +14,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 
-from chains.answer import Answer
+from chains.fallback import Answer
 from chains.window import count
 from prompts.summary import instruction, introduced
 from settings import Settings

@@ -16,11 +16,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import backends
-from api import caller, setup
-from api.knobs import Knobs, Replicas, every
-from api.life import LAST
+from api.http import auth, state
+from api.lifespan import LAST
+from api.settings import Knobs, Replicas, every
 from api.sms import knobs as sms
-from conversations.database import disconnect
+from conversations.store.database import disconnect
 from settings import ROOT, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def run(address: str | None) -> None:
     if find_spec("ray") is None:
         raise SettingsError("ray: not installed; run pip install -r requirements-ray.txt")
     check(backends.read(), Replicas.read())
-    found = setup.read()  # the database answers, before any replica is started
-    caller.check(found)
+    found = state.read()  # the database answers, before any replica is started
+    auth.check(found)
     sms.check(found.sms)
     disconnect()
     start(found.settings, address)

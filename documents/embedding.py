@@ -15,8 +15,8 @@ import numpy as np
 from langchain_core.embeddings import Embeddings as Model
 
 from documents.kind import DocumentError
-from documents.knobs import OPENAI, Embeddings, Shared
 from documents.search import Embedded, Vectors, unit
+from documents.settings import OPENAI, Embeddings, Shared
 from settings import SettingsError, missing
 
 log = logging.getLogger(__name__)

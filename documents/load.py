@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from documents.kind import SNIFFED, DocumentError, Kind, kind, named
-from documents.knobs import Limits
+from documents.settings import Limits
 from settings import ROOT
 
 Told = Callable[[int, int], None]

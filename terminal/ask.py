@@ -111,7 +111,7 @@ def _passages(files: list[Path]) -> Retriever:
 
 def _read(report: Report) -> tuple[list["Source"], str | None]:
     """Which passages the reply was made from, and what has to be said of that."""
-    from conversations.answer import remark
+    from conversations.replies.generation import remark
     from documents.source import source as shown
 
     return [shown(each) for each in report.passages], remark(report)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from conversations import files
-from conversations.schema import Document
+from conversations.library import files
+from conversations.store.schema import Document
 from documents.kind import KINDS, DocumentError
-from documents.knobs import Limits
 from documents.progress import Progress
+from documents.settings import Limits
 from documents.source import source as shown
 from settings import SettingsError
 from terminal import file, source

@@ -14,8 +14,8 @@ from terminal.screen import Screen
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
-    from documents.knobs import Limits
     from documents.search import Index
+    from documents.settings import Limits
 
 
 def content(path: Path, limits: "Limits") -> bytes:
@@ -39,9 +39,9 @@ def index(paths: Sequence[Path], screen: Screen) -> "Index":
     """What is found in all of them. Raises SettingsError."""
     from documents.embedding import embedded
     from documents.kind import DocumentError
-    from documents.knobs import Limits
     from documents.progress import Progress
     from documents.search import Index
+    from documents.settings import Limits
 
     limits = Limits.read()
     given = [(path.name, content(path, limits)) for path in paths]  # before any of them is read for a minute

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from conversations import watch
-from conversations.journal import journal
-from conversations.reply import Reply, doing, running
-from conversations.schema import Message, State
-from conversations.summary import NOTE
+from conversations.replies import watch
+from conversations.replies.compaction import NOTE
+from conversations.replies.reply import Reply, doing, running
+from conversations.replies.writer import journal
+from conversations.store.schema import Message, State
 from documents.source import Source
 from terminal import source
 from terminal.choice import Chosen

@@ -10,11 +10,11 @@ from typing import Any
 
 from langchain_core.exceptions import ModelError
 
-from conversations import store as stores
-from conversations.database import DatabaseError
-from conversations.preload import preload
-from conversations.store import NotFoundError
-from conversations.text import MessageError
+from conversations.replies.preload import preload
+from conversations.store import store as stores
+from conversations.store.database import DatabaseError
+from conversations.store.store import NotFoundError
+from conversations.store.text import MessageError
 from settings import SettingsError
 from terminal import document, reply, slash
 from terminal.choice import Chosen
@@ -53,7 +53,7 @@ def run(talk: Talk) -> bool:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """What these log is told below the reply."""
-    told = [logging.getLogger(name) for name in ("conversations.reply", "conversations.preload")]
+    told = [logging.getLogger(name) for name in ("conversations.replies.reply", "conversations.replies.preload")]
     before = [each.level for each in told]
     for each in told:
         each.setLevel(logging.CRITICAL)

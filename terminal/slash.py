@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from conversations import archive, exchange
+from conversations import exchange
 from settings import SettingsError
-from terminal import document
+from terminal import archive, document
 from terminal import persona as personas
 from terminal.screen import Screen
 from terminal.talk import Talk

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from conversations import turn
-from conversations.answer import Ask, kept
-from conversations.citation import sources_of
-from conversations.schema import Conversation, Message
-from conversations.store import Store
+from conversations.replies import turn
+from conversations.replies.generation import Ask, kept
+from conversations.store.citations import sources_of
+from conversations.store.schema import Conversation, Message
+from conversations.store.store import Store
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError

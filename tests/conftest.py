@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import backends
-from api.knobs import every
-from conversations import preload
-from conversations.database import disconnect
-from conversations.journal import _journals
+from api.settings import every
+from conversations.replies import preload
+from conversations.replies.writer import _journals
+from conversations.store.database import disconnect
 from settings import ROOT, SHIPPED, Settings
 from tests.loopback import KEY, Loopback, running
 
@@ -28,7 +28,12 @@ os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELE
 # --dist loadfile --no-loadscope-reorder), so that short files are left for the end and all workers end together.
 LONG = (
     *("tests/deploy/", "tests/test_notebooks", "tests/api/test_schema", "tests/training/test_", "tests/page/"),
-    *("tests/test_server", "tests/conversations/test_journal", "tests/conversations/test_reply", "tests/api/test_end"),
+    *(
+        "tests/test_server",
+        "tests/conversations/replies/test_writer",
+        "tests/conversations/replies/test_reply",
+        "tests/api/test_lifespan",
+    ),
     *("tests/benchmarks/", "tests/terminal/", "tests/test_cli", "tests/backends/"),
 )
 

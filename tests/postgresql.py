@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.postgresql import Server, programs, running
-from conversations.database import disconnect
+from conversations.store.database import disconnect
 
 ABSENT = "PostgreSQL is not installed: apt-get install postgresql"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from conversations.owner import PREFIX
+from identity import PREFIX
 from settings import ROOT
 from tests.conftest import answers, free_port
 from tests.visitor import Visitor

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from api import persona
-from api.setup import Setup
-from conversations import store as stores
-from conversations import text, turn, watch
-from conversations.answer import Ask, kept
-from conversations.owner import keyed
-from conversations.reply import Reply
-from conversations.schema import Conversation, Message
-from conversations.store import Store
+from api.http.state import Setup
+from api.predict import persona
+from conversations.replies import turn, watch
+from conversations.replies.generation import Ask, kept
+from conversations.replies.reply import Reply
+from conversations.store import store as stores
+from conversations.store import text
+from conversations.store.schema import Conversation, Message
+from conversations.store.store import Store
+from identity import keyed
 from prompts.persona import Persona
 
 SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones

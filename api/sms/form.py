@@ -9,14 +9,14 @@ from fastapi import Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.datastructures import ImmutableMultiDict
 
-from api.body import raw
-from api.caller import bearer, caller
-from api.charge import count
-from api.error import Problem
-from api.note import note
-from api.setup import Here
+from api.http.auth import bearer, caller
+from api.http.body import raw
+from api.http.context import note
+from api.http.cost import count
+from api.http.errors import Problem
+from api.http.state import Here
 from api.sms.knobs import Sms
-from conversations.owner import keyed
+from identity import keyed
 from settings import Settings, missing
 
 FIELDS = 200  # Twilio sends about 20, more with many pictures

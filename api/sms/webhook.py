@@ -13,19 +13,19 @@ from langchain_core.exceptions import ModelError
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
-from api.error import Problem, documented
-from api.setup import Here, Setup, backend
+from api.http.errors import Problem, documented
+from api.http.jobs import Work, connected
+from api.http.state import Here, Setup, backend
 from api.sms.chat import Chat, SeenError, chat
 from api.sms.form import DOCUMENTED, Text, proven
 from api.sms.outbox import deliver
 from api.sms.sentence import shorten
-from api.work import Work, connected
-from conversations import watch
-from conversations.answer import Ask
-from conversations.database import DatabaseError
-from conversations.reply import Reply
-from conversations.schema import Message, State
-from conversations.text import MessageError
+from conversations.replies import watch
+from conversations.replies.generation import Ask
+from conversations.replies.reply import Reply
+from conversations.store.database import DatabaseError
+from conversations.store.schema import Message, State
+from conversations.store.text import MessageError
 
 router = APIRouter(tags=["sms"])
 HELP = "Write me anything, and I answer. /reset: we start anew, with somebody else. /more: my last answer again."

@@ -14,7 +14,7 @@ from typing import Self
 
 from langchain_core.exceptions import ModelError
 
-from backends.remote.failure import asked, briefly
+from backends.remote.errors import asked, briefly
 
 FIRST, LONGEST = 1.0, 60.0  # seconds that a server is left out: after its first failure, and at most
 log = logging.getLogger(__name__)

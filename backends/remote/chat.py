@@ -19,7 +19,7 @@ from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 from pydantic import Field, PrivateAttr
 
-from backends.remote.failure import explained, servers_own
+from backends.remote.errors import explained, servers_own
 
 NO_API = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 # What a server is told after a reply of its own that was cut: few take up a last assistant message by themselves.

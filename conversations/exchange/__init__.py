@@ -7,12 +7,12 @@
 from pathlib import Path
 from typing import Any
 
-from conversations.exchange import chatgpt, file, form, openwebui
-from conversations.exchange.fault import ExchangeError
-from conversations.exchange.form import pieces
-from conversations.exchange.intake import Report, load, load_all
+from conversations.exchange import chatgpt, file, openwebui, schema
+from conversations.exchange.errors import ExchangeError
+from conversations.exchange.exporter import dump, dump_all
+from conversations.exchange.importer import Report, load, load_all
 from conversations.exchange.markdown import render
-from conversations.exchange.native import dump, dump_all
+from conversations.exchange.schema import pieces
 
 __all__ = ["ExchangeError", "Report", "dump", "dump_all", "load", "load_all", "pieces", "read", "read_file", "render"]
 
@@ -39,12 +39,12 @@ def read_file(path: Path) -> list[dict[str, Any]]:
 
 def _conversations(value: Any) -> list[dict[str, Any]]:
     """By what the value holds."""
-    if isinstance(value, dict) and value.get("format") == form.FORMAT:
-        return form.check(value)
+    if isinstance(value, dict) and value.get("format") == schema.FORMAT:
+        return schema.check(value)
     items = value if isinstance(value, list) else [value]
     for mark, convert in (("mapping", chatgpt.convert), ("chat", openwebui.convert)):
         if any(isinstance(item, dict) and mark in item for item in items):
-            return [conversation for conversation in form.each(items, convert) if conversation["messages"]]
+            return [conversation for conversation in schema.each(items, convert) if conversation["messages"]]
     if not items:
         raise ExchangeError("it holds no conversation")
     raise ExchangeError("it is not a chat export of ours, of ChatGPT or of Open WebUI")

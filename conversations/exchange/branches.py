@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conversations.exchange.fault import ExchangeError, shown
-from conversations.exchange.form import ID
+from conversations.exchange.errors import ExchangeError, shown
+from conversations.exchange.schema import ID
 
 SECONDS = 1e11  # a time beyond it (the year 5138) is in milliseconds or finer
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from conversations import store
 from conversations.exchange.branches import Node, arrange, moment, named, opening
-from conversations.exchange.fault import ExchangeError, explain
-from conversations.exchange.form import Words, one
+from conversations.exchange.errors import ExchangeError, explain
 from conversations.exchange.markdown import fenced
+from conversations.exchange.schema import Words, one
+from conversations.store import store
 
 ROLES = {"user", "assistant", "system", "tool"}
 CONTEXT = {

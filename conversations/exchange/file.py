@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from typing import Any
 
-from conversations.exchange.fault import ExchangeError, shown
+from conversations.exchange.errors import ExchangeError, shown
 
 LARGEST = 500_000_000  # bytes, unpacked
 SWELLING = 200  # times its packed size; chats pack 5 to 20 times

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from conversations.exchange.cited import quotes
-from conversations.tree import Tree
+from conversations.exchange.citations import quotes
+from conversations.store.tree import Tree
 from documents.split import Passage
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"

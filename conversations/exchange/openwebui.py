@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
-from conversations import store
 from conversations.exchange.branches import Node, arrange, moment, named, opening
-from conversations.exchange.fault import ExchangeError, explain
-from conversations.exchange.form import Words, one
-from conversations.tree import Tree
+from conversations.exchange.errors import ExchangeError, explain
+from conversations.exchange.schema import Words, one
+from conversations.store import store
+from conversations.store.tree import Tree
 
 BLOCK = re.compile(r'<details type="(?:reasoning|tool_calls|code_interpreter)"')
 CLOSED = re.compile(r"</details>\s*")

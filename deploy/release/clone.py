@@ -29,7 +29,7 @@ def fresh(release: Release) -> Path:
 
 def stranger() -> dict[str, str]:
     """The environment without any setting of ours, and without the make and Python that this runs in."""
-    from api.knobs import every  # here: the other steps need no settings
+    from api.settings import every  # here: the other steps need no settings
 
     ours = {group.variable(field) for group in every() for field in group.model_fields}
     ours |= {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV", "PYTHONPATH", "STEPS", "OUTPUT"}

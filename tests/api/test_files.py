@@ -16,9 +16,9 @@ import pytest
 from openai import OpenAI
 from sqlalchemy import func, select
 
-from api import form
-from conversations.database import connect
-from conversations.schema import Conversation, Document, Message
+from api.http import form
+from conversations.store.database import connect
+from conversations.store.schema import Conversation, Document, Message
 from tests.api.conftest import Serve
 from tests.api.process import served
 from tests.conftest import free_port

@@ -44,7 +44,7 @@ def run(*command: str, folder: Path = ROOT, timeout: float = 120) -> subprocess.
 
 def test_importing_pulls_in_nothing_heavy() -> None:
     code = (
-        "import sys, backends, chains.assistant, conversations.turn, cli\n"
+        "import sys, backends, chains.assistant, conversations.replies.turn, cli\n"
         "[backends.module(name) for name in backends.names()]\n"
         "heavy = {'torch', 'transformers', 'llama_cpp', 'openai', 'langchain_openai', 'streamlit'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy))"

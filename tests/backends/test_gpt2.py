@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
 import backends
+from backends.hf.network import Network, Piece, runs
+from backends.hf.sampler import Draw
+from backends.hf.sequential import Turns
 from backends.local.engine import Event, Request, Sampling
 from backends.local.text import Text
-from backends.pipeline.drawing import Draw
-from backends.pipeline.network import Network, Piece, runs
-from backends.pipeline.turns import Turns
 from settings import SHIPPED, Settings, SettingsError
 
 OPEN = {"temperature": 0.0, "repetition_penalty": 1.0}

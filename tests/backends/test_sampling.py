@@ -11,7 +11,7 @@ from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import HumanMessage
 
 import backends
-from backends.gguf.sampler import Sampler
+from backends.llama.sampler import Sampler
 from backends.local.engine import Sampling
 from settings import SHIPPED, Settings
 

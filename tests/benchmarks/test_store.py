@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from benchmarks import invented, postgresql, store
-from conversations import turn
-from conversations.database import Database
-from conversations.search import find
-from conversations.store import Store
+from conversations.replies import turn
+from conversations.store.database import Database
+from conversations.store.search import find
+from conversations.store.store import Store
 
 SMALL = ["--conversations", "12", "--messages", "200", "--rounds", "1"]
 WEIGHTS = ["bytes of text a message", "bytes a message", "MB in all", "rows/s"]

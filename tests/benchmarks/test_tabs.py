@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from benchmarks import tabs, visits
 from benchmarks.scripted import order, reply
 from benchmarks.tab import Tab
-from conversations.database import Database
-from conversations.owner import cookies
-from conversations.store import Store
+from conversations.store.database import Database
+from conversations.store.store import Store
+from identity import cookies
 from settings import Settings
 
 Page = tuple[str, psutil.Process, str]

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from conversations import store as stores
-from conversations import watch
-from conversations.answer import Ask
-from conversations.schema import Message
-from conversations.store import Store
+from conversations.replies import watch
+from conversations.replies.generation import Ask
+from conversations.store import store as stores
+from conversations.store.schema import Message
+from conversations.store.store import Store
 from settings import Settings
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from conversations.schema import Conversation, Feedback, Message, State
-from conversations.statistics import DAY, VOTE
-from conversations.store import Store, identity
+from conversations.store.schema import Conversation, Feedback, Message, State
+from conversations.store.statistics import DAY, VOTE
+from conversations.store.store import Store, identity
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import make_url
 
 import backends
-from api.knobs import groups
+from api.settings import groups
 from settings import ROOT, Settings
 from tests.conftest import variables
 

@@ -18,7 +18,7 @@ from openai import APIConnectionError, AsyncOpenAI, InternalServerError
 from sqlalchemy import create_engine, text
 from starlette.types import Receive, Scope, Send
 
-from api.knobs import Replicas
+from api.settings import Replicas
 from benchmarks.postgresql import Server
 from deploy import ray_serve
 from deploy.ray_gate import Gate

@@ -9,8 +9,8 @@ import pytest
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from documents.kind import DocumentError
-from documents.knobs import Limits
 from documents.load import ENVIRONMENT, load
+from documents.settings import Limits
 from documents.split import split, whole
 from tests.documents.office import docx, holding, lying, markup
 from tests.pdf import pdf

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text as sql
 from streamlit.testing.v1 import AppTest
 
-from conversations import store as stores
-from conversations import turn
-from conversations.schema import Summary
+from conversations.replies import turn
+from conversations.store import store as stores
+from conversations.store.schema import Summary
 from settings import ROOT, Settings
 from tests.loopback import Loopback
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from conversations import store as stores
-from conversations import turn
-from conversations.schema import Conversation
+from conversations.replies import turn
+from conversations.store import store as stores
+from conversations.store.schema import Conversation
 from settings import Settings
 from tests.page.person import bubbles, fold, pictures, press, say, settled, unfold
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from conversations.schema import Message, State
+from conversations.store.schema import Message, State
 from tests.conftest import free_port
 from tests.conversations.talk import mine
 from tests.loopback import Loopback

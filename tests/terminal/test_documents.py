@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversations import files
+from conversations.library import files
 from tests.conversations.talk import mine
 from tests.loopback import Loopback
 from tests.pdf import pdf

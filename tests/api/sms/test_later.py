@@ -11,7 +11,7 @@ import pytest
 
 from api.sms import outbox
 from api.sms.webhook import SLOW, SORRY
-from conversations.reply import running
+from conversations.replies.reply import running
 from tests.api.conftest import Serve
 from tests.api.sms.conftest import OURS, SIGNED, THEIRS, Phone, Twilio
 from tests.loopback import Loopback

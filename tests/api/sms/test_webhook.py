@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from api.sms.webhook import EMPTY, HELP, SORRY
-from conversations.database import connect
-from conversations.exchange.native import dump
-from conversations.owner import keyed
-from conversations.store import Store
+from conversations.exchange.exporter import dump
+from conversations.store.database import connect
+from conversations.store.store import Store
+from identity import keyed
 from settings import Settings
 from tests.api.conftest import Serve
 from tests.api.sms.conftest import PUBLIC, SIGNED, THEIRS, TOKEN, Phone

@@ -8,8 +8,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from conversations.exchange import ExchangeError, read, render
-from conversations.exchange.form import one
 from conversations.exchange.markdown import quoted
+from conversations.exchange.schema import one
 from tests.conversations.exchange.made import chain, full, message
 
 

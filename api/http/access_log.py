@@ -1,0 +1,55 @@
+"""One look at each request: how long it took, how it ended, who asked. Writes the log line and the figures.
+
+Knows the route's template, never the path as it was sent: a path may hold what only its sender knows.
+"""
+
+import logging
+import time
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import metrics
+from api.http.context import Note, note
+from api.http.errors import GONE
+from api.http.exposure import warn
+
+log = logging.getLogger(__name__)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+UNKNOWN = "(none)"  # the route of a path that is none of ours
+
+
+class Access:
+    """Middleware around all that answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        found, begun, status = note(scope), time.perf_counter(), 0
+        warn(scope["app"].state.setup, (scope.get("server") or ("",))[0])
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).update(found.headers)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+            status = status or GONE
+        finally:
+            _told(scope, found, status or 500, time.perf_counter() - begun)
+
+
+def _told(scope: Scope, found: Note, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", UNKNOWN)
+    method = scope["method"] if scope["method"] in METHODS else "(other)"
+    error = found.error or ("internal" if status >= 500 else None)
+    metrics.request(route, method, status, seconds, error)
+    said = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1), "caller": found.caller}
+    log.info("request", extra=said if error is None else {**said, "error": error})

@@ -1,0 +1,59 @@
+"""Who pays for a reply: a request is counted before it is answered, and its replies' tokens when they have ended.
+
+The caller travels with the context in which a reply is begun, so every face of the API is charged alike and the page
+is not. Knows limits and replies; no route.
+"""
+
+from contextvars import ContextVar
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from api.http.auth import Who
+from api.http.context import note
+from api.http.limits import Limits
+from api.http.state import Here, Setup
+from conversations.replies.reply import Reply
+from conversations.store.schema import State
+
+_payer: ContextVar[tuple[Limits, str] | None] = ContextVar("payer", default=None)
+CHARACTERS = 4  # of a prompt that nobody counted, to a token
+
+
+async def count(request: Request, here: Setup, name: str) -> None:
+    """One request of this caller, who pays for its replies. Raises Problem 429, and 503 where counts are away."""
+    note(request.scope).caller = name
+    if here.limits.requests is None and here.limits.tokens is None:
+        return
+    found = await run_in_threadpool(here.limits.take, name)
+    note(request.scope).headers.update(found.headers)
+    if found.refusal is not None:
+        raise found.refusal
+    _payer.set((here.limits, name))
+
+
+async def _counted(request: Request, here: Here, who: Who) -> None:
+    if request.method == "POST":
+        await count(request, here, who.name)
+
+
+counted = Depends(_counted)  # for routes that make replies
+
+
+def charge(reply: Reply) -> None:
+    """Told of each reply's end, in the context where it began."""
+    payer = _payer.get()
+    if payer is not None:
+        limits, name = payer
+        limits.charge(name, cost(reply))
+
+
+def cost(reply: Reply) -> int:
+    """Prompt and completion tokens; nothing for a reply that failed, or still waited, before its first token."""
+    report = reply.report
+    if not report.pieces and (reply.state == State.FAILED or report.queue_position is not None):
+        return 0
+    read = report.prompt_tokens
+    if read is None:
+        read = -(-sum(len(message.text) for message in report.messages) // CHARACTERS)
+    return read + (report.completion_tokens or 0)

@@ -1,0 +1,53 @@
+"""`GET /docs` and `GET /openapi.json`: the API's description, and a page to try it. Nothing comes from another host.
+
+The page's program is Swagger UI as the package fastapi_offline holds it.
+"""
+
+from importlib.resources import files
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+
+from api.http.auth import Who
+
+router = APIRouter(include_in_schema=False)
+Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"]
+KINDS = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
+# The page's own few lines stand in it; whatever else it might reach for, the browser refuses.
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'"
+)
+
+
+@router.get("/openapi.json")
+async def document(request: Request, who: Who) -> dict[str, Any]:
+    """The OpenAPI document."""
+    found: dict[str, Any] = request.app.openapi()
+    return found
+
+
+@router.get("/docs")
+async def page(request: Request, who: Who) -> HTMLResponse:
+    """The page."""
+    root = request.scope.get("root_path", "")
+    shown = get_swagger_ui_html(
+        openapi_url=f"{root}/openapi.json",
+        title=request.app.title,
+        swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}/docs/swagger-ui.css",
+        swagger_favicon_url=f"{root}/docs/favicon.png",
+        swagger_ui_parameters={"validatorUrl": None},  # a stranger's server would check the document
+    )
+    shown.headers["Content-Security-Policy"] = POLICY
+    return shown
+
+
+@router.get("/docs/{name}")
+def asset(name: Asset, who: Who) -> Response:
+    """Its program and looks."""
+    found = files("fastapi_offline").joinpath("static", name).read_bytes()
+    kind = KINDS[name.rpartition(".")[2]]
+    return Response(found, media_type=kind, headers={"Cache-Control": "private, max-age=86400"})

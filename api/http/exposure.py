@@ -1,0 +1,20 @@
+"""A warning, once, where anybody from elsewhere may spend the owner's money over the API. Knows keys and addresses."""
+
+import logging
+
+from api.http.state import Setup
+from exposure import beyond, exposure
+
+log = logging.getLogger(__name__)
+REMEDY = "Set API_KEYS or API_KEYS_FILE (`python cli.py key NAME` makes a key), or listen on 127.0.0.1."
+
+
+def warn(found: Setup, address: str) -> None:
+    """At the start with the address that is set, later with the one a request arrived at: a server may have another."""
+    if found.warned or not beyond(address):
+        return
+    found.warned = True
+    if not (found.settings.api_keys or found.settings.api_keys_file):
+        text = exposure(found.settings, address, "the API", REMEDY)
+        if text is not None:
+            log.warning("%s", text)

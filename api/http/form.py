@@ -1,0 +1,107 @@
+"""A form with files (multipart/form-data), read with a limit and checked; files lie on disk. Knows no route."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from api.http.body import coming, limited, placed
+from api.http.errors import Problem, unfit
+from api.http.state import setup
+
+Model = TypeVar("Model", bound=BaseModel)
+KIND = "multipart/form-data"
+FIELDS, FILES = 50, 20
+STRETCH = 1_000_000  # bytes for which a client has SEND_TIMEOUT once more
+BINARY = {"type": "string", "format": "binary"}
+
+
+def sent(request: Request) -> bool:
+    """Whether the body is such a form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == KIND
+
+
+@asynccontextmanager
+async def form(request: Request) -> AsyncIterator[FormData]:
+    """The form, while the block runs. Raises Problem 400 for what is none, 413, 408, 499."""
+    if not sent(request):
+        raise Problem(400, f"The body is no form: send {KIND}, as `curl -F file=@notes.pdf` does.", code="invalid_form")
+    knobs = setup(request).knobs
+    async with coming(knobs.send_timeout) as limit:
+        stream = _slowly(request, limit)
+        parser = MultiPartParser(
+            request.headers, stream, max_files=FILES, max_fields=FIELDS, max_part_size=knobs.max_body_bytes
+        )
+        try:
+            found = await parser.parse()
+        except MultiPartException as error:
+            raise Problem(400, f"The body is no form that can be read: {error.message}", code="invalid_form") from None
+        finally:
+            await stream.aclose()
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+async def _slowly(request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+    """The bytes: the files of one request together may be as long as one, beside the fields."""
+    here, size = setup(request), 0
+    most = here.documents.max_bytes + here.knobs.max_body_bytes
+    async for chunk in limited(request, most, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
+        if size // STRETCH < (size := size + len(chunk)) // STRETCH:
+            limit.reschedule(asyncio.get_running_loop().time() + here.knobs.send_timeout)
+        yield chunk
+
+
+def files(found: FormData, name: str) -> list[UploadFile]:
+    """The files under this name; a browser sends an empty one without a name where none was chosen.
+
+    Raises Problem 400 for a field that is no file, and for a file elsewhere.
+    """
+    for key, value in found.multi_items():
+        if (key == name) != isinstance(value, UploadFile):
+            raise Problem(400, f"{key}: files belong into {name!r}, each with its name, as `curl -F {name}=@notes.pdf` "
+                          "sends them.", code="invalid_value", param=key)  # fmt: skip
+    given = [value for value in found.getlist(name) if isinstance(value, UploadFile)]
+    return [each for each in given if each.filename or each.size]
+
+
+def fields(found: FormData, model: type[Model]) -> Model:
+    """The other fields as a model has them, a repeated one as a list. Raises Problem 400 that names the field."""
+    values: dict[str, Any] = {}
+    for key in found:
+        texts = [value for value in found.getlist(key) if isinstance(value, str)]
+        if texts:
+            values[key] = texts if len(texts) > 1 else texts[0]
+    try:
+        return model.model_validate(values, strict=False)
+    except ValidationError as error:
+        raise unfit(placed(error.errors(), values)) from None
+
+
+def documented(schema: dict[str, Any], name: str, held: dict[str, Any], **examples: Any) -> dict[str, Any]:
+    """What such a body looks like, for a route's `openapi_extra`: a model's fields, and files under this name."""
+    fields: dict[str, Any] = {field: _plain(shown) for field, shown in schema["properties"].items()}
+    kept: dict[str, Any] = {key: schema[key] for key in ("required", "not") if key in schema}
+    form: dict[str, Any] = {
+        "type": "object",
+        "properties": {**fields, name: held},
+        "additionalProperties": False,
+        **kept,
+    }
+    return {KIND: {"schema": form, "examples": {name: {"value": value} for name, value in examples.items()}}}
+
+
+def _plain(field: dict[str, Any]) -> dict[str, Any]:
+    """A field as a form has it: there is no null in it."""
+    found: dict[str, Any] = {key: value for key, value in field.items() if key not in {"anyOf", "default", "title"}}
+    some: list[dict[str, Any]] = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
+    if len(some) == 1:
+        return {**found, **some[0]}
+    return {**found, "anyOf": some} if some else found

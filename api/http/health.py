@@ -1,0 +1,84 @@
+"""`GET /health`, and `GET /` where no page is: whether this server can answer, and what each backend does. No key."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, JsonValue
+from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
+
+import backends
+from api.http.state import Here, Setup
+from conversations.store.database import Database, DatabaseError
+from settings import VERSION
+
+router = APIRouter(tags=["operations"])
+EXAMPLE: dict[str, JsonValue] = {"name": "llamacpp", "ready": True, "loaded": True, "problem": None, "queue": 0}
+
+
+class Backend(BaseModel):
+    """One backend: `problem` says what is missing and the remedy; `queue` counts what waits or runs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    name: str
+    ready: bool
+    loaded: bool
+    problem: str | None
+    queue: int
+
+
+class Health(BaseModel):
+    """`status` is "ok" where the chosen backend is ready and the database answers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "ok", "version": VERSION, "backend": "llamacpp", "database": True,
+                                         "backends": [EXAMPLE]}]}
+    )  # fmt: skip
+
+    status: Literal["ok", "unavailable", "ending"]
+    version: str
+    backend: str | None
+    database: bool
+    backends: list[Backend]
+
+
+@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is found first
+@router.head("/", include_in_schema=False)
+@router.get("/health", responses={503: {"model": Health}})
+@router.get("/", responses={503: {"model": Health}})
+async def health(here: Here, response: Response) -> Health:
+    """Status, version, readiness and queue length of each backend. 503 where nothing can be answered."""
+    found = await run_in_threadpool(look, here)
+    response.status_code = 200 if found.status == "ok" else 503
+    return found
+
+
+def look(here: Setup) -> Health:
+    """As it is now; no backend is loaded for it and no server asked."""
+    rows = [_backend(here, *status) for status in backends.status(here.settings)]
+    fine = answers(here.database)
+    ready = fine and any(row.ready for row in rows if row.name == here.choice.name)
+    status: Literal["ok", "unavailable", "ending"] = "ending" if here.ending else "ok" if ready else "unavailable"
+    return Health(status=status, version=VERSION, backend=here.choice.name, database=fine, backends=rows)
+
+
+def _backend(here: Setup, name: str, problem: str | None) -> Backend:
+    loaded = backends.loaded(name) is not None
+    return Backend(name=name, ready=problem is None, loaded=loaded, problem=problem, queue=waiting(here, name))
+
+
+def waiting(here: Setup, name: str) -> int:
+    """What waits or runs for a backend: the API's requests, and the page's where the engine knows of them."""
+    engine = getattr(backends.loaded(name), "engine", None)
+    return max(engine.waiting() if engine is not None else 0, here.queues.busy[name])
+
+
+def answers(database: Database) -> bool:
+    """Whether the database does."""
+    try:
+        with database.reading() as session:
+            session.execute(text("SELECT 1"))
+    except DatabaseError:
+        return False
+    return True

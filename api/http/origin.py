@@ -1,0 +1,90 @@
+"""Which web pages may call: none but this server's own and those of CORS_ORIGINS. Knows headers; no route, no key.
+
+A browser sends forms to any address, so without this every page that somebody visits could spend his backend. A name
+that suddenly leads to this machine would make a foreign page this server's own: where no key is asked for, a page that
+calls over the loopback address must come from this machine, too.
+"""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.context import note
+from api.http.errors import Problem
+from api.http.state import Setup
+
+TOLD = ["X-Request-ID", "Retry-After", *(f"X-RateLimit-{kind}-{what}" for kind in ("Limit", "Remaining", "Reset")
+                                         for what in ("Requests", "Tokens"))]  # fmt: skip
+
+
+class Origin:
+    """Middleware: 403 for a page that may not call; CORS answers where CORS_ORIGINS is set."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._opened: dict[tuple[str, ...], ASGIApp] = {(): app}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        found: Setup = scope["app"].state.setup
+        refusal = refused(scope, found)
+        if refusal is not None:
+            note(scope).error = refusal.code
+            await JSONResponse(refusal.body, refusal.status)(scope, receive, send)
+            return
+        await self._open(found.knobs.cors_origins)(scope, receive, send)
+
+    def _open(self, origins: tuple[str, ...]) -> ASGIApp:
+        """The application to these origins' pages: the knobs are read after the application is made."""
+        if origins not in self._opened:
+            self._opened[origins] = CORSMiddleware(
+                self.app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=TOLD
+            )
+        return self._opened[origins]
+
+
+def refused(scope: Scope, found: Setup) -> Problem | None:
+    """Why a page may not call; None where it may, and for whoever is no page."""
+    headers = Headers(scope=scope)
+    origin, known = headers.get("origin"), found.knobs.cors_origins
+    if origin is None or "*" in known or origin in known:
+        return None
+    host = _host(origin)
+    if not host or host != headers.get("host", "").lower():
+        return _problem("origin_not_allowed", "Pages of another origin may not call this server.")
+    if found.settings.api_keys or found.settings.api_keys_file or not _loopback((scope.get("server") or ("",))[0]):
+        return None
+    if local(host):
+        return None
+    return _problem("host_not_allowed", "This server was reached at this machine under a name it does not know.")
+
+
+def _problem(code: str, text: str) -> Problem:
+    return Problem(403, f"{text} Name the origin (https://host) in CORS_ORIGINS to allow it.", code=code)
+
+
+def _host(origin: str) -> str:
+    """host:port; "" for what is no origin, as `null` is."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def local(host: str) -> bool:
+    """Whether a host:port can only be this machine."""
+    name = urlsplit(f"//{host}").hostname or ""
+    return name == "localhost" or name.endswith(".localhost") or _loopback(name)
+
+
+def _loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"

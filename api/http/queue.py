@@ -1,0 +1,30 @@
+"""How many requests of the API wait or run for each backend, and when there are too many. Knows counts only."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from api.http.errors import Problem
+
+RETRY = 5  # seconds after which a client may try again
+
+
+class Queues:
+    """Counts of one process; used in the server's event loop alone."""
+
+    def __init__(self) -> None:
+        self.busy: Counter[str] = Counter()
+
+    @contextmanager
+    def place(self, backend: str, longest: int, count: int = 1) -> Iterator[None]:
+        """Hold `count` places while the block runs. Raises Problem 503 at once where they would be too many."""
+        if self.busy[backend] + count > longest:
+            raise Problem(
+                503, f"{self.busy[backend]} requests wait for {backend} already. Try again in {RETRY} seconds.",
+                code="queue_full", headers={"Retry-After": str(RETRY)},
+            )  # fmt: skip
+        self.busy[backend] += count
+        try:
+            yield
+        finally:
+            self.busy[backend] -= count

@@ -1,0 +1,29 @@
+"""The passages of documents that a reply was made from, as clients are told of them. Knows no route."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from langchain_core.documents import Document
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from conversations.store.citations import source
+
+EXAMPLE: dict[str, JsonValue] = {
+    "file": "notes.pdf", "page": 7, "quote": "The lighthouse was built in 1874.", "score": 9.1532
+}  # fmt: skip
+
+
+class Cited(BaseModel):
+    """`quote` is the exact text; `page` counts from 1, and is null where there is none; a higher `score` is better."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    file: str
+    page: int | None
+    quote: str
+    score: float
+
+
+def cited(passages: Sequence[Document]) -> list[Cited]:
+    """Of these, best first."""
+    return [Cited(**asdict(source(passage))) for passage in passages]

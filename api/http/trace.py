@@ -1,0 +1,102 @@
+"""Traces for OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT is set: a span of each request and of each reply.
+
+Without it nothing is imported and nothing sent. LangSmith needs nothing here: LangChain reads LANGSMITH_TRACING,
+LANGSMITH_API_KEY and LANGSMITH_ENDPOINT itself.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from api.http import log
+from api.settings import Knobs
+from conversations.replies.reply import Reply
+from settings import VERSION, SettingsError, missing
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+QUIET = {"/health", "/metrics"}  # asked every few seconds by machines
+WAIT = 3.0  # seconds for the last spans to be sent
+# What FastAPI adds of its own; the texts of failures and of requests are not among it.
+TELEMETRY: Any = {
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+    "exclude": lambda scope: scope["path"] in QUIET,
+}
+_tracer: "Tracer | None" = None
+
+
+@contextmanager
+def tracing(knobs: Knobs) -> Iterator[None]:
+    """While the block runs. Raises SettingsError where the package is missing."""
+    global _tracer
+    if knobs.otel_exporter_otlp_endpoint is None:
+        yield
+        return
+    try:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as error:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set. Unset it, or get "
+            + missing("what sends traces", "run `pip install -r requirements-telemetry.txt`", "EXTRAS=telemetry")
+        ) from error
+    named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
+    provider = TracerProvider(resource=Resource.create({**named, "service.version": VERSION}), shutdown_on_exit=False)
+    place = f"{knobs.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=place)))
+    trace.set_tracer_provider(provider)
+    _tracer = provider.get_tracer("llm-assistant", VERSION)
+    try:
+        yield
+    finally:
+        _tracer = None
+        last = Thread(target=provider.shutdown, daemon=True)  # a collector that is away would hold the end up
+        last.start()
+        last.join(WAIT)
+
+
+def reply(ended: Reply) -> None:
+    """A span of the whole reply, below the request that began it; written at its end, when all is known."""
+    if _tracer is None:
+        return
+    from opentelemetry.trace import SpanKind, Status, StatusCode
+
+    now = time.time_ns()
+    begun = now - int((time.monotonic() - ended.report.started) * 1e9)
+    name = f"chat {ended.report.model or ended.report.backend or ''}".strip()
+    span = _tracer.start_span(name, kind=SpanKind.CLIENT, start_time=begun, attributes=_attributes(ended))
+    if ended.failure is not None:
+        span.set_attribute("error.type", type(ended.failure).__name__)
+        span.set_status(Status(StatusCode.ERROR))
+    span.end(now)
+
+
+def _attributes(ended: Reply) -> dict[str, Any]:
+    """OpenTelemetry's names for what a model did."""
+    report = ended.report
+    found = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": report.backend,
+        "gen_ai.request.model": report.model,
+        "gen_ai.response.model": report.model,
+        "gen_ai.response.finish_reasons": None if report.stop_reason is None else [report.stop_reason],
+        "gen_ai.usage.input_tokens": report.prompt_tokens,
+        "gen_ai.usage.output_tokens": report.completion_tokens,
+        "gen_ai.response.time_to_first_chunk": report.first_token,
+        "llm_assistant.state": str(ended.state),
+    }
+    if log.content():
+        found["gen_ai.input.messages"] = json.dumps([{"role": m.type, "content": m.text} for m in report.messages])
+        found["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": ended.text}])
+    return {name: value for name, value in found.items() if value is not None}

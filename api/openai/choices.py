@@ -1,0 +1,113 @@
+"""The replies to the prompts of one request: begun, counted, and how they ended. Knows no form of an answer."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
+
+import backends
+from api.http.errors import Problem
+from api.http.jobs import Work
+from api.http.sources import Cited, cited
+from api.http.state import Setup
+from api.openai.request import Order
+from chains import window
+from chains.assistant import Retriever
+from conversations.replies.generation import Ask, spoken
+from conversations.replies.reply import Reply
+from settings import VERSION
+
+Finish = Literal["stop", "length", "content_filter"]
+ENDS: dict[str | None, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "content_filter"}
+Prompts = Sequence[Sequence[BaseMessage]]
+
+
+class Usage(BaseModel):
+    """Tokens; estimated where the backend's server tells none."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+@dataclass(frozen=True)
+class Choices:
+    """`n` replies to each prompt, in order; `quoting`: somebody named files to answer from."""
+
+    backend: str
+    prompts: Prompts
+    n: int
+    work: Work
+    quoting: bool = False
+
+    @property
+    def replies(self) -> list[Reply]:
+        """All of them."""
+        return self.work.replies
+
+    @property
+    def fingerprint(self) -> str:
+        """What answers: another one where backend or server change."""
+        return f"{self.backend}-{VERSION}"
+
+    def head(self, kind: str, order: Order) -> dict[str, Any]:
+        """What stands in an answer, and in each piece of it, beside the text: the model is the name asked for."""
+        return {
+            "id": f"{kind}-{secrets.token_hex(12)}",
+            "created": int(time.time()),
+            "model": order.model,
+            "system_fingerprint": self.fingerprint,
+        }
+
+    def sources(self) -> list[Cited] | None:
+        """The passages that the replies to the one prompt were made from; None where nobody named files."""
+        return cited(self.replies[0].report.passages) if self.quoting else None
+
+    def usage(self) -> Usage:
+        """Tokens of all; a prompt counts once, however many replies it has."""
+        read = sum(self._read(at, prompt) for at, prompt in enumerate(self.prompts))
+        said = sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)
+        return Usage(prompt_tokens=read, completion_tokens=said, total_tokens=read + said)
+
+    def _read(self, at: int, prompt: Sequence[BaseMessage]) -> int:
+        told = self.replies[at * self.n].report.prompt_tokens
+        model = backends.loaded(self.backend)
+        return window.count(model, prompt) if not told and model is not None else told or 0
+
+
+def begin(
+    here: Setup, backend: str, prompts: Prompts, order: Order, n: int = 1, files: Retriever | None = None, **fixed: Any
+) -> Choices:
+    """Start all replies, or none. `fixed` are options beside the sampling. Raises Problem.
+
+    `files` finds passages to answer from.
+    """
+    count, most = len(prompts) * n, here.knobs.max_queue
+    if count > most:
+        raise Problem(400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies")
+    asks = [Ask(here.settings, backend, {**options, **fixed}) for options in drawn(order, n, here.settings.seed)]
+    starts = [_start(prompt, ask, files) for prompt in prompts for ask in asks]
+    return Choices(backend, prompts, n, Work(here, backend, starts), files is not None)
+
+
+def drawn(order: Order, n: int, seed: int | None) -> list[dict[str, Any]]:
+    """The options of each of `n` replies: with a seed they are n different ones, and the same again."""
+    options = order.options()
+    first = options.get("seed", seed)
+    if first is None or n == 1:
+        return [options] * n
+    return [{**options, "seed": (first + number) % 2**32} for number in range(n)]
+
+
+def _start(prompt: Sequence[BaseMessage], ask: Ask, files: Retriever | None) -> Callable[[], Reply]:
+    return partial(Reply, partial(spoken, prompt, ask, retriever=files))
+
+
+def finish(reply: Reply) -> Finish:
+    """Why a reply ended, in OpenAI's words."""
+    return ENDS.get(reply.report.stop_reason, "stop")

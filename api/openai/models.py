@@ -1,0 +1,88 @@
+"""`GET /v1/models`: which names clients may use, and what they stand for. Asks no server and loads nothing."""
+
+import time
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, JsonValue
+from starlette.concurrency import run_in_threadpool
+
+import backends
+from api.http.errors import Problem, documented
+from api.http.state import Here, Setup
+from api.openai.request import DEFAULT
+from chains import window
+
+router = APIRouter(prefix="/v1", tags=["OpenAI"])
+STARTED = int(time.time())
+EXAMPLE: dict[str, JsonValue] = {
+    "id": "default", "object": "model", "created": 1795273831, "owned_by": "llamacpp", "max_model_len": 1024,
+}  # fmt: skip
+
+
+class Model(BaseModel):
+    """One name; `owned_by` is the backend behind it, and `max_model_len` its window in tokens where that is known."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+    max_model_len: int | None = None
+
+
+class Models(BaseModel):
+    """Every name that a request may have in `model`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"object": "list", "data": [EXAMPLE]}]})
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
+@router.get("/models")
+def models(here: Here) -> Models:
+    """The ready backends, `default`, and the names in API_MODELS."""
+    ready = [name for name in names(here) if backends.unready(name, here.settings) is None]
+    first = [_model(DEFAULT, here.choice.name)] if here.choice.name in ready else []
+    return Models(data=[*first, *(_model(name, name) for name in ready)])
+
+
+@router.get("/models/{model:path}", responses=documented(404, 503))
+async def model(here: Here, model: str) -> Model:
+    """One of them. 404 for any other."""
+    return _model(model, await find(here, model))
+
+
+def names(here: Setup) -> list[str]:
+    """The backends there are, ready or not, and the provider:model names that this server may use."""
+    settings = here.settings
+    picked = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ":" in name]
+    return list(dict.fromkeys([*backends.names(), *picked, *here.knobs.api_models]))
+
+
+async def find(here: Setup, model: str) -> str:
+    """The backend behind a name. Raises Problem 404, and 503 for `default` where nothing can answer."""
+    name = here.choice.name if model == DEFAULT else model
+    if name is None:
+        raise Problem(503, here.choice.reason, code="backend_unavailable")
+    if name not in names(here):
+        raise _unknown(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
+    if backends.loaded(name) is None:
+        problem = await run_in_threadpool(backends.unready, name, here.settings)
+        if problem is not None and model == DEFAULT:
+            raise Problem(503, f"{name}: {problem}", code="backend_unavailable")
+        if problem is not None:
+            raise _unknown(f"The model '{name}' is not ready here: {problem}")
+    return name
+
+
+def _unknown(text: str) -> Problem:
+    return Problem(404, text, code="model_not_found", param="model")
+
+
+def _model(name: str, backend: str | None) -> Model:
+    loaded = backends.loaded(backend or "")
+    size = None if loaded is None else window.size(loaded)
+    return Model(id=name, created=STARTED, owned_by=backend or "", max_model_len=size)

@@ -1,0 +1,145 @@
+"""What `POST /v1/responses` answers: the response, its one message, and the events of a stream. Knows no route."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from api.http.errors import Problem
+from api.openai.choices import Usage
+
+Status = Literal["completed", "incomplete", "in_progress", "failed"]
+
+
+class OutputText(BaseModel):
+    """The text of a message."""
+
+    type: Literal["output_text"] = "output_text"
+    text: str
+    annotations: list[None] = []
+    logprobs: list[None] = []
+
+
+class OutputMessage(BaseModel):
+    """What the assistant says."""
+
+    id: str
+    type: Literal["message"] = "message"
+    role: Literal["assistant"] = "assistant"
+    status: Status
+    content: list[OutputText]
+
+
+class Incomplete(BaseModel):
+    """Why a text ended early."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+class Failure(BaseModel):
+    """What went wrong in the middle of a stream."""
+
+    code: str
+    message: str
+
+
+class InputDetails(BaseModel):
+    """Nothing is cached for a client to count on."""
+
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class OutputDetails(BaseModel):
+    """All tokens are text."""
+
+    reasoning_tokens: int = 0
+
+
+class ResponseUsage(BaseModel):
+    """Tokens; estimated where the backend's server tells none."""
+
+    input_tokens: int
+    input_tokens_details: InputDetails = InputDetails()
+    output_tokens: int
+    output_tokens_details: OutputDetails = OutputDetails()
+    total_tokens: int
+
+
+class TextFormat(BaseModel):
+    """Plain text."""
+
+    type: Literal["text"] = "text"
+
+
+class TextConfig(BaseModel):
+    """In which form the text comes."""
+
+    format: TextFormat = TextFormat()
+
+
+class Response(BaseModel):
+    """The answer; `model` is the name that was asked for. Nothing is kept, so `store` is false."""
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: int
+    status: Status = "in_progress"
+    background: Literal[False] = False
+    error: Failure | None = None
+    incomplete_details: Incomplete | None = None
+    instructions: str | None
+    max_output_tokens: int | None
+    metadata: dict[str, str]
+    model: str
+    output: list[OutputMessage] = []
+    parallel_tool_calls: bool = False
+    previous_response_id: None = None
+    store: Literal[False] = False
+    temperature: float | None
+    text: TextConfig = TextConfig()
+    tool_choice: Literal["none"] = "none"
+    tools: list[None] = []
+    top_p: float | None
+    truncation: Literal["disabled"] = "disabled"
+    usage: ResponseUsage | None = None
+
+    def ended(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
+        """The same at its end; `cut` is why the text ended early."""
+        told = ResponseUsage(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens,
+                             total_tokens=usage.total_tokens)  # fmt: skip
+        details = Incomplete.model_validate({"reason": cut}) if cut else None
+        return self.model_copy(
+            update={"status": message.status, "output": [message], "incomplete_details": details, "usage": told}
+        )
+
+    def failed(self, problem: Problem) -> "Response":
+        """The same after a failure; the code is one that OpenAI's clients know."""
+        code = "rate_limit_exceeded" if problem.status == 429 else "server_error"
+        return self.model_copy(update={"status": "failed", "error": Failure(code=code, message=problem.message)})
+
+
+def opening(started: Response, identity: str) -> Iterator[dict[str, Any]]:
+    """The events before the text of message `identity`."""
+    shown = started.model_dump(mode="json")
+    message = OutputMessage(id=identity, status="in_progress", content=[])
+    yield {"type": "response.created", "response": shown}
+    yield {"type": "response.in_progress", "response": shown}
+    yield {"type": "response.output_item.added", "output_index": 0, "item": message.model_dump(mode="json")}
+    yield {"type": "response.content_part.added", **place(identity), "part": OutputText(text="").model_dump()}
+
+
+def closing(ended: Response) -> Iterator[dict[str, Any]]:
+    """The events after the text."""
+    message = ended.output[0]
+    part = message.content[0]
+    at = place(message.id)
+    yield {"type": "response.output_text.done", **at, "text": part.text, "logprobs": []}
+    yield {"type": "response.content_part.done", **at, "part": part.model_dump()}
+    yield {"type": "response.output_item.done", "output_index": 0, "item": message.model_dump(mode="json")}
+    yield {"type": f"response.{ended.status}", "response": ended.model_dump(mode="json")}
+
+
+def place(identity: str) -> dict[str, Any]:
+    """Where the text stands: in the one part of the one message."""
+    return {"item_id": identity, "output_index": 0, "content_index": 0}

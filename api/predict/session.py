@@ -1,0 +1,59 @@
+"""A session of /predict: a conversation of the caller, known by its id or by a cookie that holds it. Knows no route."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request, Response
+
+from api.http.errors import Problem
+from api.predict import persona
+from conversations.replies.generation import kept
+from conversations.store.schema import Conversation
+from conversations.store.store import NotFoundError, Store
+
+COOKIE = "llm_assistant_session"
+
+
+def sent(request: Request) -> str | None:
+    """The id in the caller's cookie."""
+    return request.cookies.get(COOKIE) or None
+
+
+def remember(request: Request, response: Response, identity: str) -> None:
+    """Have a browser send this id from now on, until it is closed; no script of a page can read it."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(COOKIE, identity, httponly=True, samesite="lax", secure=secure)
+
+
+def found(store: Store, given: str | None, cookie: str | None) -> Conversation | None:
+    """The session that a request means; None for a new one. Raises Problem 404 for an id that is nobody's."""
+    identity = given or cookie
+    if identity is None:
+        return None
+    try:
+        return store.get(identity)
+    except NotFoundError:
+        if given is None:
+            return None
+    raise Problem(404, f"There is no session {given!r} of yours. Leave session_id out, and a new one begins.",
+                  code="session_not_found", param="session_id")  # fmt: skip
+
+
+def talking(store: Store, session: Conversation | None, slug: str | None) -> Mapping[str, Any]:
+    """The fields that a session gets which has not begun.
+
+    Raises Problem 404 for a persona nobody knows, and 400 for another one than talks already.
+    """
+    if slug is None:
+        return {}
+    if session is not None and (session.persona or {}).get("slug") == slug:
+        return {}
+    fields = {"persona": kept(persona.named(store, slug))}
+    if session is not None and session.head is not None:
+        raise Problem(400, f"persona={slug}: this session talks as {_name(session)}. POST /reset first, "
+                      "or begin another session.", code="persona_differs", param="persona")  # fmt: skip
+    return fields
+
+
+def _name(session: Conversation) -> str:
+    return repr(session.persona["slug"]) if session.persona else "nobody in particular"

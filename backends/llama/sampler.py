@@ -1,0 +1,65 @@
+"""How llama.cpp draws a request's tokens: a chain of its own samplers, with transformers' order and meaning.
+
+Knows logits and tokens; nothing of text.
+"""
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from backends.llama.model import Model
+from backends.local.engine import Sampling
+
+
+class Sampler:
+    """One request's chain, which remembers what it drew. `close` gives its memory back."""
+
+    def __init__(self, model: Model, window: int, sampling: Sampling, prompt: Sequence[int]) -> None:
+        self._api, self._model = model.api, model
+        self._chain = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
+        for part in (*self._changes(window, sampling, prompt), *self._draws(sampling)):
+            self._api.llama_sampler_chain_add(self._chain, part)
+        self._first = True
+
+    def draw(self, context: Any, row: int) -> int:
+        """The next token, from the logits of this row of the batch."""
+        if self._first:
+            self._first = False
+            logits = self._api.llama_get_logits_ith(context, row)
+            for end in self._model.ends:  # a reply begins with no end: transformers calls this min_new_tokens=1
+                logits[end] = -math.inf
+        return int(self._api.llama_sampler_sample(self._chain, context, row))
+
+    def close(self) -> None:
+        """Once."""
+        self._api.llama_sampler_free(self._chain)
+
+    def _changes(self, window: int, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
+        """No end, the penalty for tokens of the prompt and the reply, then those for tokens of the reply alone."""
+        api, size, ends = self._api, self._model.size, self._model.ends
+        if sampling.ignore_eos and ends:
+            never = (api.llama_logit_bias * len(ends))(*((token, -math.inf) for token in ends))
+            yield api.llama_sampler_init_logit_bias(size, len(never), never)
+        if sampling.repetition_penalty != 1.0:
+            penalty = api.llama_sampler_init_penalties(size, window, sampling.repetition_penalty, 0.0, 0.0)
+            for token in prompt:
+                api.llama_sampler_accept(penalty, token)
+            yield penalty
+        often, once = sampling.frequency_penalty, sampling.presence_penalty
+        if often or once:
+            yield api.llama_sampler_init_penalties(size, window, 1.0, often, once)
+
+    def _draws(self, sampling: Sampling) -> Iterator[Any]:
+        """Top-k, temperature, top-p, min-p, draw; or the likeliest."""
+        api = self._api
+        if sampling.temperature == 0:
+            yield api.llama_sampler_init_greedy()
+            return
+        yield api.llama_sampler_init_top_k(sampling.top_k)
+        yield api.llama_sampler_init_temp(sampling.temperature)
+        yield api.llama_sampler_init_top_p(sampling.top_p, 1)
+        if sampling.min_p:
+            yield api.llama_sampler_init_min_p(sampling.min_p, 1)
+        seed = random.getrandbits(64) if sampling.seed is None else sampling.seed
+        yield api.llama_sampler_init_dist(seed % api.LLAMA_DEFAULT_SEED)  # itself would mean a random one

@@ -1,0 +1,1 @@
+"""An owner's documents: read, kept, searched, deleted. Knows the store and `documents`; nothing of replies or pages."""

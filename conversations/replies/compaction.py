@@ -1,0 +1,165 @@
+"""The running summary of a branch: which messages are summed up, when, and where the result is kept.
+
+Knows tables, counts and the chain that sums up; no page. Each call of a model is one row of the table, and while one
+runs the reply that needs it says so.
+"""
+
+import asyncio
+import time
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from langchain_core.exceptions import ContextOverflowError, ModelError
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from sqlalchemy import update
+
+import backends
+from chains.assistant import instructions, prompt
+from chains.report import Report
+from chains.summary import build, longest, take, transcript
+from chains.window import count, room, size
+from conversations.replies.context import Before, heard, said
+from conversations.replies.reply import Reply
+from conversations.store.database import Database
+from conversations.store.schema import Message, Summary
+from conversations.store.store import summary_of
+from conversations.store.text import clean
+from settings import Settings
+
+if TYPE_CHECKING:
+    from conversations.replies.generation import Ask
+
+OFF = "CONTEXT_STRATEGY=summarize is off: the small model that ships cannot summarise; older messages are dropped."
+FAILED = "Earlier messages could not be summarised, so the oldest are dropped: "
+NOTE = "note"  # where a message's `extra` holds what went wrong beside its text
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a model is shown in the place of the first `messages` of a branch."""
+
+    messages: int = 0
+    summary: str | None = None
+
+
+def refusal(settings: Settings, backend: str) -> str | None:
+    """Why messages are dropped although CONTEXT_STRATEGY has them summarised; None where they are not."""
+    return OFF if settings.context_strategy == "summarize" and backends.shipped(backend) else None
+
+
+async def shown(database: Database, row: Message, before: Before, ask: "Ask", reply: Reply) -> Shown:
+    """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
+    if ask.settings.context_strategy != "summarize" or backends.shipped(ask.backend):
+        return Shown()
+    try:
+        model = await asyncio.to_thread(backends.load, ask.backend, ask.settings)
+    except ModelError:  # the reply's own chain meets it again: it falls back, or says so
+        return Shown()
+    fold = Fold(database, before, ask, model)
+    try:
+        await fold.run(reply)
+    except ModelError as error:
+        await asyncio.to_thread(note, database, row, FAILED + str(error))
+    finally:
+        reply.note = None
+    return await asyncio.to_thread(fold.shown)
+
+
+def note(database: Database, row: Message, text: str) -> None:
+    """Keep with a message what its reader is to know beside its text."""
+    with database.writing() as session:
+        session.execute(update(Message).where(Message.id == row.id).values(extra={**(row.extra or {}), NOTE: text}))
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The branch before one reply, and the window it has to fit into."""
+
+    database: Database
+    before: Before
+    ask: "Ask"
+    model: BaseChatModel
+
+    async def run(self, reply: Reply) -> None:
+        """Sum up what has to be, call by call, each kept before the next. Raises ModelError kinds."""
+        earlier, until = await asyncio.to_thread(self.plan)
+        text, older = earlier.summary, self.before.history[earlier.messages : until]
+        covered = [earlier.messages, *(earlier.messages + at + 1 for at in heard(older))]
+        rest = said(older)
+        if rest:
+            reply.note = f"Summarising {len(older)} earlier message{'s' if len(older) > 1 else ''}…"
+        while rest:
+            piece, rest = await asyncio.to_thread(self.take, text, rest)
+            done = covered[-1 - len(rest)] if rest else until
+            text = await self.sum_up(text, piece, done)
+
+    def plan(self) -> tuple[Shown, int]:
+        """The newest summary, and up to which message it has to reach; far enough that the next turns fit as well.
+
+        Raises ContextOverflowError where the question alone leaves no room for a summary.
+        """
+        free, stored, end = room(self.model, self._reply), self.stored(), len(self.before.history)
+        if free is None or self.tokens(Shown()) <= free or self.tokens(stored) <= free:
+            return stored, stored.messages
+        if not heard(self.before.history[stored.messages :]):
+            return stored, stored.messages
+        if self.tokens(Shown(end, "")) + self.longest > free:
+            raise ContextOverflowError("The message leaves no room for a summary.")
+        starts = [at for at in range(stored.messages + 1, end) if self.before.history[at].role == "user"]
+        enough = bisect_left(starts, True, key=lambda at: self.tokens(Shown(at, "")) + self.longest <= free // 2)
+        return stored, [*starts, end][enough]
+
+    def take(self, earlier: str | None, messages: list[BaseMessage]) -> tuple[list[BaseMessage], list[BaseMessage]]:
+        """What the next call reads, and what is left."""
+        return take(self.model, size(self.model) or 0, self.longest, earlier, messages)
+
+    async def sum_up(self, earlier: str | None, piece: list[BaseMessage], done: int) -> str:
+        """One call; `done` messages of the branch are then covered, 0 while the first is read in part."""
+        report = Report()
+        named = {name: value for name, value in self.ask.options.items() if name == "model"}
+        chain = build(self.ask.settings, self.ask.backend, self.longest, named)
+        text = await chain.ainvoke({"text": transcript(earlier, piece)}, {"callbacks": [report]})
+        text = clean(text.strip()) + (" …" if report.stop_reason == "length" else "")
+        await asyncio.to_thread(self.keep, text, done, report)
+        return text
+
+    def keep(self, text: str, done: int, report: Report) -> None:
+        """Write one call down."""
+        last = self.before.history[max(0, done - 1)]
+        made = Summary(message_id=last.id, messages=done, text=text, created=time.time(), backend=report.backend,
+                       model=report.model, prompt_tokens=report.prompt_tokens,
+                       completion_tokens=report.completion_tokens,
+                       duration_ms=round((report.ended or 0) * 1000, 1))  # fmt: skip
+        with self.database.writing() as session:
+            session.add(made)
+
+    def stored(self) -> Shown:
+        """The newest summary on this branch."""
+        with self.database.reading() as session:
+            found = summary_of(session, self.before.question.conversation_id, [m.id for m in self.before.history])
+        return Shown(found.messages, found.text) if found is not None else Shown()
+
+    def shown(self) -> Shown:
+        """What goes into the prompt: everything where it fits, else the newest summary where that does."""
+        free, stored = room(self.model, self._reply), self.stored()
+        if free is None or self.tokens(Shown()) <= free:
+            return Shown()
+        end = len(self.before.history)
+        return stored if self.tokens(Shown(end, stored.summary)) <= free else Shown()
+
+    def tokens(self, shown: Shown) -> int:
+        """Tokens of the reply's prompt with that in the place of its first messages."""
+        first = prompt(instructions(self.ask.settings, self.before.system, shown.summary))
+        return count(self.model, first.invoke(self.before.inputs(shown.messages)).to_messages())
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a summary may have."""
+        return longest(size(self.model) or 0)
+
+    @property
+    def _reply(self) -> int | None:
+        found: int | None = self.ask.options.get("max_tokens") or self.ask.settings.max_tokens
+        return found

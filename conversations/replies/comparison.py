@@ -1,0 +1,58 @@
+"""One question and what several backends replied to it, side by side; and which reply won. Knows tables; no page."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from conversations.replies import turn
+from conversations.replies.generation import Ask
+from conversations.store.schema import Conversation, Feedback, Message
+from conversations.store.statistics import VOTE
+from conversations.store.store import NotFoundError, Store, sweep
+
+
+@dataclass
+class Comparison:
+    """`names` are the backends that were asked, in the order of the replies; more replies may have come since."""
+
+    identity: str
+    question: Message
+    replies: list[Message]
+    names: list[str] = field(default_factory=list)
+    winner: int | None = None
+
+    def name(self, at: int) -> str:
+        """Who wrote, or writes, this reply."""
+        asked = self.names[at] if at < len(self.names) else ""
+        return self.replies[at].backend or asked
+
+
+def begin(store: Store, text: str, asks: list[Ask]) -> str:
+    """Put one question to all of them; the conversation's id. Raises MessageError."""
+    new: dict[str, Any] = {"extra": {"compared": [ask.backend for ask in asks]}}
+    return turn.compare(store, text, asks, new)[0].conversation_id
+
+
+def read(store: Store, identity: str) -> Comparison:
+    """Raises NotFoundError, also for a conversation that is no comparison."""
+    sweep(store.database)
+    with store.database.reading() as session:
+        found: Conversation = store.found(session, identity)
+        mine = select(Message).where(Message.conversation_id == identity)
+        question = session.scalar(mine.where(Message.parent_id.is_(None)).order_by(Message.id).limit(1))
+        if found.kind != "compare" or question is None:
+            raise NotFoundError(f"There is no comparison {identity!r} of yours.")
+        replies = list(session.scalars(mine.where(Message.parent_id == question.id).order_by(Message.id)))
+        numbers = [reply.id for reply in replies]
+        won = select(Feedback.message_id).where(Feedback.message_id.in_(numbers), Feedback.comment == VOTE)
+        names = (found.extra or {}).get("compared") or []
+        return Comparison(identity, question, replies, list(map(str, names)), session.scalar(won))
+
+
+def vote(store: Store, comparison: Comparison, number: int) -> None:
+    """This reply won; said of the winner again, it is taken back. Raises NotFoundError."""
+    if comparison.winner is not None:
+        store.rate(comparison.winner, None)
+    if comparison.winner != number:
+        store.rate(number, 1, VOTE)

@@ -1,0 +1,83 @@
+"""What is fetched in the background while the page already shows: the model, and the names a server offers.
+
+Knows no page.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Any
+
+from langchain_core.exceptions import ModelError
+
+import backends
+from conversations.replies.loop import loop
+from settings import Settings
+
+log = logging.getLogger(__name__)
+_started: set[str] = set()
+_running: dict[str, int] = {}
+_offered: dict[str, list[str]] = {}
+_lock = threading.Lock()
+
+
+def _first(what: str) -> bool:
+    with _lock:
+        if what in _started:
+            return False
+        _started.add(what)
+        return True
+
+
+def preload(name: str | None, settings: Settings) -> None:
+    """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
+    if name is not None and _first(f"load {name}"):
+        log.info("backend: %s (%s)", name, backends.choose(settings).reason)
+        _background(name, _load(name, settings))
+
+
+def offered(name: str, settings: Settings) -> list[str] | None:
+    """Names of a server's models, as far as they are known; None for a backend that has just one model."""
+    if not backends.offers(name):
+        return None
+    if _first(f"models {name}"):
+        _background(name, _ask(name, settings))
+    return _offered.get(name, [])
+
+
+def busy(name: str) -> bool:
+    """Whether something of this backend is still being fetched."""
+    return _running.get(name, 0) > 0
+
+
+def _background(name: str, work: Coroutine[Any, Any, None]) -> None:
+    with _lock:
+        _running[name] = _running.get(name, 0) + 1
+
+    def done(_: object) -> None:
+        with _lock:
+            _running[name] -= 1
+
+    asyncio.run_coroutine_threadsafe(work, loop()).add_done_callback(done)
+
+
+def forget() -> None:
+    """Begin anew, for a change of settings."""
+    with _lock:
+        _started.clear()
+        _offered.clear()
+
+
+async def _load(name: str, settings: Settings) -> None:
+    try:
+        await asyncio.to_thread(backends.load, name, settings)
+    except ModelError as error:
+        log.warning("%s", error)
+
+
+async def _ask(name: str, settings: Settings) -> None:
+    try:
+        _offered[name] = await asyncio.to_thread(backends.models, name, settings)
+    except ModelError as error:
+        log.info("no list of models: %s", error)

@@ -1,0 +1,167 @@
+"""A line between the processes of one PostgreSQL database: notes sent with NOTIFY, heard on one channel with LISTEN.
+
+Knows one connection that listens, and how it comes back; nothing of what the notes say. It may lose notes, and says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from conversations.replies.loop import loop
+from conversations.store.database import Database
+
+log = logging.getLogger(__name__)
+FIRST, LONGEST = 0.2, 30.0  # seconds before what failed is tried again, each time twice as many
+PROOF = 5.0  # seconds in which a note to oneself has to come
+PATIENCE = 2.0  # seconds for the connection to close
+HELLO = "hello"
+ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # seconds, for libpq
+# What is told is not worth a flush of the disk, for which everybody who notifies at this moment would wait.
+NOTIFY = text(
+    "SELECT set_config('synchronous_commit', 'off', true), pg_notify(note.channel, note.payload) "
+    "FROM unnest(CAST(:channels AS text[]), CAST(:payloads AS text[])) AS note(channel, payload)"
+)
+
+
+def channel(process: str) -> str:
+    """Where a process hears what is meant for it."""
+    return "llm_assistant_" + sha256(process.encode()).hexdigest()[:32]
+
+
+def possible(database: Database) -> bool:
+    """Whether this database passes notes."""
+    return database.engine.dialect.name == "postgresql" and database.engine.driver == "psycopg"
+
+
+class Wire:
+    """Notes of this process; `hear` is called with each one, and `ready` when they begin to come, in the loop."""
+
+    def __init__(self, database: Database, here: str, hear: Callable[[str], None], ready: Callable[[], None]) -> None:
+        self.database, self.here = database, here
+        self.up = self.closed = False  # up: a note to oneself has come
+        self._hear, self._ready = hear, ready
+        self._outbox: list[tuple[str, str]] = []
+        self._listening: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._proof: asyncio.TimerHandle | None = None
+        self._complained = False
+        self._thread = ThreadPoolExecutor(1, "notes")  # one: notes keep their order
+        event.listen(database.engine, "engine_disposed", lambda _: self.close())
+
+    def start(self) -> None:
+        """Listen, if it does not yet; from any thread."""
+        if self._listening is None and not self.closed:
+            loop().call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        if self._listening is None and not self.closed:
+            self._listening = loop().create_task(self._listen())
+
+    def send(self, channel: str, payload: str) -> None:
+        """Called in the loop: goes out at once, with all that is sent meanwhile in one transaction."""
+        if self.closed:
+            return
+        self._outbox.append((channel, payload))
+        if self._sending is None:
+            self._sending = loop().create_task(self._send())
+
+    def close(self) -> None:
+        """From any thread but the loop's: nothing is sent any more when it returns, and the connection is closed."""
+        if self.closed:
+            return
+        self.closed, self.up = True, False
+        if self._listening is not None or self._sending is not None:
+            with suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._close(), loop()).result(PATIENCE)
+        self._thread.shutdown(wait=False)
+
+    async def _close(self) -> None:
+        self._outbox.clear()
+        tasks = [task for task in (self._listening, self._sending) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send(self) -> None:
+        try:
+            while self._outbox:
+                notes, self._outbox = self._outbox, []
+                await loop().run_in_executor(self._thread, self._notify, notes)
+        except SQLAlchemyError as error:
+            self._complain(error)
+        except RuntimeError:  # the interpreter is ending: no thread starts any more
+            log.debug("notes are not sent any more", exc_info=True)
+        finally:
+            self._sending = None
+
+    def _notify(self, notes: list[tuple[str, str]]) -> None:
+        engine = self.database.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(NOTIFY, {"channels": [to for to, _ in notes], "payloads": [said for _, said in notes]})
+
+    async def _listen(self) -> None:
+        """Until the database is closed."""
+        import psycopg  # here: who keeps his conversations in a file does without
+
+        pause = FIRST
+        while not self.closed:  # it may have been while this task was made
+            try:
+                await self._listen_once()
+            except psycopg.Error as error:
+                pause = FIRST if self.up else pause
+                self.up = False
+                self._complain(error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+
+    async def _listen_once(self) -> None:
+        """Until the connection breaks. Raises psycopg.Error."""
+        import psycopg
+        from psycopg import sql
+
+        _, arguments = self.database.engine.dialect.create_connect_args(self.database.url)
+        given: dict[str, Any] = {**ALIVE, **arguments}
+        connection = await psycopg.AsyncConnection.connect(**given, autocommit=True)
+        try:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.here)))
+            self._prove(PROOF)
+            async for note in connection.notifies():
+                self._take(note.payload)
+        finally:
+            self._proven()
+            await connection.close()
+
+    def _take(self, payload: str) -> None:
+        """A note; the first hello proves that they come."""
+        if payload != HELLO:
+            self._hear(payload)
+        elif not self.up:
+            self._proven()
+            self.up, self._complained = True, False
+            self._ready()
+
+    def _prove(self, seconds: float) -> None:
+        """A pooler that lends a connection for one transaction passes no notes on, and does not say so."""
+        self.send(self.here, HELLO)
+        self._proof = loop().call_later(seconds, self._unheard)
+
+    def _unheard(self) -> None:
+        self._complain(TimeoutError())
+        self._prove(LONGEST)
+
+    def _proven(self) -> None:
+        if self._proof is not None:
+            self._proof.cancel()
+
+    def _complain(self, error: Exception) -> None:
+        """Once, until it is up again. The text of an error may name addresses, and is left out."""
+        if not (self._complained or self.closed or self.database.closed):
+            self._complained = True
+            log.warning("replies of other processes are read from the table for now: %s", type(error).__name__)

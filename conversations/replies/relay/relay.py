@@ -1,0 +1,172 @@
+"""Replies told between processes as they grow: who writes one sends its pieces to the processes that watch it.
+
+Knows jobs here, and what a reply of another process has said so far; nothing of owners or pages. The table stays the
+truth. A watcher reads the row, asks the process that it names, and asks again every two seconds; so long that process
+sends what comes after the text which the watcher has, 25 times a second at most, and all replies in one transaction,
+since every NOTIFY locks out all others for a moment. Where nobody elsewhere watches, nothing is sent. Positions count
+characters of the whole text, so a piece that came twice adds nothing, and a gap is seen and asked for again. The end
+is told after the last save: then the row is read. Whatever is lost, the row is read as often as without notes.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from conversations.replies.loop import loop
+from conversations.replies.relay.notifier import Wire, channel, possible
+from conversations.replies.relay.remote_reply import Heard
+from conversations.replies.reply import Reply
+from conversations.store.database import Database
+from conversations.store.schema import Message
+
+TICK = 0.04  # seconds between two pieces of a reply
+SERVED = 6.0  # seconds that a watcher is sent pieces after he asked
+FORGOTTEN = 10.0  # seconds after which a reply that nobody looks at is dropped here
+PIECE = 1200  # characters: JSON makes 6 bytes at most of one, and PostgreSQL takes fewer than 8000
+
+
+@dataclass
+class Watcher:
+    """A process that watches one reply of this one: until when, and what it was sent."""
+
+    until: float
+    sent: int
+    due: bool = True  # it has asked, and is answered even where there is nothing new
+
+
+class Broadcast:
+    """The notes of this process in one database; `replies` are those it writes, by their message's number."""
+
+    def __init__(self, database: Database, replies: Mapping[int, Reply], process: str) -> None:
+        self.replies, self.here = replies, channel(process)
+        self.wire = Wire(database, self.here, self._hear, self._again) if possible(database) else None
+        self.heard: dict[int, Heard] = {}
+        self._lock = threading.Lock()
+        self._watchers: dict[tuple[int, str], Watcher] = {}
+        self._publishing: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Be there for watchers; from any thread."""
+        if self.wire is not None:
+            self.wire.start()
+
+    def close(self) -> None:
+        """Nothing is sent any more when it returns."""
+        if self.wire is not None:
+            self.wire.close()
+
+    def stop(self, row: Message) -> None:
+        """Ask the process that writes a reply to end it; from any thread."""
+        self._tell(row, {"stop": row.id})
+
+    def known(self, number: int) -> Message | None:
+        """A reply of another process as it is now, where the table need not be asked; from any thread."""
+        heard = self.heard.get(number)
+        if heard is None or not heard.current():
+            return None
+        self._ask(heard)
+        return heard.message()
+
+    def tune(self, row: Message) -> Message:
+        """A row just read, with what was heard beyond it; from now on it is watched while it is live."""
+        if self.wire is None:
+            return row
+        if not row.live or row.process is None or channel(row.process) == self.here:
+            self.heard.pop(row.id, None)
+            return row
+        self.start()
+        with self._lock:
+            heard = self.heard.get(row.id)
+            if heard is None or not heard.read(row):
+                heard = self.heard[row.id] = Heard(row)
+            for number in [each.row.id for each in list(self.heard.values()) if each.idle() > FORGOTTEN]:
+                self.heard.pop(number, None)
+        self._ask(heard)
+        return heard.message()
+
+    async def more(self, number: int, after: int, seconds: float) -> None:
+        """Wait for text beyond `after` characters, but no longer than so many seconds; from any event loop."""
+        heard = self.heard.get(number)
+        if heard is None:
+            await asyncio.sleep(seconds)
+        else:
+            await heard.more(after, seconds)
+
+    def _ask(self, heard: Heard) -> None:
+        if self.wire is not None and self.wire.up and heard.asking():
+            note = {"watch": heard.row.id, "to": self.here, "have": len(heard.text), "lost": heard.lost}
+            self._tell(heard.row, note)
+
+    def _again(self) -> None:
+        """Notes come, perhaps after a time when they did not."""
+        for heard in list(self.heard.values()):
+            heard.miss()
+            if heard.idle() < SERVED:
+                self._ask(heard)
+
+    def _tell(self, row: Message, note: Mapping[str, Any]) -> None:
+        if self.wire is not None and row.process is not None:
+            loop().call_soon_threadsafe(self.wire.send, channel(row.process), json.dumps(note))
+
+    def _hear(self, payload: str) -> None:
+        """Any user of the database can send a note: what is none of ours is passed over."""
+        try:
+            note = json.loads(payload)
+        except (ValueError, RecursionError):
+            return
+        match note:
+            case {"piece": int(number), "by": str(by), "at": int(at), "text": str(text)}:
+                self._piece(number, by, at, text)
+            case {"over": int(number)} if (heard := self.heard.get(number)) is not None:
+                heard.end()
+            case {"stop": int(number)} if (reply := self.replies.get(number)) is not None:
+                reply.stop()
+            case {"watch": int(number), "to": str(to), "have": int(have), "lost": bool(lost)}:
+                self._watch(number, to, have, lost)
+
+    def _piece(self, number: int, by: str, at: int, text: str) -> None:
+        heard = self.heard.get(number)
+        if heard is None or by != channel(heard.row.process or ""):
+            return  # nobody looks any more, or it has another writer by now
+        heard.add(at, text)
+        if heard.lost:
+            self._ask(heard)
+
+    def _watch(self, number: int, to: str, have: int, lost: bool) -> None:
+        until = time.monotonic() + SERVED
+        watcher = self._watchers.get((number, to))
+        if watcher is None or lost:
+            self._watchers[number, to] = Watcher(until, max(0, have))
+        else:
+            watcher.until = until
+        if self._publishing is None:
+            self._publishing = loop().create_task(self._publish())
+
+    async def _publish(self) -> None:
+        try:
+            while self._watchers and self.wire is not None and not self.wire.closed:
+                for (number, to), watcher in list(self._watchers.items()):
+                    if not self._serve(self.wire, number, to, watcher):
+                        self._watchers.pop((number, to))
+                await asyncio.sleep(TICK)
+        finally:
+            self._publishing = None
+
+    def _serve(self, wire: Wire, number: int, to: str, watcher: Watcher) -> bool:
+        """Send what is new; False after which nothing more is sent to this watcher."""
+        reply = self.replies.get(number)
+        if reply is None:
+            wire.send(to, json.dumps({"over": number}))
+            return False
+        text = reply.text
+        watcher.sent = min(watcher.sent, len(text))
+        if watcher.due or len(text) > watcher.sent:
+            for at in range(watcher.sent, max(len(text), watcher.sent + 1), PIECE):
+                piece = {"piece": number, "by": self.here, "at": at, "text": text[at : at + PIECE]}
+                wire.send(to, json.dumps(piece, ensure_ascii=False))
+            watcher.sent, watcher.due = len(text), False
+        return time.monotonic() < watcher.until

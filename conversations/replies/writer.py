@@ -1,0 +1,171 @@
+"""Keeps the replies of this process in the database while they grow: text, heartbeat, and whether one is to stop.
+
+Knows jobs and the message table; nothing of models, owners or pages. One transaction saves all replies at once.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
+
+from conversations.replies.loop import loop
+from conversations.replies.relay.relay import Broadcast
+from conversations.replies.reply import Reply
+from conversations.store.database import Database, DatabaseError
+from conversations.store.schema import LIVE, Message, State
+
+log = logging.getLogger(__name__)
+PAUSE = 0.4  # seconds between two saves
+TRIES = 720  # of the last save, each after twice the wait: a database may be away for an hour
+LONGEST = 5.0  # seconds between two of them
+PROCESS = f"{socket.gethostname()[:50]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+@dataclass
+class Entry:
+    """One reply on its way into its message's row; it may go on with `tokens` and `milliseconds` of an earlier try."""
+
+    journal: "Journal"
+    number: int
+    tokens: int = 0
+    milliseconds: float = 0.0
+
+    def begin(self, reply: Reply) -> None:
+        """Save it from now on; the row already names this process."""
+        self.journal.replies[self.number] = reply
+        self.journal.growing[self.number] = self, reply
+        loop().call_soon_threadsafe(self.journal.start)
+        self.journal.broadcast.start()
+
+    async def end(self, reply: Reply) -> None:
+        """The last save; after it watchers are served from the table."""
+        self.journal.ending[self.number] = self, reply
+        self.journal.growing.pop(self.number, None)
+        for attempt in range(TRIES):
+            saved = await self.journal.write({self.number: self.values(reply)})
+            if saved is not None or self.journal.database.closed:
+                break
+            await asyncio.sleep(min(LONGEST, PAUSE * 2 ** min(attempt, 9)))
+        self.journal.ending.pop(self.number, None)
+        self.journal.replies.pop(self.number, None)
+
+    def values(self, reply: Reply) -> dict[str, Any]:
+        """The reply as columns."""
+        report = reply.report
+        until = report.ended if report.ended is not None else time.monotonic() - report.started
+        written = report.completion_tokens
+        return {
+            "text": reply.text,
+            "state": reply.state,
+            "backend": report.backend,
+            "model": report.model,
+            "prompt_tokens": report.prompt_tokens,
+            "completion_tokens": None if written is None else written + self.tokens,
+            "counted": report.counted,
+            "estimated": report.estimated,
+            "ttft_ms": report.ttft_ms,
+            "duration_ms": round(until * 1000 + self.milliseconds, 1),
+            "tokens_per_second": report.tokens_per_second,
+            "stop_reason": report.stop_reason,
+            "retries": len(report.retries),
+            "error": reply.error,
+            "window": report.window,
+            "dropped": report.dropped_messages,
+        }
+
+
+class Journal:
+    """The replies that this process writes into one database, by their message's number."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.replies: dict[int, Reply] = {}
+        self.growing: dict[int, tuple[Entry, Reply]] = {}  # without those whose last save is under way
+        self.ending: dict[int, tuple[Entry, Reply]] = {}  # these
+        self.broadcast = Broadcast(database, self.replies, PROCESS)
+        self._beating: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "journal")  # one: saves keep their order, and wait for no model to load
+
+    def interrupt(self) -> None:
+        """This process ends: what was said so far is kept, and may be continued by the next one."""
+        self.broadcast.close()  # first: nobody hears words that are not saved
+        rows = self._rows() | {number: entry.values(reply) for number, (entry, reply) in list(self.ending.items())}
+        for values in rows.values():
+            values["state"] = State.INTERRUPTED if values["state"] in LIVE else values["state"]
+        self._save(rows)
+
+    def start(self) -> None:
+        """Begin to save; called in the loop."""
+        if self._beating is None:
+            self._beating = loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        try:
+            while self.growing:
+                await asyncio.sleep(PAUSE)
+                for number in await self.write(self._rows()) or ():
+                    if number in self.growing:
+                        self.growing[number][1].stop()
+        finally:  # else the next reply would find it beating
+            self._beating = None
+
+    def _rows(self) -> dict[int, dict[str, Any]]:
+        return {number: entry.values(reply) for number, (entry, reply) in list(self.growing.items())}
+
+    async def write(self, rows: dict[int, dict[str, Any]]) -> list[int] | None:
+        """The replies that have to stop; None where nothing could be saved, which is logged and tried again."""
+        try:
+            return await loop().run_in_executor(self._thread, self._save, rows)
+        except (DatabaseError, SQLAlchemyError) as error:
+            log.warning("replies could not be saved, trying again: %s", " ".join(str(error).split())[:200])
+        except RuntimeError:  # the interpreter is ending: no thread starts any more, and interrupt() saves
+            log.debug("replies are saved by interrupt()", exc_info=True)
+        return None
+
+    def _save(self, rows: dict[int, dict[str, Any]]) -> list[int]:
+        """Those that somebody stopped, deleted or took over are returned."""
+        if not rows:
+            return []
+        stopping = []
+        with self.database.writing() as session:
+            for number, values in sorted(rows.items()):
+                mine = (Message.id == number, Message.process == PROCESS)
+                query = update(Message).where(*mine).values(heartbeat=self.database.now(), **values)
+                if session.scalar(query.returning(Message.stopping)) is not False:
+                    stopping.append(number)
+        return stopping
+
+
+_journals: dict[Database, Journal] = {}
+_lock = threading.Lock()
+
+
+def journal(database: Database) -> Journal:
+    """The journal of a database in this process."""
+    with _lock:
+        if not _journals:
+            atexit.register(
+                interrupt
+            )  # here, so that it runs before the backends are unloaded: last come, first served
+        if database not in _journals:
+            _journals[database] = Journal(database)
+        return _journals[database]
+
+
+def interrupt() -> None:
+    """Before the interpreter ends."""
+    for each in list(_journals.values()):
+        try:
+            each.interrupt()
+        except (DatabaseError, SQLAlchemyError) as error:
+            log.warning("replies could not be saved at the end: %s", type(error).__name__)

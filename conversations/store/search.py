@@ -1,0 +1,154 @@
+"""Search in one owner's conversations: in what was said, and in titles. Knows the text indexes of both databases.
+
+What is typed is words, never a query language. Every word has to occur, in one message or in the title; a word of two
+letters or more also finds words that begin with it, and accents on Latin letters do not count. Both databases' indexes
+cut texts at spaces and punctuation, which is no way to find words in scripts without upper and lower case (Chinese,
+Japanese, Thai, Arabic, Hindi…) or emoji: these are looked for inside the owner's texts, without an index.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import Row, Select, column, func, literal_column, select, table, text
+from sqlalchemy.orm import Session
+
+from conversations.store.schema import IS_LIVE, Conversation, Message
+from conversations.store.store import Store
+from conversations.store.text import UNSTORABLE
+
+LONGEST = 300  # characters of what is typed that count
+WIDTH = 120  # characters of a snippet
+BEFORE = 40  # of them before the hit
+MOST = 2000  # on SQLite: of a word in more messages than this, the newest ones are enough where they fill the list
+FIRST = 400  # on PostgreSQL, whose index has no order: the newest conversations, looked through first
+WORD = re.compile(r"[^\W_]+")
+ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036f]+")
+INSIDE = {"Lo", "Mn", "Mc", "Me", "So"}  # Unicode's categories of letters without case, marks, and emoji
+INDEX = table("message_text", column("rowid"))  # SQLite's
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A conversation that was found; `message_id` is the newest message that did it, None where only the title did."""
+
+    conversation_id: str
+    title: str
+    message_id: int | None
+    snippet: str  # plain text around the first hit, on one line
+    updated: float
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is looked for: beginnings of `indexed` words, and texts that occur anywhere."""
+
+    indexed: tuple[str, ...]
+    inside: tuple[str, ...]
+
+    def patterns(self) -> Iterator[str]:
+        """A regular expression of each, for folded text; what a word may not follow comes last, which is faster."""
+        for word in self.indexed:
+            bare = re.escape(fold(word))
+            yield rf"{bare}(?<![^\W_]{bare})" + ("" if len(word) > 1 else r"(?![^\W_])")
+        yield from (re.escape(fold(term)) for term in self.inside)
+
+
+def find(store: Store, words: str, limit: int = 50) -> list[Hit]:
+    """The conversations with all these words, the last changed first, each once; nothing typed, nothing found."""
+    wanted = parse(words)
+    patterns = [re.compile(pattern) for pattern in wanted.patterns()]
+    if not patterns:
+        return []
+    newest = select(Conversation.id, Conversation.title, Conversation.updated).where(Conversation.owner == store.owner)
+    with store.database.reading() as session:
+        mine = session.execute(newest.order_by(Conversation.updated.desc())).all()
+        said = _said(session, store, wanted, [identity for identity, _, _ in mine[:FIRST]], limit)
+        matching = (row for row in mine if row[0] in said or _all(patterns, row[1]))
+        found = list(islice(matching, limit))
+        numbers = [said[identity] for identity, _, _ in found if identity in said]
+        messages = select(Message.conversation_id, Message.text).where(Message.id.in_(numbers))
+        texts = dict(session.execute(messages).all())
+    first = re.compile("|".join(wanted.patterns()))
+    return [
+        Hit(identity, title, said.get(identity), snippet(texts.get(identity, title), first), updated)
+        for identity, title, updated in found
+    ]
+
+
+def parse(typed: str) -> Words:
+    """What somebody typed, as words."""
+    indexed: dict[str, None] = {}
+    inside: dict[str, None] = {}
+    for term in unicodedata.normalize("NFC", UNSTORABLE.sub(" ", typed[:LONGEST])).split():
+        if any(unicodedata.category(letter) in INSIDE for letter in term):
+            inside[term] = None
+        else:
+            indexed |= dict.fromkeys(WORD.findall(term))
+    return Words(tuple(indexed), tuple(inside))
+
+
+def fold(text: str) -> str:
+    """The text in which words are compared: small letters, the Latin ones without accents."""
+    if text.isascii():
+        return text.lower()
+    bare = ACCENTS.sub("", unicodedata.normalize("NFD", text))
+    return unicodedata.normalize("NFC", bare).lower()
+
+
+def snippet(text: str, first: re.Pattern[str]) -> str:
+    """About WIDTH characters around the first hit, on one line."""
+    folded = fold(text)
+    hit = first.search(folded)
+    at = hit.start() if hit else 0
+    if len(folded) != len(text):  # some letter became two, or two became one
+        at = bisect_left(range(len(text)), at, key=lambda end: len(fold(text[:end])))
+    start = 0 if at <= BEFORE else text.rfind(" ", max(0, at - BEFORE - 20), at - BEFORE) + 1 or at - BEFORE
+    end = start + WIDTH
+    shown = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{shown}{'…' if end < len(text) else ''}"
+
+
+def _all(patterns: list[re.Pattern[str]], title: str) -> bool:
+    folded = fold(title)
+    return all(pattern.search(folded) for pattern in patterns)
+
+
+def _said(session: Session, store: Store, wanted: Words, newest: list[str], limit: int) -> dict[str, int]:
+    """The newest message with all of it in each conversation; of more than `limit` conversations, in the newest ones.
+
+    A common word fills the list from the newest ones, so that all its messages need not be read.
+    """
+    matching = _matching(store, wanted)
+    few = matching.limit(MOST) if store.database.sqlite else matching.where(Message.conversation_id.in_(newest))
+    rows: Sequence[Row[str, int, int]] = []
+    for query in (few.subquery(), matching.subquery()):
+        last = select(query.c.conversation_id, func.max(query.c.id), func.count()).group_by(query.c.conversation_id)
+        each = last.subquery()
+        found = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
+        rows = session.execute(found.order_by(Conversation.updated.desc()).limit(limit)).all()
+        if len(rows) == limit or (store.database.sqlite and sum(count for *_, count in rows) < MOST):
+            break
+    return {identity: number for identity, number, _ in rows}
+
+
+def _matching(store: Store, wanted: Words) -> Select[int, str]:
+    """The owner's messages in which all of it is said; SQLite gives the newest first, at no cost."""
+    query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
+    sqlite = store.database.sqlite
+    position = func.instr if sqlite else func.strpos
+    for term in wanted.inside:
+        said = func.lower(Message.text) if term.lower() != term.upper() else Message.text  # costly on a whole store
+        query = query.where(position(said, term.lower()) > 0)
+    if sqlite and wanted.indexed:
+        asked = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.indexed)
+        query = query.join(INDEX, INDEX.c.rowid == Message.id)
+        return query.where(literal_column("message_text").op("MATCH")(asked)).order_by(INDEX.c.rowid.desc())
+    query = query.where(text(f"NOT ({IS_LIVE})"))
+    if wanted.indexed:
+        asked = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.indexed)
+        query = query.where(func.message_words(Message.text).op("@@")(func.to_tsquery("simple", asked)))
+    return query.order_by(Message.id.desc()) if sqlite else query

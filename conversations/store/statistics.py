@@ -1,0 +1,212 @@
+"""What the owner's conversations add up to: messages, tokens, speed, failures, feedback. Knows the tables; no chart.
+
+Sums are made by the database. Medians, which SQLite has not, are taken here from the newest replies, a bounded number.
+"""
+
+import re
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from statistics import median
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, Row, Select, case, cast, func, select
+
+from conversations.store.schema import Conversation, Feedback, Message, State
+from conversations.store.store import Store
+
+DAY = 86_400  # seconds
+NEWEST = 5_000  # replies that medians are taken from
+UNKNOWN = "unknown"  # of replies that an import brought without backend or reason
+VOTE = "compare"  # the comment, in a conversation of that kind, that makes a thumb a vote
+Rows = Select[*tuple[Any, ...]]
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+class Said(NamedTuple):
+    """Messages of one role on one day."""
+
+    day: date
+    role: str
+    messages: int
+
+
+class Used(NamedTuple):
+    """Tokens that a backend read and wrote on one day."""
+
+    day: date
+    backend: str
+    read: int
+    written: int
+
+
+class Speed(NamedTuple):
+    """Medians of a backend's newest replies; None where no reply has the figure."""
+
+    backend: str
+    replies: int
+    ttft_ms: float | None
+    tokens_per_second: float | None
+
+
+class Failed(NamedTuple):
+    """How often replies of a backend ended in one kind of failure."""
+
+    kind: str
+    backend: str
+    replies: int
+
+
+class Opinion(NamedTuple):
+    """Thumbs that a backend's replies got, and comparisons that it won."""
+
+    backend: str
+    up: int
+    down: int
+    votes: int
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All of it, for one period."""
+
+    conversations: int
+    said: list[Said]
+    used: list[Used]
+    speeds: list[Speed]
+    failed: list[Failed]
+    opinions: list[Opinion]
+
+
+@dataclass(frozen=True)
+class Period:
+    """The last `days` days with today (None: all); days begin at midnight of a clock `offset` seconds ahead of UTC."""
+
+    days: int | None = None
+    offset: float = 0
+
+    @property
+    def since(self) -> float:
+        """When it begins, in seconds since 1970."""
+        if self.days is None:
+            return 0.0
+        return ((time.time() + self.offset) // DAY - self.days + 1) * DAY - self.offset
+
+
+def collect(store: Store, period: Period) -> Statistics:
+    """Ask the database: one pass over the owner's messages, and two short queries."""
+    sums = _sums(store, period)
+    replies = [row for row in sums if row.role == "assistant"]
+    return Statistics(
+        _conversations(store, period), _said(sums), _used(replies), _speeds(store, period), _failed(replies),
+        _opinions(store, period),
+    )  # fmt: skip
+
+
+def _sums(store: Store, period: Period) -> Sequence[Row[Any]]:
+    """Messages by day, role, backend and end."""
+    day = _day(store, period.offset).label("day")
+    by = (day, Message.role, Message.backend, Message.state, Message.stop_reason)
+    counted = (
+        func.count().label("messages"),
+        func.sum(Message.prompt_tokens).label("read"),
+        func.sum(Message.completion_tokens).label("written"),
+    )
+    query = _mine(store, period, select(*by, *counted)).group_by(*by).order_by(day)
+    with store.database.reading() as session:
+        return session.execute(query).all()
+
+
+def _day(store: Store, offset: float) -> ColumnElement[int]:
+    """The number of the day since 1970. SQLite may lack floor() and cuts in a cast; PostgreSQL rounds there."""
+    days = (Message.created + offset) / DAY
+    return cast(days if store.database.sqlite else func.floor(days), Integer)
+
+
+def _mine(store: Store, period: Period, query: Rows) -> Rows:
+    """The owner's messages of the period."""
+    joined = query.join(Conversation, Conversation.id == Message.conversation_id)
+    return joined.where(Conversation.owner == store.owner, Message.created >= period.since)
+
+
+def _conversations(store: Store, period: Period) -> int:
+    """Conversations that something was said in."""
+    query = select(func.count()).where(Conversation.owner == store.owner, Conversation.updated >= period.since)
+    with store.database.reading() as session:
+        return session.scalar(query) or 0
+
+
+def _speeds(store: Store, period: Period) -> list[Speed]:
+    """By backend, the one with most replies first."""
+    query = _mine(store, period, select(Message.backend, Message.ttft_ms, Message.tokens_per_second))
+    query = query.where(Message.role == "assistant", Message.ttft_ms.is_not(None))
+    found = defaultdict(list)
+    with store.database.reading() as session:
+        for row in session.execute(query.order_by(Message.id.desc()).limit(NEWEST)):
+            found[row.backend or UNKNOWN].append(row)
+    most = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        Speed(name, len(rows), _median(r.ttft_ms for r in rows), _median(r.tokens_per_second for r in rows))
+        for name, rows in most
+    ]
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
+
+
+def _opinions(store: Store, period: Period) -> list[Opinion]:
+    """By backend; a vote is no thumb."""
+    vote = (Feedback.comment == VOTE) & (Conversation.kind == VOTE)
+
+    def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.sum(case((condition, 1), else_=0))
+
+    columns = (count((Feedback.value > 0) & ~vote), count((Feedback.value < 0) & ~vote), count(vote))
+    query = select(Message.backend, *columns).select_from(Feedback).join(Message, Message.id == Feedback.message_id)
+    query = _mine(store, period, query).group_by(Message.backend).order_by(Message.backend)
+    with store.database.reading() as session:
+        return [Opinion(row[0] or UNKNOWN, *map(int, row[1:])) for row in session.execute(query)]
+
+
+def _said(sums: Sequence[Row[Any]]) -> list[Said]:
+    """By day and role."""
+    found: Counter[tuple[int, str]] = Counter()
+    for row in sums:
+        found[row.day, row.role] += row.messages
+    return [Said(_date(day), role, count) for (day, role), count in sorted(found.items())]
+
+
+def _used(replies: Sequence[Row[Any]]) -> list[Used]:
+    """By day and backend."""
+    read: Counter[tuple[int, str]] = Counter()
+    written: Counter[tuple[int, str]] = Counter()
+    for row in replies:
+        key = row.day, row.backend or UNKNOWN
+        read[key] += row.read or 0
+        written[key] += row.written or 0
+    return [Used(_date(key[0]), key[1], read[key], written[key]) for key in sorted(read)]
+
+
+def _failed(replies: Sequence[Row[Any]]) -> list[Failed]:
+    """By kind and backend, the most frequent first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for row in replies:
+        if row.state in {State.FAILED, State.INTERRUPTED}:
+            kind = "interrupted" if row.state == State.INTERRUPTED else words(row.stop_reason or UNKNOWN)
+            found[kind, row.backend or UNKNOWN] += row.messages
+    most = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [Failed(kind, backend, count) for (kind, backend), count in most]
+
+
+def words(error: str) -> str:
+    """An error's class as people say it: ModelRateLimitError is "rate limit"."""
+    parts = WORDS.findall(error.removeprefix("Model").removesuffix("Error"))
+    return " ".join(p if p.isupper() and len(p) > 1 else p.lower() for p in parts) or error
+
+
+def _date(day: int) -> date:
+    return datetime.fromtimestamp(day * DAY, UTC).date()

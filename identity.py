@@ -1,0 +1,129 @@
+"""The cookie that tells browsers apart: named, signed and read, and where the key comes from. Knows no server, no page.
+
+A cookie's name ends with a print of the key, since a browser sends one cookie jar to every port of a host and two
+instances would replace each other's; and with a random part, since tabs that open together at a first visit are given
+one cookie each. All stay in the jar, and the one issued first counts in every tab.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from itsdangerous import BadData, TimestampSigner
+
+from conversations.store.database import connect
+from settings import ROOT, Settings, SettingsError, shown
+
+PREFIX = "llm_assistant_owner_"
+LIFETIME = timedelta(days=365)  # after the last visit
+SHORTEST = 32  # characters of a key
+
+
+class Badge(NamedTuple):
+    """A cookie of ours: its name, and the browser it stands for. Identities sort by when they were issued."""
+
+    name: str
+    identity: str
+
+    @property
+    def owner(self) -> str:
+        """What the store keeps."""
+        return f"browser:{self.identity}"
+
+
+class Cookies:
+    """The cookies of one key."""
+
+    def __init__(self, key: str) -> None:
+        self._signer = TimestampSigner(key, salt="owner", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._prefix = PREFIX + self._signer.get_signature("name").decode()[:8].lower() + "_"
+
+    def held(self, sent: Mapping[str, str]) -> Badge | None:
+        """The badge among a browser's cookies; None where none is there, signed with this key and young enough."""
+        found = [
+            Badge(name, identity)
+            for name, value in sent.items()
+            if name.startswith(self._prefix) and (identity := self._identity(value))
+        ]
+        return min(found, key=lambda badge: badge.identity, default=None)
+
+    def fresh(self, sent: Mapping[str, str]) -> Badge:
+        """A badge nobody has; it takes the place of one that is not valid."""
+        spoilt = next((name for name in sent if name.startswith(self._prefix)), None)
+        return Badge(spoilt or self._prefix + secrets.token_hex(4), f"{time.time_ns():016x}{secrets.token_hex(16)}")
+
+    def value(self, badge: Badge) -> str:
+        """The cookie's text, signed now."""
+        return self._signer.sign(badge.identity).decode()
+
+    def _identity(self, value: str) -> str | None:
+        try:
+            identity, signed = self._signer.unsign(value, return_timestamp=True)
+        except BadData:
+            return None
+        # One from the future is good: the clock of the process that signed it may be ahead of this one.
+        return identity.decode() if datetime.now(UTC) - signed <= LIFETIME else None
+
+
+def cookies(settings: Settings) -> Cookies:
+    """Those of COOKIE_SECRET, or of the key file. Raises SettingsError, and DatabaseError."""
+    return Cookies(_secret(settings))
+
+
+def keyed(settings: Settings, kind: str, value: str) -> str:
+    """What stands for a phone number, an address or a key where it must not be read: 128 bits, hexadecimal.
+
+    The same for every process with this COOKIE_SECRET or key file. Raises as `cookies`.
+    """
+    return hmac.new(_secret(settings).encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _secret(settings: Settings) -> str:
+    if settings.cookie_secret is None:
+        return _key(_file(settings))
+    key = settings.cookie_secret.get_secret_value()
+    if len(key) < SHORTEST:
+        raise SettingsError(f"COOKIE_SECRET=(hidden): {len(key)} characters can be guessed, {SHORTEST} are the least")
+    return key
+
+
+def _file(settings: Settings) -> Path:
+    """Beside SQLite's file, so that both are kept or lost together; for a server in data/."""
+    database = connect(settings.database_url).file
+    return (database.parent if database else ROOT / "data").resolve() / "cookie.key"
+
+
+@lru_cache
+def _key(path: Path) -> str:
+    """The key in this file, which is made where it is not there. Read once. Raises SettingsError."""
+    try:
+        if not path.exists():
+            _make(path)
+        key = path.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"{shown(str(path))}: {error}. Make it readable, or set COOKIE_SECRET") from error
+    if len(key) < SHORTEST:
+        raise SettingsError(f"{shown(str(path))} holds no key: delete it and a new one is made, or set COOKIE_SECRET")
+    return key
+
+
+def _make(path: Path) -> None:
+    """Written elsewhere and linked whole, so that of several processes the first one decides and all read the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()

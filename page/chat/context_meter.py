@@ -1,0 +1,57 @@
+"""How full the model's window is, and what no longer fits in it."""
+
+import streamlit as st
+
+from conversations.store.schema import Message, Summary
+from conversations.store.store import Thread
+from page.session.markdown import plain
+
+
+def draw(thread: Thread | None) -> None:
+    """Tokens of the newest prompt and reply, and the window they share, below the input."""
+    newest = measured(thread)
+    if newest is None:
+        return
+    used = (newest.prompt_tokens or 0) + (newest.completion_tokens or 0)
+    about = "about " if newest.estimated else ""
+    with st.bottom:
+        if newest.window:
+            text = f"Context: {about}{used:,} of {newest.window:,} tokens"
+            st.progress(min(1.0, used / newest.window), text=text)
+        else:
+            st.caption(f"Context: {about}{used:,} tokens; the window of this model is not known")
+
+
+def measured(thread: Thread | None) -> Message | None:
+    """The newest reply whose prompt was counted."""
+    rows = thread.messages if thread else []
+    return next((m for m in reversed(rows) if m.role == "assistant" and m.prompt_tokens is not None), None)
+
+
+def edge(thread: Thread) -> int:
+    """How many messages from the start of the branch the newest reply did not see."""
+    newest = measured(thread)
+    return newest.dropped if newest is not None else 0
+
+
+def outside(dropped: int, summary: Summary | None, refused: str | None) -> None:
+    """The line between what the model sees and what it does not; a summary that stands for it is there to read.
+
+    `refused` says why there is none although the settings ask for it.
+    """
+    number = f"{dropped} earlier message{'s are' if dropped != 1 else ' is'}"
+    with st.container(key="edge"):
+        st.caption(f":material/visibility_off: {number} outside the model's window")
+        if refused:
+            st.caption(plain(refused))
+    if summary is not None and summary.messages:
+        with st.expander(f"Summary of the first {summary.messages} messages", icon=":material/summarize:"):
+            st.text(summary.text)
+            st.caption(plain(figures(summary)))
+
+
+def figures(summary: Summary) -> str:
+    """What the summary cost."""
+    tokens = f"{summary.prompt_tokens or 0:,} tokens read, {summary.completion_tokens or 0:,} written"
+    seconds = "" if summary.duration_ms is None else f"{summary.duration_ms / 1000:.1f} s"
+    return " · ".join(part for part in (summary.backend, tokens, seconds) if part)

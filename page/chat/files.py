@@ -1,0 +1,136 @@
+"""The documents of the open conversation: what there is, what is being read, and what words stand where in them.
+
+Finding asks no model. Knows the store's documents and readings; nothing of how a file is read.
+"""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+import backends
+from chains.window import size
+from conversations.library import files, reading
+from conversations.library.reading import Reading
+from conversations.store import citations
+from conversations.store.schema import Conversation, Document
+from conversations.store.store import NotFoundError, Store
+from documents.kind import READ
+from documents.settings import Limits
+from page.chat import sources
+from page.session import outbox
+from page.session.markdown import plain
+from page.session.outbox import Chosen, refuse
+
+TICK = 0.3  # seconds between two looks at what is being read
+SMALL = 2_048  # tokens of a window in which only a few passages fit
+NARROW = "Only two or three short passages fit beside a question in this model's window."
+UNABLE = "The small model that ships cannot answer from documents: look at the passages under its reply, or find below."
+
+
+def megabytes(limits: Limits) -> int:
+    """The largest upload in MB, rounded up: what is a little too large is refused with the exact figures."""
+    return -(-limits.max_bytes // 1_000_000)
+
+
+def draw(store: Store, conversation: Conversation | None, chosen: Chosen, limits: Limits) -> None:
+    """The popover; where nobody can be asked anything, files are given here too."""
+    rows = files.listing(store, conversation.id) if conversation else []
+    mute = chosen.backend is None or chosen.problem is not None
+    if not rows and not mute:
+        return
+    count = f" ({len(rows)})" if rows else ""
+    with st.popover(f"Documents{count}", icon=":material/description:", key="documents"):
+        if mute:
+            bring(limits)
+        for row in rows:
+            one(store, row)
+        if conversation and rows:
+            limited(chosen.backend)
+            find(store, conversation.id)
+
+
+def one(store: Store, row: Document) -> None:
+    """A document and what it holds."""
+    with st.container(horizontal=True, vertical_alignment="center", key=row.id):
+        with st.container(gap=None):
+            st.text(row.name)
+            st.caption(figures(row))
+        st.button("Delete", icon=":material/delete:", key=f"delete-{row.id}", on_click=_remove, args=(store, row.id),
+                  help=f"Delete {plain(row.name)}")  # fmt: skip
+
+
+def figures(row: Document) -> str:
+    """Pages, passages and size."""
+    pages = [] if row.pages is None else [f"{row.pages:,} page{'s' if row.pages != 1 else ''}"]
+    passages = f"{row.passages:,} passage{'s' if row.passages != 1 else ''}"
+    size = f"{row.bytes / 1e6:,.1f} MB" if row.bytes >= 1e6 else f"{row.bytes / 1e3:,.1f} kB"
+    return " · ".join([*pages, passages, size])
+
+
+def _remove(store: Store, number: str) -> None:
+    try:
+        files.remove(store, number)
+    except NotFoundError:
+        refuse("This document is no longer there.")
+
+
+def limited(backend: str | None) -> None:
+    """What is not to be expected of a small model."""
+    loaded = backends.loaded(backend or "")
+    window = size(loaded) if loaded is not None else None
+    small = backend is not None and backends.shipped(backend)
+    if small or (window is not None and window <= SMALL):
+        st.caption(f":material/info: {NARROW} {UNABLE if small else ''}")
+
+
+def find(store: Store, identity: str) -> None:
+    """The places that fit some words, best first."""
+    asked = st.text_input("Find in documents", key=f"find-{identity}", placeholder="Words, or a question",
+                          icon=":material/search:")  # fmt: skip
+    if asked and asked.strip():
+        found = [citations.source(each) for each in files.find(store, identity, asked)]
+        if not found:
+            st.caption("Nothing found")
+        sources.passages(found)
+
+
+def bring(limits: Limits) -> None:
+    """A box for files, since the one for messages is closed."""
+    turn: int = st.session_state.setdefault("brought", 0)  # another key empties the box
+    st.file_uploader(f"{READ}: words in them are found without a model", accept_multiple_files=True,
+                     key=f"bring-{turn}", max_upload_size=megabytes(limits), on_change=_bring,
+                     args=(f"bring-{turn}",))  # fmt: skip
+
+
+def _bring(key: str) -> None:
+    given = st.session_state[key]
+    st.session_state["brought"] += 1
+    if given:
+        outbox.attach("", given)
+
+
+def under_way(store: Store, identity: str) -> None:
+    """What is being read for a conversation, and what could not be."""
+    readings = reading.under_way(store.database, identity)
+    if live := [each for each in readings if not each.over.is_set()]:
+        st.fragment(_progress, run_every=TICK)(live)
+    for number, each in enumerate(readings):
+        if each.error:
+            with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
+                st.error(plain(each.error), icon=":material/error:")
+                st.button("Dismiss", key=f"dismiss-{number}", on_click=reading.dismiss,
+                          args=(store.database, identity, each))  # fmt: skip
+
+
+def invite(store: Store, identity: str) -> None:
+    """What to do with documents about which nobody has said anything."""
+    if files.listing(store, identity):
+        st.caption("Ask something about the documents, or find words in them under Documents.")
+
+
+def _progress(live: Sequence[Reading]) -> None:
+    """How far each is; the page is drawn anew when one has ended."""
+    if any(each.over.is_set() for each in live):
+        st.rerun()
+    for each in live:
+        st.progress(each.done / each.of if each.of else 0.0, text=plain(each.note))

@@ -1,0 +1,55 @@
+"""Forms that unfold in a message: editing what one said, and saying why a reply is good or bad."""
+
+import streamlit as st
+
+from conversations.store import text
+from conversations.store.schema import Feedback, Message
+from conversations.store.store import NotFoundError, Store
+from conversations.store.text import MessageError, clean
+from page.session.current import current
+from page.session.outbox import post, refuse
+
+REASON = 2000  # characters of a comment
+
+
+def edit(message: Message) -> None:
+    """The message in a box; sending it begins another branch."""
+    with st.form(f"edit-{message.id}", border=False):
+        st.text_area("Edit your message", message.text, key=f"edited-{message.id}", label_visibility="collapsed")
+        with st.container(horizontal=True):
+            st.form_submit_button("Send", type="primary", on_click=_send, args=(message.id,))
+            st.form_submit_button("Cancel", on_click=_close)
+
+
+def _send(number: int) -> None:
+    typed: str = st.session_state[f"edited-{number}"]
+    try:
+        text.message(typed)
+    except MessageError as error:
+        refuse(str(error))
+    else:
+        post("edit", number=number, text=typed)
+        _close()
+
+
+def _close() -> None:
+    current().editing = current().commenting = None
+
+
+def comment(store: Store, thought: Feedback) -> None:
+    """Why the thumb points there, for whoever reads the feedback."""
+    asked = "What was good about it?" if thought.value > 0 else "What was bad about it?"
+    key = f"comment-{thought.message_id}"
+    with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(asked, thought.comment, key=key, placeholder=asked, max_chars=REASON,
+                      label_visibility="collapsed")  # fmt: skip
+        st.form_submit_button("Save", on_click=_comment, args=(store, thought))
+        st.form_submit_button("Close", on_click=_close)
+
+
+def _comment(store: Store, thought: Feedback) -> None:
+    try:
+        store.rate(thought.message_id, thought.value, clean(st.session_state[f"comment-{thought.message_id}"]).strip())
+    except NotFoundError:
+        refuse("This message is no longer there.")
+    _close()

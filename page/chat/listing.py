@@ -1,0 +1,106 @@
+"""The conversations in the sidebar: pinned, today, yesterday, older; and what a search finds in them."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from conversations.store import search
+from conversations.store.schema import Conversation
+from conversations.store.store import NotFoundError, Store
+from page.session.current import current, show
+from page.session.markdown import plain
+from page.session.outbox import refuse
+
+STEP = 30  # rows at first, and added by "Show more"
+
+
+def draw(store: Store) -> None:
+    """The search box, then what it finds, or everything by its day."""
+    words = st.text_input("Search", key="search", placeholder="Search", icon=":material/search:",
+                          label_visibility="collapsed", persist_state="session")  # fmt: skip
+    if words and words.strip():
+        hits(store, words)
+        return
+    shown: int = st.session_state.setdefault("listed", STEP)
+    rows = store.listing(limit=shown + 1)
+    with st.container(gap="xxsmall"):
+        grouped(rows[:shown])
+    if len(rows) > shown:
+        st.button("Show more", key="more", type="tertiary", on_click=_more)
+
+
+def grouped(rows: list[Conversation]) -> None:
+    """The rows under their headings."""
+    group = ""
+    for conversation in rows:
+        if (named := day(conversation)) != group:
+            group = named
+            st.caption(group)
+        row(conversation)
+
+
+def _more() -> None:
+    st.session_state["listed"] += STEP
+
+
+def day(conversation: Conversation) -> str:
+    """The heading under which it stands."""
+    if conversation.pinned:
+        return "Pinned"
+    zone = timezone()
+    today = datetime.now(zone).date()
+    written = datetime.fromtimestamp(conversation.updated, zone).date()
+    return "Today" if written >= today else "Yesterday" if written == today - timedelta(days=1) else "Older"
+
+
+def timezone() -> ZoneInfo | None:
+    """The browser's; None, the server's own, where it is not known."""
+    try:
+        return ZoneInfo(st.context.timezone or "")
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def row(conversation: Conversation) -> None:
+    """One conversation; the open one stands out."""
+    st.button(
+        plain(conversation.title) or "Untitled", key=f"row-{conversation.id}", width="stretch", wrap=False,
+        type="secondary" if conversation.id == current().identity else "tertiary", on_click=show,
+        args=(conversation.id,), icon=":material/view_column:" if conversation.kind == "compare" else None,
+    )  # fmt: skip
+
+
+def hits(store: Store, words: str) -> None:
+    """What was found, with the words around it; pressing one opens its branch there."""
+    found = search.find(store, words)
+    st.caption(f"{len(found)} found" if found else "Nothing found")
+    with st.container(gap="xxsmall"):
+        for hit in found:
+            one(store, hit)
+
+
+def one(store: Store, hit: search.Hit) -> None:
+    """One of them."""
+    st.button(plain(hit.title) or "Untitled", key=f"hit-{hit.conversation_id}", width="stretch", type="tertiary",
+              wrap=False, on_click=_open, args=(store, hit))  # fmt: skip
+    if hit.message_id is not None:
+        st.caption(plain(hit.snippet))
+
+
+def _open(store: Store, hit: search.Hit) -> None:
+    show(hit.conversation_id, hit.message_id)
+    if hit.message_id is not None:
+        try:
+            current().shown = reach(store, hit.message_id)
+        except NotFoundError:
+            refuse("This message is no longer there.")
+
+
+def reach(store: Store, number: int) -> int:
+    """Show the branch of a message; how many messages have to be drawn for it to be among them."""
+    path = store.branch(number)
+    if number not in path:
+        store.choose(number)
+        path = store.branch(number)
+    return max(current().shown, len(path) - path.index(number) + 1)

@@ -1,0 +1,62 @@
+"""A reply while it is written: looked at again every tick, with its own Stop; and news of what other tabs did."""
+
+import streamlit as st
+
+from conversations.replies import watch
+from conversations.replies.reply import Reply, doing
+from conversations.replies.writer import journal
+from conversations.store.schema import Conversation, Message, State
+from conversations.store.store import NotFoundError, Store
+from page.session.markdown import plain, safe
+
+TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
+FAR = 0.3  # and at one that is read from the table
+NEWS = 1.0  # seconds between two looks at the conversation
+
+
+def draw(store: Store, message: Message, first: bool) -> None:
+    """Follow a live message; Esc stops the first one on the page."""
+    here = message.id in journal(store.database).replies or watch.told(store.database)
+    st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
+
+
+def _look(store: Store, number: int, first: bool) -> None:
+    """The stop button lives here, so that no other widget shares its fate."""
+    reply = journal(store.database).replies.get(number)
+    seen = watch.look(store.database, number) if reply is None else None
+    if reply is None and (seen is None or not seen.live):
+        st.rerun()
+    text = reply.text if reply is not None else seen.text if seen is not None else ""
+    if text:
+        st.markdown(safe(text) + " ▌")
+    else:
+        st.caption(plain(waiting(reply)))
+    st.button(
+        "Stop", key=f"stop-{number}", icon=":material/stop_circle:", on_click=_stop, args=(store, number),
+        shortcut="Escape" if first else None,
+    )  # fmt: skip
+
+
+def _stop(store: Store, number: int) -> None:
+    try:
+        watch.stop(store, number)
+    except NotFoundError:
+        st.session_state["refused"] = "This reply was deleted."
+
+
+def waiting(reply: Reply | None) -> str:
+    """What a reply without text is waiting for."""
+    if reply is not None and reply.state is State.WAITING:
+        return "Waiting for the reply before this one…"
+    return doing(reply)
+
+
+@st.fragment(run_every=NEWS)
+def news(store: Store, drawn: Conversation) -> None:
+    """Draw anew when another tab, or another process, went on with this conversation."""
+    try:
+        now = store.get(drawn.id)
+    except NotFoundError:
+        st.rerun()
+    if (now.head, now.updated, now.title) != (drawn.head, drawn.updated, drawn.title):
+        st.rerun()

@@ -1,0 +1,94 @@
+"""What can be done with the open conversation: rename, pin, export, hand over, delete, and undo of that."""
+
+from typing import Any
+
+import streamlit as st
+
+from conversations import exchange
+from conversations.store.schema import Conversation
+from conversations.store.store import NotFoundError, Store
+from conversations.store.text import clean
+from page.session.current import change, show
+from page.session.markdown import plain
+from page.session.outbox import post, refuse
+from prompts.handover import handover
+
+LONGEST_TITLE = 200
+WIDE: dict[str, Any] = {"width": "stretch"}
+
+
+def draw(store: Store, conversation: Conversation | None) -> None:
+    """A menu beside the pickers; a new chat has none."""
+    if conversation is None:
+        return
+    number = conversation.id
+    with st.popover("Chat", icon=":material/more_horiz:", key="menu"):
+        st.text_input("Title", conversation.title, key=f"title-{number}", max_chars=LONGEST_TITLE, on_change=_rename,
+                      args=(store, number, conversation.title))  # fmt: skip
+        pinned = conversation.pinned
+        st.button("Unpin" if pinned else "Pin", icon=":material/keep_off:" if pinned else ":material/keep:",
+                  on_click=_pin, args=(store, not pinned), **WIDE)  # fmt: skip
+        st.button("Summarise for hand-over", icon=":material/summarize:", on_click=post, args=("send",),
+                  kwargs={"text": handover()}, **WIDE)  # fmt: skip
+        st.download_button("Export as JSON", lambda: exported(store, number), f"{number}.json", "application/json",
+                           icon=":material/download:", on_click="ignore", **WIDE)  # fmt: skip
+        st.download_button("Export as Markdown", lambda: exchange.render(exchange.dump(store, number)), f"{number}.md",
+                           "text/markdown", icon=":material/description:", on_click="ignore", **WIDE)  # fmt: skip
+        st.button("Delete", icon=":material/delete:", on_click=delete, args=(store, number), **WIDE)
+
+
+def exported(store: Store, number: str) -> str:
+    """The conversation as a file that can be imported."""
+    return "".join(exchange.pieces([exchange.dump(store, number)]))
+
+
+def _rename(store: Store, number: str, before: str) -> None:
+    """An empty title is none: the one before comes back."""
+    typed = " ".join(clean(st.session_state[f"title-{number}"] or "").split())
+    st.session_state[f"title-{number}"] = typed or before
+    try:
+        change(store, title=typed or before)
+    except NotFoundError as error:
+        refuse(str(error))
+
+
+def _pin(store: Store, pinned: bool) -> None:
+    try:
+        change(store, pinned=pinned)
+    except NotFoundError as error:
+        refuse(str(error))
+
+
+def delete(store: Store, number: str) -> None:
+    """It is gone at once; this browser session alone can bring it back."""
+    try:
+        dumped = exchange.dump(store, number)
+        store.delete(number)
+    except NotFoundError:  # it is gone already, which was the aim
+        show()
+        return
+    st.session_state["deleted"] = dumped
+    show()
+
+
+def undo(store: Store) -> None:
+    """The line that offers the last deleted conversation."""
+    dumped: dict[str, Any] | None = st.session_state.get("deleted")
+    if dumped is None:
+        return
+    with st.container(key="deleted", border=True):
+        st.caption(f"Deleted: {plain(str(dumped['title']))}")
+        with st.container(horizontal=True):
+            st.button("Undo", icon=":material/undo:", on_click=_bring_back, args=(store,))
+            st.button("Forget", help="Delete it for good", on_click=_forget)
+
+
+def _bring_back(store: Store) -> None:
+    dumped = st.session_state.get("deleted")
+    if dumped is not None:
+        show(exchange.load(store, dumped))
+        _forget()  # after it is back: until then this is all there is of it
+
+
+def _forget() -> None:
+    st.session_state.pop("deleted", None)

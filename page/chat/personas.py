@@ -1,0 +1,114 @@
+"""The persona picker: shipped ones, those in data/personas and one's own; edited for one conversation, or saved."""
+
+from typing import Any
+
+import streamlit as st
+
+from conversations.replies.generation import kept
+from conversations.replies.generation import persona as found
+from conversations.store import personas
+from conversations.store.schema import Conversation
+from conversations.store.store import NotFoundError, Store
+from conversations.store.text import MessageError
+from page.session.current import change, current
+from page.session.markdown import plain, safe
+from page.session.outbox import refuse
+from prompts import persona as files
+from prompts.persona import Persona, another
+
+NOBODY = "No persona"
+
+
+def draw(store: Store, conversation: Conversation | None) -> None:
+    """A button that says who talks, with the picker behind it."""
+    problem, mine, everybody = known(store)
+    if conversation is None:
+        surprise(everybody)
+    chosen = talking(conversation)
+    with st.popover(plain(chosen.name) if chosen else "Persona", icon=":material/theater_comedy:"):
+        if problem:
+            st.warning(safe(problem))
+        pick(store, chosen, everybody)
+        st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
+        if chosen:
+            st.caption(plain(chosen.description))
+        edit(store, chosen, mine)
+
+
+def known(store: Store) -> tuple[str | None, list[Persona], list[Persona]]:
+    """What is wrong with a file, the owner's own, and all; an own one hides another with its slug."""
+    mine, problem = personas.own(store), None
+    try:
+        found = files.every()
+    except (ValueError, OSError) as error:
+        problem, found = str(error), files.load(files.SHIPPED)
+    everybody = {each.slug: each for each in [*found, *mine]}.values()
+    return problem, mine, sorted(everybody, key=lambda p: (p.name.casefold(), p.slug))
+
+
+def talking(conversation: Conversation | None) -> Persona | None:
+    """Who talks here."""
+    fields: dict[str, Any] | None = conversation.persona if conversation else current().fields.get("persona")
+    return found(fields) if fields else None
+
+
+def surprise(everybody: list[Persona]) -> None:
+    """Give a new chat somebody else than the last one, once."""
+    fields, last = current().fields, st.session_state.get("surprised")
+    if st.session_state.get("surprise") and "persona" not in fields:
+        chosen = another(everybody, last)
+        st.session_state["surprised"] = chosen.slug
+        fields["persona"] = kept(chosen)
+
+
+def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
+    """The list; one that was edited for this conversation stands in it as it is."""
+    by_slug = {each.slug: each for each in everybody}
+    options: list[Persona | None] = [None, *everybody]
+    if chosen and by_slug.get(chosen.slug) != chosen:
+        options.insert(1, chosen)
+    key = f"persona-{current().identity}-{chosen.slug if chosen else ''}"
+    st.selectbox("Persona", options, options.index(chosen), key=key, format_func=_shown, on_change=_picked,
+                 args=(store, key))  # fmt: skip
+
+
+def _shown(persona: Persona | None) -> str:
+    return NOBODY if persona is None else f"{persona.name}: {persona.description}"
+
+
+def _picked(store: Store, key: str) -> None:
+    _use(store, st.session_state[key])
+
+
+def _use(store: Store, chosen: Persona | None) -> None:
+    try:
+        change(store, persona=None if chosen is None else kept(chosen))
+    except NotFoundError as error:
+        refuse(str(error))
+
+
+def edit(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
+    """Another name, description or other sentences: for this conversation, or to keep."""
+    place = f"{current().identity}-{chosen.slug if chosen else ''}"
+    label = "Edit" if chosen else "Write your own"
+    with st.expander(label, icon=":material/edit:"), st.form(f"who-{place}", border=False):
+        keys = [f"{part}-{place}" for part in ("name", "about", "sentences")]
+        st.text_input("Name", chosen.name if chosen else "", key=keys[0], max_chars=100)
+        st.text_input("Description", chosen.description if chosen else "", key=keys[1], max_chars=300)
+        st.text_area("Sentences, one a line", "\n".join(chosen.sentences) if chosen else "", key=keys[2],
+                     placeholder="I have two cats.", max_chars=personas.LONGEST)  # fmt: skip
+        st.form_submit_button("Use in this chat", on_click=_write, args=(store, keys, False))
+        st.form_submit_button("Save as my own", on_click=_write, args=(store, keys, True))
+    if chosen and chosen.slug in {each.slug for each in mine}:
+        st.button("Delete from my own", key=f"forget-{place}", on_click=personas.forget, args=(store, chosen.slug))
+
+
+def _write(store: Store, keys: list[str], keep: bool) -> None:
+    try:
+        made = personas.written(*(st.session_state[key] for key in keys))
+    except MessageError as error:
+        refuse(str(error))
+        return
+    if keep:
+        personas.keep(store, made)
+    _use(store, made)

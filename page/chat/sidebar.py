@@ -1,0 +1,46 @@
+"""The sidebar: a new chat, the conversations there are, and files with more of them."""
+
+import streamlit as st
+
+from conversations import exchange
+from page.chat import listing, menu
+from page.chat.message import failure
+from page.session.context import Visit
+from page.session.current import show
+
+
+def draw(found: Visit) -> None:
+    """Draw it."""
+    with st.sidebar:
+        st.button("New chat", icon=":material/edit_square:", on_click=show, width="stretch")
+        menu.undo(found.store)
+        listing.draw(found.store)
+        with st.expander("Import", icon=":material/upload:"):
+            bring(found)
+        if not found.owner.lasting:
+            st.caption("These conversations belong to this tab and cannot be found again after it is closed.")
+
+
+def bring(found: Visit) -> None:
+    """A file of conversations, ours or another program's."""
+    turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
+    st.file_uploader("Conversations from this program, ChatGPT or Open WebUI", key=f"import-{turn}",
+                     on_change=_bring, args=(found, f"import-{turn}"))  # fmt: skip
+    said = st.session_state.get("imported")
+    if isinstance(said, exchange.ExchangeError):
+        failure(str(said))
+    elif said:
+        st.caption(said)
+
+
+def _bring(found: Visit, key: str) -> None:
+    file = st.session_state[key]
+    if file is None:
+        return
+    st.session_state["imports"] += 1
+    try:
+        report = exchange.load_all(found.store, exchange.read(file.getvalue(), file.name))
+    except exchange.ExchangeError as error:
+        st.session_state["imported"] = error
+        return
+    st.session_state["imported"] = f"{len(report.added)} added, {len(report.skipped)} there already."

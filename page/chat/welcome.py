@@ -1,0 +1,29 @@
+"""What an empty chat shows: what answers, plainly, and three things to try."""
+
+import streamlit as st
+
+import backends
+from page.session.markdown import plain
+from page.session.outbox import post
+from prompts.persona import Persona
+
+SMALL_TALK = ("Hi, how are you?", "Do you have any pets?", "Tell me a joke")
+LARGE = ("How do language models work?", "Plan a weekend in Lisbon", "Write a limerick about rain")
+NOTICE = (
+    "This is a **small demonstration model** that ships with the page. It can hold simple small talk "
+    "and is often wrong. For real answers set `OPENAI_API_KEY`, point `OPENAI_BASE_URL` at a server, or name your own "
+    "GGUF file in `LLAMACPP_MODEL`; the README shows how."
+)
+
+
+def draw(backend: str | None, persona: Persona | None) -> None:
+    """A suggestion that is pressed is posted like a message."""
+    small = backend is not None and ":" not in backend and backends.shipped(backend)
+    with st.container(key="welcome"):
+        st.title("LLM Assistant")
+        if persona:
+            st.markdown(f"You are talking with **{plain(persona.name)}**: {plain(persona.description)}")
+        for column, text in zip(st.columns(3), SMALL_TALK if small else LARGE, strict=True):
+            column.button(text, width="stretch", on_click=post, args=("send",), kwargs={"text": text})
+        if small:
+            st.caption(NOTICE)

@@ -1,0 +1,110 @@
+"""The page About: what is ready, what is set, the model that ships, the notebooks, and one's own name in the store."""
+
+import re
+
+import streamlit as st
+
+import backends
+from documents.settings import Limits
+from page.session.context import Visit, visit
+from page.session.frame import frame
+from page.session.markdown import plain, safe
+from settings import ROOT, SHIPPED, Environment, Settings
+
+CARD = SHIPPED / "README.md"
+NOTEBOOKS = ROOT / "notebooks"
+FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the card's fields for model hubs
+FENCE = re.compile(r"^```\w+$", re.MULTILINE)
+IMAGE = re.compile(r"^!\[([^\]]*)\]\(([\w.-]+)\)$", re.MULTILINE)  # one that lies beside the card
+LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another file of the repository
+
+
+def draw() -> None:
+    """One run of the page."""
+    found = visit()
+    frame("About")
+    st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
+    readiness(found)
+    yours(found)
+    st.header("Settings", anchor=False)
+    st.caption("Read at start from the environment and .env; secrets are masked.")
+    configuration()
+    notebooks()
+    card()
+
+
+def readiness(found: Visit) -> None:
+    """Each backend: ready, or what is missing."""
+    st.header("Backends", anchor=False)
+    for name, problem in backends.status(found.settings):
+        icon = ":material/check_circle:" if problem is None else ":material/block:"
+        st.markdown(f"{icon} **{plain(name)}**: {'ready' if problem is None else safe(problem)}")
+    if found.choice.name:
+        st.caption(plain(f"A new chat begins with {found.choice.name}: {found.choice.reason}."))
+    else:
+        st.caption(safe(found.choice.reason))
+
+
+def configuration() -> None:
+    """Every knob with its value and where that came from."""
+    groups: list[type[Environment]] = [Settings, Limits, *backends.knobs()]
+    rows = [
+        {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
+        for group in groups
+        for knob in group.read().knobs()
+    ]
+    with st.expander(f"{len(rows)} settings", icon=":material/tune:"):
+        st.dataframe(rows, hide_index=True, alt="Every setting with its value, its origin and what it is")
+
+
+def yours(found: Visit) -> None:
+    """The owner's name, for the terminal; only when it is asked for."""
+    st.header("Your conversations", anchor=False)
+    st.markdown("The terminal can export them too, by the name that your conversations are kept under.")
+    shown = st.toggle("Show my name", key="owner-shown")
+    with st.container():  # of its own, so that what comes and goes here moves nothing below
+        if shown:
+            name(found)
+
+
+def name(found: Visit) -> None:
+    """The command that exports what is this visitor's."""
+    st.warning("Whoever has this name, and access to the database, sees your conversations. Keep it to yourself.",
+               icon=":material/key:")  # fmt: skip
+    st.code(f"python cli.py export --all --owner {found.owner.name}", language=None, wrap_lines=True)
+    if not found.owner.lasting:
+        st.caption("It belongs to this tab, and is another one after the page is loaded anew.")
+
+
+def notebooks() -> None:
+    """For download."""
+    files = sorted(NOTEBOOKS.glob("*.ipynb"))
+    if not files:
+        return
+    st.header("Notebooks", anchor=False)
+    st.caption("The model's training, and the chain, step by step.")
+    with st.container(horizontal=True):
+        for path in files:
+            st.download_button(path.name, path.read_bytes(), path.name, "application/x-ipynb+json",
+                               icon=":material/download:", on_click="ignore", key=f"notebook-{path.stem}")  # fmt: skip
+
+
+def card() -> None:
+    """The card of the model that ships, with the pictures that lie beside it."""
+    st.header("The model that ships", anchor=False)
+    if not CARD.is_file():
+        st.caption("There is no models/default/README.md in this installation.")
+        return
+    with st.expander("Model card", icon=":material/description:"):
+        text = FRONT.sub("", CARD.read_text(encoding="utf-8"))
+        parts = IMAGE.split(text)  # text, then caption, file and text for each picture
+        prose(parts[0])
+        for caption, name, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+            if (SHIPPED / name).is_file():
+                st.image(str(SHIPPED / name), alt=caption or name)
+            prose(after)
+
+
+def prose(text: str) -> None:
+    """Links into the repository lead nowhere from here: their words stay. Coloured code is too pale for some."""
+    st.markdown(safe(FENCE.sub("```", LINK.sub(r"\1", text))))

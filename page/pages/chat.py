@@ -1,0 +1,116 @@
+"""The chat page: reads what is open, delivers what was posted, draws the conversation. No model, and no SQL."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from conversations.replies.preload import preload
+from conversations.store.schema import Message
+from conversations.store.store import NotFoundError, Store, Thread
+from page.chat import actions, context_meter, files, form, header, personas, sidebar, sources, welcome
+from page.chat import live as tail
+from page.chat import message as bubble
+from page.session import frame, outbox
+from page.session.context import Visit, visit
+from page.session.current import STEP, current, opened, show
+from page.session.markdown import plain
+from page.session.outbox import Chosen
+
+STYLE = Path(__file__).with_name("chat.css")
+
+
+def draw() -> None:
+    """One run of the page."""
+    found = visit()
+    preload(found.choice.name, found.settings)
+    opened()
+    st.html(STYLE)
+    frame.warn(found.settings)
+    try:
+        thread = read(found.store)
+        chosen = header.draw(found, thread.conversation if thread else None)
+        if chosen.backend and not chosen.problem:
+            preload(chosen.backend, found.settings)
+        if outbox.deliver(found, chosen):
+            st.rerun()  # what is drawn already may have been for a chat that had not begun
+    except NotFoundError:
+        thread, chosen = None, Chosen(None, None)
+        missing()
+    else:
+        conversation(found, thread, chosen)
+    for problem in filter(None, (outbox.refused(), chosen.problem)):
+        bubble.failure(problem)
+    box(found, chosen)
+    context_meter.draw(thread)
+    sidebar.draw(found)
+
+
+def box(found: Visit, chosen: Chosen) -> None:
+    """Where messages are written and files attached; of which kind they may be, our own words say."""
+    closed = chosen.backend is None or chosen.problem is not None
+    largest = files.megabytes(found.limits)
+    st.chat_input("Write a message", key="message", disabled=closed, on_submit=outbox.say, accept_file="multiple",
+                  max_upload_size=largest)  # fmt: skip
+
+
+def read(store: Store) -> Thread | None:
+    """What is open; None for a chat that has not begun. Raises NotFoundError."""
+    mine = current()
+    return None if mine.identity is None else store.thread(mine.identity, last=mine.shown)
+
+
+def missing() -> None:
+    """The same for what never was, what was deleted and what is somebody else's."""
+    st.title("Conversation not found")
+    st.markdown("It may have been deleted, or its address is mistyped.")
+    st.button("Start a new chat", on_click=show)
+
+
+def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
+    """The shown branch, from its oldest drawn message to the newest."""
+    if thread is None:
+        files.draw(found.store, None, chosen, found.limits)
+        welcome.draw(chosen.backend, personas.talking(None))
+        return
+    with st.container(key="heading", horizontal=True, vertical_alignment="center"):
+        st.title(plain(thread.conversation.title), anchor=False)
+        files.draw(found.store, thread.conversation, chosen, found.limits)
+    if thread.earlier:
+        st.button(f"Show earlier ({thread.earlier})", key="earlier", on_click=_earlier, type="tertiary",
+                  icon=":material/expand_less:")  # fmt: skip
+    live = [message.id for message in thread.messages if message.live]
+    edge = context_meter.edge(thread)
+    for place, message in enumerate(thread.messages, thread.earlier):
+        if edge and place == max(edge, thread.earlier):
+            context_meter.outside(edge, thread.summary, chosen.refusal)
+        said(found.store, thread, message, chosen, first=[message.id] == live[:1])
+    files.under_way(found.store, thread.conversation.id)
+    if not thread.messages:
+        files.invite(found.store, thread.conversation.id)
+    tail.news(found.store, thread.conversation)
+
+
+def _earlier() -> None:
+    current().shown += STEP
+
+
+def said(store: Store, thread: Thread, message: Message, chosen: Chosen, first: bool) -> None:
+    """One message with all that belongs to it."""
+    role = message.role if message.role in {"user", "assistant"} else "system"
+    thought, editing = thread.feedback.get(message.id), current().editing == message.id
+    with st.container(key=f"{role}-{message.id}"):
+        with st.chat_message(message.role, avatar=AVATARS[role]):
+            if message.live:
+                tail.draw(store, message, first)
+            elif editing:
+                form.edit(message)
+            else:
+                bubble.body(message, thought)
+                sources.draw(thread.sources.get(message.id, []))
+        if not message.live and not editing:
+            actions.draw(store, thread, message, chosen)
+        if thought is not None and current().commenting == message.id:
+            form.comment(store, thought)
+
+
+AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "system": ":material/build:"}

@@ -1,0 +1,193 @@
+"""The page Compare: one question to several backends, their replies side by side as they come, and a vote.
+
+A comparison is a conversation: it lasts, and the chat page can go on with any of its replies.
+"""
+
+import streamlit as st
+
+import backends
+from backends import Status
+from chains.report import Report
+from conversations.replies import comparison, watch
+from conversations.replies.comparison import Comparison
+from conversations.replies.generation import Ask
+from conversations.replies.preload import preload
+from conversations.replies.writer import journal
+from conversations.store.schema import Message, State
+from conversations.store.statistics import VOTE
+from conversations.store.store import NotFoundError, Store
+from conversations.store.text import MessageError
+from page.chat import live
+from page.chat import message as bubble
+from page.pages import chat
+from page.session import current, outbox
+from page.session.context import Visit, visit
+from page.session.frame import frame
+from page.session.markdown import plain, safe
+from page.session.outbox import Wish
+
+BESIDE = 3  # columns of one row
+NOTES = {State.STOPPED: "Stopped", State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply"}
+
+
+def draw() -> None:
+    """One run of the page."""
+    found = visit()
+    frame("Compare", wide=True)
+    chosen = choose(backends.status(found.settings))
+    for name in chosen:  # so that nobody's first word waits for its model
+        preload(name, found.settings)
+    refused = st.session_state.pop("compare-refused", None)
+    identity = open_now()
+    if identity is not None:
+        board(found.store, identity)
+    elif chosen:
+        st.caption("One question, every model that is ready. Ask something below.")
+    if refused:
+        bubble.failure(refused)
+    st.chat_input("Ask all of them", key="compare-question", disabled=not chosen, on_submit=_ask, args=(found, chosen))
+
+
+def choose(statuses: list[Status]) -> list[str]:
+    """Which backends are asked; those that are not ready say why."""
+    ready = [status.name for status in statuses if status.problem is None]
+    chosen = st.multiselect("Backends", ready, ready, key="compared", persist_state="session",
+                            placeholder="Choose at least one")  # fmt: skip
+    for status in statuses:
+        if status.problem:
+            st.caption(f":material/block: {plain(status.name)}: {safe(status.problem)}")
+    return chosen
+
+
+def open_now() -> str | None:
+    """What this tab shows; the address says it after a reload, and is behind for a moment after every change."""
+    wanted = st.session_state.get("comparison") or st.query_params.get("c")
+    if wanted:
+        show(wanted)
+    return wanted
+
+
+def show(identity: str) -> None:
+    """Open it, and write it into the address."""
+    st.session_state["comparison"] = st.query_params["c"] = identity
+
+
+def _ask(found: Visit, chosen: list[str]) -> None:
+    """Called before the script runs."""
+    question = st.session_state["compare-question"]
+    if outbox.echo(Wish(VOTE, current.current(), text=question)):
+        return
+    try:
+        show(comparison.begin(found.store, question, [Ask(found.settings, name) for name in chosen]))
+    except MessageError as error:
+        st.session_state["compare-refused"] = str(error)
+
+
+def board(store: Store, identity: str) -> None:
+    """The question and its replies; while one of them grows, all are looked at again every tick."""
+    try:
+        seen = comparison.read(store, identity)
+    except NotFoundError:
+        st.session_state.pop("comparison", None)
+        st.subheader("Comparison not found", anchor=False)
+        st.markdown("It may have been deleted, or its address is mistyped. Ask something below to begin another.")
+        return
+    with st.container(key="question"), st.chat_message("user"):
+        st.text(seen.question.text)
+    growing = any(message.live for message in seen.replies)
+    if growing:
+        st.fragment(columns, run_every=live.TICK)(store, seen)
+    else:
+        columns(store, seen)
+
+
+def columns(store: Store, seen: Comparison) -> None:
+    """All replies as they are now."""
+    growing = any(message.live for message in seen.replies)
+    seen.replies = [now(store, message) if message.live else message for message in seen.replies]
+    if growing and not any(message.live for message in seen.replies):
+        st.rerun()
+    for first in range(0, len(seen.replies), BESIDE):
+        row = range(first, min(first + BESIDE, len(seen.replies)))
+        for at, column in zip(row, st.columns(len(row)), strict=True):
+            with column, st.container(border=True, key=f"reply-{seen.replies[at].id}"):
+                one(store, seen, at)
+
+
+def now(store: Store, message: Message) -> Message:
+    """A live reply as it is at this moment; the database is asked for those of other processes, and at the end."""
+    reply = journal(store.database).replies.get(message.id)
+    if reply is None:
+        return watch.look(store.database, message.id) or message
+    message.text = reply.text
+    return message
+
+
+def one(store: Store, seen: Comparison, at: int) -> None:
+    """A reply, its figures, and what can be done with it."""
+    message = seen.replies[at]
+    won = ":material/trophy: " if message.id == seen.winner else ""
+    st.subheader(won + plain(seen.name(at) or "?"), anchor=False)
+    reply = journal(store.database).replies.get(message.id)
+    figures(message if reply is None else reply.report)
+    if message.text:
+        st.markdown(safe(message.text) + (" ▌" if message.live else ""))
+    elif message.live:
+        st.caption(plain(live.waiting(reply)))
+    if message.error:
+        bubble.failure(message.error)
+    if message.state in NOTES:
+        st.caption(NOTES[State(message.state)])
+    if message.live:
+        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{message.id}", on_click=_stop,
+                  args=(store, message.id), help=f"Stop {seen.name(at)}")  # fmt: skip
+    elif message.text and not any(each.live for each in seen.replies):
+        offers(store, seen, message)
+
+
+def figures(of: Message | Report) -> None:
+    """Time to the first token, speed and length, as far as they are known."""
+    first = "–" if of.ttft_ms is None else f"{of.ttft_ms / 1000:.2f} s"
+    speed = "–" if of.tokens_per_second is None else f"{of.tokens_per_second:,.0f}"
+    length = "–" if of.completion_tokens is None else f"{of.completion_tokens:,}"
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("First token", first)
+        st.metric("Tokens/s", speed)
+        st.metric("Tokens", length)
+
+
+def offers(store: Store, seen: Comparison, message: Message) -> None:
+    """The vote, and the way to the chat."""
+    won = message.id == seen.winner
+    with st.container(horizontal=True, gap="small"):
+        st.button("Best reply", icon=":material/trophy:", key=f"vote-{message.id}", on_click=_vote,
+                  args=(store, seen, message.id), type="primary" if won else "secondary",
+                  help="Take the vote back" if won else "Vote for this reply")  # fmt: skip
+        if st.button("Go on with this one", icon=":material/forum:", key=f"go-{message.id}"):
+            go_on(store, message)
+
+
+def go_on(store: Store, message: Message) -> None:
+    """Show this branch in the chat, and ask its backend there."""
+    try:
+        store.choose(message.id)
+    except NotFoundError:
+        st.rerun()
+    if message.backend:
+        st.session_state["backend"] = message.backend
+    current.show(message.conversation_id)
+    st.switch_page(st.Page(chat.draw, title="Chat", url_path="chat"), query_params={"c": message.conversation_id})
+
+
+def _vote(store: Store, seen: Comparison, number: int) -> None:
+    try:
+        comparison.vote(store, seen, number)
+    except NotFoundError:
+        st.session_state["compare-refused"] = "This comparison is no longer there."
+
+
+def _stop(store: Store, number: int) -> None:
+    try:
+        watch.stop(store, number)
+    except NotFoundError:
+        st.session_state["compare-refused"] = "This comparison is no longer there."

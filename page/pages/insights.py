@@ -1,0 +1,140 @@
+"""The page Insights: charts of the owner's conversations, each with its figures as a table. No SQL here."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from conversations.store.statistics import Period, Statistics, collect
+from page.session.context import visit
+from page.session.frame import frame
+from page.session.markdown import plain
+
+PERIODS: dict[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "All": None}
+COLOURS = ("#4a7fc1", "#e39b4b", "#58a68c", "#b8637f", "#8c7cc9", "#8d939c")
+OPINIONS = {"won": COLOURS[0], "liked": COLOURS[2], "disliked": COLOURS[3]}
+FIT = {"type": "fit-x", "contains": "padding"}  # the height is the bars' own, axis and legend come on top
+WHO = {"user": "yours", "assistant": "replies"}
+Spec = dict[str, Any]  # of Vega-Lite, which Streamlit brings along
+Rows = list[dict[str, Any]]  # their first number is what is drawn
+
+
+class Chart(NamedTuple):
+    """One chart: `rows` are also its table, `draw` gives their spec, and `empty` stands where there are none."""
+
+    title: str
+    about: str
+    rows: Rows
+    draw: Callable[[Rows], Spec]
+    empty: str = "Nothing in this period."
+
+
+def draw() -> None:
+    """One run of the page."""
+    found = visit()
+    frame("Insights", wide=True)
+    chosen = st.segmented_control("Period", list(PERIODS), default="30 days", required=True, key="period",
+                                  persist_state="session", label_visibility="collapsed")  # fmt: skip
+    ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
+    seen = collect(found.store, Period(PERIODS[chosen], ahead))
+    if not seen.said:
+        st.info("Nothing was said in this period. Write a message in Chat, and its figures appear here.",
+                icon=":material/insights:")  # fmt: skip
+        return
+    totals(seen)
+    drawn = charts(seen)
+    for left, right in zip(drawn[::2], drawn[1::2], strict=True):
+        for column, chart in zip(st.columns(2), (left, right), strict=True):
+            with column:
+                one(chart)
+
+
+def totals(seen: Statistics) -> None:
+    """The sums."""
+    replies = sum(row.messages for row in seen.said if row.role == "assistant")
+    failed = sum(row.replies for row in seen.failed)
+    with st.container(horizontal=True, key="totals"):
+        st.metric("Conversations", f"{seen.conversations:,}", border=True)
+        st.metric("Messages", f"{sum(row.messages for row in seen.said):,}", border=True)
+        st.metric("Tokens written", f"{sum(row.written for row in seen.used):,}", border=True)
+        st.metric("Failed replies", f"{failed / replies:.1%}" if replies else "–", border=True)
+
+
+def charts(seen: Statistics) -> list[Chart]:
+    """All of them, an even number."""
+    names = {row.backend for group in (seen.used, seen.speeds, seen.failed, seen.opinions) for row in group}
+    backend = colour("Backend", sorted(names))
+    return [
+        Chart("Messages a day", "what you wrote, and the replies",
+              [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.said],
+              partial(daily, "Messages", colour("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1])))),
+        Chart("Tokens a day", "written by each backend",
+              [{"Day": row.day, "Tokens written": row.written, "Backend": row.backend, "Tokens read": row.read}
+               for row in seen.used],
+              partial(daily, "Tokens written", backend)),
+        Chart("Time to first token", "median seconds, shorter is better",
+              [{"Backend": row.backend, "Seconds": round(row.ttft_ms / 1000, 3), "Replies": row.replies}
+               for row in seen.speeds if row.ttft_ms is not None],
+              partial(bars, "Backend", "Seconds", backend)),
+        Chart("Speed", "median tokens a second after the first, longer is better",
+              [{"Backend": row.backend, "Tokens a second": round(row.tokens_per_second, 1), "Replies": row.replies}
+               for row in seen.speeds if row.tokens_per_second is not None],
+              partial(bars, "Backend", "Tokens a second", backend)),
+        Chart("Failures", "replies that ended in an error, by kind",
+              [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failed],
+              partial(bars, "Kind", "Replies", backend), "No reply failed in this period."),
+        Chart("Feedback", "thumbs in Chat, and comparisons won in Compare",
+              [{"Backend": row.backend, "Times": times, "What": what} for row in seen.opinions
+               for what, times in zip(OPINIONS, (row.votes, row.up, row.down), strict=True) if times],
+              partial(bars, "Backend", "Times", colour("What", tuple(OPINIONS), tuple(OPINIONS.values()))),
+              "No thumbs and no votes in this period."),
+    ]  # fmt: skip
+
+
+def one(chart: Chart) -> None:
+    """A chart, or why there is none, and the same as a table for whoever cannot see it."""
+    with st.container(border=True, height="stretch"):
+        st.subheader(chart.title, anchor=False)
+        st.caption(chart.about)
+        if not chart.rows:
+            st.markdown(chart.empty)
+            return
+        st.vega_lite_chart(chart.rows, chart.draw(chart.rows), alt=spoken(chart))
+        with st.expander("As a table"):
+            st.table([{name: plain(v) if isinstance(v, str) else v for name, v in row.items()} for row in chart.rows])
+
+
+def colour(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -> Spec:
+    """The same colour for a name in every chart."""
+    scale = {"domain": names, "range": [colours[at % len(colours)] for at in range(len(names))]}
+    return {"field": field, "type": "nominal", "scale": scale,
+            "legend": {"orient": "top", "title": None, "offset": 8, "padding": 0}}  # fmt: skip
+
+
+def daily(value: str, by: Spec, rows: Rows) -> Spec:
+    """Stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
+    axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, len({row["Day"] for row in rows}))}
+    day = {"field": "Day", "type": "temporal", "timeUnit": "utcyearmonthdate", "scale": {"type": "utc"}, "title": None,
+           "axis": axis}  # fmt: skip
+    return {"height": 170, "autosize": FIT, "mark": {"type": "bar", "tooltip": True}, "encoding": {
+        "x": day, "y": {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5}}, "color": by,
+    }}  # fmt: skip
+
+
+def bars(name: str, value: str, by: Spec, rows: Rows) -> Spec:
+    """Bars that lie, one for each name, the longest first."""
+    shown = by if by["field"] != name else {**by, "legend": None}
+    length = {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 0.001}}
+    place = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
+    return {"height": {"step": 32}, "autosize": FIT, "mark": {"type": "bar", "tooltip": True, "size": 18},
+            "encoding": {"y": place, "x": length, "color": shown}}  # fmt: skip
+
+
+def spoken(chart: Chart) -> str:
+    """The chart in one sentence: sums by what the rows are named after, without the days."""
+    sums: dict[str, float] = {}
+    for row in chart.rows:
+        key = " ".join(str(v) for v in row.values() if isinstance(v, str))
+        sums[key] = sums.get(key, 0) + next(v for v in row.values() if isinstance(v, int | float))
+    return f"{chart.title}: " + ", ".join(f"{name} {total:,.6g}" for name, total in sums.items()) + "."

@@ -1,0 +1,94 @@
+"""Whose page this is: the person who logged in, the browser by its cookie, or this browser session alone.
+
+Knows Streamlit's login and cookies; nothing of conversations.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
+
+from identity import PREFIX, cookies
+from page.chat import message
+from settings import Settings, SettingsError
+
+
+@dataclass(frozen=True)
+class Owner:
+    """`name` is what the store keeps; `lasting` is False where it ends with the browser session."""
+
+    name: str
+    lasting: bool
+
+
+def owner(settings: Settings) -> Owner:
+    """Never shared, never guessed. Whoever must log in first is shown that alone. Raises SettingsError."""
+    if providers():
+        if not st.user.get("is_logged_in"):
+            _login()
+            st.stop()
+        return Owner(_person(), lasting=True)
+    sent = st.context.cookies
+    if any(name.startswith(PREFIX) for name in sent) and (badge := cookies(settings).held(sent)):
+        return Owner(badge.owner, lasting=True)
+    return Owner(st.session_state.setdefault("owner", f"session:{secrets.token_urlsafe(16)}"), lasting=False)
+
+
+def entered() -> bool:
+    """Whether this visitor may see a page; if not, the login stands there. Draws the way out for who is logged in."""
+    try:
+        if not providers():
+            return True
+    except SettingsError as error:
+        message.failure(str(error))
+        return False
+    if not st.user.get("is_logged_in"):
+        _login()
+        return False
+    with st.sidebar:
+        st.text(str(st.user.get("name") or st.user.get("email") or st.user.get("sub") or ""))
+        st.button("Log out", key="logout", on_click=st.logout)
+    return True
+
+
+def providers() -> tuple[str, ...]:
+    """Where to log in, by Streamlit's [auth] secrets; "default" has no name of its own; () where nobody needs to.
+
+    Raises SettingsError for secrets that cannot be read: without them everybody would come in.
+    """
+    try:
+        found = st.secrets.get("auth")
+    except StreamlitSecretNotFoundError as error:
+        if error.error_id == "no-secrets-found":
+            return ()
+        raise SettingsError(f"Nobody can log in: {error}") from error
+    if found is None:
+        return ()
+    sections = {"default": found, **found} if isinstance(found, Mapping) else {}
+    names = tuple(name for name, part in sections.items() if isinstance(part, Mapping) and "client_id" in part)
+    if not names:
+        raise SettingsError("Nobody can log in: [auth] in secrets.toml names no provider, it has no client_id")
+    return names
+
+
+def _login() -> None:
+    """A button for each provider."""
+    st.title("LLM Assistant")
+    for name in providers():
+        if st.button("Log in" if name == "default" else f"Log in with {name}", key=f"login {name}", type="primary"):
+            try:
+                st.login(None if name == "default" else name)
+            except StreamlitAuthError as error:
+                message.failure(" ".join(str(error).split()))
+
+
+def _person() -> str:
+    """The same for a person from every browser, and another for every issuer. Raises SettingsError."""
+    issuer, subject = st.user.get("iss"), st.user.get("sub")
+    if not issuer or not subject:
+        raise SettingsError("The login brought no issuer or no subject: ask for the scope openid in [auth]")
+    return "user:" + hashlib.sha256(json.dumps([issuer, subject]).encode()).hexdigest()

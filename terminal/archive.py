@@ -1,0 +1,156 @@
+"""The terminal's `export`, `import` and `vacuum`. Knows arguments, files and what is printed; no format and no table.
+
+The store is imported when a command runs: the other commands start without it.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from settings import Settings, SettingsError
+
+Owner = Annotated[str, typer.Option(help="whose conversations, as the store names him")]
+
+
+class Format(StrEnum):
+    """What a file is for: a program, or people."""
+
+    json = "json"
+    markdown = "markdown"
+
+
+def export(
+    identity: Annotated[str | None, typer.Argument(metavar="[ID]", help="one conversation")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="all of the owner's conversations")] = False,
+    form: Annotated[
+        Format, typer.Option("--format", help="json can be imported again; markdown is for people")
+    ] = Format.json,
+    output: Annotated[Path | None, typer.Option(help="write this file instead of printing")] = None,
+    owner: Owner = "terminal",
+) -> None:
+    """Write conversations out of the store.
+
+    Example: python cli.py export --all --output mine.json
+    """
+    from conversations import exchange
+
+    if (identity is None) != everything:
+        raise SettingsError("Name one conversation by its id, or say --all.")
+    with _plainly():
+        store = _store(owner)
+        found = exchange.dump_all(store) if identity is None else iter([exchange.dump(store, identity)])
+        counted = _Counted(found)
+        texts = exchange.pieces(counted) if form is Format.json else _documents(counted)
+        write(texts, output)
+    if output is not None:
+        print(f"{_conversations(counted.count)} written to {output}")
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="of ours, of ChatGPT or of Open WebUI; zip too")],
+    owner: Owner = "terminal",
+) -> None:
+    """Read conversations into the store: all of them, or none where one is wrong.
+
+    Example: python cli.py import conversations.json
+    """
+    from conversations import exchange
+
+    with _plainly():
+        read = [conversation for path in files for conversation in exchange.read_file(path)]
+        report = exchange.load_all(_store(owner), read)
+    renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
+    skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
+    print(f"{_conversations(len(report.added))} imported{renamed}{skipped}")
+
+
+def vacuum() -> None:
+    """Give back the space of what was deleted: after it no page of the database holds a deleted word.
+
+    Example: python cli.py vacuum
+    """
+    with _plainly():
+        _store("terminal").database.vacuum()
+    print("What was deleted is in no table any more. Backups made before an upgrade are files of their own.")
+
+
+class _Counted:
+    """Conversations as they come, and how many came."""
+
+    def __init__(self, conversations: Iterable[dict[str, Any]]) -> None:
+        self.conversations = conversations
+        self.count = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for conversation in self.conversations:
+            self.count += 1
+            yield conversation
+
+
+def _documents(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
+    from conversations.exchange import render
+
+    for place, conversation in enumerate(conversations):
+        yield ("\n" if place else "") + render(conversation)
+
+
+def write(texts: Iterable[str], output: Path | None) -> None:
+    """As UTF-8 to the terminal, or to a file that is whole or not there; only its owner may read it."""
+    if output is None:
+        for text in texts:
+            sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    if not output.parent.is_dir() or output.is_dir():
+        raise SettingsError(f"--output={output}: name a file in a folder that is there")
+    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=".", suffix=".part", delete=False) as part:
+        try:
+            for text in texts:
+                part.write(text.encode())
+            part.close()
+            os.replace(part.name, output)
+        except BaseException:  # also Ctrl-C leaves nothing behind
+            os.unlink(part.name)
+            raise
+
+
+def _store(owner: str) -> Any:
+    from conversations.store.store import store
+
+    return store(Settings.read(), owner)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What the person can mend is one line and exit 2."""
+    from sqlalchemy.exc import DBAPIError
+
+    from conversations.exchange import ExchangeError
+    from conversations.store.database import DatabaseError
+    from conversations.store.store import NotFoundError
+
+    try:
+        yield
+    except (NotFoundError, ExchangeError, DatabaseError) as error:
+        why = str(error)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}"
+    except DBAPIError as error:  # its own text would show what was being written
+        why = f"The database refused it, nothing was written: {' '.join(str(error.orig).split())[:200]}"
+    else:
+        return
+    print(why, file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _conversations(count: int) -> str:
+    return f"{count} conversation{'' if count == 1 else 's'}"

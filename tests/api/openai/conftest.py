@@ -1,0 +1,53 @@
+"""The official client of the API under test, and what each request must leave behind: nothing."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from openai import OpenAI
+
+import backends
+from api import app
+from conversations.replies.reply import running
+from tests.api.conftest import Serve
+
+Talk = Callable[..., OpenAI]
+# Noise: drawn from the whole vocabulary, and to the last token.
+NOISE: dict[str, Any] = {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "max_tokens": 900, "ignore_eos": True}
+HI: Any = [{"role": "user", "content": "hi, how are you?"}]
+
+
+@pytest.fixture
+def talk(serve: Serve) -> Iterator[Talk]:
+    """Starts the API with these variables; returns OpenAI's own client of it."""
+    clients: list[OpenAI] = []
+
+    def begin(**environment: str) -> OpenAI:
+        clients.append(official(serve(**environment)))
+        return clients[-1]
+
+    yield begin
+    for client in clients:
+        client.close()
+
+
+def official(client: httpx.Client) -> OpenAI:
+    """OpenAI's client of the same server; it tries nothing twice."""
+    return OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0)
+
+
+def wait(done: Callable[[], Any], seconds: float = 10) -> None:
+    """Until it is so."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def idle(backend: str = "llamacpp") -> bool:
+    """Whether no reply runs, no place is held, and the engine's line is empty."""
+    engine = getattr(backends.loaded(backend), "engine", None)
+    held = app.state.setup.queues.busy[backend]
+    return not running() and not held and (engine is None or not engine.waiting())

@@ -1,0 +1,403 @@
+"""Several servers behind OPENAI_BASE_URL: who gets a request, and what becomes of it where a server fails."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelRateLimitError,
+)
+
+import backends
+from backends.remote import balance
+from backends.remote.load_balancer import SpreadChat
+from chains.assistant import build
+from chains.report import Report
+from settings import Settings
+from tests.conftest import free_port
+from tests.loopback import KEY, Loopback, running
+
+HI = {"history": [], "input": "hi"}
+Use = Callable[..., SpreadChat]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[list[Loopback]]:
+    """Two scripted servers for all tests of this file."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(free_port())) for _ in range(2)]
+
+
+@pytest.fixture
+def pair(servers: list[Loopback]) -> list[Loopback]:
+    """Both as if new."""
+    for server in servers:
+        vars(server).update({**vars(Loopback()), "url": server.url})
+    return servers
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Use:
+    """Loads the backend over these servers or addresses."""
+
+    def load(*them: Loopback | str, **environment: str) -> SpreadChat:
+        urls = [one if isinstance(one, str) else one.url for one in them]
+        monkeypatch.setenv("OPENAI_BASE_URL", " , ".join(urls))
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        model = backends.load("openai", Settings.read())
+        assert isinstance(model, SpreadChat)
+        return model
+
+    return load
+
+
+@pytest.fixture
+def dead() -> str:
+    """An address where nobody listens."""
+    return f"http://127.0.0.1:{free_port()}/v1"
+
+
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The address of something that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that failed is tried again at once."""
+    monkeypatch.setattr(balance, "FIRST", 0.0)
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that failed stays left out for the rest of the test."""
+    monkeypatch.setattr(balance, "FIRST", 40.0)
+
+
+def asked(pair: list[Loopback]) -> list[int]:
+    return [len(server.requests) for server in pair]
+
+
+async def read(chunks: AsyncIterator[Any]) -> str:
+    return "".join([str(chunk.text) async for chunk in chunks])
+
+
+def idle(model: SpreadChat) -> bool:
+    return not any(model.running.values())
+
+
+async def test_streams_at_once_are_shared_out_evenly(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    for server in pair:
+        server.script.extend(["slow 4"] * 30)
+    texts = await asyncio.gather(*(read(model.astream("hi")) for _ in range(30)))
+    assert set(texts) == {"word0 word1 word2 word3 "}
+    assert asked(pair) == [15, 15]
+    assert idle(model)
+
+
+async def test_a_slower_server_gets_less(pair: list[Loopback], use: Use) -> None:
+    model, left = use(*pair, OPENAI_MODEL="m"), iter(range(40))
+    for server, pause in zip(pair, (0.0, 0.1), strict=True):
+        server.pause = pause
+        server.script.extend(["slow 3"] * 40)
+
+    async def client() -> None:
+        for _ in left:
+            await read(model.astream("hi"))
+
+    await asyncio.gather(*(client() for _ in range(6)))
+    quick, slow = asked(pair)
+    assert quick + slow == 40
+    assert quick > slow > 0
+    assert idle(model)
+
+
+def test_one_after_the_other_they_take_turns(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    said = [model.invoke("hi") for _ in range(4)]
+    assert [message.response_metadata["server"] for message in said] == [pair[0].url, pair[1].url] * 2
+
+
+@pytest.mark.usefixtures("late")
+def test_a_dead_server_is_passed_by(
+    pair: list[Loopback], use: Use, dead: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = use(dead, pair[0])
+    for _ in range(3):
+        assert model.invoke("hi").text == pair[0].reply
+    assert "".join(str(chunk.text) for chunk in model.stream("hi")).strip() == pair[0].reply
+    left = [record.getMessage() for record in caplog.records if "left out" in record.getMessage()]
+    assert len(left) == 1  # it was not asked again
+    assert dead in left[0]
+    assert KEY not in caplog.text
+    assert idle(model)
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("todo", ["500", "429 30", "429 ²", "close at once"])
+async def test_a_server_that_fails_before_its_first_chunk_is_left_out(
+    pair: list[Loopback], use: Use, todo: str
+) -> None:
+    model = use(*pair)
+    pair[0].script.append(todo)
+    assert (await read(model.astream("hi"))).strip() == pair[1].reply
+    assert asked(pair) == [1, 1]
+    assert model.invoke("hi").text == pair[1].reply
+    assert asked(pair) == [1, 2]
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("environment", [{"OPENAI_MODEL": "m"}, {}], ids=["named", "unnamed"])
+async def test_a_server_that_never_answers_is_left_out(
+    pair: list[Loopback], use: Use, mute: str, environment: dict[str, str]
+) -> None:
+    model = use(mute, pair[0], OPENAI_TIMEOUT="0.5", **environment)
+    texts = await asyncio.gather(*(read(model.astream("hi")) for _ in range(12)))
+    assert {text.strip() for text in texts} == {pair[0].reply}
+    assert len(pair[0].requests) == 12
+    assert model.invoke("hi").text == pair[0].reply
+    assert idle(model)
+
+
+@pytest.mark.parametrize("todo", ["cut"])
+async def test_a_reply_that_breaks_off_is_told_and_not_begun_again(pair: list[Loopback], use: Use, todo: str) -> None:
+    use(*pair)
+    pair[0].script.append(todo)
+    texts: list[str] = []
+
+    async def follow() -> None:
+        async for text in build(Settings.read(), "openai").astream(HI):
+            texts.append(text)
+
+    with pytest.raises(ModelConnectionError, match=r"(?i)broke off|connection") as caught:
+        await follow()
+    assert pair[0].url in str(caught.value)
+    assert "".join(texts) == "It is a "
+    assert asked(pair) == [1, 0]
+
+
+def test_what_is_wrong_with_the_request_is_not_tried_elsewhere(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair, OPENAI_MODEL="m")
+    wrong = {"refuse top_k": ModelInvalidRequestError, "overflow": ContextOverflowError}
+    for number, (todo, kind) in enumerate(wrong.items(), 1):
+        pair[0].script.append(todo)
+        with pytest.raises(kind):
+            model.invoke("hi")
+        model.invoke("hi")
+        assert asked(pair) == [number, number]  # in turn: nobody was left out
+
+
+@pytest.mark.usefixtures("late")
+def test_a_server_without_the_model_of_our_settings_is_left_out(
+    pair: list[Loopback], use: Use, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It refuses at once, and would be the least busy one for ever."""
+    model = use(*pair, OPENAI_MODEL="m")
+    pair[0].script.extend(["404"] * 4)
+    for _ in range(4):
+        assert model.invoke("hi").response_metadata["server"] == pair[1].url
+    assert asked(pair) == [1, 4]
+    assert "it does not serve the model" in caplog.text
+
+
+def test_a_model_that_a_client_names_wrongly_is_his_own_mistake(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    pair[0].script.append("404")
+    with pytest.raises(ModelNotFoundError):
+        model.invoke("hi", model="misspelt")
+    assert asked(pair) == [1, 0]
+    assert model.invoke("hi").response_metadata["server"] == pair[1].url
+    assert model.invoke("hi").response_metadata["server"] == pair[0].url  # it was not left out
+
+
+@pytest.mark.usefixtures("late")
+def test_a_key_that_all_refuse_is_told(pair: list[Loopback], use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(*pair)
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    backends.unload()
+    with pytest.raises(ModelAuthenticationError, match="Check OPENAI_API_KEY"):
+        list(backends.load("openai", Settings.read()).stream("hi"))
+    assert asked(pair) == [1, 1]
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_server_that_comes_back_gets_work_again(pair: list[Loopback], use: Use) -> None:
+    port = free_port()
+    model = use(f"http://127.0.0.1:{port}/v1", pair[0])
+    model.invoke("hi")
+    with running(port) as back:
+        back.models = ["another-name"]
+        for _ in range(4):
+            model.invoke("hi")
+        assert asked([back, pair[0]]) == [2, 3]
+        assert back.requests[0]["model"] == "another-name"
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_server_started_anew_with_another_model_is_asked_for_its_name(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    model.invoke("hi")
+    pair[0].models = ["newer"]
+    pair[0].script.append("404")
+    for _ in range(4):
+        assert model.invoke("hi").text == pair[0].reply
+    assert [request["model"] for request in pair[0].requests] == ["loopback-small"] * 2 + ["newer"]
+
+
+@pytest.mark.usefixtures("late")
+async def test_none_answers(pair: list[Loopback], use: Use, dead: str) -> None:
+    model = use(dead, *pair, OPENAI_MODEL="m")
+    pair[0].script.append("500")
+    pair[1].script.append("429 7")
+    with pytest.raises(ModelRateLimitError) as caught:
+        await read(model.astream("hi"))
+    said = str(caught.value).splitlines()
+    assert said[0] == "openai: none of the 3 servers answers."
+    assert [url in line for url, line in zip([dead, pair[0].url, pair[1].url], said[1:], strict=True)] == [True] * 3
+    assert "had an error" in said[2]
+    assert "Rate limit" in said[3]
+    assert idle(model)
+
+
+@pytest.mark.usefixtures("late")
+def test_where_all_are_left_out_they_are_tried_all_the_same(pair: list[Loopback], use: Use, dead: str) -> None:
+    model = use(dead, *pair)
+    for server in pair:
+        server.script.append("500")
+    with pytest.raises(ModelAPIError):
+        model.invoke("hi")
+    assert model.invoke("hi").text == pair[0].reply
+
+
+@pytest.mark.usefixtures("late")
+def test_the_chain_tries_again_and_the_report_names_the_server(pair: list[Loopback], use: Use) -> None:
+    use(*pair, OPENAI_MODEL="m")
+    for server in pair:
+        server.script.append("429 0")
+    report = Report()
+    assert build(Settings.read(), "openai").invoke(HI, {"callbacks": [report]}).strip() == pair[0].reply
+    assert len(report.retries) == 1
+    assert report.server in {server.url for server in pair}
+    assert report.summary()["server"] == report.server
+
+
+async def test_who_leaves_frees_the_place(pair: list[Loopback], use: Use, mute: str) -> None:
+    model = use(*pair)
+    pair[0].script.append("slow")
+    begun = asyncio.Event()
+
+    async def follow() -> None:
+        async for _ in model.astream("hi"):
+            begun.set()
+
+    task = asyncio.create_task(follow())
+    await begun.wait()
+    assert sum(model.running.values()) == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert idle(model)
+    pair[1].script.append("slow")
+    stream = model.stream("hi")
+    next(stream)
+    assert sum(model.running.values()) == 1
+    stream.close()  # type: ignore[attr-defined]
+    assert idle(model)
+
+
+@pytest.mark.parametrize("environment", [{"OPENAI_MODEL": "m"}, {}], ids=["request", "name"])
+async def test_who_leaves_before_the_first_chunk_frees_the_place(
+    use: Use, mute: str, dead: str, environment: dict[str, str]
+) -> None:
+    model = use(mute, dead, **environment)
+    for call in (read(model.astream("hi")), model.ainvoke("hi")):
+        task: asyncio.Future[Any] = asyncio.ensure_future(call)
+        while idle(model):
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert idle(model)
+    task = asyncio.ensure_future(read(model.astream("hi")))
+    await asyncio.sleep(0)
+    task.cancel()  # before it has begun to do anything
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert idle(model)
+
+
+@pytest.mark.usefixtures("soon")
+def test_threads_and_event_loops_at_once(pair: list[Loopback], use: Use, dead: str) -> None:
+    model, texts = use(dead, *pair), list[str]()
+
+    def sync() -> None:
+        for _ in range(5):
+            texts.append("".join(str(chunk.text) for chunk in model.stream("hi")))
+            texts.append(model.invoke("hi").text)
+
+    async def own() -> None:
+        texts.extend(await asyncio.gather(*(read(model.astream("hi")) for _ in range(5))))
+        texts.extend([message.text for message in await asyncio.gather(*(model.ainvoke("hi") for _ in range(5)))])
+
+    work = [threading.Thread(target=sync) for _ in range(4)]
+    work += [threading.Thread(target=lambda: asyncio.run(own())) for _ in range(2)]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join(30)
+    assert len(texts) == 60
+    assert {text.strip() for text in texts} == {pair[0].reply}
+    assert sum(asked(pair)) == 60
+    assert idle(model)
+
+
+async def test_raw_text_goes_on_elsewhere_too(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    pair[0].script.append("500")
+    assert await read(model.astream("Once", raw=True)) == " upon a time"
+    assert model.invoke("Once", raw=True).text == " upon a time"
+    assert (await model.ainvoke("Once", raw=True)).text == " upon a time"
+    assert asked(pair) == [1, 3]
+
+
+def test_each_server_has_its_own_name_and_the_window_is_the_smallest(pair: list[Loopback], use: Use) -> None:
+    model = use(*pair)
+    pair[0].models, pair[0].window = ["one"], 4096
+    pair[1].models, pair[1].window = ["two"], 2048
+    assert model.profile is None
+    for _ in range(2):
+        model.invoke("hi")
+    assert [server.requests[-1]["model"] for server in pair] == ["one", "two"]
+    assert model.profile == {"max_input_tokens": 2048}
+
+
+def test_all_models_are_offered_and_a_picked_one_goes_where_it_is(pair: list[Loopback], use: Use, dead: str) -> None:
+    model = use(*pair, dead)
+    pair[0].models, pair[1].models = ["a", "c"], ["b", "c"]
+    assert model.offered() == ["a", "b", "c"]
+    for _ in range(3):
+        assert model.invoke("hi", model="b").response_metadata["server"] == pair[1].url
+    assert {request["model"] for request in pair[1].requests} == {"b"}
+
+
+def test_no_server_offers_anything(use: Use, dead: str) -> None:
+    other = f"http://127.0.0.1:{free_port()}/v1"
+    with pytest.raises(ModelConnectionError) as caught:
+        use(dead, other).offered()
+    assert dead in str(caught.value)
+    assert other in str(caught.value)

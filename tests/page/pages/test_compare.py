@@ -1,0 +1,165 @@
+"""The page Compare, without a browser and in a real one."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from streamlit.testing.v1 import AppTest
+
+from conversations.replies import comparison
+from tests.conversations.talk import mine
+from tests.loopback import Loopback
+from tests.page.conftest import Start
+from tests.page.person import bubbles, pictures, say
+from tests.page.test_accessibility import NAMELESS, violations
+from tests.page.test_app import settle
+
+ME = "session:me"
+PLACE = "Ask all of them"
+
+
+def script() -> None:
+    from page.pages import compare
+
+    compare.draw()
+
+
+def page(c: str | None = None, owner: str = ME) -> AppTest:
+    made = AppTest.from_function(script, default_timeout=60)
+    made.session_state["owner"] = owner
+    if c is not None:
+        made.query_params["c"] = c
+    shown = made.run()
+    assert not shown.exception
+    return shown
+
+
+def asked(shown: AppTest, question: str, *names: str) -> AppTest:
+    """Ask these backends, and wait for the end."""
+    shown.multiselect(key="compared").set_value(list(names)).run()
+    shown.chat_input[0].set_value(question).run()
+    return settle(shown)
+
+
+def buttons(shown: AppTest, label: str) -> list[str]:
+    return [str(button.key) for button in shown.button if button.label == label]
+
+
+def heads(shown: AppTest) -> list[str]:
+    return [str(each.value) for each in shown.subheader]
+
+
+def address(shown: AppTest) -> str:
+    value = shown.query_params["c"]
+    return value if isinstance(value, str) else value[0]
+
+
+def test_all_that_are_ready_are_chosen_and_the_others_say_why() -> None:
+    shown = page()
+    assert shown.multiselect(key="compared").value == ["gpt2", "llamacpp"]
+    assert any("openai: no key: set OPENAI" in str(c.value).replace("\\", "") for c in shown.caption)
+
+
+def test_one_question_is_answered_by_each_with_its_figures(loopback: Loopback) -> None:
+    shown = asked(page(), "hi, how are you?", "llamacpp", "openai")
+    assert heads(shown) == ["llamacpp", "openai"]
+    assert shown.chat_message[0].text[0].value == "hi, how are you?"
+    assert loopback.reply in [str(m.value).strip() for m in shown.markdown]
+    assert [m.label for m in shown.metric] == ["First token", "Tokens/s", "Tokens"] * 2
+    assert [m.value for m in shown.metric if m.label == "Tokens"][1] == "6"
+    again = page(address(shown))
+    assert heads(again) == heads(shown)
+    assert [m.value for m in again.metric] == [m.value for m in shown.metric]
+
+
+def test_one_vote_which_can_be_taken_back(loopback: Loopback) -> None:
+    shown = asked(page(), "hi", "llamacpp", "openai")
+    first, second = buttons(shown, "Best reply")
+    shown.button(key=first).click().run()
+    assert heads(shown) == [":material/trophy: llamacpp", "openai"]
+    shown.button(key=second).click().run()
+    assert heads(shown) == ["llamacpp", ":material/trophy: openai"]
+    winner = comparison.read(mine(ME), address(shown)).winner
+    assert f"vote-{winner}" == second
+    shown.button(key=second).click().run()
+    assert heads(shown) == ["llamacpp", "openai"]
+
+
+def test_a_failure_of_one_leaves_the_others(loopback: Loopback) -> None:
+    loopback.script.extend(["500"] * 3)
+    shown = asked(page(), "hi", "openai", "llamacpp")
+    assert "The server failed; try again." in shown.error[0].value
+    assert len(buttons(shown, "Best reply")) == 1
+
+
+def test_what_is_somebody_elses_is_not_found(loopback: Loopback) -> None:
+    theirs = address(asked(page(), "hi", "openai"))
+    assert heads(page(theirs, "session:other")) == ["Comparison not found"]
+    assert heads(page("guessed")) == ["Comparison not found"]
+
+
+def test_nobody_chosen_asks_nobody() -> None:
+    shown = page()
+    shown.multiselect(key="compared").set_value([]).run()
+    assert shown.chat_input[0].disabled
+
+
+def test_an_over_long_question_is_refused_with_the_limit(loopback: Loopback) -> None:
+    shown = asked(page(), "x" * 1_000_000, "openai")
+    assert "at most 100,000" in shown.error[0].value
+    assert mine(ME).listing() == []
+
+
+@pytest.mark.browser
+def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, tmp_path: Path) -> None:
+    tab.set_viewport_size({"width": 1200, "height": 700})
+    tab.goto(gpt2 + "/compare")
+    question = tab.get_by_placeholder(PLACE)
+    for text in ("hi, how are you?", "What do you like to do on a Sunday?"):  # the first one waits for the models
+        question.fill(text)
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_text(text)).to_be_visible()
+        expect(tab.get_by_role("button", name="Go on with this one")).to_have_count(2, timeout=60_000)
+    tab.get_by_role("button", name="Best reply").last.click()
+    expect(tab.get_by_role("heading", name="trophy icon llamacpp")).to_be_visible()
+    tab.mouse.move(600, 600)
+    tab.wait_for_timeout(500)
+    tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "compare.png")
+    assert list(violations(tab)) == []
+    assert tab.evaluate(NAMELESS) == []
+    tab.set_viewport_size({"width": 390, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab.set_viewport_size({"width": 1200, "height": 700})
+    reply = tab.locator("[class*=st-key-reply-]").last.locator("> .stElementContainer .stMarkdown").last.inner_text()
+    tab.get_by_role("button", name="Go on with this one").last.click()
+    expect(bubbles(tab).last).to_contain_text(reply)
+    say(tab, "tell me a joke")
+    expect(bubbles(tab)).to_have_count(4)
+    expect(bubbles(tab).last).to_contain_text("llamacpp ·")
+
+
+@pytest.mark.browser
+def test_a_reload_and_another_page_leave_it_running(
+    start: Start, loopback: Loopback, tab: Page, chromium: Browser
+) -> None:
+    loopback.script.append("slow")
+    tab.goto(start(OPENAI_BASE_URL=loopback.url, LLAMACPP_MODEL="/none.gguf", GPT2_MODEL="/none") + "/compare")
+    tab.get_by_placeholder(PLACE).fill("hi")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("word3 ").wait_for()
+    tab.reload()
+    tab.get_by_text("word20 ").wait_for()
+    tab.get_by_role("link", name="About").click()
+    tab.get_by_text("Show my name").wait_for()
+    tab.get_by_role("link", name="Compare").click()
+    tab.get_by_text("word40 ").wait_for()
+    with chromium.new_context() as context:
+        other = context.new_page()
+        other.goto(tab.url)
+        expect(other.get_by_text("Comparison not found")).to_be_visible()
+    assert not loopback.gone
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.get_by_text("Stopped")).to_be_visible()
+    assert loopback.gone
+    assert len(loopback.requests) == 1

@@ -1,0 +1,126 @@
+"""The page Insights, without a browser and in a real one."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from streamlit.testing.v1 import AppTest
+
+from conversations.replies import turn
+from conversations.store.schema import State
+from tests.conversations.talk import mine
+from tests.conversations.weeks import weeks
+from tests.page.person import narrow, pictures
+from tests.page.test_accessibility import NAMELESS, violations
+
+ME = "session:me"
+MARKUP = "![x](http://127.0.0.1:9/leak.png)<img src=/leak>"
+
+
+def script() -> None:
+    from page.pages import insights
+
+    insights.draw()
+
+
+def page(owner: str = ME) -> AppTest:
+    made = AppTest.from_function(script, default_timeout=60)
+    made.session_state["owner"] = owner
+    shown = made.run()
+    assert not shown.exception
+    return shown
+
+
+def reply(**fields: object) -> None:
+    """A question and its reply, now."""
+    store = mine(ME)
+    with store.database.writing() as session:
+        found = turn.create(session, store)
+        question = turn.add(session, found, None, text="hi")
+        turn.add(session, found, question.id, role="assistant", **fields)
+
+
+def figures(shown: AppTest) -> dict[str, str]:
+    return {str(metric.label): str(metric.value) for metric in shown.metric}
+
+
+def titles(shown: AppTest) -> list[str]:
+    return [str(each.value) for each in shown.subheader]
+
+
+def test_an_empty_store_says_what_will_be_here() -> None:
+    shown = page()
+    assert "Nothing was said in this period" in shown.info[0].value
+    assert titles(shown) == []
+
+
+def test_the_sums_are_those_of_the_store() -> None:
+    for state in (State.DONE, State.DONE, State.DONE, State.FAILED):
+        reply(backend="gpt2", completion_tokens=300, state=state, ttft_ms=40.0, tokens_per_second=200.0)
+    shown = page()
+    assert figures(shown) == {
+        "Conversations": "4", "Messages": "8", "Tokens written": "1,200", "Failed replies": "25.0%",
+    }  # fmt: skip
+    assert len(shown.get("vega_lite_chart")) == 5
+    assert "No thumbs and no votes in this period." in [m.value for m in shown.markdown]
+    speed = next(t.value for t in shown.table if "Tokens a second" in t.value)
+    assert speed["Tokens a second"].tolist() == [200.0]
+
+
+def test_the_period_is_chosen_and_others_are_never_counted() -> None:
+    count = weeks(mine(ME), days=60)
+    shown = page()
+    fewer = int(figures(shown)["Messages"].replace(",", ""))
+    shown.button_group(key="period").set_value("All").run()
+    assert int(figures(shown)["Messages"].replace(",", "")) == count > fewer
+    assert page("session:other").info
+
+
+def test_every_chart_is_told_and_has_its_table() -> None:
+    weeks(mine(ME))
+    shown = page()
+    told = [chart.proto.alt for chart in shown.get("vega_lite_chart")]
+    assert len(told) == len(shown.table) == len(titles(shown)) == 6
+    assert told[3].startswith("Speed: ")
+    assert ", openai 8" in told[3]
+
+
+@pytest.mark.browser
+def test_a_browser_draws_them_and_fetches_nothing_elsewhere(gpt2: str, chromium: Browser, tmp_path: Path) -> None:
+    asked: list[str] = []
+    with chromium.new_context(viewport={"width": 1200, "height": 1400}, timezone_id="America/New_York") as context:
+        tab = context.new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        weeks(mine(name(tab, gpt2)))
+        tab.goto(f"{gpt2}/insights")
+        expect(tab.locator(".stVegaLiteChart canvas, .stVegaLiteChart svg")).to_have_count(6)
+        tab.wait_for_timeout(500)  # its animation
+        tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "insights.png")
+        assert list(violations(tab)) == []
+        assert tab.evaluate(NAMELESS) == []
+        narrow(tab)
+    assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []
+
+
+@pytest.mark.browser
+def test_an_imported_name_is_no_markup(gpt2: str, tab: Page) -> None:
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    store = mine(name(tab, gpt2))
+    with store.database.writing() as session:
+        found = turn.create(session, store)
+        question = turn.add(session, found, None, text="hi")
+        turn.add(session, found, question.id, role="assistant", backend=MARKUP, completion_tokens=3, ttft_ms=4.0)
+    tab.goto(f"{gpt2}/insights")
+    tab.get_by_text("As a table").nth(1).click()
+    expect(tab.get_by_role("cell").filter(has_text="leak.png)<img")).to_be_visible()
+    assert not [url for url in asked if "leak" in url]
+
+
+def name(tab: Page, address: str) -> str:
+    """Whose page it is, as About tells him."""
+    tab.goto(f"{address}/about")
+    tab.get_by_text("Show my name").click()
+    command = tab.get_by_test_id("stCode").filter(has_text="--owner").inner_text()
+    return command.split("--owner")[1].split()[0]
