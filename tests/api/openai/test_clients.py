@@ -146,7 +146,7 @@ def absent() -> str | None:
     if shutil.which("node") is None:
         return "node is not installed"
     if not (NODE / "node_modules" / "openai").is_dir():
-        return "OpenAI's client for Node is not installed: npm ci --prefix tests/api/v1/node"
+        return "OpenAI's client for Node is not installed: npm ci --prefix tests/api/openai/node"
     return None
 
 
