@@ -50,7 +50,7 @@ def config() -> None:
     from api.settings import every
 
     for group in every():
-        for knob in group.read().knobs():
+        for knob in group.read().options():
             print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
 
 

@@ -21,7 +21,7 @@ def exposure(settings: Settings, address: str, what: str, remedy: str) -> str | 
     """A warning in plain words that `what` is open to everybody; None where nobody pays, or nobody gets there."""
     if not beyond(address):  # first: a page asks at every run, and readiness looks at files
         return None
-    paid = [name for name, problem in backends.status(settings) if problem is None and backends.paid(name)]
+    paid = [name for name, problem in backends.status(settings) if problem is None and backends.is_metered(name)]
     if not paid:
         return None
     return (

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from itsdangerous import BadData, TimestampSigner
 
 from conversations.store.database import connect
-from settings import ROOT, Settings, SettingsError, shown
+from settings import ROOT, Settings, SettingsError, display_path
 
 PREFIX = "llm_assistant_owner_"
 LIFETIME = timedelta(days=365)  # after the last visit
@@ -109,9 +109,11 @@ def _key(path: Path) -> str:
             _make(path)
         key = path.read_text().strip()
     except (OSError, UnicodeError) as error:
-        raise SettingsError(f"{shown(str(path))}: {error}. Make it readable, or set COOKIE_SECRET") from error
+        raise SettingsError(f"{display_path(str(path))}: {error}. Make it readable, or set COOKIE_SECRET") from error
     if len(key) < SHORTEST:
-        raise SettingsError(f"{shown(str(path))} holds no key: delete it and a new one is made, or set COOKIE_SECRET")
+        raise SettingsError(
+            f"{display_path(str(path))} holds no key: delete it and a new one is made, or set COOKIE_SECRET"
+        )
     return key
 
 

@@ -1,4 +1,4 @@
-"""Settings: the knobs of the whole app, read once from the environment and `.env`, each with its origin.
+"""Settings of the whole app, read once from the environment and `.env`, each with its origin.
 
 Knows no backend: what only one backend needs is declared in that backend's file, on the same base.
 """
@@ -16,23 +16,23 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 VERSION = "0.7.0"
 ROOT = Path(__file__).resolve().parent
-SHIPPED = ROOT / "models" / "default"
+DEFAULT_MODEL = ROOT / "models" / "default"
 ENV_FILE = ".env"
-PASSWORD = re.compile(r"(://[^/:@]*:).*(?=@)|([?&]\w*password=)[^&]*", re.IGNORECASE)  # in a URL
+PASSWORD_IN_URL = re.compile(r"(://[^/:@]*:).*(?=@)|([?&]\w*password=)[^&]*", re.IGNORECASE)  # in a URL
 
 
-def shown(path: str) -> str:
-    """A path as people see it: short where it lies in this folder."""
+def display_path(path: str) -> str:
+    """The path as people read it: relative where it lies in this folder."""
     return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path
 
 
-def named(model: str) -> str:
-    """A model's file or folder as clients hear of it: no folder outside this one."""
-    return Path(model).name if Path(model).is_absolute() and shown(model) == model else shown(model)
+def display_model(model: str) -> str:
+    """The name of a model's file or folder for clients: no folder outside this one."""
+    return Path(model).name if Path(model).is_absolute() and display_path(model) == model else display_path(model)
 
 
-def missing(what: str, remedy: str, argument: str) -> str:
-    """What to tell where a package is not there: `remedy`, or, in an image, the argument to build it with."""
+def install_hint(what: str, remedy: str, argument: str) -> str:
+    """The text for a package that is not there: `remedy`, or, in an image, the argument to build it with."""
     image = os.environ.get("IMAGE_BACKENDS")
     if not image:
         return f"{what}: not installed; {remedy}"
@@ -44,7 +44,7 @@ class SettingsError(ValueError):
     """A variable holds a value it cannot have; the text names variable, value and what is allowed."""
 
 
-class Knob(NamedTuple):
+class Option(NamedTuple):
     """One setting as `config` shows it; secrets are masked."""
 
     name: str
@@ -53,8 +53,8 @@ class Knob(NamedTuple):
     meaning: str
 
 
-class Environment(BaseSettings):
-    """Base of every group of knobs: environment first, then `.env` in the working folder; empty means unset."""
+class EnvironmentSettings(BaseSettings):
+    """Base of every group of settings: environment first, then `.env` in the working folder; empty means unset."""
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -62,7 +62,7 @@ class Environment(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Raises SettingsError for a value that is not allowed."""
+        """The settings as they stand now. Raises SettingsError for a value that is not allowed."""
         try:
             return cls()
         except ValidationError as error:
@@ -74,8 +74,8 @@ class Environment(BaseSettings):
         return (str(cls.model_config.get("env_prefix") or "") + field).upper()
 
     @classmethod
-    def given(cls, field: str) -> tuple[str, str] | None:
-        """The raw value of a field and where it stands, or None where nobody set it."""
+    def lookup(cls, field: str) -> tuple[str, str] | None:
+        """The raw value of a field and its origin (environment or .env); None where nobody set it."""
         name = cls.variable(field)
         for origin, values in (("environment", dict(os.environ)), (ENV_FILE, dotenv_values(ENV_FILE))):
             found = {k.upper(): v for k, v in values.items()}.get(name)
@@ -88,31 +88,31 @@ class Environment(BaseSettings):
         for problem in error.errors():
             field = str(problem["loc"][0]) if problem["loc"] else ""
             info = cls.model_fields.get(field)
-            value = (cls.given(field) or ("", ""))[0]
-            hidden = "@" in value or "?" in value or (info is not None and _secret(info.annotation))
-            shown = "(hidden)" if hidden else value
+            value = (cls.lookup(field) or ("", ""))[0]
+            hidden = "@" in value or "?" in value or (info is not None and _is_secret(info.annotation))
+            text = "(hidden)" if hidden else value
             meaning = (info.description if info is not None else None) or ""
-            yield f"{cls.variable(field)}={shown}: {problem['msg']}. {cls.variable(field)} is {meaning}"
+            yield f"{cls.variable(field)}={text}: {problem['msg']}. {cls.variable(field)} is {meaning}"
 
-    def knobs(self) -> Iterator[Knob]:
-        """Every knob with its value and origin."""
+    def options(self) -> Iterator[Option]:
+        """Every setting with its value and origin, in the order of the fields."""
         for field, info in type(self).model_fields.items():
-            given = self.given(field)
+            found = self.lookup(field)
             value = getattr(self, field)
-            shown = "" if value is None else ("********" if isinstance(value, SecretStr) else _plain(value))
-            yield Knob(self.variable(field), shown, given[1] if given else "default", info.description or "")
+            text = "" if value is None else ("********" if isinstance(value, SecretStr) else _format(value))
+            yield Option(self.variable(field), text, found[1] if found else "default", info.description or "")
 
 
-def _secret(annotation: Any) -> bool:
+def _is_secret(annotation: Any) -> bool:
     return "SecretStr" in repr(annotation)
 
 
-def _plain(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else PASSWORD.sub(r"\1\2********", str(value))
+def _format(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else PASSWORD_IN_URL.sub(r"\1\2********", str(value))
 
 
-class Settings(Environment):
-    """The app-wide knobs. A sampling knob that is None was set by nobody and is not sent to a server."""
+class Settings(EnvironmentSettings):
+    """The app-wide settings. A sampling option that is None was set by nobody and is not sent to a server."""
 
     llm_backend: str | None = Field(
         None, description="the backend: a file name in backends/, or provider:model; unset: chosen by what is there"
@@ -156,29 +156,29 @@ class Settings(Environment):
 
     @field_validator("llm_fallback", mode="before")
     @classmethod
-    def _commas(cls, value: Any) -> Any:
+    def _split_commas(cls, value: Any) -> Any:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
     @field_validator("host")
     @classmethod
-    def _local(cls, value: str) -> str:
+    def _check_host(cls, value: str) -> str:
         if value != "localhost":
             ip_address(value)
         return value
 
     @field_validator("chat_template", "api_keys_file")
     @classmethod
-    def _exists(cls, value: Path | None) -> Path | None:
+    def _check_file(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
             raise ValueError("no such file")
         return value
 
     @field_validator("system_prompt")
     @classmethod
-    def _newlines(cls, value: str | None) -> str | None:
+    def _unescape_newlines(cls, value: str | None) -> str | None:
         return value.replace("\\n", "\n") if value else value
 
-    def sampling(self) -> dict[str, float | int]:
-        """The sampling knobs that somebody set."""
+    def sampling_options(self) -> dict[str, float | int]:
+        """The sampling options that somebody set."""
         names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed", "max_tokens")
         return {name: value for name in names if (value := getattr(self, name)) is not None}

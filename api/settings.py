@@ -9,10 +9,10 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 import backends
 from api.sms.knobs import Sms
 from documents.settings import Embeddings, Limits
-from settings import Environment, Settings
+from settings import EnvironmentSettings, Settings
 
 
-class Knobs(Environment):
+class Knobs(EnvironmentSettings):
     """What only the API needs; keys are the whole app's."""
 
     predict_mode: Literal["chat", "complete"] = Field(
@@ -85,7 +85,7 @@ class Knobs(Environment):
         return value if value is None else str(TypeAdapter(AnyHttpUrl).validate_python(value))
 
 
-class Replicas(Environment):
+class Replicas(EnvironmentSettings):
     """How many processes answer where Ray Serve runs the API."""
 
     model_config = SettingsConfigDict(env_prefix="RAY_")
@@ -105,11 +105,11 @@ class Replicas(Environment):
     gpus: float = Field(0, ge=0, allow_inf_nan=False, description="GPUs that Ray sets aside for each replica")
 
 
-def groups() -> tuple[type[Environment], ...]:
+def groups() -> tuple[type[EnvironmentSettings], ...]:
     """The knob groups of the API, for whoever lists them."""
     return (Knobs, Sms, Replicas)
 
 
-def every() -> tuple[type[Environment], ...]:
+def every() -> tuple[type[EnvironmentSettings], ...]:
     """All groups that there are: the app's, the documents', the API's, each backend's."""
-    return (Settings, Limits, Embeddings, *groups(), *backends.knobs())
+    return (Settings, Limits, Embeddings, *groups(), *backends.settings_groups())

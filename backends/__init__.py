@@ -1,6 +1,7 @@
 """The backends: one file in this folder is one backend, and its name is the name in LLM_BACKEND.
 
-A backend file has `build(settings) -> BaseChatModel` and may have `unready(settings) -> str | None` and `Knobs`.
+A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
+`availability_error(settings)`, `is_default_model()`, `is_metered()` and `list_models(settings)`.
 This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
 """
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
-from settings import Environment, Settings, SettingsError
+from settings import EnvironmentSettings, Settings, SettingsError
 
 # Threads that wait look a thousand times, then sleep: those that spin on slow a busy machine down a hundredfold, those
 # that sleep at once halve the speed of a small model on a quiet one. Read when torch or llama.cpp load.
@@ -69,19 +70,19 @@ def module(name: str) -> ModuleType:
     return import_module(f"backends.{check(name)}" if ":" not in name else "backends.remote.provider")
 
 
-def unready(name: str, settings: Settings) -> str | None:
+def availability_error(name: str, settings: Settings) -> str | None:
     """Why a backend cannot answer, with the remedy; None when it can."""
     if ":" in name:
-        reason: str | None = module(name).unready(name)
+        reason: str | None = module(name).availability_error(name)
         return reason
-    look = getattr(module(name), "unready", None)
+    look = getattr(module(name), "availability_error", None)
     return look(settings) if look else None
 
 
 def status(settings: Settings) -> list[Status]:
     """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
     wanted = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ":" in n]
-    return [Status(name, unready(name, settings)) for name in [*names(), *dict.fromkeys(wanted)]]
+    return [Status(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(wanted)]]
 
 
 def choose(settings: Settings) -> Choice:
@@ -93,53 +94,53 @@ def choose(settings: Settings) -> Choice:
         check(name, "LLM_FALLBACK")
     if settings.llm_backend:
         return Choice(check(settings.llm_backend), "LLM_BACKEND names it")
-    knobs = module("openai").Knobs
+    openai = module("openai").BackendSettings
     for field in ("api_key", "base_url"):
-        if knobs.given(field):
-            return Choice("openai", f"LLM_BACKEND is unset and {knobs.variable(field)} is set")
+        if openai.lookup(field):
+            return Choice("openai", f"LLM_BACKEND is unset and {openai.variable(field)} is set")
     problems = []
     for name in LOCAL:
-        problem = unready(name, settings)
+        problem = availability_error(name, settings)
         if problem is None:
             return Choice(name, "LLM_BACKEND and OPENAI_API_KEY are unset and this local model is ready")
         problems.append(f"{name}: {problem}")
     return Choice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
 
 
-def offers(name: str) -> bool:
+def can_list_models(name: str) -> bool:
     """Whether a backend has models to choose from; the others have just the one they load."""
-    return ":" not in name and hasattr(module(name), "models")
+    return ":" not in name and hasattr(module(name), "list_models")
 
 
-def models(name: str, settings: Settings) -> list[str]:
+def list_models(name: str, settings: Settings) -> list[str]:
     """The names a backend's server offers, by asking it. Raises ModelError kinds."""
-    found: list[str] = module(name).models(settings)
+    found: list[str] = module(name).list_models(settings)
     return found
 
 
-def shipped(name: str) -> bool:
+def is_default_model(name: str) -> bool:
     """Whether a backend answers from the small model that ships."""
-    look = getattr(module(name), "shipped", None)
+    look = getattr(module(name), "is_default_model", None)
     return bool(look()) if look else False
 
 
-def paid(name: str) -> bool:
+def is_metered(name: str) -> bool:
     """Whether each reply of a backend costs its owner money, as far as settings tell."""
-    look = getattr(module(name), "paid", None)
+    look = getattr(module(name), "is_metered", None)
     return ":" in name or (bool(look()) if look else False)
 
 
-def knobs() -> Iterator[type[Environment]]:
-    """The knob groups of all backends."""
+def settings_groups() -> Iterator[type[EnvironmentSettings]]:
+    """The settings of each backend that has some of its own."""
     for name in names():
-        group = getattr(module(name), "Knobs", None)
+        group = getattr(module(name), "BackendSettings", None)
         if group is not None:
             yield group
 
 
 def read() -> Settings:
-    """The settings, after every backend's knobs, so that a bad value is named before anything loads."""
-    for group in knobs():
+    """The settings, after every backend's own, so that a bad value is named before anything loads."""
+    for group in settings_groups():
         group.read()
     return Settings.read()
 
@@ -169,15 +170,15 @@ def _build(name: str, settings: Settings) -> BaseChatModel:
     return built
 
 
-def loaded(name: str) -> BaseChatModel | None:
+def loaded_model(name: str) -> BaseChatModel | None:
     """The model of a backend if it is loaded already; never waits."""
     return _loaded.get(name)
 
 
-def sampling(name: str | None, settings: Settings) -> dict[str, float | int]:
-    """What is known of how a reply is drawn while nobody moves a knob."""
+def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float | int]:
+    """What is known of how a reply is drawn while nobody chooses otherwise."""
     known = getattr(_loaded.get(name or ""), "sampling_defaults", {})
-    return {**known, **settings.sampling()}
+    return {**known, **settings.sampling_options()}
 
 
 @atexit.register  # an engine still computing while the interpreter ends takes the process down

@@ -16,17 +16,17 @@ from backends.hf.engine import PipelineEngine
 from backends.hf.model import load, own_template
 from backends.local import template
 from backends.local.chat import LocalChat
-from settings import SHIPPED, Environment, Settings, missing, named
+from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-class Knobs(Environment):
-    """What only this backend needs."""
+class BackendSettings(EnvironmentSettings):
+    """The variables of this backend alone."""
 
     model_config = SettingsConfigDict(env_prefix="GPT2_")
 
-    model: str = Field(str(SHIPPED), description="a model folder or a Hugging Face hub name")
+    model: str = Field(str(DEFAULT_MODEL), description="a model folder or a Hugging Face hub name")
     parallel: int = Field(8, ge=1, le=64, description="chats computed together, 1 to 64; more wait in line")
     quantize: Literal["none", "int8"] = Field(
         "none",
@@ -34,12 +34,12 @@ class Knobs(Environment):
     )
 
 
-def unready(settings: Settings) -> str | None:
+def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if absent:
-        return missing(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
-    name = Knobs.read().model
+        return install_hint(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
+    name = BackendSettings.read().model
     if trouble := template.problem(settings):
         return trouble
     if Path(name).is_dir():
@@ -53,19 +53,19 @@ def unready(settings: Settings) -> str | None:
     return None
 
 
-def shipped() -> bool:
+def is_default_model() -> bool:
     """Whether this is the small model that ships."""
-    return Path(Knobs.read().model).resolve() == SHIPPED
+    return Path(BackendSettings.read().model).resolve() == DEFAULT_MODEL
 
 
 def build(settings: Settings) -> LocalChat:
     """Load the model. Raises ModelNotFoundError where there is none."""
-    knobs = Knobs.read()
-    reason = unready(settings)
+    options = BackendSettings.read()
+    reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")
-    pipeline = load(knobs.model)
-    chosen = template.choose(settings, own_template(pipeline.tokenizer), knobs.model)
-    engine = PipelineEngine(pipeline, knobs.parallel, int8=knobs.quantize == "int8")
+    pipeline = load(options.model)
+    chosen = template.choose(settings, own_template(pipeline.tokenizer), options.model)
+    engine = PipelineEngine(pipeline, options.parallel, int8=options.quantize == "int8")
     engine.template, engine.template_origin = chosen
-    return LocalChat(engine=engine, model=named(knobs.model), **settings.sampling())
+    return LocalChat(engine=engine, model=display_model(options.model), **settings.sampling_options())

@@ -16,13 +16,13 @@ from backends.llama.engine import LlamaEngine
 from backends.llama.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
-from settings import SHIPPED, Environment, Settings, missing, named
+from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
 LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
 
-class Knobs(Environment):
-    """What only this backend needs."""
+class BackendSettings(EnvironmentSettings):
+    """The variables of this backend alone."""
 
     model_config = SettingsConfigDict(env_prefix="LLAMACPP_")
 
@@ -38,17 +38,17 @@ class Knobs(Environment):
     )
     cache_mb: int = Field(256, ge=0, description="megabytes that keep conversations computed until their next turn")
 
-    def path(self) -> str:
+    def model_path(self) -> str:
         """The GGUF to load, as a path or `repo_id:filename`."""
-        files = sorted(SHIPPED.glob("*.gguf"))
-        return self.model or str(files[0] if files else SHIPPED / "model-f16.gguf")
+        files = sorted(DEFAULT_MODEL.glob("*.gguf"))
+        return self.model or str(files[0] if files else DEFAULT_MODEL / "model-f16.gguf")
 
 
-def unready(settings: Settings) -> str | None:
+def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("llama_cpp") is None:
-        return missing("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
-    name = Knobs.read().path()
+        return install_hint("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
+    name = BackendSettings.read().model_path()
     if trouble := template.problem(settings):
         return trouble
     if Path(name).is_file():
@@ -60,39 +60,39 @@ def unready(settings: Settings) -> str | None:
     return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
 
 
-def shipped() -> bool:
+def is_default_model() -> bool:
     """Whether this is the small model that ships."""
-    return Path(Knobs.read().path()).resolve().parent == SHIPPED
+    return Path(BackendSettings.read().model_path()).resolve().parent == DEFAULT_MODEL
 
 
 def build(settings: Settings) -> LocalChat:
     """Load the model. Raises ModelNotFoundError where there is none."""
-    reason = unready(settings)
+    reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"llamacpp: {reason}")
-    knobs = Knobs.read()
-    model = Model(fetch(knobs.path()), knobs.n_gpu_layers)
+    options = BackendSettings.read()
+    model = Model(fetch(options.model_path()), options.n_gpu_layers)
     try:
         chosen = template.choose(settings, model.template(), model.path.name)
-        engine = LlamaEngine(model, limits(knobs, model), knobs.cache_mb * 2**20)
+        engine = LlamaEngine(model, limits(options, model), options.cache_mb * 2**20)
     except ModelError:
         model.close()
         raise
     engine.template, engine.template_origin = chosen
-    return LocalChat(engine=engine, model=named(knobs.path()), **settings.sampling())
+    return LocalChat(engine=engine, model=display_model(options.model_path()), **settings.sampling_options())
 
 
-def limits(knobs: Knobs, model: Model) -> Limits:
-    """What the knobs mean for this model. Raises ModelNotFoundError for a window it was not trained for."""
-    window = knobs.n_ctx or min(model.trained, LONGEST)
+def limits(options: BackendSettings, model: Model) -> Limits:
+    """The bounds of this model under the settings. Raises ModelNotFoundError for a window it was not trained for."""
+    window = options.n_ctx or min(model.trained, LONGEST)
     if window > model.trained:
         raise ModelNotFoundError(
             f"llamacpp: LLAMACPP_N_CTX={window} is more than the {model.trained} tokens "
             f"{model.path.name} was trained for."
         )
-    total = knobs.kv_tokens or min(LONGEST, window * knobs.parallel)
-    threads = knobs.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
-    return Limits(window, knobs.parallel, max(window, total), threads)
+    total = options.kv_tokens or min(LONGEST, window * options.parallel)
+    threads = options.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
+    return Limits(window, options.parallel, max(window, total), threads)
 
 
 def fetch(name: str) -> Path:

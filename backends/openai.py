@@ -8,7 +8,7 @@ from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundErr
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from settings import Environment, Settings
+from settings import EnvironmentSettings, Settings
 
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
@@ -19,8 +19,8 @@ SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a tempe
 HURRY = 3.0  # seconds to connect, and to list the models, where another server could answer meanwhile
 
 
-class Knobs(Environment):
-    """What only this backend needs."""
+class BackendSettings(EnvironmentSettings):
+    """The variables of this backend alone."""
 
     model_config = SettingsConfigDict(env_prefix="OPENAI_")
 
@@ -48,7 +48,7 @@ class Knobs(Environment):
             if parsed in known:
                 raise ValueError(f"{address} is named twice")
             known.add(parsed)
-        if len(known) > 1 and any(map(official, known)):
+        if len(known) > 1 and any(map(is_official, known)):
             raise ValueError("OpenAI's own address shares no list: it bills, and takes other knobs; name it alone")
         return ",".join(addresses)
 
@@ -73,70 +73,70 @@ def _address(value: str) -> AnyHttpUrl:
     return parsed
 
 
-def official(address: str) -> bool:
+def is_official(address: str) -> bool:
     """Whether this is OpenAI's own address."""
     return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname
 
 
-def unready(settings: Settings) -> str | None:
+def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("langchain_openai") is None:
         return "langchain-openai: not installed; run `make install`"
-    knobs = Knobs.read()
-    if knobs.api_key is None and not elsewhere(knobs):
+    options = BackendSettings.read()
+    if options.api_key is None and not is_compatible_server(options):
         return "no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
     return None
 
 
-def elsewhere(knobs: Knobs) -> bool:
+def is_compatible_server(options: BackendSettings) -> bool:
     """Whether another server than OpenAI's own is asked. A list never holds both."""
-    return bool(knobs.addresses) and not any(map(official, knobs.addresses))
+    return bool(options.addresses) and not any(map(is_official, options.addresses))
 
 
-def paid() -> bool:
+def is_metered() -> bool:
     """Whether the server is asked with a key."""
-    return Knobs.read().api_key is not None
+    return BackendSettings.read().api_key is not None
 
 
-def models(settings: Settings) -> list[str]:
+def list_models(settings: Settings) -> list[str]:
     """What the server offers (several: all of them together), by asking. Raises ModelError kinds."""
     return build(settings).offered()
 
 
 def build(settings: Settings) -> "OpenAIChat | SpreadChat":
-    """A client; nothing is sent before the first message. Raises ModelError kinds where a knob is missing."""
-    reason = unready(settings)
+    """A client; nothing is sent before the first message. Raises ModelError kinds where a setting is missing."""
+    reason = availability_error(settings)
     if reason:
         kind = ModelAuthenticationError if "no key" in reason else ModelNotFoundError
         raise kind(f"openai: {reason}")
-    knobs = Knobs.read()
-    addresses = knobs.addresses or [OFFICIAL]
+    options = BackendSettings.read()
+    addresses = options.addresses or [OFFICIAL]
     if len(addresses) == 1:
-        return _client(addresses[0], knobs, settings, timeout=knobs.timeout)
+        return _client(addresses[0], options, settings, timeout=options.timeout)
     from httpx2 import Timeout
 
     from backends.remote.load_balancer import SpreadChat
 
-    hurry = min(knobs.timeout, HURRY)
-    timeout = Timeout(knobs.timeout, connect=hurry)
-    clients = [_client(address, knobs, settings, timeout=timeout, hurry=hurry) for address in addresses]
-    return SpreadChat(servers=clients, patience=knobs.timeout)
+    hurry = min(options.timeout, HURRY)
+    timeout = Timeout(options.timeout, connect=hurry)
+    clients = [_client(address, options, settings, timeout=timeout, hurry=hurry) for address in addresses]
+    return SpreadChat(servers=clients, patience=options.timeout)
 
 
-def _client(address: str, knobs: Knobs, settings: Settings, **waiting: Any) -> "OpenAIChat":
+def _client(address: str, options: BackendSettings, settings: Settings, **waiting: Any) -> "OpenAIChat":
     """`waiting`: how long the client waits for what."""
     from backends.remote.chat import OpenAIChat
 
-    own = elsewhere(knobs)
+    own = is_compatible_server(options)
     return OpenAIChat(
-        model=knobs.model or ("" if own else SMALL),
-        api_key=knobs.api_key or SecretStr("none"),
+        model=options.model or ("" if own else SMALL),
+        api_key=options.api_key or SecretStr("none"),
         base_url=address,  # named, since the SDK would look into variables of its own
         compatible=own,
         max_retries=0,  # the chain retries, and counts it
         stream_usage=True,
         use_responses_api=False,
-        profile={"max_input_tokens": knobs.n_ctx} if knobs.n_ctx else None,
+        profile={"max_input_tokens": options.n_ctx} if options.n_ctx else None,
         **waiting,
-        **settings.sampling(),
+        **settings.sampling_options(),
     )

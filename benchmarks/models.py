@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from settings import ROOT, SHIPPED
+from settings import DEFAULT_MODEL, ROOT
 
 FOLDER = ROOT / "runs" / "benchmarks"
 VOCABULARY, WINDOW = 50257, 1024
@@ -34,9 +34,9 @@ class Model:
 
 def shipped() -> Model:
     """The one in models/default. Raises OSError where it is not there."""
-    config = json.loads((SHIPPED / "generation_config.json").read_text(encoding="utf-8"))
-    gguf = next(iter(sorted(SHIPPED.glob("*.gguf"))), SHIPPED / "model-f16.gguf")
-    return Model("shipped", f"as it ships: {gguf.name}; fp32 in transformers", gguf, SHIPPED,
+    config = json.loads((DEFAULT_MODEL / "generation_config.json").read_text(encoding="utf-8"))
+    gguf = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
+    return Model("shipped", f"as it ships: {gguf.name}; fp32 in transformers", gguf, DEFAULT_MODEL,
                  tuple(config["eos_token_id"]))  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def make(folder: Path) -> None:
     from training.formats import Card, Trained, gguf
 
     torch.manual_seed(0)
-    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(SHIPPED)
+    tokenizer = transformers.PreTrainedTokenizerFast.from_pretrained(DEFAULT_MODEL)
     bpe = json.loads(tokenizer.backend_tokenizer.to_str())
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from settings import SHIPPED
+from settings import DEFAULT_MODEL
 
 TEXT = (
     "about after again always animal answer around autumn bake ball basket beach because before begin bird blue boat "
@@ -30,7 +30,7 @@ def tokenizer() -> Any:
     """The shipped one. It is what counts."""
     from tokenizers import Tokenizer
 
-    return Tokenizer.from_file(str(SHIPPED / "tokenizer.json"))
+    return Tokenizer.from_file(str(DEFAULT_MODEL / "tokenizer.json"))
 
 
 def length(text: str) -> int:

@@ -124,7 +124,7 @@ class Answer(Runnable[LanguageModelInput, AIMessage]):
         config, plan, first = ensure_config(config), Plan(self.names), First(self.whole)
         while True:
             try:
-                model = backends.loaded(plan.name)
+                model = backends.loaded_model(plan.name)
                 if model is None:
                     model = await asyncio.to_thread(backends.load, plan.name, self.settings)
                 await adispatch_custom_event("attempt", {"backend": plan.name}, config=config)

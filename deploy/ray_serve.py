@@ -47,7 +47,7 @@ class Replica:
 
     async def check_health(self) -> None:
         """Serve asks now and then, and replaces whoever raises. RuntimeError where the backend is no longer ready."""
-        problem = backends.unready(self._name, self._settings)
+        problem = backends.availability_error(self._name, self._settings)
         if problem is not None:
             raise RuntimeError(f"{self._name}: {problem}")
 
@@ -91,7 +91,7 @@ def __getattr__(name: str) -> "Application":
 def variables() -> dict[str, str]:
     """What somebody set of ours, by name: the environment's, then `.env`'s."""
     fields = ((group, field) for group in every() for field in group.model_fields)
-    return {group.variable(field): given[0] for group, field in fields if (given := group.given(field))}
+    return {group.variable(field): given[0] for group, field in fields if (given := group.lookup(field))}
 
 
 def check(settings: Settings, replicas: Replicas) -> None:
@@ -117,7 +117,7 @@ def _backend(settings: Settings) -> str:
     name, reason = backends.choose(settings)
     if name is None:
         raise SettingsError(reason)
-    problem = backends.unready(name, settings)
+    problem = backends.availability_error(name, settings)
     if problem is not None:
         raise SettingsError(f"LLM_BACKEND={name}: {problem}")
     return name

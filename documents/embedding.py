@@ -17,7 +17,7 @@ from langchain_core.embeddings import Embeddings as Model
 from documents.kind import DocumentError
 from documents.search import Embedded, Vectors, unit
 from documents.settings import OPENAI, Embeddings, Shared
-from settings import SettingsError, missing
+from settings import SettingsError, install_hint
 
 log = logging.getLogger(__name__)
 OFFICIAL = "https://api.openai.com/v1"
@@ -112,7 +112,7 @@ def _local(folder: Path) -> Embedder:
     if find_spec("sentence_transformers") is None:
         remedy = "run `.venv/bin/pip install -r requirements-embeddings.txt`"
         build = "BACKENDS=all --build-arg EXTRAS=embeddings"
-        raise SettingsError(missing(f"EMBEDDINGS={folder}: sentence-transformers", remedy, build))
+        raise SettingsError(install_hint(f"EMBEDDINGS={folder}: sentence-transformers", remedy, build))
     return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: Sentences(folder))
 
 

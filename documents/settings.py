@@ -5,12 +5,12 @@ from pathlib import Path
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from settings import Environment
+from settings import EnvironmentSettings
 
 OPENAI = "openai"
 
 
-class Limits(Environment):
+class Limits(EnvironmentSettings):
     """The knobs of reading."""
 
     model_config = SettingsConfigDict(env_prefix="DOCUMENTS_")
@@ -22,7 +22,7 @@ class Limits(Environment):
     seconds: int = Field(300, ge=1, description="the processor time that the reading of one file may take")
 
 
-class Embeddings(Environment):
+class Embeddings(EnvironmentSettings):
     """What makes the vectors for a search by meaning; with nothing set documents are searched by words alone."""
 
     embeddings: str | None = Field(
@@ -73,7 +73,7 @@ class Embeddings(Environment):
         return "://" in (self.embeddings or "")
 
 
-class Shared(Environment):
+class Shared(EnvironmentSettings):
     """What the `openai` backend and EMBEDDINGS=openai have in common; the backend describes it."""
 
     model_config = SettingsConfigDict(env_prefix="OPENAI_")

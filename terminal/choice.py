@@ -42,7 +42,7 @@ class Chosen:
         """Somebody else answers. Raises SettingsError for who is unknown or not ready, and as `offered`."""
         known = {status.name: status.problem for status in self.offered()}
         if self.url is None and ":" in name.strip(":"):
-            known[name] = backends.unready(name, self.settings)
+            known[name] = backends.availability_error(name, self.settings)
         if name not in known:
             raise SettingsError(f"There is no backend {name!r}.{near(name, known)} `/backend` lists all.")
         if problem := known[name]:

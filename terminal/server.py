@@ -55,7 +55,7 @@ def worded(error: str) -> str:
 def models(url: str, asked: Settings) -> list[str]:
     """What it offers. Raises ModelError kinds."""
     try:
-        return backends.models("openai", asked)
+        return backends.list_models("openai", asked)
     except (ModelConnectionError, ModelTimeoutError) as error:
         raise ModelConnectionError(f"--url={url}: nobody answers there. {START}") from error
     except ModelAuthenticationError as error:

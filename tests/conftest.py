@@ -17,11 +17,11 @@ from api.settings import every
 from conversations.replies import preload
 from conversations.replies.writer import _journals
 from conversations.store.database import disconnect
-from settings import ROOT, SHIPPED, Settings
+from settings import DEFAULT_MODEL, ROOT, Settings
 from tests.loopback import KEY, Loopback, running
 
 pytest_plugins = ["tests.postgresql"]
-GGUF = next(iter(sorted(SHIPPED.glob("*.gguf"))), SHIPPED / "model-f16.gguf")
+GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 
 # What takes long, or holds what does: beginnings of names of files. They come first (with several workers under

@@ -17,10 +17,10 @@ def test_what_others_reach(address: str, reached: bool) -> None:
 
 
 def test_what_costs_money(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [name for name in backends.names() if backends.paid(name)] == []
-    assert backends.paid("anthropic:some-model")
+    assert [name for name in backends.names() if backends.is_metered(name)] == []
+    assert backends.is_metered("anthropic:some-model")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    assert [name for name in backends.names() if backends.paid(name)] == ["openai"]
+    assert [name for name in backends.names() if backends.is_metered(name)] == ["openai"]
 
 
 def test_the_warning_names_backend_address_and_remedy(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:

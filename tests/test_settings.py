@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from settings import ROOT, Settings, SettingsError, shown
+from settings import ROOT, Settings, SettingsError, display_path
 from tests.conftest import variables
 
 
 def test_nothing_set_means_nothing_sent(settings: Settings) -> None:
-    assert settings.sampling() == {}
+    assert settings.sampling_options() == {}
 
 
 def test_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("TEMPERATURE=0.1\nTOP_K=5\nMAX_TOKENS=\n")
     monkeypatch.setenv("TEMPERATURE", "0.9")
     settings = Settings.read()
-    assert settings.sampling() == {"temperature": 0.9, "top_k": 5}
-    origins = {knob.name: knob.origin for knob in settings.knobs()}
+    assert settings.sampling_options() == {"temperature": 0.9, "top_k": 5}
+    origins = {knob.name: knob.origin for knob in settings.options()}
     assert (origins["TEMPERATURE"], origins["TOP_K"], origins["MAX_TOKENS"]) == ("environment", ".env", "default")
 
 
@@ -60,5 +60,5 @@ def test_the_example_file_names_every_variable_and_sets_none() -> None:
 
 
 def test_paths_in_this_folder_are_shown_short() -> None:
-    assert shown(str(ROOT / "models" / "default")) == "models/default"
-    assert shown("/elsewhere/model") == "/elsewhere/model"
+    assert display_path(str(ROOT / "models" / "default")) == "models/default"
+    assert display_path("/elsewhere/model") == "/elsewhere/model"

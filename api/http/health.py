@@ -64,13 +64,13 @@ def look(here: Setup) -> Health:
 
 
 def _backend(here: Setup, name: str, problem: str | None) -> Backend:
-    loaded = backends.loaded(name) is not None
+    loaded = backends.loaded_model(name) is not None
     return Backend(name=name, ready=problem is None, loaded=loaded, problem=problem, queue=waiting(here, name))
 
 
 def waiting(here: Setup, name: str) -> int:
     """What waits or runs for a backend: the API's requests, and the page's where the engine knows of them."""
-    engine = getattr(backends.loaded(name), "engine", None)
+    engine = getattr(backends.loaded_model(name), "engine", None)
     return max(engine.waiting() if engine is not None else 0, here.queues.busy[name])
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from api.http import log
 from api.settings import Knobs
 from conversations.replies.reply import Reply
-from settings import VERSION, SettingsError, missing
+from settings import VERSION, SettingsError, install_hint
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -49,7 +49,7 @@ def tracing(knobs: Knobs) -> Iterator[None]:
     except ImportError as error:
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is set. Unset it, or get "
-            + missing("what sends traces", "run `pip install -r requirements-telemetry.txt`", "EXTRAS=telemetry")
+            + install_hint("what sends traces", "run `pip install -r requirements-telemetry.txt`", "EXTRAS=telemetry")
         ) from error
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
     provider = TracerProvider(resource=Resource.create({**named, "service.version": VERSION}), shutdown_on_exit=False)

@@ -76,7 +76,7 @@ class Choices:
 
     def _read(self, at: int, prompt: Sequence[BaseMessage]) -> int:
         told = self.replies[at * self.n].report.prompt_tokens
-        model = backends.loaded(self.backend)
+        model = backends.loaded_model(self.backend)
         return window.count(model, prompt) if not told and model is not None else told or 0
 
 

@@ -44,7 +44,7 @@ class Models(BaseModel):
 @router.get("/models")
 def models(here: Here) -> Models:
     """The ready backends, `default`, and the names in API_MODELS."""
-    ready = [name for name in names(here) if backends.unready(name, here.settings) is None]
+    ready = [name for name in names(here) if backends.availability_error(name, here.settings) is None]
     first = [_model(DEFAULT, here.choice.name)] if here.choice.name in ready else []
     return Models(data=[*first, *(_model(name, name) for name in ready)])
 
@@ -69,8 +69,8 @@ async def find(here: Setup, model: str) -> str:
         raise Problem(503, here.choice.reason, code="backend_unavailable")
     if name not in names(here):
         raise _unknown(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
-    if backends.loaded(name) is None:
-        problem = await run_in_threadpool(backends.unready, name, here.settings)
+    if backends.loaded_model(name) is None:
+        problem = await run_in_threadpool(backends.availability_error, name, here.settings)
         if problem is not None and model == DEFAULT:
             raise Problem(503, f"{name}: {problem}", code="backend_unavailable")
         if problem is not None:
@@ -83,6 +83,6 @@ def _unknown(text: str) -> Problem:
 
 
 def _model(name: str, backend: str | None) -> Model:
-    loaded = backends.loaded(backend or "")
+    loaded = backends.loaded_model(backend or "")
     size = None if loaded is None else window.size(loaded)
     return Model(id=name, created=STARTED, owned_by=backend or "", max_model_len=size)

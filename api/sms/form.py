@@ -17,10 +17,10 @@ from api.http.errors import Problem
 from api.http.state import Here
 from api.sms.knobs import Sms
 from identity import keyed
-from settings import Settings, missing
+from settings import Settings, install_hint
 
 FIELDS = 200  # Twilio sends about 20, more with many pictures
-INSTALL = missing("twilio, which /sms needs", "run pip install -r requirements-sms.txt", "EXTRAS=sms") + "."
+INSTALL = install_hint("twilio, which /sms needs", "run pip install -r requirements-sms.txt", "EXTRAS=sms") + "."
 EXAMPLE = {"From": "+15005550006", "Body": "hi, how are you?", "MessageSid": "SM0123456789abcdef0123456789abcdef"}
 PROPERTIES = {
     "From": {"type": "string", "description": "who writes", "minLength": 1, "pattern": r"\S"},

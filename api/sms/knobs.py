@@ -2,13 +2,13 @@
 
 from pydantic import Field, SecretStr
 
-from settings import Environment, SettingsError
+from settings import EnvironmentSettings, SettingsError
 
 ADDRESS = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
 
 
-class Sms(Environment):
+class Sms(EnvironmentSettings):
     """What only text messages need."""
 
     public_url: str | None = Field(

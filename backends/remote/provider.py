@@ -7,10 +7,10 @@ from dotenv import load_dotenv
 from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
-from settings import ENV_FILE, Settings, missing
+from settings import ENV_FILE, Settings, install_hint
 
 
-def unready(name: str) -> str | None:
+def availability_error(name: str) -> str | None:
     """Whether the provider is known and its package is there; the key is asked for when it is built."""
     from langchain.chat_models.base import _BUILTIN_PROVIDERS as KNOWN
 
@@ -20,7 +20,7 @@ def unready(name: str) -> str | None:
     package = KNOWN[provider][0].partition(".")[0]
     if find_spec(package) is None:
         wanted = package.replace("_", "-")
-        return missing(wanted, f"pip install {wanted}", f"EXTRAS={wanted}")
+        return install_hint(wanted, f"pip install {wanted}", f"EXTRAS={wanted}")
     return None
 
 
@@ -28,9 +28,9 @@ def build(name: str, settings: Settings) -> BaseChatModel:
     """Raises ModelNotFoundError naming the package to install, and what the provider's own class raises."""
     from langchain.chat_models import init_chat_model
 
-    if problem := unready(name):
+    if problem := availability_error(name):
         raise ModelNotFoundError(f"{name}: {problem}")
     load_dotenv(ENV_FILE)  # a provider reads its key from the environment
-    sampling: dict[str, Any] = {**settings.sampling()}
+    sampling: dict[str, Any] = {**settings.sampling_options()}
     model: BaseChatModel = init_chat_model(name, **sampling)
     return model

@@ -46,12 +46,12 @@ class Shown:
 
 def refusal(settings: Settings, backend: str) -> str | None:
     """Why messages are dropped although CONTEXT_STRATEGY has them summarised; None where they are not."""
-    return OFF if settings.context_strategy == "summarize" and backends.shipped(backend) else None
+    return OFF if settings.context_strategy == "summarize" and backends.is_default_model(backend) else None
 
 
 async def shown(database: Database, row: Message, before: Before, ask: "Ask", reply: Reply) -> Shown:
     """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
-    if ask.settings.context_strategy != "summarize" or backends.shipped(ask.backend):
+    if ask.settings.context_strategy != "summarize" or backends.is_default_model(ask.backend):
         return Shown()
     try:
         model = await asyncio.to_thread(backends.load, ask.backend, ask.settings)

@@ -71,7 +71,7 @@ def remark(report: Report) -> str | None:
     """What the reader of a reply that was to be made from documents is told of it."""
     if not report.passages:
         return NO_ROOM if report.found else NOTHING
-    return SMALL if backends.shipped(report.backend or "") else None
+    return SMALL if backends.is_default_model(report.backend or "") else None
 
 
 async def spoken(

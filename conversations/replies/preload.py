@@ -39,7 +39,7 @@ def preload(name: str | None, settings: Settings) -> None:
 
 def offered(name: str, settings: Settings) -> list[str] | None:
     """Names of a server's models, as far as they are known; None for a backend that has just one model."""
-    if not backends.offers(name):
+    if not backends.can_list_models(name):
         return None
     if _first(f"models {name}"):
         _background(name, _ask(name, settings))
@@ -78,6 +78,6 @@ async def _load(name: str, settings: Settings) -> None:
 
 async def _ask(name: str, settings: Settings) -> None:
     try:
-        _offered[name] = await asyncio.to_thread(backends.models, name, settings)
+        _offered[name] = await asyncio.to_thread(backends.list_models, name, settings)
     except ModelError as error:
         log.info("no list of models: %s", error)

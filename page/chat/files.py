@@ -76,9 +76,9 @@ def _remove(store: Store, number: str) -> None:
 
 def limited(backend: str | None) -> None:
     """What is not to be expected of a small model."""
-    loaded = backends.loaded(backend or "")
+    loaded = backends.loaded_model(backend or "")
     window = size(loaded) if loaded is not None else None
-    small = backend is not None and backends.shipped(backend)
+    small = backend is not None and backends.is_default_model(backend)
     if small or (window is not None and window <= SMALL):
         st.caption(f":material/info: {NARROW} {UNABLE if small else ''}")
 

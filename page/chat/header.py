@@ -29,7 +29,7 @@ def draw(found: Visit, conversation: Conversation | None) -> Chosen:
         model(chosen, found)
         personas.draw(found.store, conversation)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
-            chosen.options.update(sampling.draw(backends.sampling(chosen.backend, found.settings)))
+            chosen.options.update(sampling.draw(backends.sampling_defaults(chosen.backend, found.settings)))
             system(found, conversation)
             readiness(found, statuses, chosen)
         menu.draw(found.store, conversation)
@@ -71,7 +71,7 @@ def model(chosen: Chosen, found: Visit) -> None:
 
 def named(backend: str | None) -> str:
     """The name of a loaded model, as far as it has one."""
-    return getattr(backends.loaded(backend or ""), "model_name", "") or ""
+    return getattr(backends.loaded_model(backend or ""), "model_name", "") or ""
 
 
 def system(found: Visit, conversation: Conversation | None) -> None:
@@ -101,7 +101,7 @@ def readiness(found: Visit, statuses: list[Status], chosen: Chosen) -> None:
         st.caption(plain(f"At start: {found.choice.name}. {found.choice.reason}."))
     if named(chosen.backend):
         st.caption(plain(f"Model: {named(chosen.backend)}"))
-    origin = getattr(getattr(backends.loaded(chosen.backend or ""), "engine", None), "template_origin", None)
+    origin = getattr(getattr(backends.loaded_model(chosen.backend or ""), "engine", None), "template_origin", None)
     if origin:
         st.caption(plain(f"Chat template: {origin}"))
     if chosen.refusal:

@@ -18,7 +18,7 @@ NOTICE = (
 
 def draw(backend: str | None, persona: Persona | None) -> None:
     """A suggestion that is pressed is posted like a message."""
-    small = backend is not None and ":" not in backend and backends.shipped(backend)
+    small = backend is not None and ":" not in backend and backends.is_default_model(backend)
     with st.container(key="welcome"):
         st.title("LLM Assistant")
         if persona:

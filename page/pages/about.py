@@ -9,9 +9,9 @@ from documents.settings import Limits
 from page.session.context import Visit, visit
 from page.session.frame import frame
 from page.session.markdown import plain, safe
-from settings import ROOT, SHIPPED, Environment, Settings
+from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings
 
-CARD = SHIPPED / "README.md"
+CARD = DEFAULT_MODEL / "README.md"
 NOTEBOOKS = ROOT / "notebooks"
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the card's fields for model hubs
 FENCE = re.compile(r"^```\w+$", re.MULTILINE)
@@ -47,11 +47,11 @@ def readiness(found: Visit) -> None:
 
 def configuration() -> None:
     """Every knob with its value and where that came from."""
-    groups: list[type[Environment]] = [Settings, Limits, *backends.knobs()]
+    groups: list[type[EnvironmentSettings]] = [Settings, Limits, *backends.settings_groups()]
     rows = [
         {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
         for group in groups
-        for knob in group.read().knobs()
+        for knob in group.read().options()
     ]
     with st.expander(f"{len(rows)} settings", icon=":material/tune:"):
         st.dataframe(rows, hide_index=True, alt="Every setting with its value, its origin and what it is")
@@ -100,8 +100,8 @@ def card() -> None:
         parts = IMAGE.split(text)  # text, then caption, file and text for each picture
         prose(parts[0])
         for caption, name, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            if (SHIPPED / name).is_file():
-                st.image(str(SHIPPED / name), alt=caption or name)
+            if (DEFAULT_MODEL / name).is_file():
+                st.image(str(DEFAULT_MODEL / name), alt=caption or name)
             prose(after)
 
 

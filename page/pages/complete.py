@@ -86,7 +86,7 @@ def choose(found: Visit) -> Chosen:
             preload(chosen.backend, found.settings)
         model(chosen, found)
         with st.popover("Sampling", icon=":material/tune:"):
-            chosen.options.update(sampling.draw(backends.sampling(chosen.backend, found.settings)))
+            chosen.options.update(sampling.draw(backends.sampling_defaults(chosen.backend, found.settings)))
     return chosen
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import backends
-from settings import SHIPPED, Settings
+from settings import DEFAULT_MODEL, Settings
 from tests.bare import write_bare
 from tests.conftest import GGUF
 
@@ -21,7 +21,7 @@ def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
         if name == "openai":
             url = request.getfixturevalue("openai_server")
             monkeypatch.setenv("OPENAI_BASE_URL", url)
-            loaded: Any = backends.loaded("openai")
+            loaded: Any = backends.loaded_model("openai")
             if loaded is not None and loaded.openai_api_base != url:
                 backends.unload()
 
@@ -44,7 +44,7 @@ def model(name: str) -> Any:
 def bare_folder(tmp_path: Path) -> Path:
     """The shipped model saved without its chat template, in both formats."""
     folder = tmp_path / "bare"
-    shutil.copytree(SHIPPED, folder)
+    shutil.copytree(DEFAULT_MODEL, folder)
     (folder / "chat_template.jinja").unlink()
     write_bare(GGUF, folder / GGUF.name)
     return folder

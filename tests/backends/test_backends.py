@@ -109,7 +109,7 @@ def test_a_broken_template_file_is_named_before_anything_loads(monkeypatch: pyte
         (tmp_path / "own.jinja").write_bytes(content)
         monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
         for name in backends.LOCAL:
-            problem = str(backends.unready(name, Settings.read()))
+            problem = str(backends.availability_error(name, Settings.read()))
             assert f"CHAT_TEMPLATE={tmp_path}" in problem
             assert said in problem
 
@@ -117,7 +117,7 @@ def test_a_broken_template_file_is_named_before_anything_loads(monkeypatch: pyte
 def test_a_name_on_the_hub_is_not_taken_for_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_MODEL", "distilbert/distilgpt2")
     monkeypatch.setenv("LLAMACPP_MODEL", "someone/some-gguf:model-q8_0.gguf")
-    assert all(backends.unready(name, Settings.read()) is None for name in backends.LOCAL)
+    assert all(backends.availability_error(name, Settings.read()) is None for name in backends.LOCAL)
 
 
 @pytest.mark.parametrize("name", backends.LOCAL)

@@ -19,7 +19,7 @@ from backends.hf.sampler import Draw
 from backends.hf.sequential import Turns
 from backends.local.engine import Event, Request, Sampling
 from backends.local.text import Text
-from settings import SHIPPED, Settings, SettingsError
+from settings import DEFAULT_MODEL, Settings, SettingsError
 
 OPEN = {"temperature": 0.0, "repetition_penalty": 1.0}
 
@@ -306,9 +306,9 @@ def llama(tmp_path: Path) -> Path:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     shutil.copytree(
-        SHIPPED, tmp_path / "llama", ignore=shutil.ignore_patterns("*.gguf", "*.safetensors", "*config.json")
+        DEFAULT_MODEL, tmp_path / "llama", ignore=shutil.ignore_patterns("*.gguf", "*.safetensors", "*config.json")
     )
-    shutil.copy(SHIPPED / "tokenizer_config.json", tmp_path / "llama")
+    shutil.copy(DEFAULT_MODEL / "tokenizer_config.json", tmp_path / "llama")
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=8192, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,

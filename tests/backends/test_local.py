@@ -14,7 +14,7 @@ import backends
 from backends.local.engine import Request
 from chains.assistant import build
 from chains.report import Report
-from settings import SHIPPED, Settings, SettingsError
+from settings import DEFAULT_MODEL, Settings, SettingsError
 from tests.conftest import GGUF
 
 # Noise: drawn from the whole vocabulary, so that hardly a reply ends by itself.
@@ -297,7 +297,7 @@ def test_a_missing_model_names_variable_and_remedy(
 def test_a_damaged_model_file_is_an_error_not_a_crash(
     name: str, damage: str, monkeypatch: pytest.MonkeyPatch, fresh_backends: None, tmp_path: Path
 ) -> None:
-    shutil.copytree(SHIPPED, tmp_path / "damaged")
+    shutil.copytree(DEFAULT_MODEL, tmp_path / "damaged")
     file = tmp_path / "damaged" / ("model.safetensors" if name == "gpt2" else GGUF.name)
     file.write_bytes(b"not a model at all" if damage != "truncated" else file.read_bytes()[:500_000])
     monkeypatch.setenv("GPT2_MODEL", str(tmp_path / "damaged"))

@@ -13,7 +13,7 @@ from langchain_core.messages import HumanMessage
 import backends
 from backends.llama.sampler import Sampler
 from backends.local.engine import Sampling
-from settings import SHIPPED, Settings
+from settings import DEFAULT_MODEL, Settings
 
 PROMPT = "I like music and"  # greedy, this model goes on about the Beatles in circles
 CIRCLES: dict[str, Any] = {"raw": True, "temperature": 0, "repetition_penalty": 1.0, "max_tokens": 40,
@@ -153,7 +153,7 @@ def test_what_any_chat_model_is_told_is_no_unknown_option(model: Any) -> None:
 def test_min_p_saved_with_a_model_holds_until_somebody_sets_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
 ) -> None:
-    shutil.copytree(SHIPPED, tmp_path / "saved")
+    shutil.copytree(DEFAULT_MODEL, tmp_path / "saved")
     config = tmp_path / "saved" / "generation_config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "min_p": 1.0}))
     monkeypatch.setenv("GPT2_MODEL", str(tmp_path / "saved"))

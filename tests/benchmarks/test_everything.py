@@ -21,7 +21,7 @@ from benchmarks.contenders.server import read
 from benchmarks.measure import Plan, Run
 from benchmarks.process import BrokenError, last_words, running
 from benchmarks.worker import wave
-from settings import ROOT, SHIPPED
+from settings import DEFAULT_MODEL, ROOT
 
 MINE = ["llamacpp-chain", "llamacpp-engine"]
 SMALL = ["--quick", "--only", *MINE, "--chats", "1,2", "--tokens", "8"]
@@ -87,7 +87,7 @@ def test_a_contender_that_fails_ends_no_run(tmp_path: Path) -> None:
     broken.write_bytes(b"nothing")
     plan = Plan(tuple(MINE[1:]), (1,), (), 4, 2, 1, 2, tmp_path, None)
     found = Run(plan)
-    rows = list(found.rounds([models.Model("broken", "", broken, SHIPPED)]))
+    rows = list(found.rounds([models.Model("broken", "", broken, DEFAULT_MODEL)]))
     assert [row["loads"] for row in rows] == [{}, {}]
     assert list(found.failures) == ["broken/llamacpp-engine/1 chats"]
     assert "broken.gguf is not a GGUF file" in found.failures["broken/llamacpp-engine/1 chats"]
@@ -162,7 +162,7 @@ def test_the_servers_first_text_is_timed_not_its_first_line() -> None:
 
 
 def test_the_filled_vocabulary_cuts_no_text_otherwise() -> None:
-    path = SHIPPED / "tokenizer.json"
+    path = DEFAULT_MODEL / "tokenizer.json"
     bpe = json.loads(path.read_text(encoding="utf-8"))
     size = Tokenizer.from_file(str(path)).get_vocab_size()
     more = models.filled(bpe["model"]["vocab"], size)

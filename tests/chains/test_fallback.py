@@ -115,7 +115,7 @@ async def test_a_provider_without_its_package_names_it(fresh_backends: None) -> 
         await ask("anthropic:claude-test")
     with pytest.raises(ModelNotFoundError, match="nobody:"):
         await ask("nobody:none")
-    assert backends.loaded("nobody:none") is None
+    assert backends.loaded_model("nobody:none") is None
 
 
 async def test_when_all_fail_every_cause_is_named(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

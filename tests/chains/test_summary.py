@@ -56,7 +56,7 @@ async def test_no_other_backend_reads_it(loopback: Loopback, monkeypatch: pytest
     loopback.script.extend(["500"] * 3)
     with pytest.raises(ModelAPIError, match="server had an error"):
         await build(Settings.read(), "openai", 60).ainvoke({"text": "User: hi"})
-    assert backends.loaded("llamacpp") is None
+    assert backends.loaded_model("llamacpp") is None
 
 
 @pytest.mark.parametrize(("window", "tokens"), [(4, 1), (400, 50), (8192, 1024), (400_000, LONGEST)])

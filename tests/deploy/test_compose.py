@@ -166,7 +166,7 @@ def test_our_settings_take_what_a_container_is_given(
     assert set(service["environment"]) <= set(variables())
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, value)
-    for group in (*groups(), *backends.knobs()):
+    for group in (*groups(), *backends.settings_groups()):
         group.read()
     settings = Settings.read()
     assert settings.host == "0.0.0.0"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from settings import SHIPPED
+from settings import DEFAULT_MODEL
 from tests.training import tiny
 from training import decoding, evaluate
 from training.decoding import Decoding
@@ -107,7 +107,7 @@ def test_the_model_that_ships_tells_a_reply_from_others() -> None:
     pairs = [line.split(" | ") for line in EVERYDAY.strip().splitlines()]
     rows = [{"source": "everyday", "turns": pair} for pair in pairs]
     Path("small.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    report = told(SHIPPED, "--data", "small.jsonl", "--replies", "2", "--decoding", "greedy")
+    report = told(DEFAULT_MODEL, "--data", "small.jsonl", "--replies", "2", "--decoding", "greedy")
     found = report["sources"]["everyday"]
     assert found["cases"] == 21
     assert found["hits_at_1"] > 0.2

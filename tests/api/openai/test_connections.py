@@ -76,7 +76,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
 def engine() -> Any:
     """The one that computes, loaded."""
-    return backends.loaded("llamacpp").engine  # type: ignore[union-attr]
+    return backends.loaded_model("llamacpp").engine  # type: ignore[union-attr]
 
 
 PATHS = [("/v1/completions", LONG), ("/v1/chat/completions", {"messages": HI, **NOISE}),

@@ -53,7 +53,7 @@ def test_any_other_name_is_refused_before_anything_loads(talk: Talk, fresh_backe
         with pytest.raises(NotFoundError) as refused:
             ask()
         assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
-    assert all(backends.loaded(backend) is None for backend in backends.names())
+    assert all(backends.loaded_model(backend) is None for backend in backends.names())
 
 
 def test_what_a_backends_own_server_offers_is_no_name_here(talk: Talk, loopback: Loopback) -> None:

@@ -61,7 +61,7 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
 )
 def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    assert {knob.name: knob.value for knob in Settings.read().knobs()}["DATABASE_URL"] == shown
+    assert {knob.name: knob.value for knob in Settings.read().options()}["DATABASE_URL"] == shown
 
 
 def test_the_name_is_shown_only_when_it_is_asked_for() -> None:
