@@ -10,11 +10,14 @@ from settings import ROOT
 
 # A room may import those to its right, and itself.
 ALLOWED = {
-    "server": {"app", "api", "page", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "server": {"app", "api", "page", "exposure", "identity", "conversations", "documents", "chains", "backends",
+               "prompts", "settings"},
     "app": {"page", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "api": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "page": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "api": {"exposure", "identity", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "page": {"exposure", "identity", "conversations", "documents", "chains", "backends", "prompts", "settings"},
     "cli": {"server", "api", "terminal", "conversations", "documents", "chains", "backends", "prompts", "settings"},
+    "exposure": {"backends", "settings"},
+    "identity": {"conversations", "settings"},
     "conversations": {"documents", "chains", "backends", "prompts", "settings"},
     "documents": {"settings"},
     "chains": {"backends", "prompts", "settings"},
