@@ -35,6 +35,7 @@ from training import branches, hardware, optimizer, prepare, recipe, store, toke
 from training.command import parser, run
 from training.corpus import Corpus, Source
 from training.packing import IGNORED, Row
+from training.preparation import Preparation
 
 
 def padded(rows: list[Row], length: int, pad: int) -> Batch:
@@ -74,7 +75,7 @@ def prepared(args: argparse.Namespace, folder: Path) -> tuple[Dataset, Any]:
     ours = [Source("smalltalk"), Source("acquaintance")]
     corpus = Corpus([Source("dialogues", raw=args.data)] if args.data else ours, share=0.1)
     with redirect_stdout(sys.stderr):
-        prepare.prepare(prepare.Preparation(corpus, max_length=args.max_length, choices=0), folder)
+        prepare.prepare(Preparation(corpus, max_length=args.max_length, choices=0), folder)
     return store.load(folder, "train"), tokenizer.load(str(folder / "tokenizer"))
 
 

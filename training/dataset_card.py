@@ -4,15 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training import sources
-
-if TYPE_CHECKING:
-    from training.prepare import Preparation
+from training.preparation import Preparation
 
 
-def describe(preparation: "Preparation", cleaned: dict[str, Counter[str]], vocabulary: int) -> dict[str, Any]:
+def describe(preparation: Preparation, cleaned: dict[str, Counter[str]], vocabulary: int) -> dict[str, Any]:
     """Counts, sources with licences, seed and every option."""
     corpus = preparation.corpus
     return {
