@@ -10,6 +10,7 @@ from langchain_core.exceptions import ModelError
 import backends
 from settings import ROOT, VERSION, SettingsError
 from terminal import archive, ready
+from terminal import config as settings_page
 from terminal.ask import ask
 from terminal.chat import chat
 from terminal.find import find
@@ -42,16 +43,17 @@ def _options(
 
 
 @app.command(rich_help_panel=RUN)
-def config() -> None:
+def config(
+    markdown: Annotated[bool, typer.Option("--markdown", help="all settings as docs/settings.md has them")] = False,
+) -> None:
     """Every setting with its value (secrets masked) and where it came from.
 
     Example: python cli.py config | grep OPENAI
     """
     from api.settings import every
 
-    for group in every():
-        for knob in group.read().options():
-            print(f"{knob.name:<24} {knob.value or '-':<40} {knob.origin:<12} {knob.meaning}")
+    for line in settings_page.reference(every()) if markdown else settings_page.list_values(every()):
+        print(line)
 
 
 @app.command(rich_help_panel=RUN)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -59,6 +59,7 @@ class EnvironmentSettings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
+    title: ClassVar[str] = ""  # heads the group in docs/settings.md; a backend's is the name of its file
 
     @classmethod
     def read(cls) -> Self:
@@ -113,6 +114,8 @@ def _format(value: Any) -> str:
 
 class Settings(EnvironmentSettings):
     """The app-wide settings. A sampling option that is None was set by nobody and is not sent to a server."""
+
+    title: ClassVar[str] = "The whole app"
 
     llm_backend: str | None = Field(
         None, description="the backend: a file name in backends/, or provider:model; unset: chosen by what is there"

@@ -1,7 +1,7 @@
 """The knobs of the API, and of all that it brings together. Knows variables only."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -14,6 +14,8 @@ from settings import EnvironmentSettings, Settings
 
 class Knobs(EnvironmentSettings):
     """What only the API needs; keys are the whole app's."""
+
+    title: ClassVar[str] = "The API"
 
     predict_mode: Literal["chat", "complete"] = Field(
         "chat", description="what /predict does where a request names no mode: chat, or complete a text"
@@ -87,6 +89,8 @@ class Knobs(EnvironmentSettings):
 
 class Replicas(EnvironmentSettings):
     """How many processes answer where Ray Serve runs the API."""
+
+    title: ClassVar[str] = "Ray Serve"
 
     model_config = SettingsConfigDict(env_prefix="RAY_")
 

@@ -1,6 +1,7 @@
 """The knobs of documents: bounds of their reading, and what makes vectors of them. Knows variables; asks no server."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -13,6 +14,8 @@ OPENAI = "openai"
 class Limits(EnvironmentSettings):
     """The knobs of reading."""
 
+    title: ClassVar[str] = "Documents"
+
     model_config = SettingsConfigDict(env_prefix="DOCUMENTS_")
 
     max_bytes: int = Field(50_000_000, ge=1, description="the largest file that is read, in bytes")
@@ -24,6 +27,8 @@ class Limits(EnvironmentSettings):
 
 class Embeddings(EnvironmentSettings):
     """What makes the vectors for a search by meaning; with nothing set documents are searched by words alone."""
+
+    title: ClassVar[str] = "Search by meaning"
 
     embeddings: str | None = Field(
         None,

@@ -1,5 +1,7 @@
 """The knobs of /sms, and whether they go together. Knows variables only."""
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
 from settings import EnvironmentSettings, SettingsError
@@ -10,6 +12,8 @@ NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
 
 class Sms(EnvironmentSettings):
     """What only text messages need."""
+
+    title: ClassVar[str] = "Text messages"
 
     public_url: str | None = Field(
         None, pattern=ADDRESS, description="the http(s) address under which others reach this server, without /sms"
