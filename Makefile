@@ -2,7 +2,7 @@
 # make test     lint, types and all tests
 # make test-image    builds the image and runs it, with docker or podman
 # make release-check    what is looked at before a tag
-# make install  only the installing; with LLM_BACKEND=openai neither torch nor llama-cpp-python
+# make install  only the installing; with OPENAI_API_KEY, OPENAI_BASE_URL or LLM_BACKEND=openai neither torch nor llama.cpp
 # make install-train    what training needs beside that
 
 PYTHON ?= python3
@@ -18,8 +18,11 @@ else
 LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF
 endif
 
-LLM_BACKEND ?= $(shell sed -n 's/^LLM_BACKEND=//p' .env 2>/dev/null)
-WANTED := $(if $(filter openai,$(LLM_BACKEND)),openai,all)
+# Whoever names a server, and no backend, waits for neither torch nor llama.cpp. A name alone is looked at, never shown.
+setting = $(or $($(1)),$(shell sed -n 's/^$(1)=//p' .env 2>/dev/null))
+SERVER := $(if $(call setting,OPENAI_API_KEY)$(call setting,OPENAI_BASE_URL),openai)
+BACKENDS := $(or $(call setting,LLM_BACKEND),$(SERVER)) $(call setting,LLM_FALLBACK)
+WANTED := $(if $(filter openai,$(BACKENDS)),$(if $(filter-out openai,$(BACKENDS)),all,openai),all)
 
 .PHONY: run install install-train test test-image lint types tests release-check clean
 
