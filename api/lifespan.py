@@ -21,8 +21,8 @@ from api.http.log import logging_as
 from api.http.state import Setup
 from api.http.trace import tracing
 from api.sms import knobs as sms
-from conversations.replies.reply import running
-from conversations.replies.writer import interrupt
+from conversations.replies.reply import running_replies
+from conversations.replies.writer import interrupt_all
 from conversations.store.schema import State
 from settings import SettingsError
 
@@ -69,14 +69,14 @@ async def living(app: FastAPI) -> AsyncIterator[None]:
             yield
         await drained(found)
         await run_in_threadpool(found.limits.settle)
-    interrupt()  # a server that is told to end dies of the signal, and nothing else runs after this
+    interrupt_all()  # a server that is told to end dies of the signal, and nothing else runs after this
 
 
 async def drained(found: Setup) -> None:
     """No new work; running replies finish, or are ended after SHUTDOWN_GRACE and kept as interrupted."""
     found.ending = True
     await _over(found.knobs.shutdown_grace)
-    left = running()
+    left = running_replies()
     if left:
         log.warning("%s replies did not finish within %g seconds", len(left), found.knobs.shutdown_grace)
     for reply in left:
@@ -86,7 +86,7 @@ async def drained(found: Setup) -> None:
 
 async def _over(seconds: float) -> None:
     """Until every reply has ended, but no longer."""
-    waiting = [asyncio.ensure_future(reply.over()) for reply in running()]
+    waiting = [asyncio.ensure_future(reply.join()) for reply in running_replies()]
     if waiting:
         _, late = await asyncio.wait(waiting, timeout=seconds)
         for task in late:
@@ -125,6 +125,6 @@ async def _end(found: Setup, interrupted: object) -> None:
     """A client that never reads must not hold the server up: after the last reply the signal is given once more."""
     await drained(found)
     await asyncio.sleep(LAST)
-    interrupt()
+    interrupt_all()
     if callable(interrupted):
         interrupted(signal.SIGINT, None)

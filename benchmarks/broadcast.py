@@ -28,10 +28,10 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from benchmarks import postgresql
-from conversations.replies.relay.notifier import NOTIFY, channel
+from conversations.replies.relay.notifier import NOTIFY, channel_of
 from training.command import parser, run
 
-HERE = channel("benchmark")
+HERE = channel_of("benchmark")
 NOTE = json.dumps({"piece": 12345678, "by": HERE, "at": 1234, "text": "a few words of text "})
 EACH = 25  # notes in a transaction: as many replies of one process are watched
 RATE = 25  # notes a second of one watched reply

@@ -79,7 +79,7 @@ class Bench:
     def conversation(self) -> str:
         """An empty one."""
         with self.store.database.writing() as session:
-            return turn.create(session, self.store).id
+            return turn.create_conversation(session, self.store).id
 
     def add(self) -> dict[str, Any]:
         """A file, end to end."""

@@ -28,7 +28,7 @@ from langchain_core.exceptions import ModelError
 from langchain_core.messages import HumanMessage
 
 import backends
-from chains.assistant import exactly
+from chains.assistant import build_verbatim
 from settings import ROOT, Settings, SettingsError
 
 KEY = "sk-benchmark"
@@ -94,7 +94,7 @@ async def crowd(load: Load, ask: Callable[[int], Awaitable[Any]]) -> tuple[list[
 
 
 class Chain:
-    """`exactly`, as /v1 has it, without a callback, made before the clock starts."""
+    """`build_verbatim`, as /v1 has it, without a callback, made before the clock starts."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -136,7 +136,7 @@ def _answering(pipe: Connection, backend: str) -> None:
 
 
 async def _chained(load: Load, backend: str, settings: Settings) -> Round:
-    made = [exactly(settings, backend, load.options(number)) for number in range(load.requests)]
+    made = [build_verbatim(settings, backend, load.options(number)) for number in range(load.requests)]
 
     async def ask(number: int) -> Answer:
         began, first, text = time.perf_counter(), None, ""

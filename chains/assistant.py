@@ -15,15 +15,17 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 
-from chains.fallback import Answer
-from chains.passages import asking, holding, question
+from chains.fallback import FallbackModel
+from chains.passages import attach_to_question, question_message, question_text
 from prompts.summary import introduced
 from prompts.system import system_prompt
 from settings import Settings
 
 Inputs = dict[str, Any]
 Retriever = Runnable[str, list[Document]]
-GIVEN = ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])  # made once: it costs more than a token
+MESSAGES_PROMPT = ChatPromptTemplate.from_messages(
+    [MessagesPlaceholder("messages")]
+)  # made once: it costs more than a token
 
 
 class Parser(StrOutputParser):
@@ -35,14 +37,14 @@ class Parser(StrOutputParser):
             yield self.parse_result([made])
 
 
-def prompt(system: str, asked: Any = ("human", "{input}")) -> ChatPromptTemplate:
+def prompt(system: str, last: Any = ("human", "{input}")) -> ChatPromptTemplate:
     """`{"history": [messages], "input": str}` to messages; `partial: [AIMessage]` has the reply go on with that.
 
     `asked` is the last message where it is not the input as it stands.
     """
     before = [("system", "{system}")] if system else []
     partial = MessagesPlaceholder("partial", optional=True)
-    return ChatPromptTemplate.from_messages([*before, MessagesPlaceholder("history"), asked, partial]).partial(
+    return ChatPromptTemplate.from_messages([*before, MessagesPlaceholder("history"), last, partial]).partial(
         system=system
     )
 
@@ -58,10 +60,12 @@ def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Ru
     return prompt(system) | model | Parser()
 
 
-def reader(model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever) -> Runnable[Inputs, str]:
+def retrieval_assistant(
+    model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever
+) -> Runnable[Inputs, str]:
     """The same inputs to the text of a reply that reads what the retriever finds for the newest of them."""
     context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
-    asked = RunnablePassthrough.assign(question=RunnableLambda(question))
+    asked = RunnablePassthrough.assign(question=RunnableLambda(question_message))
     return context | asked | prompt(system, MessagesPlaceholder("question")) | model | Parser()
 
 
@@ -71,7 +75,7 @@ def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Input
     return plain | model | Parser()
 
 
-def exactly(
+def build_verbatim(
     settings: Settings, backend: str, options: Mapping[str, Any] | None = None, retriever: Retriever | None = None
 ) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
@@ -79,11 +83,17 @@ def exactly(
     The one thing that is added are passages, where somebody gives a retriever of them.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
-    answer = Answer(alone, backend, options or {}, whole=True, quoting=retriever is not None)
+    answer = FallbackModel(alone, backend, options or {}, strict=True, with_passages=retriever is not None)
     if retriever is None:
-        return GIVEN | answer | Parser()
-    context = RunnablePassthrough.assign(context=RunnableLambda(asking) | retriever)
-    return context | RunnablePassthrough.assign(messages=RunnableLambda(holding)) | GIVEN | answer | Parser()
+        return MESSAGES_PROMPT | answer | Parser()
+    context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)
+    return (
+        context
+        | RunnablePassthrough.assign(messages=RunnableLambda(attach_to_question))
+        | MESSAGES_PROMPT
+        | answer
+        | Parser()
+    )
 
 
 def build(
@@ -101,6 +111,6 @@ def build(
     `summary` stands for what was said before the history; `retriever` finds passages of files.
     """
     if raw:
-        return completion(Answer(settings, backend, {**(options or {}), "raw": True}))
-    model, told = Answer(settings, backend, options or {}), instructions(settings, system, summary)
-    return assistant(model, told) if retriever is None else reader(model, told, retriever)
+        return completion(FallbackModel(settings, backend, {**(options or {}), "raw": True}))
+    model, told = FallbackModel(settings, backend, options or {}), instructions(settings, system, summary)
+    return assistant(model, told) if retriever is None else retrieval_assistant(model, told, retriever)

@@ -13,11 +13,11 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from prompts.passages import quoted
 
 HELD = "passages"  # where a message holds them until then
-NOTHING = Document("", metadata={"file": ""})
+EMPTY = Document("", metadata={"file": ""})
 Count = Callable[[Sequence[BaseMessage]], int]
 
 
-class Written(NamedTuple):
+class Inserted(NamedTuple):
     """The messages as the model reads them; which passages stand in them, and how many were found."""
 
     messages: list[BaseMessage]
@@ -25,41 +25,41 @@ class Written(NamedTuple):
     found: int
 
 
-def beside(asked: BaseMessage, found: Sequence[Document]) -> BaseMessage:
+def attach(asked: BaseMessage, found: Sequence[Document]) -> BaseMessage:
     """The question with its passages beside it, best first."""
     return asked.model_copy(update={"additional_kwargs": {**asked.additional_kwargs, HELD: tuple(found)}})
 
 
-def question(inputs: dict[str, Any]) -> list[BaseMessage]:
+def question_message(inputs: dict[str, Any]) -> list[BaseMessage]:
     """`{"context": [documents], "input": str}` to the last message of the prompt."""
-    return [beside(HumanMessage(inputs["input"]), inputs["context"])]
+    return [attach(HumanMessage(inputs["input"]), inputs["context"])]
 
 
-def asking(inputs: dict[str, Any]) -> str:
+def question_text(inputs: dict[str, Any]) -> str:
     """What `{"messages": [messages]}` asks with the last message of a person; nothing where there is none."""
-    at = _asked(inputs["messages"])
+    at = _question_index(inputs["messages"])
     return "" if at is None else str(inputs["messages"][at].text)
 
 
-def holding(inputs: dict[str, Any]) -> list[BaseMessage]:
+def attach_to_question(inputs: dict[str, Any]) -> list[BaseMessage]:
     """`{"context": [documents], "messages": [messages]}` to the messages, the passages beside that one."""
-    messages, at = list(inputs["messages"]), _asked(inputs["messages"])
+    messages, at = list(inputs["messages"]), _question_index(inputs["messages"])
     if at is not None:
-        messages[at] = beside(messages[at], inputs["context"])
+        messages[at] = attach(messages[at], inputs["context"])
     return messages
 
 
-def _asked(messages: Sequence[BaseMessage]) -> int | None:
+def _question_index(messages: Sequence[BaseMessage]) -> int | None:
     return next((at for at in range(len(messages) - 1, -1, -1) if messages[at].type == "human"), None)
 
 
-def place(passage: Document) -> str:
+def location(passage: Document) -> str:
     """Where it stands, in words."""
     page = passage.metadata.get("page")
     return f"{passage.metadata['file']}, page {page}" if page else str(passage.metadata["file"])
 
 
-def write(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Written:
+def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:
     """As many passages as fit, the best ones, go into the message that holds them; the others go.
 
     `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for what was said
@@ -67,33 +67,33 @@ def write(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Wr
     """
     at = next((at for at, message in enumerate(messages) if HELD in message.additional_kwargs), None)
     if at is None:
-        return Written(list(messages), [], 0)
+        return Inserted(list(messages), [], 0)
     head = [message for message in messages[:1] if message.type == "system"]
     before, asked, after = messages[len(head) : at], messages[at], messages[at + 1 :]
     found: list[Document] = list(asked.additional_kwargs[HELD])
-    limit = None if free is None else min(free, (free + count(_written(head, asked, [NOTHING]))) // 2)
+    limit = None if free is None else min(free, (free + count(_render(head, asked, [EMPTY]))) // 2)
 
     def over(number: int) -> bool:
-        return limit is not None and count(_written(head, asked, found[:number])) > limit
+        return limit is not None and count(_render(head, asked, found[:number])) > limit
 
     kept = found[: bisect_left(range(1, len(found) + 1), True, key=over)]
-    *system, said = _written(head, asked, kept)
-    return Written([*system, *before, said, *after], kept, len(found))
+    *system, said = _render(head, asked, kept)
+    return Inserted([*system, *before, said, *after], kept, len(found))
 
 
-def _written(head: Sequence[BaseMessage], asked: BaseMessage, passages: Sequence[Document]) -> list[BaseMessage]:
+def _render(head: Sequence[BaseMessage], asked: BaseMessage, passages: Sequence[Document]) -> list[BaseMessage]:
     """The system prompt, where there is one, and the question below these passages."""
     others = {name: value for name, value in asked.additional_kwargs.items() if name != HELD}
     bare = asked.model_copy(update={"additional_kwargs": others})
     if not passages:
         return [*head, bare]
-    made = quoted(str(asked.text), [(place(each), each.page_content) for each in passages])
+    made = quoted(str(asked.text), [(location(each), each.page_content) for each in passages])
     system = "\n\n".join([*(str(message.text) for message in head), made.rules])
     told = head[0].model_copy(update={"content": system}) if head else SystemMessage(system)
-    return [told, bare.model_copy(update={"content": _below(asked.content, made.question)})]
+    return [told, bare.model_copy(update={"content": _replace_text(asked.content, made.question)})]
 
 
-def _below(content: str | list[Any], asked: str) -> str | list[Any]:
+def _replace_text(content: str | list[Any], asked: str) -> str | list[Any]:
     """The content with this in the place of its texts; pictures and the like stay."""
     if isinstance(content, str):
         return asked

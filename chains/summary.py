@@ -14,19 +14,19 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 
-from chains.fallback import Answer
+from chains.fallback import FallbackModel
 from chains.window import count
 from prompts.summary import instruction, introduced
 from settings import Settings
 
 SHARE = 8  # a summary may fill this part of the window
-LONGEST = 2048  # tokens, however large the window is
+MAX_TOKENS = 2048  # tokens, however large the window is
 SPEAKERS = {"human": "User", "ai": "Assistant"}
 
 
-def longest(window: int) -> int:
+def max_summary_tokens(window: int) -> int:
     """Tokens that a summary may have in a window of that many."""
-    return max(1, min(LONGEST, window // SHARE))
+    return max(1, min(MAX_TOKENS, window // SHARE))
 
 
 def prompt(tokens: int) -> ChatPromptTemplate:
@@ -40,7 +40,7 @@ def build(
 ) -> Runnable[dict[str, Any], str]:
     """The chain over `backend` alone: no other one gets to read what it did not answer."""
     alone = settings.model_copy(update={"llm_fallback": ()})
-    return prompt(tokens) | Answer(alone, backend, {**(options or {}), "max_tokens": tokens}) | StrOutputParser()
+    return prompt(tokens) | FallbackModel(alone, backend, {**(options or {}), "max_tokens": tokens}) | StrOutputParser()
 
 
 def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:
@@ -49,7 +49,7 @@ def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:
     return "\n\n".join([*before, *(f"{SPEAKERS[m.type]}: {m.text}" for m in messages)])
 
 
-def take(
+def split_batch(
     model: BaseChatModel, window: int, tokens: int, earlier: str | None, messages: Sequence[BaseMessage]
 ) -> tuple[list[BaseMessage], list[BaseMessage]]:
     """As many messages as one call can read beside `earlier`, and the others; one that is too long is parted.
@@ -61,22 +61,22 @@ def take(
         asked = prompt(tokens).invoke({"text": transcript(earlier, some)}).to_messages()
         return count(model, asked) + tokens <= window
 
-    whole = _most(len(messages), lambda number: fits(messages[:number]))
+    whole = _largest(len(messages), lambda number: fits(messages[:number]))
     if whole:
         return list(messages[:whole]), list(messages[whole:])
     text = str(messages[0].text)
-    length = _most(len(text), lambda number: fits([_saying(messages[0], text[:number])]))
+    length = _largest(len(text), lambda number: fits([_with_text(messages[0], text[:number])]))
     if not length:
         raise ContextOverflowError(f"A window of {window} tokens is too small to sum up in.")
     cut = text.rfind(" ", 0, length) + 1 or length
-    return [_saying(messages[0], text[:cut])], [_saying(messages[0], text[cut:]), *messages[1:]]
+    return [_with_text(messages[0], text[:cut])], [_with_text(messages[0], text[cut:]), *messages[1:]]
 
 
-def _saying(message: BaseMessage, text: str) -> BaseMessage:
+def _with_text(message: BaseMessage, text: str) -> BaseMessage:
     return message.model_copy(update={"content": text})
 
 
-def _most(limit: int, fits: Callable[[int], bool]) -> int:
+def _largest(limit: int, fits: Callable[[int], bool]) -> int:
     """The largest number up to `limit` that fits, doubling first, so that nothing much too large is counted."""
     high = 1
     while high <= limit and fits(high):

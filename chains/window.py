@@ -18,7 +18,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
-from chains.passages import write
+from chains.passages import insert
 
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 
@@ -45,14 +45,18 @@ def size(model: BaseChatModel) -> int | None:
     return int(found) if found else None
 
 
-def exact(model: BaseChatModel) -> bool:
+def counts_exactly(model: BaseChatModel) -> bool:
     """Whether `count` is the model's own; otherwise it is an estimate."""
     return bool(getattr(model, "exact_count", False))
 
 
 def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     """Tokens of a prompt; nothing is fetched for it."""
-    return model.get_num_tokens_from_messages(list(messages)) if exact(model) else count_tokens_approximately(messages)
+    return (
+        model.get_num_tokens_from_messages(list(messages))
+        if counts_exactly(model)
+        else count_tokens_approximately(messages)
+    )
 
 
 def room(model: BaseChatModel, reply: int | None = None) -> int | None:
@@ -61,15 +65,15 @@ def room(model: BaseChatModel, reply: int | None = None) -> int | None:
     return None if window is None else window - min(reply or REPLY, window // 2)
 
 
-def quote(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
+def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """All messages, with as many passages as leave half of the room to what was said, and `reply` tokens free."""
-    written = write(messages, partial(count, model), room(model, reply))
+    written = insert(messages, partial(count, model), room(model, reply))
     return Fitted(written.messages, 0, 0, written.passages, written.found)
 
 
 def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """The newest turns that leave `reply` tokens free (at most half of the window), and the best passages."""
-    free, quoted = room(model, reply), quote(model, messages, reply)
+    free, quoted = room(model, reply), insert_passages(model, messages, reply)
     if free is None:
         return quoted
     messages = quoted.messages
@@ -112,7 +116,7 @@ def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, Any]:
         "dropped_messages": fitted.dropped_messages,
         "window": size(model),
         "prompt_tokens": used,
-        "estimated": not exact(model),
+        "estimated": not counts_exactly(model),
         "passages": fitted.passages,
         "found": fitted.found,
     }

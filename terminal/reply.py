@@ -8,8 +8,8 @@ from types import FrameType
 
 from conversations.replies import watch
 from conversations.replies.compaction import NOTE
-from conversations.replies.reply import Reply, doing, running
-from conversations.replies.writer import journal
+from conversations.replies.reply import Reply, describe_wait, running_replies
+from conversations.replies.writer import reply_writer
 from conversations.store.schema import Message, State
 from documents.source import Source
 from terminal import source
@@ -27,7 +27,7 @@ def converse(talk: Talk, text: str, screen: Screen) -> bool:
     """Send a message and show its reply to the end; False where it failed. Raises as `Talk.send`."""
     with stopping():
         row = talk.send(text)
-        reply = journal(talk.store.database).replies.get(row.id)
+        reply = reply_writer(talk.store.database).replies.get(row.id)
         try:
             asyncio.run(_show(talk, row.id, reply, screen))
         except OSError:  # nobody reads it any more
@@ -44,7 +44,7 @@ def stopping() -> Iterator[None]:
     stopped: set[Reply] = set()
 
     def handler(number: int, frame: FrameType | None) -> None:
-        left = set(running()) - stopped
+        left = set(running_replies()) - stopped
         if not left:
             raise KeyboardInterrupt
         stopped.update(left)
@@ -61,7 +61,7 @@ def stopping() -> Iterator[None]:
 async def _show(talk: Talk, number: int, reply: Reply | None, screen: Screen) -> None:
     """The words as they come, and the end of their last line."""
     parts = watch.follow(talk.store, number)
-    with screen.waiting(lambda: talk.chosen.told(doing(reply))):
+    with screen.waiting(lambda: talk.chosen.told(describe_wait(reply))):
         last = await anext(parts, "")
     screen.piece(last)
     async for part in parts:

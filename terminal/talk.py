@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from conversations.replies import turn
-from conversations.replies.generation import Ask, kept
+from conversations.replies.generation import GenerationRequest, persona_to_dict
 from conversations.store.citations import sources_of
 from conversations.store.schema import Conversation, Message
 from conversations.store.store import Store
@@ -37,7 +37,7 @@ class Talk:
 
     def send(self, text: str) -> Message:
         """Say something; returns the reply's row. Raises MessageError, NotFoundError, DatabaseError."""
-        ask = Ask(self.chosen.settings, self.chosen.backend, {**self.options, **self.chosen.options})
+        ask = GenerationRequest(self.chosen.settings, self.chosen.backend, {**self.options, **self.chosen.options})
         row = turn.send(self.store, self.identity, text, ask, self.fields)
         self.identity = row.conversation_id
         return row
@@ -48,7 +48,7 @@ class Talk:
         new = self.identity is None
         if self.identity is None:
             with self.store.database.writing() as session:
-                self.identity = turn.create(session, self.store, **self.fields).id
+                self.identity = turn.create_conversation(session, self.store, **self.fields).id
         identity = self.identity
         try:
             yield identity
@@ -70,7 +70,7 @@ class Talk:
 
     def become(self, persona: Persona | None) -> bool:
         """Somebody else speaks, in a conversation of his own; whether one had begun."""
-        self.fields = {} if persona is None else {"persona": kept(persona)}
+        self.fields = {} if persona is None else {"persona": persona_to_dict(persona)}
         return self.reset()
 
     def resume(self, found: Conversation) -> None:

@@ -15,7 +15,7 @@ import pytest
 import backends
 from api.settings import every
 from conversations.replies import preload
-from conversations.replies.writer import _journals
+from conversations.replies.writer import _writers
 from conversations.store.database import disconnect
 from settings import DEFAULT_MODEL, ROOT, Settings
 from tests.loopback import KEY, Loopback, running
@@ -62,7 +62,7 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
 
 def end_replies() -> None:
     """Stop what a test left running: later it would open connections to a database that is gone."""
-    books = [book for book in list(_journals.values()) if not book.database.closed]
+    books = [book for book in list(_writers.values()) if not book.database.closed]
     left = [reply for book in books for reply in list(book.replies.values())]
     for reply in left:
         reply.stop()
@@ -81,10 +81,10 @@ def settings() -> Settings:
 @pytest.fixture
 def fresh_backends() -> Iterator[None]:
     """Nothing loaded before or after."""
-    for forget in (backends.unload, preload.forget):
+    for forget in (backends.unload, preload.reset):
         forget()
     yield
-    for forget in (backends.unload, preload.forget):
+    for forget in (backends.unload, preload.reset):
         forget()
 
 

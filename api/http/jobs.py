@@ -92,7 +92,7 @@ class Work:
 
     async def _over(self) -> None:
         for reply in self.replies:
-            await reply.over()
+            await reply.join()
 
 
 def ending() -> Problem:

@@ -18,7 +18,7 @@ from api.http.state import Setup
 from api.openai.request import Order
 from chains import window
 from chains.assistant import Retriever
-from conversations.replies.generation import Ask, spoken
+from conversations.replies.generation import GenerationRequest, stream_messages
 from conversations.replies.reply import Reply
 from settings import VERSION
 
@@ -90,7 +90,10 @@ def begin(
     count, most = len(prompts) * n, here.knobs.max_queue
     if count > most:
         raise Problem(400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies")
-    asks = [Ask(here.settings, backend, {**options, **fixed}) for options in drawn(order, n, here.settings.seed)]
+    asks = [
+        GenerationRequest(here.settings, backend, {**options, **fixed})
+        for options in drawn(order, n, here.settings.seed)
+    ]
     starts = [_start(prompt, ask, files) for prompt in prompts for ask in asks]
     return Choices(backend, prompts, n, Work(here, backend, starts), files is not None)
 
@@ -104,8 +107,8 @@ def drawn(order: Order, n: int, seed: int | None) -> list[dict[str, Any]]:
     return [{**options, "seed": (first + number) % 2**32} for number in range(n)]
 
 
-def _start(prompt: Sequence[BaseMessage], ask: Ask, files: Retriever | None) -> Callable[[], Reply]:
-    return partial(Reply, partial(spoken, prompt, ask, retriever=files))
+def _start(prompt: Sequence[BaseMessage], ask: GenerationRequest, files: Retriever | None) -> Callable[[], Reply]:
+    return partial(Reply, partial(stream_messages, prompt, ask, retriever=files))
 
 
 def finish(reply: Reply) -> Finish:

@@ -35,7 +35,7 @@ def attached(
     """
     if talk is None:
         with store.database.writing() as session:
-            identity = turn.create(session, store, **new).id
+            identity = turn.create_conversation(session, store, **new).id
     else:
         identity = talk.id
     kept = list[Document]()

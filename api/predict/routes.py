@@ -23,7 +23,7 @@ from api.predict import session
 from api.predict.attachments import attached
 from api.predict.schemas import Asked, Reset
 from conversations.replies import turn, watch
-from conversations.replies.generation import Ask, continued
+from conversations.replies.generation import GenerationRequest, stream_completion
 from conversations.replies.reply import Reply
 from conversations.store import text
 from conversations.store.store import Store
@@ -75,7 +75,7 @@ async def predict(
     Files in a form stay with the session, and its replies are made from what fits the question in them.
     """
     said = asked.said
-    ask = Ask(here.settings, state.backend(here), said.options())
+    ask = GenerationRequest(here.settings, state.backend(here), said.options())
     if (said.mode or here.knobs.predict_mode) == "complete":
         return await complete(here, asked, ask, request)
     cookie = session.sent(request)
@@ -87,18 +87,18 @@ async def predict(
     return await answered(work, request, identity)
 
 
-async def complete(here: Setup, asked: Asked, ask: Ask, request: Request) -> Predicted:
+async def complete(here: Setup, asked: Asked, ask: GenerationRequest, request: Request) -> Predicted:
     """Go on with the text; nothing is kept."""
     given = {"session_id": asked.said.session_id, "persona": asked.said.persona, "files": asked.files or None}
     for name in (name for name, value in given.items() if value is not None):
         raise Problem(400, f"{name}: a text that is completed has none. Leave it out, or send mode=chat.",
                       code="invalid_value", param=name)  # fmt: skip
     before = text.message(asked.said.text)
-    work = Work(here, ask.backend, [lambda: Reply(lambda reply: continued(before, ask, reply))])
+    work = Work(here, ask.backend, [lambda: Reply(lambda reply: stream_completion(before, ask, reply))])
     return await answered(work, request, None)
 
 
-def say(here: Setup, store: Store, asked: Asked, cookie: str | None, ask: Ask) -> tuple[str, Reply]:
+def say(here: Setup, store: Store, asked: Asked, cookie: str | None, ask: GenerationRequest) -> tuple[str, Reply]:
     """Put the text into its session, or a new one; its id, and the reply on its way. A refusal changes no session."""
     said = asked.said
     text.message(said.text)
@@ -110,11 +110,13 @@ def say(here: Setup, store: Store, asked: Asked, cookie: str | None, ask: Ask) -
         return spoken(store, identity, said.text, ask, new if talk else {})
 
 
-def spoken(store: Store, identity: str | None, said: str, ask: Ask, new: Mapping[str, Any]) -> tuple[str, Reply]:
+def spoken(
+    store: Store, identity: str | None, said: str, ask: GenerationRequest, new: Mapping[str, Any]
+) -> tuple[str, Reply]:
     """The same, once all is known to be right."""
     if identity is not None and new:
         store.change(identity, **new)
-    row, reply = turn.begin(store, identity, said, ask, new)
+    row, reply = turn.start_turn(store, identity, said, ask, new)
     return row.conversation_id, reply
 
 
@@ -138,6 +140,6 @@ def forget(store: Store, given: str | None, cookie: str | None) -> str | None:
     talk = session.found(store, given, cookie)
     if talk is None:
         return None
-    watch.hush(store, talk.id)
+    watch.stop_all(store, talk.id)
     store.empty(talk.id)
     return talk.id

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from api.http.errors import Problem
 from api.predict import persona
-from conversations.replies.generation import kept
+from conversations.replies.generation import persona_to_dict
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
 
@@ -48,7 +48,7 @@ def talking(store: Store, session: Conversation | None, slug: str | None) -> Map
         return {}
     if session is not None and (session.persona or {}).get("slug") == slug:
         return {}
-    fields = {"persona": kept(persona.named(store, slug))}
+    fields = {"persona": persona_to_dict(persona.named(store, slug))}
     if session is not None and session.head is not None:
         raise Problem(400, f"persona={slug}: this session talks as {_name(session)}. POST /reset first, "
                       "or begin another session.", code="persona_differs", param="persona")  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from api.http.state import Setup
 from api.predict import persona
 from conversations.replies import turn, watch
-from conversations.replies.generation import Ask, kept
+from conversations.replies.generation import GenerationRequest, persona_to_dict
 from conversations.replies.reply import Reply
 from conversations.store import store as stores
 from conversations.store import text
@@ -34,18 +34,18 @@ class Chat:
     store: Store
     identity: str
 
-    def say(self, said: str, sid: str, ask: Ask) -> tuple[int, Reply]:
+    def say(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
         """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
         text.message(said)
-        row, reply = turn.begin(self.store, self.admit(sid), said, ask)
+        row, reply = turn.start_turn(self.store, self.admit(sid), said, ask)
         return row.id, reply
 
     def anew(self, sid: str) -> Persona:
         """Forget what was said; somebody else talks from now on. Raises SeenError."""
         identity = self.admit(sid)
         chosen = persona.another(self.store.get(identity).persona)
-        watch.hush(self.store, identity)
-        self.store.empty(identity, persona=kept(chosen))
+        watch.stop_all(self.store, identity)
+        self.store.empty(identity, persona=persona_to_dict(chosen))
         return chosen
 
     def last(self) -> Message | None:
@@ -65,8 +65,8 @@ class Chat:
             newest = self.store.mine().order_by(Conversation.updated.desc()).limit(1).with_for_update()
             found = session.scalars(newest).first()
             if found is None:
-                who = kept(persona.another(None))
-                found = turn.create(session, self.store, id=identity, persona=who)
+                who = persona_to_dict(persona.another(None))
+                found = turn.create_conversation(session, self.store, id=identity, persona=who)
             extra = found.extra or {}
             seen = list(extra.get(SEEN, []))
             if sid in seen:

@@ -21,7 +21,7 @@ from api.sms.form import DOCUMENTED, Text, proven
 from api.sms.outbox import deliver
 from api.sms.sentence import shorten
 from conversations.replies import watch
-from conversations.replies.generation import Ask
+from conversations.replies.generation import GenerationRequest
 from conversations.replies.reply import Reply
 from conversations.store.database import DatabaseError
 from conversations.store.schema import Message, State
@@ -71,11 +71,11 @@ async def answer(here: Setup, talk: Chat, text: Text, request: Request) -> Respo
 
 async def replied(here: Setup, talk: Chat, text: Text, request: Request) -> Response:
     """The reply, or an empty answer after SMS_WAIT and the reply later."""
-    ask = Ask(here.settings, backend(here))
+    ask = GenerationRequest(here.settings, backend(here))
     work, _ = await Work.written(here, ask.backend, partial(talk.say, text.said, text.sid, ask))
     reply = work.replies[0]
     try:
-        await connected(request, reply.over(), min(here.sms.sms_wait, here.knobs.reply_timeout))
+        await connected(request, reply.join(), min(here.sms.sms_wait, here.knobs.reply_timeout))
     except Problem:  # it is slow, or Twilio does not wait any longer
         late = BackgroundTask(later, here, work, text.number)
         return twiml("" if here.sms.sends else SLOW, late)
@@ -91,7 +91,7 @@ async def later(here: Setup, work: Work, number: str) -> None:
     reply = work.replies[0]
     try:
         async with asyncio.timeout(here.knobs.reply_timeout):
-            await reply.over()
+            await reply.join()
         words = said(here, reply)
     except TimeoutError:
         words = SORRY

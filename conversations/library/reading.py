@@ -74,14 +74,14 @@ def dismiss(database: Database, identity: str, reading: Reading) -> None:
 
 
 class Waiting(Protocol):
-    """Whoever waits for a file: a reply, which shows `note` meanwhile."""
+    """Whoever waits for a file: a reply, which shows `activity` meanwhile."""
 
-    note: str | None
+    activity: str | None
 
 
 async def ended(database: Database, identity: str, reply: Waiting) -> None:
     """Until nothing of a conversation is being read any more; the reply says what it waits for."""
     while waiting := [each for each in under_way(database, identity) if not each.over.is_set()]:
-        reply.note = waiting[0].note
+        reply.activity = waiting[0].note
         await asyncio.sleep(LOOK)
-    reply.note = None
+    reply.activity = None

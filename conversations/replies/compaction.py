@@ -18,9 +18,9 @@ from sqlalchemy import update
 import backends
 from chains.assistant import instructions, prompt
 from chains.report import Report
-from chains.summary import build, longest, take, transcript
+from chains.summary import build, max_summary_tokens, split_batch, transcript
 from chains.window import count, room, size
-from conversations.replies.context import Before, heard, said
+from conversations.replies.context import BranchContext, to_messages, visible_indexes
 from conversations.replies.reply import Reply
 from conversations.store.database import Database
 from conversations.store.schema import Message, Summary
@@ -29,105 +29,111 @@ from conversations.store.text import clean
 from settings import Settings
 
 if TYPE_CHECKING:
-    from conversations.replies.generation import Ask
+    from conversations.replies.generation import GenerationRequest
 
-OFF = "CONTEXT_STRATEGY=summarize is off: the small model that ships cannot summarise; older messages are dropped."
+DISABLED = "CONTEXT_STRATEGY=summarize is off: the small model that ships cannot summarise; older messages are dropped."
 FAILED = "Earlier messages could not be summarised, so the oldest are dropped: "
 NOTE = "note"  # where a message's `extra` holds what went wrong beside its text
 
 
 @dataclass(frozen=True)
-class Shown:
+class Compaction:
     """What a model is shown in the place of the first `messages` of a branch."""
 
     messages: int = 0
     summary: str | None = None
 
 
-def refusal(settings: Settings, backend: str) -> str | None:
+def disabled_reason(settings: Settings, backend: str) -> str | None:
     """Why messages are dropped although CONTEXT_STRATEGY has them summarised; None where they are not."""
-    return OFF if settings.context_strategy == "summarize" and backends.is_default_model(backend) else None
+    return DISABLED if settings.context_strategy == "summarize" and backends.is_default_model(backend) else None
 
 
-async def shown(database: Database, row: Message, before: Before, ask: "Ask", reply: Reply) -> Shown:
+async def compact(
+    database: Database, row: Message, context: BranchContext, request: "GenerationRequest", reply: Reply
+) -> Compaction:
     """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
-    if ask.settings.context_strategy != "summarize" or backends.is_default_model(ask.backend):
-        return Shown()
+    if request.settings.context_strategy != "summarize" or backends.is_default_model(request.backend):
+        return Compaction()
     try:
-        model = await asyncio.to_thread(backends.load, ask.backend, ask.settings)
+        model = await asyncio.to_thread(backends.load, request.backend, request.settings)
     except ModelError:  # the reply's own chain meets it again: it falls back, or says so
-        return Shown()
-    fold = Fold(database, before, ask, model)
+        return Compaction()
+    fold = Compactor(database, context, request, model)
     try:
         await fold.run(reply)
     except ModelError as error:
-        await asyncio.to_thread(note, database, row, FAILED + str(error))
+        await asyncio.to_thread(save_note, database, row, FAILED + str(error))
     finally:
-        reply.note = None
-    return await asyncio.to_thread(fold.shown)
+        reply.activity = None
+    return await asyncio.to_thread(fold.result)
 
 
-def note(database: Database, row: Message, text: str) -> None:
+def save_note(database: Database, row: Message, text: str) -> None:
     """Keep with a message what its reader is to know beside its text."""
     with database.writing() as session:
         session.execute(update(Message).where(Message.id == row.id).values(extra={**(row.extra or {}), NOTE: text}))
 
 
 @dataclass(frozen=True)
-class Fold:
+class Compactor:
     """The branch before one reply, and the window it has to fit into."""
 
     database: Database
-    before: Before
-    ask: "Ask"
+    context: BranchContext
+    request: "GenerationRequest"
     model: BaseChatModel
 
     async def run(self, reply: Reply) -> None:
         """Sum up what has to be, call by call, each kept before the next. Raises ModelError kinds."""
         earlier, until = await asyncio.to_thread(self.plan)
-        text, older = earlier.summary, self.before.history[earlier.messages : until]
-        covered = [earlier.messages, *(earlier.messages + at + 1 for at in heard(older))]
-        rest = said(older)
+        text, older = earlier.summary, self.context.history[earlier.messages : until]
+        covered = [earlier.messages, *(earlier.messages + at + 1 for at in visible_indexes(older))]
+        rest = to_messages(older)
         if rest:
-            reply.note = f"Summarising {len(older)} earlier message{'s' if len(older) > 1 else ''}…"
+            reply.activity = f"Summarising {len(older)} earlier message{'s' if len(older) > 1 else ''}…"
         while rest:
-            piece, rest = await asyncio.to_thread(self.take, text, rest)
+            piece, rest = await asyncio.to_thread(self.next_batch, text, rest)
             done = covered[-1 - len(rest)] if rest else until
-            text = await self.sum_up(text, piece, done)
+            text = await self.summarize(text, piece, done)
 
-    def plan(self) -> tuple[Shown, int]:
+    def plan(self) -> tuple[Compaction, int]:
         """The newest summary, and up to which message it has to reach; far enough that the next turns fit as well.
 
         Raises ContextOverflowError where the question alone leaves no room for a summary.
         """
-        free, stored, end = room(self.model, self._reply), self.stored(), len(self.before.history)
-        if free is None or self.tokens(Shown()) <= free or self.tokens(stored) <= free:
+        free, stored, end = room(self.model, self._reply_tokens), self.stored(), len(self.context.history)
+        if free is None or self.prompt_tokens(Compaction()) <= free or self.prompt_tokens(stored) <= free:
             return stored, stored.messages
-        if not heard(self.before.history[stored.messages :]):
+        if not visible_indexes(self.context.history[stored.messages :]):
             return stored, stored.messages
-        if self.tokens(Shown(end, "")) + self.longest > free:
+        if self.prompt_tokens(Compaction(end, "")) + self.max_tokens > free:
             raise ContextOverflowError("The message leaves no room for a summary.")
-        starts = [at for at in range(stored.messages + 1, end) if self.before.history[at].role == "user"]
-        enough = bisect_left(starts, True, key=lambda at: self.tokens(Shown(at, "")) + self.longest <= free // 2)
+        starts = [at for at in range(stored.messages + 1, end) if self.context.history[at].role == "user"]
+        enough = bisect_left(
+            starts, True, key=lambda at: self.prompt_tokens(Compaction(at, "")) + self.max_tokens <= free // 2
+        )
         return stored, [*starts, end][enough]
 
-    def take(self, earlier: str | None, messages: list[BaseMessage]) -> tuple[list[BaseMessage], list[BaseMessage]]:
+    def next_batch(
+        self, earlier: str | None, messages: list[BaseMessage]
+    ) -> tuple[list[BaseMessage], list[BaseMessage]]:
         """What the next call reads, and what is left."""
-        return take(self.model, size(self.model) or 0, self.longest, earlier, messages)
+        return split_batch(self.model, size(self.model) or 0, self.max_tokens, earlier, messages)
 
-    async def sum_up(self, earlier: str | None, piece: list[BaseMessage], done: int) -> str:
+    async def summarize(self, earlier: str | None, piece: list[BaseMessage], done: int) -> str:
         """One call; `done` messages of the branch are then covered, 0 while the first is read in part."""
         report = Report()
-        named = {name: value for name, value in self.ask.options.items() if name == "model"}
-        chain = build(self.ask.settings, self.ask.backend, self.longest, named)
+        named = {name: value for name, value in self.request.options.items() if name == "model"}
+        chain = build(self.request.settings, self.request.backend, self.max_tokens, named)
         text = await chain.ainvoke({"text": transcript(earlier, piece)}, {"callbacks": [report]})
         text = clean(text.strip()) + (" …" if report.stop_reason == "length" else "")
-        await asyncio.to_thread(self.keep, text, done, report)
+        await asyncio.to_thread(self.save, text, done, report)
         return text
 
-    def keep(self, text: str, done: int, report: Report) -> None:
+    def save(self, text: str, done: int, report: Report) -> None:
         """Write one call down."""
-        last = self.before.history[max(0, done - 1)]
+        last = self.context.history[max(0, done - 1)]
         made = Summary(message_id=last.id, messages=done, text=text, created=time.time(), backend=report.backend,
                        model=report.model, prompt_tokens=report.prompt_tokens,
                        completion_tokens=report.completion_tokens,
@@ -135,31 +141,31 @@ class Fold:
         with self.database.writing() as session:
             session.add(made)
 
-    def stored(self) -> Shown:
+    def stored(self) -> Compaction:
         """The newest summary on this branch."""
         with self.database.reading() as session:
-            found = summary_of(session, self.before.question.conversation_id, [m.id for m in self.before.history])
-        return Shown(found.messages, found.text) if found is not None else Shown()
+            found = summary_of(session, self.context.question.conversation_id, [m.id for m in self.context.history])
+        return Compaction(found.messages, found.text) if found is not None else Compaction()
 
-    def shown(self) -> Shown:
+    def result(self) -> Compaction:
         """What goes into the prompt: everything where it fits, else the newest summary where that does."""
-        free, stored = room(self.model, self._reply), self.stored()
-        if free is None or self.tokens(Shown()) <= free:
-            return Shown()
-        end = len(self.before.history)
-        return stored if self.tokens(Shown(end, stored.summary)) <= free else Shown()
+        free, stored = room(self.model, self._reply_tokens), self.stored()
+        if free is None or self.prompt_tokens(Compaction()) <= free:
+            return Compaction()
+        end = len(self.context.history)
+        return stored if self.prompt_tokens(Compaction(end, stored.summary)) <= free else Compaction()
 
-    def tokens(self, shown: Shown) -> int:
+    def prompt_tokens(self, shown: Compaction) -> int:
         """Tokens of the reply's prompt with that in the place of its first messages."""
-        first = prompt(instructions(self.ask.settings, self.before.system, shown.summary))
-        return count(self.model, first.invoke(self.before.inputs(shown.messages)).to_messages())
+        first = prompt(instructions(self.request.settings, self.context.system, shown.summary))
+        return count(self.model, first.invoke(self.context.inputs(shown.messages)).to_messages())
 
     @property
-    def longest(self) -> int:
+    def max_tokens(self) -> int:
         """Tokens that a summary may have."""
-        return longest(size(self.model) or 0)
+        return max_summary_tokens(size(self.model) or 0)
 
     @property
-    def _reply(self) -> int | None:
-        found: int | None = self.ask.options.get("max_tokens") or self.ask.settings.max_tokens
+    def _reply_tokens(self) -> int | None:
+        found: int | None = self.request.options.get("max_tokens") or self.request.settings.max_tokens
         return found

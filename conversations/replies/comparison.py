@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from conversations.replies import turn
-from conversations.replies.generation import Ask
+from conversations.replies.generation import GenerationRequest
 from conversations.store.schema import Conversation, Feedback, Message
 from conversations.store.statistics import VOTE
 from conversations.store.store import NotFoundError, Store, sweep
@@ -16,22 +16,22 @@ from conversations.store.store import NotFoundError, Store, sweep
 class Comparison:
     """`names` are the backends that were asked, in the order of the replies; more replies may have come since."""
 
-    identity: str
+    conversation_id: str
     question: Message
     replies: list[Message]
-    names: list[str] = field(default_factory=list)
+    backends: list[str] = field(default_factory=list)
     winner: int | None = None
 
-    def name(self, at: int) -> str:
+    def backend_name(self, at: int) -> str:
         """Who wrote, or writes, this reply."""
-        asked = self.names[at] if at < len(self.names) else ""
+        asked = self.backends[at] if at < len(self.backends) else ""
         return self.replies[at].backend or asked
 
 
-def begin(store: Store, text: str, asks: list[Ask]) -> str:
+def start(store: Store, text: str, requests: list[GenerationRequest]) -> str:
     """Put one question to all of them; the conversation's id. Raises MessageError."""
-    new: dict[str, Any] = {"extra": {"compared": [ask.backend for ask in asks]}}
-    return turn.compare(store, text, asks, new)[0].conversation_id
+    new: dict[str, Any] = {"extra": {"compared": [ask.backend for ask in requests]}}
+    return turn.compare(store, text, requests, new)[0].conversation_id
 
 
 def read(store: Store, identity: str) -> Comparison:

@@ -18,11 +18,11 @@ from settings import Settings
 log = logging.getLogger(__name__)
 _started: set[str] = set()
 _running: dict[str, int] = {}
-_offered: dict[str, list[str]] = {}
+_models: dict[str, list[str]] = {}
 _lock = threading.Lock()
 
 
-def _first(what: str) -> bool:
+def _claim(what: str) -> bool:
     with _lock:
         if what in _started:
             return False
@@ -32,26 +32,26 @@ def _first(what: str) -> bool:
 
 def preload(name: str | None, settings: Settings) -> None:
     """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
-    if name is not None and _first(f"load {name}"):
+    if name is not None and _claim(f"load {name}"):
         log.info("backend: %s (%s)", name, backends.choose(settings).reason)
-        _background(name, _load(name, settings))
+        _run_in_background(name, _load(name, settings))
 
 
-def offered(name: str, settings: Settings) -> list[str] | None:
+def available_models(name: str, settings: Settings) -> list[str] | None:
     """Names of a server's models, as far as they are known; None for a backend that has just one model."""
     if not backends.can_list_models(name):
         return None
-    if _first(f"models {name}"):
-        _background(name, _ask(name, settings))
-    return _offered.get(name, [])
+    if _claim(f"models {name}"):
+        _run_in_background(name, _list_models(name, settings))
+    return _models.get(name, [])
 
 
-def busy(name: str) -> bool:
+def is_fetching(name: str) -> bool:
     """Whether something of this backend is still being fetched."""
     return _running.get(name, 0) > 0
 
 
-def _background(name: str, work: Coroutine[Any, Any, None]) -> None:
+def _run_in_background(name: str, work: Coroutine[Any, Any, None]) -> None:
     with _lock:
         _running[name] = _running.get(name, 0) + 1
 
@@ -62,11 +62,11 @@ def _background(name: str, work: Coroutine[Any, Any, None]) -> None:
     asyncio.run_coroutine_threadsafe(work, loop()).add_done_callback(done)
 
 
-def forget() -> None:
+def reset() -> None:
     """Begin anew, for a change of settings."""
     with _lock:
         _started.clear()
-        _offered.clear()
+        _models.clear()
 
 
 async def _load(name: str, settings: Settings) -> None:
@@ -76,8 +76,8 @@ async def _load(name: str, settings: Settings) -> None:
         log.warning("%s", error)
 
 
-async def _ask(name: str, settings: Settings) -> None:
+async def _list_models(name: str, settings: Settings) -> None:
     try:
-        _offered[name] = await asyncio.to_thread(backends.list_models, name, settings)
+        _models[name] = await asyncio.to_thread(backends.list_models, name, settings)
     except ModelError as error:
         log.info("no list of models: %s", error)

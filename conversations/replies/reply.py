@@ -19,48 +19,48 @@ from conversations.store.schema import State
 from conversations.store.text import clean
 
 log = logging.getLogger(__name__)
-Parts = Callable[["Reply"], AsyncIterator[str]]
-PAUSE = 0.04  # seconds between two pieces that a follower is given: each has its price, and nobody reads faster
+Stream = Callable[["Reply"], AsyncIterator[str]]
+PAUSE = 0.04  # seconds between two pieces that a subscriber is given: each has its price, and nobody reads faster
 listeners: list[Callable[["Reply"], None]] = []  # told of every reply of this process when it has ended, in the loop
 _running: set["Reply"] = set()
 
 
-class Keeper(Protocol):
+class Recorder(Protocol):
     """Who writes a reply down: told of its beginning before it runs, and awaited at its end before anybody else."""
 
-    def begin(self, reply: "Reply") -> None:
+    def start(self, reply: "Reply") -> None:
         """From now on the reply grows."""
 
-    async def end(self, reply: "Reply") -> None:
+    async def finish(self, reply: "Reply") -> None:
         """Nothing more comes."""
 
 
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
-    def __init__(self, parts: Parts, text: str = "", keeper: Keeper | None = None) -> None:
-        """`parts` gives what is added to `text`."""
+    def __init__(self, stream: Stream, text: str = "", recorder: Recorder | None = None) -> None:
+        """`stream` gives what is added to `text`."""
         self.text = text
         self.state = State.WAITING
         self.error: str | None = None
         self.failure: BaseException | None = None  # what `error` says in words
         self.report = Report()
-        self.note: str | None = None  # what it does before its first word, where that takes long
-        self._over = threading.Event()
+        self.activity: str | None = None  # what it does before its first word, where that takes long
+        self._finished = threading.Event()
         self._ended = asyncio.Event()  # the same, for tasks of the loop
         self._task: asyncio.Task[None] | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._stopped = State.STOPPED
-        self._followers: list[Follower] = []
+        self._supervisor: asyncio.Task[None] | None = None
+        self._stop_state = State.STOPPED
+        self._subscribers: list[Subscriber] = []
         _running.add(self)
-        if keeper is not None:
-            keeper.begin(self)
-        loop().call_soon_threadsafe(self._start, parts, keeper)
+        if recorder is not None:
+            recorder.start(self)
+        loop().call_soon_threadsafe(self._schedule, stream, recorder)
 
     @property
     def running(self) -> bool:
         """Whether more may come."""
-        return not self._over.is_set()
+        return not self._finished.is_set()
 
     def stop(self, state: State = State.STOPPED) -> None:
         """Cancel the task; the engine stops within one token, the text so far stays, and `state` says why."""
@@ -68,26 +68,26 @@ class Reply:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Block until the end; False where it has not come in `timeout` seconds."""
-        return self._over.wait(timeout)
+        return self._finished.wait(timeout)
 
     async def end(self) -> None:
         """The same for a task of the background loop."""
         await self._ended.wait()
 
-    async def over(self) -> None:
+    async def join(self) -> None:
         """The same from any event loop."""
-        follower = Follower()
-        self._followers.append(follower)
+        subscriber = Subscriber()
+        self._subscribers.append(subscriber)
         try:
             if self.running:
-                await follower.end()
+                await subscriber.join()
         finally:
-            self._followers.remove(follower)
+            self._subscribers.remove(subscriber)
 
     async def follow(self, after: int = 0) -> AsyncIterator[str]:
         """What is added beyond `after` characters, from any event loop, until the end: the first piece at once."""
-        follower = Follower()
-        self._followers.append(follower)
+        subscriber = Subscriber()
+        self._subscribers.append(subscriber)
         try:
             while True:
                 running, text = self.running, self.text
@@ -95,62 +95,62 @@ class Reply:
                     yield text[after:]
                     after = len(text)
                     if running:  # who came after the end is not told of it
-                        await follower.pause()
+                        await subscriber.pause()
                 elif running:
-                    await follower.wait()
+                    await subscriber.wait()
                 else:
                     return
         finally:
-            self._followers.remove(follower)
+            self._subscribers.remove(subscriber)
 
-    def begin(self) -> None:
-        """Called by `parts` when nothing is waited for any more."""
+    def start(self) -> None:
+        """Called by the stream when nothing is waited for any more."""
         self.state = State.RUNNING
 
-    def _start(self, parts: Parts, keeper: Keeper | None) -> None:
-        self._task = loop().create_task(self._run(parts))
-        self._life = loop().create_task(self._follow(self._task, keeper))
+    def _schedule(self, stream: Stream, recorder: Recorder | None) -> None:
+        self._task = loop().create_task(self._run(stream))
+        self._supervisor = loop().create_task(self._supervise(self._task, recorder))
 
     def _cancel(self, state: State) -> None:
         if self._task is not None:  # None after the end
-            self._stopped = state
+            self._stop_state = state
             self._task.cancel()
 
-    async def _run(self, parts: Parts) -> None:
-        async for part in parts(self):
+    async def _run(self, stream: Stream) -> None:
+        async for part in stream(self):
             self.text += clean(part)
-            self._wake()
+            self._notify()
 
-    def _wake(self, over: bool = False) -> None:
-        for follower in list(self._followers):
-            follower.wake(over)
+    def _notify(self, finished: bool = False) -> None:
+        for subscriber in list(self._subscribers):
+            subscriber.notify(over)
 
-    async def _follow(self, task: asyncio.Task[None], keeper: Keeper | None) -> None:
+    async def _supervise(self, task: asyncio.Task[None], recorder: Recorder | None) -> None:
         await asyncio.wait({task})
-        self._settle(task)
+        self._set_outcome(task)
         try:
-            if keeper is not None:
-                await keeper.end(self)
+            if recorder is not None:
+                await recorder.finish(self)
         finally:
-            self._task = self._life = None
-            self._conclude()
+            self._task = self._supervisor = None
+            self._announce_end()
 
-    def _conclude(self) -> None:
+    def _announce_end(self) -> None:
         """Who listens has heard of the end before who waits goes on."""
         _running.discard(self)
         try:
             for listener in listeners:
                 listener(self)
         finally:
-            self._over.set()
+            self._finished.set()
             self._ended.set()
-            self._wake(over=True)
+            self._notify(finished=True)
 
-    def _settle(self, task: asyncio.Task[None]) -> None:
+    def _set_outcome(self, task: asyncio.Task[None]) -> None:
         """The state after the end, and the failure's text."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            self.state = self._stopped
+            self.state = self._stop_state
         elif error is None:
             self.state = State.DONE
         else:
@@ -162,50 +162,50 @@ class Reply:
             log.warning("a reply failed: %s", type(error).__name__, exc_info=None if told else error)
 
 
-class Follower:
+class Subscriber:
     """Wakes who follows a reply in his own event loop, at most once for all that came meanwhile."""
 
     def __init__(self) -> None:
-        self._here = asyncio.get_running_loop()
-        self._more, self._over = asyncio.Event(), asyncio.Event()
-        self._woken = self._resting = False
+        self._loop = asyncio.get_running_loop()
+        self._changed, self._finished = asyncio.Event(), asyncio.Event()
+        self._notified = self._paused = False
 
-    def wake(self, over: bool) -> None:
+    def notify(self, finished: bool) -> None:
         """From any thread: there is more, or the end."""
-        if over or not (self._woken or self._resting):
-            self._woken = True
-            with suppress(RuntimeError):  # the follower's loop is closed: nobody is left to hear
-                if over:
-                    self._here.call_soon_threadsafe(self._over.set)
-                self._here.call_soon_threadsafe(self._more.set)
+        if finished or not (self._notified or self._paused):
+            self._notified = True
+            with suppress(RuntimeError):  # the subscriber's loop is closed: nobody is left to hear
+                if finished:
+                    self._loop.call_soon_threadsafe(self._finished.set)
+                self._loop.call_soon_threadsafe(self._changed.set)
 
     async def wait(self, seconds: float | None = None) -> None:
         """Until something has changed, but no longer than so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._more.wait()
-        self._more.clear()
-        self._woken = False
+                await self._changed.wait()
+        self._changed.clear()
+        self._notified = False
 
-    async def end(self) -> None:
+    async def join(self) -> None:
         """Until the reply is over."""
-        await self._over.wait()
+        await self._finished.wait()
 
     async def pause(self) -> None:
         """Until PAUSE or the reply is over; what came meanwhile is seen at the next look."""
-        self._resting = True
+        self._paused = True
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE):
-                await self._over.wait()
-        self._resting = False
+                await self._finished.wait()
+        self._paused = False
 
 
-def doing(reply: Reply | None) -> str:
+def describe_wait(reply: Reply | None) -> str:
     """What a reply without words waits for."""
     if reply is None:
         return "Thinking…"
-    if reply.note:
-        return reply.note
+    if reply.activity:
+        return reply.activity
     report = reply.report
     if report.queue_position:
         return f"{report.queue_position} before you…"
@@ -214,6 +214,6 @@ def doing(reply: Reply | None) -> str:
     return "Loading the model…" if report.backend is None else "Thinking…"
 
 
-def running() -> list[Reply]:
+def running_replies() -> list[Reply]:
     """The replies of this process that have not ended, kept in a table or not."""
     return list(_running)

@@ -11,18 +11,18 @@ from contextlib import suppress
 
 from sqlalchemy import select, update
 
-from conversations.replies.relay.remote_reply import FAR
-from conversations.replies.writer import journal
+from conversations.replies.relay.remote_reply import POLL
+from conversations.replies.writer import reply_writer
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Message, State
 from conversations.store.store import NotFoundError, Store, live, sweep
 
 
-def look(database: Database, number: int) -> Message | None:
+def snapshot(database: Database, number: int) -> Message | None:
     """A message as it is now; None where it was deleted. The caller has asked a Store whose it is."""
-    reply = journal(database).replies.get(number)
+    reply = reply_writer(database).replies.get(number)
     if reply is None:
-        return _elsewhere(database, number)
+        return _remote_snapshot(database, number)
     message = _row(database, number)
     if message is not None:
         message.state = reply.state if reply.state in LIVE else State.RUNNING  # it is over when it is saved
@@ -30,15 +30,15 @@ def look(database: Database, number: int) -> Message | None:
     return message
 
 
-def _elsewhere(database: Database, number: int) -> Message | None:
+def _remote_snapshot(database: Database, number: int) -> Message | None:
     """The same for what this process does not write."""
-    broadcast = journal(database).broadcast
-    known = broadcast.known(number)
+    broadcast = reply_writer(database).relay
+    known = broadcast.cached(number)
     if known is not None:
         return known
     sweep(database)
     message = _row(database, number)
-    return None if message is None else broadcast.tune(message)
+    return None if message is None else broadcast.subscribe(message)
 
 
 def _row(database: Database, number: int) -> Message | None:
@@ -46,16 +46,16 @@ def _row(database: Database, number: int) -> Message | None:
         return session.scalar(select(Message).where(Message.id == number))
 
 
-def told(database: Database) -> bool:
+def has_push(database: Database) -> bool:
     """Whether replies of other processes can be heard as they come, so that looking more often is worth it."""
-    return journal(database).broadcast.wire is not None
+    return reply_writer(database).relay.notifier is not None
 
 
 async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
     """What is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
     await asyncio.to_thread(store.message, number)
-    book = journal(store.database)
-    while (message := await asyncio.to_thread(look, store.database, number)) is not None:
+    book = reply_writer(store.database)
+    while (message := await asyncio.to_thread(snapshot, store.database, number)) is not None:
         reply = book.replies.get(number)
         if reply is not None:
             async for part in reply.follow(after):
@@ -67,23 +67,23 @@ async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str
             after = len(message.text)
         if not message.live:
             return
-        await book.broadcast.more(number, after, FAR)
+        await book.relay.wait_for_more(number, after, POLL)
 
 
 def stop(store: Store, number: int) -> None:
     """End a reply; its text stays. Raises NotFoundError."""
     row = store.message(number)
-    reply = journal(store.database).replies.get(number)
+    reply = reply_writer(store.database).replies.get(number)
     if reply is not None:
         reply.stop()
         return
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == number, live()).values(stopping=True))
     if row.live:
-        journal(store.database).broadcast.stop(row)
+        reply_writer(store.database).relay.stop(row)
 
 
-def hush(store: Store, identity: str) -> None:
+def stop_all(store: Store, identity: str) -> None:
     """End all replies of a conversation. Raises NotFoundError."""
     with store.database.reading() as session:
         store.found(session, identity)
@@ -94,14 +94,14 @@ def hush(store: Store, identity: str) -> None:
             stop(store, number)
 
 
-async def ended(database: Database, number: int) -> None:
+async def join(database: Database, number: int) -> None:
     """Wait until a message is not live any more; for tasks of the background loop."""
     while True:
-        reply = journal(database).replies.get(number)
+        reply = reply_writer(database).replies.get(number)
         if reply is not None:
             await reply.end()
         await asyncio.to_thread(sweep, database)
         message = await asyncio.to_thread(_row, database, number)  # its words are of no interest here
         if message is None or not message.live:
             return
-        await asyncio.sleep(FAR)
+        await asyncio.sleep(POLL)

@@ -19,7 +19,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from conversations.replies.loop import loop
-from conversations.replies.relay.relay import Broadcast
+from conversations.replies.relay.relay import ReplyRelay
 from conversations.replies.reply import Reply
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import LIVE, Message, State
@@ -27,37 +27,37 @@ from conversations.store.schema import LIVE, Message, State
 log = logging.getLogger(__name__)
 PAUSE = 0.4  # seconds between two saves
 TRIES = 720  # of the last save, each after twice the wait: a database may be away for an hour
-LONGEST = 5.0  # seconds between two of them
+MAX_PAUSE = 5.0  # seconds between two of them
 PROCESS = f"{socket.gethostname()[:50]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 @dataclass
-class Entry:
+class Record:
     """One reply on its way into its message's row; it may go on with `tokens` and `milliseconds` of an earlier try."""
 
-    journal: "Journal"
+    writer: "ReplyWriter"
     number: int
     tokens: int = 0
     milliseconds: float = 0.0
 
-    def begin(self, reply: Reply) -> None:
+    def start(self, reply: Reply) -> None:
         """Save it from now on; the row already names this process."""
-        self.journal.replies[self.number] = reply
-        self.journal.growing[self.number] = self, reply
-        loop().call_soon_threadsafe(self.journal.start)
-        self.journal.broadcast.start()
+        self.writer.replies[self.number] = reply
+        self.writer.active[self.number] = self, reply
+        loop().call_soon_threadsafe(self.writer.start)
+        self.writer.relay.start()
 
-    async def end(self, reply: Reply) -> None:
+    async def finish(self, reply: Reply) -> None:
         """The last save; after it watchers are served from the table."""
-        self.journal.ending[self.number] = self, reply
-        self.journal.growing.pop(self.number, None)
+        self.writer.finishing[self.number] = self, reply
+        self.writer.active.pop(self.number, None)
         for attempt in range(TRIES):
-            saved = await self.journal.write({self.number: self.values(reply)})
-            if saved is not None or self.journal.database.closed:
+            saved = await self.writer.write({self.number: self.values(reply)})
+            if saved is not None or self.writer.database.closed:
                 break
-            await asyncio.sleep(min(LONGEST, PAUSE * 2 ** min(attempt, 9)))
-        self.journal.ending.pop(self.number, None)
-        self.journal.replies.pop(self.number, None)
+            await asyncio.sleep(min(MAX_PAUSE, PAUSE * 2 ** min(attempt, 9)))
+        self.writer.finishing.pop(self.number, None)
+        self.writer.replies.pop(self.number, None)
 
     def values(self, reply: Reply) -> dict[str, Any]:
         """The reply as columns."""
@@ -84,43 +84,43 @@ class Entry:
         }
 
 
-class Journal:
+class ReplyWriter:
     """The replies that this process writes into one database, by their message's number."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.replies: dict[int, Reply] = {}
-        self.growing: dict[int, tuple[Entry, Reply]] = {}  # without those whose last save is under way
-        self.ending: dict[int, tuple[Entry, Reply]] = {}  # these
-        self.broadcast = Broadcast(database, self.replies, PROCESS)
-        self._beating: asyncio.Task[None] | None = None
+        self.active: dict[int, tuple[Record, Reply]] = {}  # without those whose last save is under way
+        self.finishing: dict[int, tuple[Record, Reply]] = {}  # these
+        self.relay = ReplyRelay(database, self.replies, PROCESS)
+        self._saving: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "journal")  # one: saves keep their order, and wait for no model to load
 
     def interrupt(self) -> None:
         """This process ends: what was said so far is kept, and may be continued by the next one."""
-        self.broadcast.close()  # first: nobody hears words that are not saved
-        rows = self._rows() | {number: entry.values(reply) for number, (entry, reply) in list(self.ending.items())}
+        self.relay.close()  # first: nobody hears words that are not saved
+        rows = self._rows() | {number: entry.values(reply) for number, (entry, reply) in list(self.finishing.items())}
         for values in rows.values():
             values["state"] = State.INTERRUPTED if values["state"] in LIVE else values["state"]
         self._save(rows)
 
     def start(self) -> None:
         """Begin to save; called in the loop."""
-        if self._beating is None:
-            self._beating = loop().create_task(self._beat())
+        if self._saving is None:
+            self._saving = loop().create_task(self._save_regularly())
 
-    async def _beat(self) -> None:
+    async def _save_regularly(self) -> None:
         try:
-            while self.growing:
+            while self.active:
                 await asyncio.sleep(PAUSE)
                 for number in await self.write(self._rows()) or ():
-                    if number in self.growing:
-                        self.growing[number][1].stop()
+                    if number in self.active:
+                        self.active[number][1].stop()
         finally:  # else the next reply would find it beating
-            self._beating = None
+            self._saving = None
 
     def _rows(self) -> dict[int, dict[str, Any]]:
-        return {number: entry.values(reply) for number, (entry, reply) in list(self.growing.items())}
+        return {number: entry.values(reply) for number, (entry, reply) in list(self.active.items())}
 
     async def write(self, rows: dict[int, dict[str, Any]]) -> list[int] | None:
         """The replies that have to stop; None where nothing could be saved, which is logged and tried again."""
@@ -146,25 +146,25 @@ class Journal:
         return stopping
 
 
-_journals: dict[Database, Journal] = {}
+_writers: dict[Database, ReplyWriter] = {}
 _lock = threading.Lock()
 
 
-def journal(database: Database) -> Journal:
+def reply_writer(database: Database) -> ReplyWriter:
     """The journal of a database in this process."""
     with _lock:
-        if not _journals:
+        if not _writers:
             atexit.register(
-                interrupt
+                interrupt_all
             )  # here, so that it runs before the backends are unloaded: last come, first served
-        if database not in _journals:
-            _journals[database] = Journal(database)
-        return _journals[database]
+        if database not in _writers:
+            _writers[database] = ReplyWriter(database)
+        return _writers[database]
 
 
-def interrupt() -> None:
+def interrupt_all() -> None:
     """Before the interpreter ends."""
-    for each in list(_journals.values()):
+    for each in list(_writers.values()):
         try:
             each.interrupt()
         except (DatabaseError, SQLAlchemyError) as error:

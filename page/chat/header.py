@@ -6,8 +6,8 @@ import streamlit as st
 
 import backends
 from backends import Status
-from conversations.replies.compaction import refusal
-from conversations.replies.preload import busy, offered
+from conversations.replies.compaction import disabled_reason
+from conversations.replies.preload import available_models, is_fetching
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import clean
@@ -25,7 +25,7 @@ def draw(found: Visit, conversation: Conversation | None) -> Chosen:
     with st.container(key="header", horizontal=True, vertical_alignment="center", gap="small"):
         chosen = pick(statuses, found)
         chosen.ready = [each.name for each in statuses if each.problem is None]
-        chosen.refusal = refusal(found.settings, chosen.backend) if chosen.backend else None
+        chosen.refusal = disabled_reason(found.settings, chosen.backend) if chosen.backend else None
         model(chosen, found)
         personas.draw(found.store, conversation)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
@@ -33,7 +33,7 @@ def draw(found: Visit, conversation: Conversation | None) -> Chosen:
             system(found, conversation)
             readiness(found, statuses, chosen)
         menu.draw(found.store, conversation)
-    if chosen.backend and not chosen.problem and busy(chosen.backend):
+    if chosen.backend and not chosen.problem and is_fetching(chosen.backend):
         until_loaded(chosen.backend)
     return chosen
 
@@ -41,7 +41,7 @@ def draw(found: Visit, conversation: Conversation | None) -> Chosen:
 @st.fragment(run_every=0.5)
 def until_loaded(name: str) -> None:
     """Draws the page anew when what is fetched in the background has come."""
-    if not busy(name):
+    if not is_fetching(name):
         st.rerun()
 
 
@@ -59,7 +59,7 @@ def pick(statuses: list[Status], found: Visit) -> Chosen:
 
 def model(chosen: Chosen, found: Visit) -> None:
     """Where a server offers several models, one can be picked, or typed."""
-    names = offered(chosen.backend, found.settings) if chosen.backend and not chosen.problem else None
+    names = available_models(chosen.backend, found.settings) if chosen.backend and not chosen.problem else None
     if names is None:
         return
     hint = named(chosen.backend) or "the server's first"

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from conversations.replies import watch
-from conversations.replies.reply import Reply, doing
-from conversations.replies.writer import journal
+from conversations.replies.reply import Reply, describe_wait
+from conversations.replies.writer import reply_writer
 from conversations.store.schema import Conversation, Message, State
 from conversations.store.store import NotFoundError, Store
 from page.session.markdown import plain, safe
@@ -16,14 +16,14 @@ NEWS = 1.0  # seconds between two looks at the conversation
 
 def draw(store: Store, message: Message, first: bool) -> None:
     """Follow a live message; Esc stops the first one on the page."""
-    here = message.id in journal(store.database).replies or watch.told(store.database)
+    here = message.id in reply_writer(store.database).replies or watch.has_push(store.database)
     st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
 
 
 def _look(store: Store, number: int, first: bool) -> None:
     """The stop button lives here, so that no other widget shares its fate."""
-    reply = journal(store.database).replies.get(number)
-    seen = watch.look(store.database, number) if reply is None else None
+    reply = reply_writer(store.database).replies.get(number)
+    seen = watch.snapshot(store.database, number) if reply is None else None
     if reply is None and (seen is None or not seen.live):
         st.rerun()
     text = reply.text if reply is not None else seen.text if seen is not None else ""
@@ -48,7 +48,7 @@ def waiting(reply: Reply | None) -> str:
     """What a reply without text is waiting for."""
     if reply is not None and reply.state is State.WAITING:
         return "Waiting for the reply before this one…"
-    return doing(reply)
+    return describe_wait(reply)
 
 
 @st.fragment(run_every=NEWS)

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.replies.generation import kept
-from conversations.replies.generation import persona as found
+from conversations.replies.generation import persona_from_dict as found
+from conversations.replies.generation import persona_to_dict
 from conversations.store import personas
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
@@ -58,7 +58,7 @@ def surprise(everybody: list[Persona]) -> None:
     if st.session_state.get("surprise") and "persona" not in fields:
         chosen = another(everybody, last)
         st.session_state["surprised"] = chosen.slug
-        fields["persona"] = kept(chosen)
+        fields["persona"] = persona_to_dict(chosen)
 
 
 def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
@@ -82,7 +82,7 @@ def _picked(store: Store, key: str) -> None:
 
 def _use(store: Store, chosen: Persona | None) -> None:
     try:
-        change(store, persona=None if chosen is None else kept(chosen))
+        change(store, persona=None if chosen is None else persona_to_dict(chosen))
     except NotFoundError as error:
         refuse(str(error))
 

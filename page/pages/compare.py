@@ -10,9 +10,9 @@ from backends import Status
 from chains.report import Report
 from conversations.replies import comparison, watch
 from conversations.replies.comparison import Comparison
-from conversations.replies.generation import Ask
+from conversations.replies.generation import GenerationRequest
 from conversations.replies.preload import preload
-from conversations.replies.writer import journal
+from conversations.replies.writer import reply_writer
 from conversations.store.schema import Message, State
 from conversations.store.statistics import VOTE
 from conversations.store.store import NotFoundError, Store
@@ -78,7 +78,7 @@ def _ask(found: Visit, chosen: list[str]) -> None:
     if outbox.echo(Wish(VOTE, current.current(), text=question)):
         return
     try:
-        show(comparison.begin(found.store, question, [Ask(found.settings, name) for name in chosen]))
+        show(comparison.start(found.store, question, [GenerationRequest(found.settings, name) for name in chosen]))
     except MessageError as error:
         st.session_state["compare-refused"] = str(error)
 
@@ -116,9 +116,9 @@ def columns(store: Store, seen: Comparison) -> None:
 
 def now(store: Store, message: Message) -> Message:
     """A live reply as it is at this moment; the database is asked for those of other processes, and at the end."""
-    reply = journal(store.database).replies.get(message.id)
+    reply = reply_writer(store.database).replies.get(message.id)
     if reply is None:
-        return watch.look(store.database, message.id) or message
+        return watch.snapshot(store.database, message.id) or message
     message.text = reply.text
     return message
 
@@ -127,8 +127,8 @@ def one(store: Store, seen: Comparison, at: int) -> None:
     """A reply, its figures, and what can be done with it."""
     message = seen.replies[at]
     won = ":material/trophy: " if message.id == seen.winner else ""
-    st.subheader(won + plain(seen.name(at) or "?"), anchor=False)
-    reply = journal(store.database).replies.get(message.id)
+    st.subheader(won + plain(seen.backend_name(at) or "?"), anchor=False)
+    reply = reply_writer(store.database).replies.get(message.id)
     figures(message if reply is None else reply.report)
     if message.text:
         st.markdown(safe(message.text) + (" ▌" if message.live else ""))
@@ -140,7 +140,7 @@ def one(store: Store, seen: Comparison, at: int) -> None:
         st.caption(NOTES[State(message.state)])
     if message.live:
         st.button("Stop", icon=":material/stop_circle:", key=f"stop-{message.id}", on_click=_stop,
-                  args=(store, message.id), help=f"Stop {seen.name(at)}")  # fmt: skip
+                  args=(store, message.id), help=f"Stop {seen.backend_name(at)}")  # fmt: skip
     elif message.text and not any(each.live for each in seen.replies):
         offers(store, seen, message)
 

@@ -135,7 +135,7 @@ async def continued(
     settings: Settings, backend: str, options: Mapping[str, Any], text: str, reply: Reply
 ) -> AsyncIterator[str]:
     """What the model adds, as it comes. Raises ModelError kinds."""
-    reply.begin()
+    reply.start()
     chain = build(settings, backend, raw=True, options=options)
     async for part in chain.astream({"input": text}, {"callbacks": [reply.report]}):
         yield part

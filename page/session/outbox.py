@@ -16,7 +16,7 @@ from streamlit.typing import UploadedFile
 
 from conversations.library import reading
 from conversations.replies import turn
-from conversations.replies.generation import Ask
+from conversations.replies.generation import GenerationRequest
 from conversations.store import store as stores
 from conversations.store import text
 from conversations.store.store import NotFoundError, Store
@@ -41,12 +41,12 @@ class Chosen:
     ready: list[str] = field(default_factory=list)
     refusal: str | None = None  # why nothing is summed up although the settings ask for it
 
-    def ask(self, found: Visit, backend: str | None) -> Ask:
+    def ask(self, found: Visit, backend: str | None) -> GenerationRequest:
         """For this backend, or another: the model's name holds for one server only."""
         assert self.backend is not None
         if backend is None or backend == self.backend:
-            return Ask(found.settings, self.backend, self.options)
-        return Ask(found.settings, backend, {k: v for k, v in self.options.items() if k != "model"})
+            return GenerationRequest(found.settings, self.backend, self.options)
+        return GenerationRequest(found.settings, backend, {k: v for k, v in self.options.items() if k != "model"})
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _carry_out(found: Visit, wish: Wish, chosen: Chosen) -> None:
     elif wish.verb == "regenerate":
         turn.regenerate(found.store, wish.number, ask)
     else:
-        turn.proceed(found.store, wish.number, ask)
+        turn.continue_reply(found.store, wish.number, ask)
 
 
 def _attach(store: Store, wish: Wish, limits: Limits) -> None:
@@ -171,7 +171,7 @@ def _attach(store: Store, wish: Wish, limits: Limits) -> None:
         raise MessageError(f"No file arrived: attach it once more, if it has at most {limits.max_bytes / 1e6:,.1f} MB.")
     if wish.place.identity is None:
         with store.database.writing() as session:
-            made = turn.create(session, store, **wish.place.fields)
+            made = turn.create_conversation(session, store, **wish.place.fields)
             made.title = stores.title(text.clean(wish.text if wish.text.strip() else wish.files[0][0]))
             identity = made.id
         wish.place.identity = identity

@@ -84,7 +84,7 @@ def test_a_database_in_use_is_left_alone(database_url: str) -> None:
     database = Database(database_url)
     kept = Store(database, invented.OWNER)
     with database.writing() as session:
-        turn.create(session, kept)
+        turn.create_conversation(session, kept)
     status, out, err = run("--url", database_url)
     assert (status, out) == (2, "")
     assert err.startswith("benchmark: --url ")

@@ -16,7 +16,7 @@ from langchain_core.exceptions import (
 from langchain_core.messages import AIMessage, HumanMessage
 
 import backends
-from chains.assistant import build, exactly
+from chains.assistant import build, build_verbatim
 from chains.fallback import EmptyReplyError
 from chains.report import Report
 from settings import Settings
@@ -152,7 +152,7 @@ async def test_any_provider_langchain_knows_answers(loopback: Loopback, monkeypa
 
 
 async def said(messages: list[Any], backend: str = "openai", **options: Any) -> str:
-    chain = exactly(Settings.read(), backend, options)
+    chain = build_verbatim(Settings.read(), backend, options)
     return "".join([part async for part in chain.astream({"messages": messages})])
 
 

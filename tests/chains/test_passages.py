@@ -8,10 +8,10 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
 import backends
-from chains.assistant import build, exactly
-from chains.passages import beside
+from chains.assistant import build, build_verbatim
+from chains.passages import attach
 from chains.report import Report
-from chains.window import count, fit, quote, room
+from chains.window import count, fit, insert_passages, room
 from documents.search import Index, Passages
 from documents.split import LENGTH
 from settings import Settings
@@ -38,7 +38,7 @@ def retriever(*found: Document) -> Passages:
 
 def asking(question: str, found: Sequence[Document]) -> list[BaseMessage]:
     """A system prompt and a question with passages beside it."""
-    return [SystemMessage("Be kind."), beside(HumanMessage(question), found)]
+    return [SystemMessage("Be kind."), attach(HumanMessage(question), found)]
 
 
 @pytest.fixture(params=["llamacpp", "gpt2"])
@@ -67,7 +67,7 @@ def test_two_or_three_fit_beside_a_question_and_leave_half_of_the_room(model: An
 def every(messages: list[BaseMessage], found: list[Document], model: Any) -> list[BaseMessage]:
     """The same question with all of these, whatever the room."""
     endless = model.model_copy(update={"profile": None})
-    return quote(endless, [messages[0], beside(HumanMessage(messages[-1].text), found)]).messages
+    return insert_passages(endless, [messages[0], attach(HumanMessage(messages[-1].text), found)]).messages
 
 
 def test_a_question_without_room_keeps_its_words_and_gets_none(model: Any) -> None:
@@ -148,7 +148,7 @@ async def test_exactly_adds_nothing_but_passages(loopback: Loopback) -> None:
         AIMessage("yes"),
         HumanMessage([{"type": "text", "text": "When does the ferry leave?"}, picture]),
     ]
-    chain = exactly(Settings.read(), "openai", {}, retriever(passage("The ferry leaves at nine.")))
+    chain = build_verbatim(Settings.read(), "openai", {}, retriever(passage("The ferry leaves at nine.")))
     await chain.ainvoke({"messages": messages})
     system, first, second, last = loopback.requests[-1]["messages"]
     assert system["content"].startswith("Between the lines")
@@ -160,7 +160,7 @@ async def test_exactly_adds_nothing_but_passages(loopback: Loopback) -> None:
 
 
 async def test_where_nothing_is_found_nothing_is_added(loopback: Loopback) -> None:
-    chain = exactly(Settings.read(), "openai", {}, retriever())
+    chain = build_verbatim(Settings.read(), "openai", {}, retriever())
     for messages in ([HumanMessage("purple elephants")], [SystemMessage("ferry")]):
         await chain.ainvoke({"messages": messages})
         assert [each["content"] for each in loopback.requests[-1]["messages"]] == [messages[0].content]

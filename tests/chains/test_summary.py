@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 import backends
 from chains.report import Report
-from chains.summary import LONGEST, build, longest, prompt, take, transcript
+from chains.summary import MAX_TOKENS, build, max_summary_tokens, prompt, split_batch, transcript
 from chains.window import count
 from prompts.summary import introduced
 from settings import Settings
@@ -27,14 +27,14 @@ def dealt(model: Any, window: int, messages: list[BaseMessage], earlier: str | N
     """All calls that `messages` need."""
     pieces = []
     while messages:
-        piece, messages = take(model, window, 60, earlier, messages)
+        piece, messages = split_batch(model, window, 60, earlier, messages)
         pieces.append(piece)
     return pieces
 
 
 def test_it_is_prompt_model_parser(settings: Settings) -> None:
     steps: Any = build(settings, "llamacpp", 60)
-    assert [type(step).__name__ for step in steps.steps] == ["ChatPromptTemplate", "Answer", "StrOutputParser"]
+    assert [type(step).__name__ for step in steps.steps] == ["ChatPromptTemplate", "FallbackModel", "StrOutputParser"]
 
 
 async def test_who_said_what_is_sent_as_data(loopback: Loopback) -> None:
@@ -59,9 +59,9 @@ async def test_no_other_backend_reads_it(loopback: Loopback, monkeypatch: pytest
     assert backends.loaded_model("llamacpp") is None
 
 
-@pytest.mark.parametrize(("window", "tokens"), [(4, 1), (400, 50), (8192, 1024), (400_000, LONGEST)])
+@pytest.mark.parametrize(("window", "tokens"), [(4, 1), (400, 50), (8192, 1024), (400_000, MAX_TOKENS)])
 def test_a_summary_takes_an_eighth_of_the_window(window: int, tokens: int) -> None:
-    assert longest(window) == tokens
+    assert max_summary_tokens(window) == tokens
 
 
 def test_what_fits_is_one_call(model: Any) -> None:
@@ -102,7 +102,7 @@ def test_a_text_without_spaces_is_parted_as_well(model: Any) -> None:
 
 def test_a_window_without_room_for_a_word_is_refused(model: Any) -> None:
     with pytest.raises(ContextOverflowError, match="window of 100 tokens is too small"):
-        take(model, 100, 12, None, SAID)
+        split_batch(model, 100, 12, None, SAID)
 
 
 async def test_the_small_model_takes_it_as_it_takes_any_prompt(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 import backends
 from chains.assistant import build
 from chains.report import Report
-from chains.window import Fitted, count, exact, fit, room
+from chains.window import Fitted, count, counts_exactly, fit, room
 from settings import Settings
 from tests.loopback import Loopback
 
@@ -114,4 +114,4 @@ async def test_an_estimate_is_marked_and_an_unknown_window_drops_nothing(
     monkeypatch.setenv("OPENAI_N_CTX", "1000")
     await build(Settings.read(), "openai").ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
     assert (report.window, report.dropped_turns > 30) == (1000, True)
-    assert not exact(backends.load("openai", Settings.read()))
+    assert not counts_exactly(backends.load("openai", Settings.read()))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conversations.replies import watch
-from conversations.replies.generation import Ask
+from conversations.replies.generation import GenerationRequest
 from conversations.store import store as stores
 from conversations.store.schema import Message
 from conversations.store.store import Store
@@ -17,9 +17,9 @@ def mine(owner: str = "me") -> Store:
     return stores.store(Settings.read(), owner)
 
 
-def ask(backend: str = "llamacpp", **options: Any) -> Ask:
+def ask(backend: str = "llamacpp", **options: Any) -> GenerationRequest:
     """What a page would ask with."""
-    return Ask(Settings.read(), backend, options)
+    return GenerationRequest(Settings.read(), backend, options)
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
@@ -33,7 +33,7 @@ def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 def over(store: Store, row: Message) -> Message:
     """The reply after its end."""
-    wait_for(lambda: not watch.look(store.database, row.id).live)  # type: ignore[union-attr]
+    wait_for(lambda: not watch.snapshot(store.database, row.id).live)  # type: ignore[union-attr]
     return store.message(row.id)
 
 
@@ -41,7 +41,7 @@ def grown(store: Store, row: Message, longer_than: int = 0) -> str:
     """The text of a running reply once it is longer."""
 
     def text() -> str | None:
-        found = watch.look(store.database, row.id)
+        found = watch.snapshot(store.database, row.id)
         return found.text if found is not None and len(found.text) > longer_than else None
 
     found: str = wait_for(text)

@@ -274,10 +274,10 @@ def written(settings: Settings, owner: str, count: int, dropped: int = 0, state:
     """A conversation of so many messages, the last of which the model wrote."""
     mine = stores.store(settings, owner)
     with mine.database.writing() as session:
-        found, parent = turn.create(session, mine), None
+        found, parent = turn.create_conversation(session, mine), None
         for number in range(count):
             figures = {"role": "assistant", "backend": "openai", "prompt_tokens": 9, "dropped": dropped, "state": state}
-            made = turn.add(session, found, parent, text=f"message {number}", **(figures if number % 2 else {}))
+            made = turn.add_message(session, found, parent, text=f"message {number}", **(figures if number % 2 else {}))
             parent = made.id
         found.head, found.title = parent, "written"
         return found.id

@@ -101,5 +101,5 @@ def lengthen(settings: Settings, identity: str, count: int) -> None:
         for number in range(count):
             figures = {"role": "assistant", "backend": "llamacpp", "prompt_tokens": 900, "window": 1024}
             text = f"message {number}: " + "said in a **long** chat. " * 5
-            parent = turn.add(session, found, parent, text=text, **(figures if number % 2 else {})).id
+            parent = turn.add_message(session, found, parent, text=text, **(figures if number % 2 else {})).id
         found.head = parent

@@ -18,11 +18,11 @@ from conversations.replies.loop import loop
 from conversations.store.database import Database
 
 log = logging.getLogger(__name__)
-FIRST, LONGEST = 0.2, 30.0  # seconds before what failed is tried again, each time twice as many
-PROOF = 5.0  # seconds in which a note to oneself has to come
-PATIENCE = 2.0  # seconds for the connection to close
+FIRST_PAUSE, MAX_PAUSE = 0.2, 30.0  # seconds before what failed is tried again, each time twice as many
+PROBE_TIMEOUT = 5.0  # seconds in which a note to oneself has to come
+CLOSE_TIMEOUT = 2.0  # seconds for the connection to close
 HELLO = "hello"
-ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # seconds, for libpq
+KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # seconds, for libpq
 # What is told is not worth a flush of the disk, for which everybody who notifies at this moment would wait.
 NOTIFY = text(
     "SELECT set_config('synchronous_commit', 'off', true), pg_notify(note.channel, note.payload) "
@@ -30,28 +30,30 @@ NOTIFY = text(
 )
 
 
-def channel(process: str) -> str:
+def channel_of(process: str) -> str:
     """Where a process hears what is meant for it."""
     return "llm_assistant_" + sha256(process.encode()).hexdigest()[:32]
 
 
-def possible(database: Database) -> bool:
+def is_supported(database: Database) -> bool:
     """Whether this database passes notes."""
     return database.engine.dialect.name == "postgresql" and database.engine.driver == "psycopg"
 
 
-class Wire:
+class PgNotifier:
     """Notes of this process; `hear` is called with each one, and `ready` when they begin to come, in the loop."""
 
-    def __init__(self, database: Database, here: str, hear: Callable[[str], None], ready: Callable[[], None]) -> None:
-        self.database, self.here = database, here
-        self.up = self.closed = False  # up: a note to oneself has come
-        self._hear, self._ready = hear, ready
+    def __init__(
+        self, database: Database, channel: str, receive: Callable[[str], None], on_connected: Callable[[], None]
+    ) -> None:
+        self.database, self.channel = database, channel
+        self.connected = self.closed = False  # up: a note to oneself has come
+        self._receive, self._on_connected = receive, on_connected
         self._outbox: list[tuple[str, str]] = []
         self._listening: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
-        self._proof: asyncio.TimerHandle | None = None
-        self._complained = False
+        self._probe_timer: asyncio.TimerHandle | None = None
+        self._warned = False
         self._thread = ThreadPoolExecutor(1, "notes")  # one: notes keep their order
         event.listen(database.engine, "engine_disposed", lambda _: self.close())
 
@@ -76,10 +78,10 @@ class Wire:
         """From any thread but the loop's: nothing is sent any more when it returns, and the connection is closed."""
         if self.closed:
             return
-        self.closed, self.up = True, False
+        self.closed, self.connected = True, False
         if self._listening is not None or self._sending is not None:
             with suppress(TimeoutError):
-                asyncio.run_coroutine_threadsafe(self._close(), loop()).result(PATIENCE)
+                asyncio.run_coroutine_threadsafe(self._close(), loop()).result(CLOSE_TIMEOUT)
         self._thread.shutdown(wait=False)
 
     async def _close(self) -> None:
@@ -95,7 +97,7 @@ class Wire:
                 notes, self._outbox = self._outbox, []
                 await loop().run_in_executor(self._thread, self._notify, notes)
         except SQLAlchemyError as error:
-            self._complain(error)
+            self._warn(error)
         except RuntimeError:  # the interpreter is ending: no thread starts any more
             log.debug("notes are not sent any more", exc_info=True)
         finally:
@@ -110,16 +112,16 @@ class Wire:
         """Until the database is closed."""
         import psycopg  # here: who keeps his conversations in a file does without
 
-        pause = FIRST
+        pause = FIRST_PAUSE
         while not self.closed:  # it may have been while this task was made
             try:
                 await self._listen_once()
             except psycopg.Error as error:
-                pause = FIRST if self.up else pause
-                self.up = False
-                self._complain(error)
+                pause = FIRST_PAUSE if self.connected else pause
+                self.connected = False
+                self._warn(error)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST)
+            pause = min(2 * pause, MAX_PAUSE)
 
     async def _listen_once(self) -> None:
         """Until the connection breaks. Raises psycopg.Error."""
@@ -127,41 +129,41 @@ class Wire:
         from psycopg import sql
 
         _, arguments = self.database.engine.dialect.create_connect_args(self.database.url)
-        given: dict[str, Any] = {**ALIVE, **arguments}
+        given: dict[str, Any] = {**KEEPALIVE, **arguments}
         connection = await psycopg.AsyncConnection.connect(**given, autocommit=True)
         try:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.here)))
-            self._prove(PROOF)
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel)))
+            self._probe(PROBE_TIMEOUT)
             async for note in connection.notifies():
-                self._take(note.payload)
+                self._handle(note.payload)
         finally:
-            self._proven()
+            self._end_probe()
             await connection.close()
 
-    def _take(self, payload: str) -> None:
+    def _handle(self, payload: str) -> None:
         """A note; the first hello proves that they come."""
         if payload != HELLO:
-            self._hear(payload)
-        elif not self.up:
-            self._proven()
-            self.up, self._complained = True, False
-            self._ready()
+            self._receive(payload)
+        elif not self.connected:
+            self._end_probe()
+            self.connected, self._warned = True, False
+            self._on_connected()
 
-    def _prove(self, seconds: float) -> None:
+    def _probe(self, seconds: float) -> None:
         """A pooler that lends a connection for one transaction passes no notes on, and does not say so."""
-        self.send(self.here, HELLO)
-        self._proof = loop().call_later(seconds, self._unheard)
+        self.send(self.channel, HELLO)
+        self._probe_timer = loop().call_later(seconds, self._probe_failed)
 
-    def _unheard(self) -> None:
-        self._complain(TimeoutError())
-        self._prove(LONGEST)
+    def _probe_failed(self) -> None:
+        self._warn(TimeoutError())
+        self._probe(MAX_PAUSE)
 
-    def _proven(self) -> None:
-        if self._proof is not None:
-            self._proof.cancel()
+    def _end_probe(self) -> None:
+        if self._probe_timer is not None:
+            self._probe_timer.cancel()
 
-    def _complain(self, error: Exception) -> None:
+    def _warn(self, error: Exception) -> None:
         """Once, until it is up again. The text of an error may name addresses, and is left out."""
-        if not (self._complained or self.closed or self.database.closed):
-            self._complained = True
+        if not (self._warned or self.closed or self.database.closed):
+            self._warned = True
             log.warning("replies of other processes are read from the table for now: %s", type(error).__name__)

@@ -17,15 +17,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversations.replies.loop import loop
-from conversations.replies.relay.notifier import Wire, channel, possible
-from conversations.replies.relay.remote_reply import Heard
+from conversations.replies.relay.notifier import PgNotifier, channel_of, is_supported
+from conversations.replies.relay.remote_reply import RemoteReply
 from conversations.replies.reply import Reply
 from conversations.store.database import Database
 from conversations.store.schema import Message
 
 TICK = 0.04  # seconds between two pieces of a reply
-SERVED = 6.0  # seconds that a watcher is sent pieces after he asked
-FORGOTTEN = 10.0  # seconds after which a reply that nobody looks at is dropped here
+LEASE = 6.0  # seconds that a watcher is sent pieces after he asked
+IDLE_LIMIT = 10.0  # seconds after which a reply that nobody looks at is dropped here
 PIECE = 1200  # characters: JSON makes 6 bytes at most of one, and PostgreSQL takes fewer than 8000
 
 
@@ -38,81 +38,83 @@ class Watcher:
     due: bool = True  # it has asked, and is answered even where there is nothing new
 
 
-class Broadcast:
+class ReplyRelay:
     """The notes of this process in one database; `replies` are those it writes, by their message's number."""
 
     def __init__(self, database: Database, replies: Mapping[int, Reply], process: str) -> None:
-        self.replies, self.here = replies, channel(process)
-        self.wire = Wire(database, self.here, self._hear, self._again) if possible(database) else None
-        self.heard: dict[int, Heard] = {}
+        self.replies, self.channel = replies, channel_of(process)
+        self.notifier = (
+            PgNotifier(database, self.channel, self._receive, self._resubscribe) if is_supported(database) else None
+        )
+        self.heard: dict[int, RemoteReply] = {}
         self._lock = threading.Lock()
         self._watchers: dict[tuple[int, str], Watcher] = {}
         self._publishing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Be there for watchers; from any thread."""
-        if self.wire is not None:
-            self.wire.start()
+        if self.notifier is not None:
+            self.notifier.start()
 
     def close(self) -> None:
         """Nothing is sent any more when it returns."""
-        if self.wire is not None:
-            self.wire.close()
+        if self.notifier is not None:
+            self.notifier.close()
 
     def stop(self, row: Message) -> None:
         """Ask the process that writes a reply to end it; from any thread."""
-        self._tell(row, {"stop": row.id})
+        self._send(row, {"stop": row.id})
 
-    def known(self, number: int) -> Message | None:
+    def cached(self, number: int) -> Message | None:
         """A reply of another process as it is now, where the table need not be asked; from any thread."""
-        heard = self.heard.get(number)
-        if heard is None or not heard.current():
+        remote = self.heard.get(number)
+        if remote is None or not remote.is_fresh():
             return None
-        self._ask(heard)
-        return heard.message()
+        self._request_pieces(remote)
+        return remote.message()
 
-    def tune(self, row: Message) -> Message:
+    def subscribe(self, row: Message) -> Message:
         """A row just read, with what was heard beyond it; from now on it is watched while it is live."""
-        if self.wire is None:
+        if self.notifier is None:
             return row
-        if not row.live or row.process is None or channel(row.process) == self.here:
+        if not row.live or row.process is None or channel_of(row.process) == self.channel:
             self.heard.pop(row.id, None)
             return row
         self.start()
         with self._lock:
             heard = self.heard.get(row.id)
-            if heard is None or not heard.read(row):
-                heard = self.heard[row.id] = Heard(row)
-            for number in [each.row.id for each in list(self.heard.values()) if each.idle() > FORGOTTEN]:
+            if heard is None or not heard.update_row(row):
+                heard = self.heard[row.id] = RemoteReply(row)
+            for number in [each.row.id for each in list(self.heard.values()) if each.idle_seconds() > IDLE_LIMIT]:
                 self.heard.pop(number, None)
-        self._ask(heard)
+        self._request_pieces(heard)
         return heard.message()
 
-    async def more(self, number: int, after: int, seconds: float) -> None:
+    async def wait_for_more(self, number: int, after: int, seconds: float) -> None:
         """Wait for text beyond `after` characters, but no longer than so many seconds; from any event loop."""
         heard = self.heard.get(number)
         if heard is None:
             await asyncio.sleep(seconds)
         else:
-            await heard.more(after, seconds)
+            await heard.wait_for_more(after, seconds)
 
-    def _ask(self, heard: Heard) -> None:
-        if self.wire is not None and self.wire.up and heard.asking():
-            note = {"watch": heard.row.id, "to": self.here, "have": len(heard.text), "lost": heard.lost}
-            self._tell(heard.row, note)
+    def _request_pieces(self, heard: RemoteReply) -> None:
+        if self.notifier is not None and self.notifier.connected and heard.claim_request():
+            note = {"watch": heard.row.id, "to": self.channel, "have": len(heard.text), "lost": heard.lost}
+            self._send(heard.row, note)
 
-    def _again(self) -> None:
+    def _resubscribe(self) -> None:
         """Notes come, perhaps after a time when they did not."""
         for heard in list(self.heard.values()):
-            heard.miss()
-            if heard.idle() < SERVED:
-                self._ask(heard)
+            heard.mark_lost()
+            if heard.idle_seconds() < LEASE:
+                self._request_pieces(heard)
 
-    def _tell(self, row: Message, note: Mapping[str, Any]) -> None:
-        if self.wire is not None and row.process is not None:
-            loop().call_soon_threadsafe(self.wire.send, channel(row.process), json.dumps(note))
+    def _send(self, row: Message, note: Mapping[str, Any]) -> None:
+        if self.notifier is not None and row.process is not None:
+            loop().call_soon_threadsafe(self.notifier.send, channel_of(row.process), json.dumps(note))
 
-    def _hear(self, payload: str) -> None:
+    def _receive(self, payload: str) -> None:
         """Any user of the database can send a note: what is none of ours is passed over."""
         try:
             note = json.loads(payload)
@@ -120,24 +122,24 @@ class Broadcast:
             return
         match note:
             case {"piece": int(number), "by": str(by), "at": int(at), "text": str(text)}:
-                self._piece(number, by, at, text)
+                self._add_piece(number, by, at, text)
             case {"over": int(number)} if (heard := self.heard.get(number)) is not None:
-                heard.end()
+                heard.finish()
             case {"stop": int(number)} if (reply := self.replies.get(number)) is not None:
                 reply.stop()
             case {"watch": int(number), "to": str(to), "have": int(have), "lost": bool(lost)}:
-                self._watch(number, to, have, lost)
+                self._add_watcher(number, to, have, lost)
 
-    def _piece(self, number: int, by: str, at: int, text: str) -> None:
+    def _add_piece(self, number: int, by: str, at: int, text: str) -> None:
         heard = self.heard.get(number)
-        if heard is None or by != channel(heard.row.process or ""):
+        if heard is None or by != channel_of(heard.row.process or ""):
             return  # nobody looks any more, or it has another writer by now
-        heard.add(at, text)
+        heard.add_piece(at, text)
         if heard.lost:
-            self._ask(heard)
+            self._request_pieces(heard)
 
-    def _watch(self, number: int, to: str, have: int, lost: bool) -> None:
-        until = time.monotonic() + SERVED
+    def _add_watcher(self, number: int, to: str, have: int, lost: bool) -> None:
+        until = time.monotonic() + LEASE
         watcher = self._watchers.get((number, to))
         if watcher is None or lost:
             self._watchers[number, to] = Watcher(until, max(0, have))
@@ -148,15 +150,15 @@ class Broadcast:
 
     async def _publish(self) -> None:
         try:
-            while self._watchers and self.wire is not None and not self.wire.closed:
+            while self._watchers and self.notifier is not None and not self.notifier.closed:
                 for (number, to), watcher in list(self._watchers.items()):
-                    if not self._serve(self.wire, number, to, watcher):
+                    if not self._serve(self.notifier, number, to, watcher):
                         self._watchers.pop((number, to))
                 await asyncio.sleep(TICK)
         finally:
             self._publishing = None
 
-    def _serve(self, wire: Wire, number: int, to: str, watcher: Watcher) -> bool:
+    def _serve(self, wire: PgNotifier, number: int, to: str, watcher: Watcher) -> bool:
         """Send what is new; False after which nothing more is sent to this watcher."""
         reply = self.replies.get(number)
         if reply is None:
@@ -166,7 +168,7 @@ class Broadcast:
         watcher.sent = min(watcher.sent, len(text))
         if watcher.due or len(text) > watcher.sent:
             for at in range(watcher.sent, max(len(text), watcher.sent + 1), PIECE):
-                piece = {"piece": number, "by": self.here, "at": at, "text": text[at : at + PIECE]}
+                piece = {"piece": number, "by": self.channel, "at": at, "text": text[at : at + PIECE]}
                 wire.send(to, json.dumps(piece, ensure_ascii=False))
             watcher.sent, watcher.due = len(text), False
         return time.monotonic() < watcher.until

@@ -6,89 +6,89 @@ Its text only grows, as long as the same process writes it.
 import threading
 import time
 
-from conversations.replies.reply import Follower
+from conversations.replies.reply import Subscriber
 from conversations.store.schema import Message
 
-FAR = 0.25  # seconds between two looks at the row of a reply of which nothing is heard
-SURE = 1.0  # and of one of which pieces come: it may have been deleted
+POLL = 0.25  # seconds between two looks at the row of a reply of which nothing is heard
+POLL_PUSHED = 1.0  # and of one of which pieces come: it may have been deleted
 FRESH = 0.6  # seconds that a piece counts as one that comes
 RENEW = 2.0  # seconds between two times that its process is asked for pieces
 
 
-class Heard:
+class RemoteReply:
     """What is known of a live reply; used from any thread."""
 
     def __init__(self, row: Message) -> None:
         self.row, self.text = row, row.text
         self.lost = True  # its process does not know what is known here
         self._lock = threading.Lock()
-        self._followers: list[Follower] = []
-        self._read = self._looked = time.monotonic()
-        self._piece = self._asked = float("-inf")
+        self._subscribers: list[Subscriber] = []
+        self._read_at = self._looked_at = time.monotonic()
+        self._piece_at = self._requested_at = float("-inf")
         self._unanswered = 0
-        self._over = False
+        self._finished = False
 
-    def read(self, row: Message) -> bool:
+    def update_row(self, row: Message) -> bool:
         """The row as it is now; False where another process writes it, so that what was heard is void."""
         if row.process != self.row.process:
             return False
         with self._lock:
-            self.row, self._read, self._over = row, time.monotonic(), False
+            self.row, self._read_at, self._finished = row, time.monotonic(), False
             if len(row.text) > len(self.text):
                 self.text = row.text
         return True
 
-    def add(self, at: int, text: str) -> None:
+    def add_piece(self, at: int, text: str) -> None:
         """A piece that begins at that character of the whole text."""
         with self._lock:
             self.lost = at > len(self.text)
             if not self.lost:
                 self.text += text[len(self.text) - at :]
-                self._piece, self._unanswered = time.monotonic(), 0
-        self._wake()
+                self._piece_at, self._unanswered = time.monotonic(), 0
+        self._notify()
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Nothing more comes: the row is whole."""
-        self._over = True
-        self._wake()
+        self._finished = True
+        self._notify()
 
-    def miss(self) -> None:
+    def mark_lost(self) -> None:
         """Pieces may have gone by unheard."""
-        self.lost, self._unanswered, self._asked = True, 0, float("-inf")
+        self.lost, self._unanswered, self._requested_at = True, 0, float("-inf")
 
-    def current(self) -> bool:
+    def is_fresh(self) -> bool:
         """Whether the row need not be read again yet."""
-        self._looked = now = time.monotonic()
-        return not self._over and now - self._read < (SURE if now - self._piece < FRESH else FAR)
+        self._looked_at = now = time.monotonic()
+        return not self._finished and now - self._read_at < (POLL_PUSHED if now - self._piece_at < FRESH else POLL)
 
-    def asking(self) -> bool:
+    def claim_request(self) -> bool:
         """Whether its process is to be asked now: more often until it answers for the first time."""
-        pause = min(RENEW, FAR * 2**self._unanswered) if self.lost else RENEW
+        pause = min(RENEW, POLL * 2**self._unanswered) if self.lost else RENEW
         now = time.monotonic()
-        if now - self._asked < pause:
+        if now - self._requested_at < pause:
             return False
-        self._asked, self._unanswered = now, min(self._unanswered + 1, 9)
+        self._requested_at, self._unanswered = now, min(self._unanswered + 1, 9)
         return True
 
-    def idle(self) -> float:
+    def idle_seconds(self) -> float:
         """Seconds since somebody looked."""
-        return time.monotonic() - max(self._looked, self._read)
+        return time.monotonic() - max(self._looked_at, self._read_at)
 
     def message(self) -> Message:
         """The row with the text that is known; a record of its own."""
         columns = {column.key: getattr(self.row, column.key) for column in Message.__table__.columns}
         return Message(**{**columns, "text": self.text})
 
-    async def more(self, after: int, seconds: float) -> None:
+    async def wait_for_more(self, after: int, seconds: float) -> None:
         """Wait until there is text beyond `after` characters, or the end, but no longer than so many seconds."""
-        follower = Follower()
-        self._followers.append(follower)
+        subscriber = Subscriber()
+        self._subscribers.append(subscriber)
         try:
-            if not self._over and len(self.text) <= after:
-                await follower.wait(seconds)
+            if not self._finished and len(self.text) <= after:
+                await subscriber.wait(seconds)
         finally:
-            self._followers.remove(follower)
+            self._subscribers.remove(subscriber)
 
-    def _wake(self) -> None:
-        for follower in list(self._followers):
-            follower.wake(over=False)
+    def _notify(self) -> None:
+        for subscriber in list(self._subscribers):
+            subscriber.notify(finished=False)

@@ -10,7 +10,7 @@ from openai import OpenAI
 
 import backends
 from api import app
-from conversations.replies.reply import running
+from conversations.replies.reply import running_replies
 from tests.api.conftest import Serve
 
 Talk = Callable[..., OpenAI]
@@ -50,4 +50,4 @@ def idle(backend: str = "llamacpp") -> bool:
     """Whether no reply runs, no place is held, and the engine's line is empty."""
     engine = getattr(backends.loaded_model(backend), "engine", None)
     held = app.state.setup.queues.busy[backend]
-    return not running() and not held and (engine is None or not engine.waiting())
+    return not running_replies() and not held and (engine is None or not engine.waiting())

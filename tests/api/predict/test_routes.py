@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from api.predict.session import COOKIE
-from conversations.replies.reply import running
+from conversations.replies.reply import running_replies
 from conversations.store.database import connect
 from conversations.store.personas import keep
 from conversations.store.store import Store
@@ -131,7 +131,7 @@ def test_reset_ends_the_running_reply(serve: Serve, loopback: Loopback) -> None:
     asks = [threading.Thread(target=lambda: late.append(client.post("/predict", json={"text": "more"}))) for _ in "12"]
     for ask in asks:
         ask.start()
-    wait(lambda: loopback.sent > 2 and len(running()) == 2)
+    wait(lambda: loopback.sent > 2 and len(running_replies()) == 2)
     assert client.post("/reset").json() == {"session_id": session}
     for ask in asks:
         ask.join(5)
@@ -255,7 +255,7 @@ def test_a_client_that_leaves_stops_its_reply(serve: Serve, loopback: Loopback) 
     loopback.script.append("slow")
     with pytest.raises(httpx.ReadTimeout):
         client.post("/predict", json={"text": "more"}, timeout=0.5)
-    wait(lambda: loopback.gone and not running())
+    wait(lambda: loopback.gone and not running_replies())
     assert loopback.sent < 30
     assert client.post("/predict", json={"text": "and?"}).status_code == 200
 
@@ -265,7 +265,7 @@ def test_a_reply_takes_no_longer_than_it_may(serve: Serve, loopback: Loopback) -
     loopback.script.append("slow")
     answer = client.post("/predict", json={"text": "hi"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
-    wait(lambda: loopback.gone and not running())
+    wait(lambda: loopback.gone and not running_replies())
 
 
 def test_a_full_queue_is_told_at_once_and_nothing_is_kept(serve: Serve, loopback: Loopback) -> None:
@@ -278,7 +278,7 @@ def test_a_full_queue_is_told_at_once_and_nothing_is_kept(serve: Serve, loopback
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
     first.join()
     assert len(stored().listing()) == 1
-    wait(lambda: not running())
+    wait(lambda: not running_replies())
     assert client.post("/predict", json={"text": "now"}).status_code == 200
 
 

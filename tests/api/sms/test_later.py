@@ -11,7 +11,7 @@ import pytest
 
 from api.sms import outbox
 from api.sms.webhook import SLOW, SORRY
-from conversations.replies.reply import running
+from conversations.replies.reply import running_replies
 from tests.api.conftest import Serve
 from tests.api.sms.conftest import OURS, SIGNED, THEIRS, Phone, Twilio
 from tests.loopback import Loopback
@@ -65,7 +65,7 @@ def test_without_an_account_it_is_kept_for_more(serve: Serve, loopback: Loopback
     slowly(loopback, 0.8)
     assert phone.text("hi") == SLOW
     assert phone.text("/more") == SLOW
-    wait(lambda: not running())
+    wait(lambda: not running_replies())
     assert phone.text("/more") == "It took a while. But here I am."
 
 
@@ -112,7 +112,7 @@ def test_a_late_failure_is_told_in_words(serve: Serve, loopback: Loopback, twili
     Phone(serve(**QUICK, REPLY_TIMEOUT="0.5")).text("hi")
     wait(lambda: twilio.sent)
     assert twilio.sent[0]["Body"] == SORRY
-    wait(lambda: loopback.gone and not running())  # it took longer than REPLY_TIMEOUT
+    wait(lambda: loopback.gone and not running_replies())  # it took longer than REPLY_TIMEOUT
 
 
 def test_after_reset_nothing_is_sent(serve: Serve, loopback: Loopback, twilio: Twilio) -> None:
@@ -121,7 +121,7 @@ def test_after_reset_nothing_is_sent(serve: Serve, loopback: Loopback, twilio: T
     assert phone.text("hi") == ""
     assert phone.text("hello?") == SORRY  # the place in the queue is held until the end
     assert "anew" in phone.text("/reset")
-    wait(lambda: loopback.gone and not running())
+    wait(lambda: loopback.gone and not running_replies())
     assert phone.text("hi") == loopback.reply
     assert twilio.sent == []
 

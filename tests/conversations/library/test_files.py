@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from chains.passages import place
+from chains.passages import location
 from conversations.library import files, index, reading
 from conversations.replies import turn, watch
-from conversations.replies.generation import NO_ROOM, NOTHING, SMALL
-from conversations.replies.writer import journal
+from conversations.replies.generation import NO_PASSAGE, NO_ROOM, SMALL_MODEL
+from conversations.replies.writer import reply_writer
 from conversations.store.citations import Source, cite
 from conversations.store.schema import Citation, Document, Passage, State
 from conversations.store.store import NotFoundError, Store
@@ -46,7 +46,7 @@ both = pytest.mark.usefixtures("database_url")  # SQLite and PostgreSQL
 def conversation(store: Store) -> str:
     """An empty one."""
     with store.database.writing() as session:
-        return turn.create(session, store).id
+        return turn.create_conversation(session, store).id
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_document_is_kept_with_its_passages() -> None:
     text = files.content(store, row.id)
     best = files.find(store, identity, "How many sails has ship 7?")[0]
     assert text[best.metadata["start"] : best.metadata["end"]] == best.page_content
-    assert (best.page_content, place(best)) == ("Page 7 says that ship 7 has 77 sails.", "My_book.pdf, page 7")
+    assert (best.page_content, location(best)) == ("Page 7 says that ship 7 has 77 sails.", "My_book.pdf, page 7")
 
 
 @pytest.mark.parametrize(
@@ -222,8 +222,8 @@ def test_a_reply_waits_for_the_file_and_cites_it(loopback: Loopback, occupied: t
     identity = conversation(store)
     begun = reading.begin(store, identity, "book.pdf", BOOK)
     row = turn.send(store, identity, "How many sails has ship 7?", ask("openai"))
-    reply = journal(store.database).replies[row.id]
-    wait_for(lambda: reply.note == "Reading book.pdf…")
+    reply = reply_writer(store.database).replies[row.id]
+    wait_for(lambda: reply.activity == "Reading book.pdf…")
     assert loopback.requests == []
     occupied.set()
     assert begun.over.wait(60)
@@ -235,7 +235,7 @@ def test_a_reply_waits_for_the_file_and_cites_it(loopback: Loopback, occupied: t
     assert "Page 7 says that ship 7 has 77 sails." in asked[-1]["content"]
     assert store.message(store.branch(row.id)[0]).text == "How many sails has ship 7?"
     assert "note" not in (store.message(row.id).extra or {})
-    assert reply.note is None
+    assert reply.activity is None
 
 
 def test_a_second_question_carries_no_passages_of_the_first(loopback: Loopback) -> None:
@@ -247,7 +247,7 @@ def test_a_second_question_carries_no_passages_of_the_first(loopback: Loopback) 
     said = [each["content"] for each in loopback.requests[-1]["messages"]]
     assert not any("four crowns" in each for each in said)
     assert store.thread(identity).sources.get(row.id) is None
-    assert (row.extra or {})["note"] == NOTHING
+    assert (row.extra or {})["note"] == NO_PASSAGE
 
 
 def test_the_shipped_model_says_that_it_is_small() -> None:
@@ -255,7 +255,7 @@ def test_the_shipped_model_says_that_it_is_small() -> None:
     identity = conversation(store)
     files.add(store, "book.pdf", BOOK, identity)
     row = over(store, turn.send(store, identity, "How many sails has ship 7?", ask(seed=1)))
-    assert (row.extra or {})["note"] == SMALL
+    assert (row.extra or {})["note"] == SMALL_MODEL
     assert store.thread(identity).sources[row.id][0].page == 7
     long = "How many sails has ship 7? " + "word " * 700
     row = over(store, turn.send(store, identity, long, ask(seed=1)))
@@ -275,7 +275,7 @@ def test_citations_of_a_reply_that_is_stopped_regenerated_and_continued(loopback
     assert over(store, row).state == State.STOPPED
     first = store.thread(identity).sources[row.id]
     assert first[0].page == 7
-    over(store, turn.proceed(store, row.id, ask("openai")))
+    over(store, turn.continue_reply(store, row.id, ask("openai")))
     assert store.thread(identity).sources[row.id] == first
     assert any("ship 7 has 77 sails" in each["content"] for each in loopback.requests[-1]["messages"])
     again = over(store, turn.regenerate(store, row.id, ask("openai")))

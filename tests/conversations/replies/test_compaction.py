@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from conversations.replies import turn, watch
-from conversations.replies.compaction import FAILED, NOTE, refusal
-from conversations.replies.writer import journal
+from conversations.replies.compaction import FAILED, NOTE, disabled_reason
+from conversations.replies.writer import reply_writer
 from conversations.store.schema import Message, State, Summary
 from conversations.store.store import Store
 from prompts.summary import introduced
@@ -227,7 +227,7 @@ def test_while_it_runs_the_reply_says_so_and_can_be_stopped(listening: Loopback)
     listening.script.append("slow")
     again = turn.regenerate(store, row.id, ask("openai"))
     wait_for(lambda: listening.sent > 3)
-    note = journal(store.database).replies[again.id].note
+    note = reply_writer(store.database).replies[again.id].activity
     assert note == f"Summarising {row.dropped} earlier messages…"
     watch.stop(store, again.id)
     assert over(store, again).state == State.STOPPED
@@ -238,11 +238,11 @@ def test_while_it_runs_the_reply_says_so_and_can_be_stopped(listening: Loopback)
 def long_conversation(store: Store, messages: int, words: int) -> str:
     """One with replies as long as its questions, from a time when the window was larger."""
     with store.database.writing() as session:
-        found = turn.create(session, store)
+        found = turn.create_conversation(session, store)
         parent: int | None = None
         for number in range(messages):
             text = " ".join(f"w{number}x{word}" for word in range(words)) + f" fact-{number}"
-            parent = turn.add(session, found, parent, role=("user", "assistant")[number % 2], text=text).id
+            parent = turn.add_message(session, found, parent, role=("user", "assistant")[number % 2], text=text).id
         found.head = parent
     return found.id
 
@@ -280,11 +280,11 @@ def test_a_fold_that_was_stopped_goes_on_where_it_was(listening: Loopback) -> No
 def test_the_small_model_that_ships_trims_and_says_so(
     fresh_backends: None, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    assert refusal(settings, "llamacpp") is None, "nobody asked for summaries"
+    assert disabled_reason(settings, "llamacpp") is None, "nobody asked for summaries"
     monkeypatch.setenv("CONTEXT_STRATEGY", "summarize")
     for backend in ("llamacpp", "gpt2"):
-        assert "cannot summarise" in str(refusal(Settings.read(), backend))
-    assert refusal(Settings.read(), "openai") is None
+        assert "cannot summarise" in str(disabled_reason(Settings.read(), backend))
+    assert disabled_reason(Settings.read(), "openai") is None
     monkeypatch.setenv("LLAMACPP_N_CTX", "128")
     row = talk(mine(), 5, "llamacpp", max_tokens=5)
     assert row.dropped > 0
@@ -298,7 +298,7 @@ def test_a_model_of_ones_own_sums_up_with_real_tokens(
     monkeypatch.setenv("CONTEXT_STRATEGY", "summarize")
     monkeypatch.setenv("LLAMACPP_N_CTX", "400")
     monkeypatch.setenv("LLAMACPP_MODEL", str(shutil.copy(GGUF, str(tmp_path / "own.gguf"))))
-    assert refusal(Settings.read(), "llamacpp") is None
+    assert disabled_reason(Settings.read(), "llamacpp") is None
     store = mine()
     row = talk(store, 12, "llamacpp", max_tokens=20, seed=1)
     kept = summaries(store)

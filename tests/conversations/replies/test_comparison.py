@@ -16,30 +16,30 @@ pytestmark = pytest.mark.usefixtures("database_url")
 @pytest.fixture
 def begun(loopback: Loopback) -> Comparison:
     """Two backends' replies, which have ended."""
-    identity = comparison.begin(mine(), "hi", [ask("openai"), ask("llamacpp", max_tokens=5)])
+    identity = comparison.start(mine(), "hi", [ask("openai"), ask("llamacpp", max_tokens=5)])
     for reply in comparison.read(mine(), identity).replies:
         over(mine(), reply)
     return comparison.read(mine(), identity)
 
 
 def again(begun: Comparison) -> Comparison:
-    return comparison.read(mine(), begun.identity)
+    return comparison.read(mine(), begun.conversation_id)
 
 
 def test_all_replies_are_kept_side_by_side(begun: Comparison, loopback: Loopback) -> None:
     assert begun.question.text == "hi"
-    assert [begun.name(at) for at in range(2)] == ["openai", "llamacpp"]
+    assert [begun.backend_name(at) for at in range(2)] == ["openai", "llamacpp"]
     assert begun.replies[0].text.strip() == loopback.reply
     assert [reply.state for reply in begun.replies] == [State.DONE, State.DONE]
-    assert mine().get(begun.identity).kind == "compare"
+    assert mine().get(begun.conversation_id).kind == "compare"
 
 
 def test_who_writes_is_known_before_the_first_word(loopback: Loopback) -> None:
     loopback.script.append("slow")
     store = mine()
-    found = comparison.read(store, comparison.begin(store, "hi", [ask("openai")]))
-    assert (found.replies[0].backend, found.name(0)) == (None, "openai")
-    store.delete(found.identity)
+    found = comparison.read(store, comparison.start(store, "hi", [ask("openai")]))
+    assert (found.replies[0].backend, found.backend_name(0)) == (None, "openai")
+    store.delete(found.conversation_id)
 
 
 def test_there_is_one_winner(begun: Comparison) -> None:
@@ -49,7 +49,7 @@ def test_there_is_one_winner(begun: Comparison) -> None:
     comparison.vote(mine(), again(begun), second)
     assert again(begun).winner == second
     mine().choose(second)
-    assert list(mine().thread(begun.identity).feedback) == [second]
+    assert list(mine().thread(begun.conversation_id).feedback) == [second]
     comparison.vote(mine(), again(begun), second)
     assert again(begun).winner is None
 
@@ -57,14 +57,14 @@ def test_there_is_one_winner(begun: Comparison) -> None:
 def test_a_chat_that_went_on_is_still_the_comparison(begun: Comparison) -> None:
     store = mine()
     store.choose(begun.replies[0].id)
-    over(store, turn.send(store, begun.identity, "and you?", ask("openai")))
+    over(store, turn.send(store, begun.conversation_id, "and you?", ask("openai")))
     over(store, turn.regenerate(store, begun.replies[0].id, ask("openai")))
-    assert [again(begun).name(at) for at in range(3)] == ["openai", "llamacpp", "openai"]
+    assert [again(begun).backend_name(at) for at in range(3)] == ["openai", "llamacpp", "openai"]
 
 
 def test_others_and_chats_are_not_found(begun: Comparison, loopback: Loopback) -> None:
     with pytest.raises(NotFoundError):
-        comparison.read(mine("other"), begun.identity)
+        comparison.read(mine("other"), begun.conversation_id)
     chat = turn.send(mine(), None, "hi", ask("openai"))
     with pytest.raises(NotFoundError):
         comparison.read(mine(), chat.conversation_id)
@@ -74,5 +74,5 @@ def test_others_and_chats_are_not_found(begun: Comparison, loopback: Loopback) -
 @pytest.mark.parametrize(("text", "names"), [(" ", ["openai"]), ("hi", [])])
 def test_what_cannot_be_asked_leaves_nothing(loopback: Loopback, text: str, names: list[str]) -> None:
     with pytest.raises(MessageError):
-        comparison.begin(mine(), text, [ask(name) for name in names])
+        comparison.start(mine(), text, [ask(name) for name in names])
     assert mine().listing() == []

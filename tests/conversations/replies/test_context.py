@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversations.replies.context import Before, said
+from conversations.replies.context import BranchContext, to_messages
 from conversations.store.schema import Message, State
 
 HISTORY = [
@@ -14,14 +14,14 @@ HISTORY = [
 ]  # fmt: skip
 
 
-def before(partial: str = "") -> Before:
-    return Before(None, HISTORY, Message(role="user", text="four"), partial)
+def before(partial: str = "") -> BranchContext:
+    return BranchContext(None, HISTORY, Message(role="user", text="four"), partial)
 
 
 def test_questions_with_some_answer_are_heard() -> None:
-    assert [m.content for m in said(HISTORY)] == ["one", "first", "two", "cut"]
-    assert [m.type for m in said(HISTORY)] == ["human", "ai", "human", "ai"]
-    assert said([]) == []
+    assert [m.content for m in to_messages(HISTORY)] == ["one", "first", "two", "cut"]
+    assert [m.type for m in to_messages(HISTORY)] == ["human", "ai", "human", "ai"]
+    assert to_messages([]) == []
 
 
 @pytest.mark.parametrize(("after", "first"), [(0, "one"), (1, "two"), (2, "two"), (6, None), (9, None)])
@@ -35,7 +35,7 @@ def test_no_prompt_begins_with_the_answer_to_a_question_before_it(after: int, fi
 )
 def test_what_is_out_of_sight_is_counted_from_the_first_message(after: int, unseen: list[int]) -> None:
     """One more than the prompt has messages, since all but the question may be dropped."""
-    assert before().unseen(after) == unseen
+    assert before().hidden_counts(after) == unseen
     assert len(unseen) > len(before().inputs(after)["history"])
 
 

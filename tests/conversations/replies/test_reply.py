@@ -15,8 +15,8 @@ from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
 from conversations.replies import turn, watch
-from conversations.replies.reply import Reply, listeners, running
-from conversations.replies.writer import journal
+from conversations.replies.reply import Reply, listeners, running_replies
+from conversations.replies.writer import reply_writer
 from conversations.store.schema import State
 from conversations.store.text import MessageError
 from settings import ROOT
@@ -67,7 +67,7 @@ def test_stop_keeps_the_text_and_closes_the_connection(loopback: Loopback) -> No
     assert stopped.state == State.STOPPED
     assert stopped.text.startswith("word0 word1")
     wait_for(lambda: loopback.gone)
-    assert not journal(store.database).replies
+    assert not reply_writer(store.database).replies
 
 
 def test_a_reply_that_waits_can_be_stopped(loopback: Loopback) -> None:
@@ -90,8 +90,8 @@ def test_deleting_the_conversation_ends_its_reply(loopback: Loopback) -> None:
     grown(store, row)
     store.delete(row.conversation_id)
     wait_for(lambda: loopback.gone)
-    wait_for(lambda: not journal(store.database).replies)
-    assert watch.look(store.database, row.id) is None
+    wait_for(lambda: not reply_writer(store.database).replies)
+    assert watch.snapshot(store.database, row.id) is None
 
 
 def test_every_watcher_sees_all_of_it_in_order_once(loopback: Loopback) -> None:
@@ -147,7 +147,7 @@ def test_a_cut_reply_goes_on_where_it_ended(loopback: Loopback) -> None:
     cut = over(store, turn.send(store, None, "hi", ask("openai")))
     assert (cut.state, cut.text) == (State.FAILED, "It is a ")
     loopback.reply = "fine day ."
-    row = over(store, turn.proceed(store, cut.id, ask("openai")))
+    row = over(store, turn.continue_reply(store, cut.id, ask("openai")))
     assert (row.id, row.state, row.text, row.error) == (cut.id, State.DONE, "It is a fine day . ", None)
     *_, question, partial, instruction = [m["content"] for m in loopback.requests[-1]["messages"]]
     assert (question, partial) == ("hi", "It is a ")
@@ -161,7 +161,7 @@ def test_what_cannot_be_done_is_said(loopback: Loopback) -> None:
     row = turn.send(store, None, "hi", ask("openai"))
     question = store.thread(row.conversation_id).messages[0]
     with pytest.raises(MessageError, match="that has begun"):
-        turn.proceed(store, question.id, ask("openai"))
+        turn.continue_reply(store, question.id, ask("openai"))
     with pytest.raises(MessageError, match="regenerated"):
         turn.edit(store, row.id, "x", ask("openai"))
     with pytest.raises(MessageError, match="Only a reply"):
@@ -169,7 +169,7 @@ def test_what_cannot_be_done_is_said(loopback: Loopback) -> None:
     grown(store, row)
     wait_for(lambda: store.message(row.id).text)
     with pytest.raises(MessageError, match="being written"):
-        turn.proceed(store, row.id, ask("openai"))
+        turn.continue_reply(store, row.id, ask("openai"))
     with pytest.raises(MessageError, match="empty"):
         turn.send(store, row.conversation_id, " ", ask("openai"))
     with pytest.raises(MessageError, match="at least one"):
@@ -231,7 +231,7 @@ def test_a_running_reply_is_not_begun_twice_whatever_the_table_says(loopback: Lo
         with store.database.writing() as session:
             store.owned(session, row.id).state = State.INTERRUPTED  # as a clock that jumps ahead makes it
         with pytest.raises(MessageError, match="being written"):
-            turn.proceed(store, row.id, ask("openai"))
+            turn.continue_reply(store, row.id, ask("openai"))
     watch.stop(store, row.id)
     words = over(store, row).text.split()
     assert words == [f"word{n}" for n in range(len(words))]
@@ -252,7 +252,7 @@ def test_words_saved_at_the_last_moment_are_not_lost_by_going_on(loopback: Loopb
 
     event.listen(Session, "do_orm_execute", just_before)
     try:
-        row = over(store, turn.proceed(store, cut.id, ask("openai")))
+        row = over(store, turn.continue_reply(store, cut.id, ask("openai")))
     finally:
         event.remove(Session, "do_orm_execute", just_before)
     assert row.text.startswith("It is a fine day")
@@ -286,17 +286,17 @@ async def test_who_waits_for_the_end_hears_of_it_from_any_loop() -> None:
     listeners.append(heard.append)
     try:
         reply = Reply(late)
-        waiting = [asyncio.ensure_future(reply.over()) for _ in range(3)]
+        waiting = [asyncio.ensure_future(reply.join()) for _ in range(3)]
         await asyncio.sleep(0.05)
-        assert reply in running()
+        assert reply in running_replies()
         assert not any(task.done() for task in waiting)
         go.set()
         await asyncio.wait_for(asyncio.gather(*waiting), 5)
     finally:
         listeners.remove(heard.append)
-    assert reply not in running()
+    assert reply not in running_replies()
     assert heard == [reply]
-    await reply.over()  # at once after the end
+    await reply.join()  # at once after the end
 
 
 async def test_a_reply_that_is_ended_says_why_and_a_failed_one_keeps_its_failure() -> None:
@@ -310,8 +310,8 @@ async def test_a_reply_that_is_ended_says_why_and_a_failed_one_keeps_its_failure
 
     cut, failed = Reply(never), Reply(broken)
     cut.stop(State.INTERRUPTED)
-    await cut.over()
-    await failed.over()
+    await cut.join()
+    await failed.join()
     assert cut.state == State.INTERRUPTED
     assert (failed.state, failed.error, type(failed.failure)) == (State.FAILED, "too late", ModelTimeoutError)
 
@@ -323,7 +323,7 @@ async def test_who_follows_after_the_end_waits_for_nothing(monkeypatch: pytest.M
         yield "all of it"
 
     reply = Reply(short)
-    await reply.over()
+    await reply.join()
     began = time.monotonic()
     assert [piece async for piece in reply.follow()] == ["all of it"]
     assert time.monotonic() - began < 3

@@ -113,15 +113,15 @@ def test_twenty_replies_survive_kill_9(writer: Writer) -> None:
     saved = {n: store.message(n).text for n in numbers}
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert {watch.look(store.database, n).state for n in numbers} == {State.RUNNING}  # type: ignore[union-attr]
-    wait_for(lambda: not any(watch.look(store.database, n).live for n in numbers), STALE + 10)  # type: ignore[union-attr]
+    assert {watch.snapshot(store.database, n).state for n in numbers} == {State.RUNNING}  # type: ignore[union-attr]
+    wait_for(lambda: not any(watch.snapshot(store.database, n).live for n in numbers), STALE + 10)  # type: ignore[union-attr]
     for number, begun in saved.items():
         row = store.message(number)
         assert row.state == State.INTERRUPTED
         assert row.text.startswith(begun)
         words = row.text.split()
         assert words == [f"word{n}" for n in range(len(words))]
-    row = over(store, turn.proceed(store, numbers[0], ask("openai")))
+    row = over(store, turn.continue_reply(store, numbers[0], ask("openai")))
     assert (row.state, row.text) == (State.DONE, store.message(numbers[0]).text)
     assert row.text.endswith("It is a fine day . ")
 
@@ -134,7 +134,7 @@ def test_one_process_dies_and_the_other_writes_on(writer: Writer, other: Callabl
     dying.wait()
     kept = other()
     wait_for(lambda: store.message(kept).text)
-    wait_for(lambda: not watch.look(store.database, lost).live, STALE + 10)  # type: ignore[union-attr]
+    wait_for(lambda: not watch.snapshot(store.database, lost).live, STALE + 10)  # type: ignore[union-attr]
     assert store.message(lost).state == State.INTERRUPTED
     assert store.message(kept).state == State.RUNNING
     before = store.message(kept).text
@@ -232,12 +232,12 @@ def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
     loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journals, "PAUSE", 0.01)
-    monkeypatch.setattr(journals, "LONGEST", 0.1, raising=False)
+    monkeypatch.setattr(journals, "MAX_PAUSE", 0.1)
     loopback.script.append("slow")
     store = mine()
     row = turn.send(store, None, "hi", ask("openai"))
     grown(store, row)
-    running = journals.journal(store.database).replies[row.id]
+    running = journals.reply_writer(store.database).replies[row.id]
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE message RENAME TO mislaid"))
     running.stop()
@@ -254,7 +254,7 @@ def test_what_ended_unsaved_is_saved_when_the_process_ends(loopback: Loopback, m
     loopback.script.append("slow")
     store = mine()
     row = turn.send(store, None, "hi", ask("openai"))
-    running = journals.journal(store.database).replies[row.id]
+    running = journals.reply_writer(store.database).replies[row.id]
     wait_for(lambda: running.text)
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE message RENAME TO mislaid"))
@@ -263,7 +263,7 @@ def test_what_ended_unsaved_is_saved_when_the_process_ends(loopback: Loopback, m
     time.sleep(0.3)
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE mislaid RENAME TO message"))
-    journals.interrupt()
+    journals.interrupt_all()
     saved = store.message(row.id)
     assert (saved.state, saved.text) == (State.STOPPED, running.text)
     assert running.wait(10)

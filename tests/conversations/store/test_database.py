@@ -82,9 +82,9 @@ def said(url: str, words: str = "hello") -> Database:
     database = connect(url)
     store = Store(database, "me")
     with database.writing() as session:
-        found = turn.create(session, store)
+        found = turn.create_conversation(session, store)
         found.title = "as it was"
-        turn.add(session, found, None, text=words)
+        turn.add_message(session, found, None, text=words)
     return database
 
 

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.usefixtures("database_url")
 def keep(store: Store, *texts: str, title: str = "", **fields: Any) -> str:
     """A conversation of these messages."""
     with store.database.writing() as session:
-        found = turn.create(session, store)
+        found = turn.create_conversation(session, store)
         for said in texts:
-            found.head = turn.add(session, found, found.head, text=said, **fields).id
+            found.head = turn.add_message(session, found, found.head, text=said, **fields).id
         found.title, found.updated = title, time.time()
     return found.id
 
@@ -184,7 +184,7 @@ def test_a_reply_that_grows_is_found_when_it_is_over() -> None:
     identity = keep(store, "a question")
     with store.database.writing() as session:
         found = store.locked(session, identity)
-        reply = turn.add(session, found, found.head, role="assistant", text="a heron 鷺", state=State.RUNNING)
+        reply = turn.add_message(session, found, found.head, role="assistant", text="a heron 鷺", state=State.RUNNING)
     assert hits("heron") == hits("鷺") == []
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == reply.id).values(text="a heron and a stork 鷺"))
@@ -239,7 +239,7 @@ def test_the_index_is_used() -> None:
     """Among many messages the database reads those with the word, not all."""
     store = mine()
     with store.database.writing() as session:
-        found = turn.create(session, store)
+        found = turn.create_conversation(session, store)
         session.add_all(
             Message(conversation_id=found.id, role="user", text=f"about number {n} of many", created=n)
             for n in range(3000)

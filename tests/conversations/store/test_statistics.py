@@ -20,10 +20,10 @@ NOON = datetime(2026, 3, 14, 12, tzinfo=UTC).timestamp()
 def keep(store: Store, at: float = NOON, kind: str = "chat", **fields: Any) -> int:
     """A question and its reply, with these columns; the reply's number."""
     with store.database.writing() as session:
-        found = turn.create(session, store, kind=kind)
+        found = turn.create_conversation(session, store, kind=kind)
         found.updated = at
-        question = turn.add(session, found, None, text="hi", created=at)
-        reply = turn.add(session, found, question.id, role="assistant", created=at + 1, **fields)
+        question = turn.add_message(session, found, None, text="hi", created=at)
+        reply = turn.add_message(session, found, question.id, role="assistant", created=at + 1, **fields)
     return reply.id
 
 

@@ -62,7 +62,8 @@ def test_nobody_sees_what_is_somebody_elses(loopback: Loopback) -> None:
         lambda: other.delete(identity), lambda: other.change(identity, title="x"), lambda: other.choose(number),
         lambda: other.rate(number, 1), lambda: turn.send(other, identity, "hi", ask("openai")),
         lambda: turn.edit(other, number - 1, "hi", ask("openai")),
-        lambda: turn.regenerate(other, number, ask("openai")), lambda: turn.proceed(other, number, ask("openai")),
+        lambda: turn.regenerate(other, number, ask("openai")),
+        lambda: turn.continue_reply(other, number, ask("openai")),
     ):  # fmt: skip
         with pytest.raises(NotFoundError):
             forbidden()
@@ -133,10 +134,10 @@ def test_deleted_is_gone_at_once_with_all_that_hangs_on_it(loopback: Loopback) -
 def test_deleting_a_long_conversation() -> None:
     store = mine()
     with store.database.writing() as session:
-        found = turn.create(session, store)
+        found = turn.create_conversation(session, store)
         parent: int | None = None
         for number in range(3000):
-            parent = turn.add(session, found, parent, text=f"message {number}").id
+            parent = turn.add_message(session, found, parent, text=f"message {number}").id
     assert len(store.thread(found.id, 5000).messages) == 3000
     store.delete(found.id)
     assert store.listing() == []
@@ -147,12 +148,12 @@ def test_a_reply_whose_process_died_is_interrupted_and_only_that(loopback: Loopb
     loopback.script.append("slow")
     running = turn.send(store, None, "hi", ask("openai"))
     with store.database.writing() as session:
-        found = turn.create(session, store)
-        question = turn.add(session, found, None, text="hi")
-        dead = turn.expect(session, store, question)
+        found = turn.create_conversation(session, store)
+        question = turn.add_message(session, found, None, text="hi")
+        dead = turn.add_reply(session, store, question)
         dead.process, dead.text, dead.state = "gone", "half an ans", State.RUNNING
         dead.heartbeat = time.time() - 11
-        young = turn.expect(session, store, question)
+        young = turn.add_reply(session, store, question)
         young.process, young.heartbeat = "other", time.time() - 5
     sweep(store.database)
     assert [store.message(m.id).state for m in (dead, young)] == [State.INTERRUPTED, State.WAITING]

@@ -36,9 +36,9 @@ def reply(**fields: object) -> None:
     """A question and its reply, now."""
     store = mine(ME)
     with store.database.writing() as session:
-        found = turn.create(session, store)
-        question = turn.add(session, found, None, text="hi")
-        turn.add(session, found, question.id, role="assistant", **fields)
+        found = turn.create_conversation(session, store)
+        question = turn.add_message(session, found, None, text="hi")
+        turn.add_message(session, found, question.id, role="assistant", **fields)
 
 
 def figures(shown: AppTest) -> dict[str, str]:
@@ -109,9 +109,11 @@ def test_an_imported_name_is_no_markup(gpt2: str, tab: Page) -> None:
     tab.on("request", lambda request: asked.append(request.url))
     store = mine(name(tab, gpt2))
     with store.database.writing() as session:
-        found = turn.create(session, store)
-        question = turn.add(session, found, None, text="hi")
-        turn.add(session, found, question.id, role="assistant", backend=MARKUP, completion_tokens=3, ttft_ms=4.0)
+        found = turn.create_conversation(session, store)
+        question = turn.add_message(session, found, None, text="hi")
+        turn.add_message(
+            session, found, question.id, role="assistant", backend=MARKUP, completion_tokens=3, ttft_ms=4.0
+        )
     tab.goto(f"{gpt2}/insights")
     tab.get_by_text("As a table").nth(1).click()
     expect(tab.get_by_role("cell").filter(has_text="leak.png)<img")).to_be_visible()

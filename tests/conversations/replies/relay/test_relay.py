@@ -17,9 +17,9 @@ from sqlalchemy import make_url
 
 from benchmarks.postgresql import Server
 from conversations.replies import turn, watch
-from conversations.replies.relay.notifier import channel
+from conversations.replies.relay.notifier import channel_of
 from conversations.replies.relay.relay import PIECE
-from conversations.replies.writer import PROCESS, journal
+from conversations.replies.writer import PROCESS, reply_writer
 from conversations.store.schema import State
 from conversations.store.store import NotFoundError, Store
 from settings import ROOT
@@ -90,14 +90,14 @@ def loopback(
 def writer(elsewhere: tuple[Writer, Loopback, dict[str, str]], loopback: Loopback) -> Iterator[Writer]:
     """The other process, when this one hears notes; what it still writes at the end is stopped."""
     store = mine()
-    broadcast = journal(store.database).broadcast
-    assert broadcast.wire is not None
+    broadcast = reply_writer(store.database).relay
+    assert broadcast.notifier is not None
     broadcast.start()
-    wait_for(lambda: broadcast.wire is not None and broadcast.wire.up)
+    wait_for(lambda: broadcast.notifier is not None and broadcast.notifier.connected)
     yield elsewhere[0]
     store = mine()
     for conversation in store.listing():
-        watch.hush(store, conversation.id)
+        watch.stop_all(store, conversation.id)
     with connected() as connection:
         left = "SELECT 1 FROM message WHERE state IN ('waiting', 'running')"
         wait_for(lambda: connection.execute(left).fetchone() is None)
@@ -126,8 +126,8 @@ def heard(store: Store, number: int) -> Any:
     """Wait until pieces come."""
 
     def coming() -> Any:
-        watch.look(store.database, number)
-        found = journal(store.database).broadcast.heard.get(number)
+        watch.snapshot(store.database, number)
+        found = reply_writer(store.database).relay.heard.get(number)
         return found if found is not None and not found.lost else None
 
     return wait_for(coming)
@@ -137,7 +137,7 @@ def seen(store: Store, number: int, until: Callable[[str], bool]) -> list[str]:
     """All texts that a page would have drawn, each longer than the one before."""
     drawn = [""]
     while not until(drawn[-1]):
-        message = watch.look(store.database, number)
+        message = watch.snapshot(store.database, number)
         assert message is not None
         assert message.text.startswith(drawn[-1])
         if message.text != drawn[-1]:
@@ -152,11 +152,11 @@ def test_who_watches_from_elsewhere_sees_words_that_are_not_saved_yet(writer: Wr
     loopback.script.append("slow 40")
     number, store = writer.write(), mine()
     heard(store, number)
-    wait_for(lambda: watch.look(store.database, number).text > store.message(number).text)  # type: ignore[union-attr]
+    wait_for(lambda: watch.snapshot(store.database, number).text > store.message(number).text)  # type: ignore[union-attr]
     drawn = seen(store, number, lambda _: False)
     assert drawn[-1] == "".join(f"word{n} " for n in range(40))
     assert store.message(number).text == drawn[-1]
-    assert number not in journal(store.database).broadcast.heard
+    assert number not in reply_writer(store.database).relay.heard
 
 
 async def test_a_stream_from_elsewhere_comes_piece_by_piece_and_is_whole(writer: Writer, loopback: Loopback) -> None:
@@ -176,7 +176,7 @@ def test_stop_from_elsewhere_needs_no_save(writer: Writer, loopback: Loopback) -
     heard(store, number)
     row = store.message(number)
     grown(store, row)
-    journal(store.database).broadcast.stop(row)  # without the mark in the row
+    reply_writer(store.database).relay.stop(row)  # without the mark in the row
     stopped = over(store, row)
     assert (stopped.state, stopped.stopping) == (State.STOPPED, False)
     wait_for(lambda: loopback.gone)
@@ -190,15 +190,15 @@ def test_nothing_is_told_while_nobody_watches(writer: Writer, loopback: Loopback
     assert process is not None
     with connected() as connection:
         wait_for(lambda: len(listeners()) == 2)  # the writer's, too
-        for name in (channel(process), channel(PROCESS)):
+        for name in (channel_of(process), channel_of(PROCESS)):
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(name)))
         list(connection.notifies(timeout=0.2))  # the writer's own hello
         assert list(connection.notifies(timeout=0.8)) == []
         assert store.message(number).live
         heard(store, number)
         assert any("piece" in json.loads(note.payload) for note in connection.notifies(timeout=2, stop_after=3)
-                   if note.channel == channel(PROCESS) and note.payload != "hello")  # fmt: skip
-        journal(store.database).broadcast.stop(store.message(number))
+                   if note.channel == channel_of(PROCESS) and note.payload != "hello")  # fmt: skip
+        reply_writer(store.database).relay.stop(store.message(number))
         assert over(store, store.message(number)).state == State.STOPPED
         any('"over"' in note.payload for note in connection.notifies(timeout=10))  # the last that is told
         assert list(connection.notifies(timeout=0.3)) == []
@@ -216,13 +216,13 @@ def test_connections_that_are_cut_come_back(
         for pid in before:
             connection.execute("SELECT pg_terminate_backend(%s)", (pid,))
     grown(store, row, len(state.text) + 30)
-    wait_for(lambda: watch.look(store.database, number) and len(listeners()) == 2)
+    wait_for(lambda: watch.snapshot(store.database, number) and len(listeners()) == 2)
     assert not set(before) & set(listeners())
     state.miss()
     heard(store, number)
     drawn = seen(store, number, lambda text: len(text) > 600)
     assert drawn[-1] == "".join(f"word{n} " for n in range(len(drawn[-1].split())))
-    journal(store.database).broadcast.stop(row)
+    reply_writer(store.database).relay.stop(row)
     last = over(store, row)
     assert (last.state, last.text.startswith(drawn[-1])) == (State.STOPPED, True)
     told = [record.getMessage() for record in caplog.records if "read from the table" in record.getMessage()]
@@ -234,8 +234,8 @@ def test_a_writer_that_hears_nothing_is_watched_and_stopped_in_the_table(loopbac
     """An older version, or one behind a pooler that passes no notes on."""
     store = mine()
     with store.database.writing() as session:
-        question = turn.add(session, turn.create(session, store), None, text="hi")
-        row = turn.expect(session, store, question)
+        question = turn.add_message(session, turn.create_conversation(session, store), None, text="hi")
+        row = turn.add_reply(session, store, question)
         row.process = "another process that does not listen"
     words = ""
     for word in ("one ", "two ", "three "):
@@ -254,7 +254,7 @@ def test_a_gap_a_repetition_and_nonsense_change_nothing(writer: Writer, loopback
     loopback.script.append("slow 40")
     number, store = writer.write(), mine()
     heard(store, number)
-    by = channel(store.message(number).process or "")
+    by = channel_of(store.message(number).process or "")
     notes = [
         {"piece": number, "by": by, "at": 5000, "text": "far away "},
         {"piece": number, "by": by, "at": 0, "text": "word0 "},
@@ -266,7 +266,7 @@ def test_a_gap_a_repetition_and_nonsense_change_nothing(writer: Writer, loopback
     ]
     with connected() as connection:
         for note in [*map(json.dumps, notes), "{", "[" * 7000]:
-            connection.execute("SELECT pg_notify(%s, %s)", (channel(PROCESS), note))
+            connection.execute("SELECT pg_notify(%s, %s)", (channel_of(PROCESS), note))
     drawn = seen(store, number, lambda _: False)
     assert drawn[-1] == store.message(number).text == "".join(f"word{n} " for n in range(40))
 
@@ -281,12 +281,12 @@ def test_long_pieces_of_any_characters_come_whole(writer: Writer, loopback: Loop
     assert writer.write(str(first)) == first
     with store.database.writing() as session:
         store.owned(session, first).text = ""  # so that all of it is asked for, until the next save
-    broadcast = journal(store.database).broadcast
+    broadcast = reply_writer(store.database).relay
     state = heard(store, first)
     wait_for(lambda: len(state.text) > len(whole))
     assert state.text.startswith(whole)
     assert len(whole) > 3 * PIECE
-    journal(store.database).broadcast.stop(store.message(first))
+    reply_writer(store.database).relay.stop(store.message(first))
     assert over(store, store.message(first)).text.startswith(whole)
     assert first not in broadcast.heard
 
