@@ -123,7 +123,7 @@ class Reply:
 
     def _notify(self, finished: bool = False) -> None:
         for subscriber in list(self._subscribers):
-            subscriber.notify(over)
+            subscriber.notify(finished)
 
     async def _supervise(self, task: asyncio.Task[None], recorder: Recorder | None) -> None:
         await asyncio.wait({task})

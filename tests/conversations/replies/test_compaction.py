@@ -26,7 +26,7 @@ WINDOW = 600
 INTRODUCED = introduced("").strip()
 RESUME = """
 import sys
-from conversations import turn
+from conversations.replies import turn
 from tests.conversations.talk import ask, mine, over
 print(over(mine(), turn.send(mine(), sys.argv[1], "and now?", ask("openai"))).state)
 """

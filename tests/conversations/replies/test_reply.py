@@ -189,9 +189,9 @@ def test_one_question_to_several_at_once(loopback: Loopback) -> None:
 
 MANY = """
 import asyncio, gc, json, psutil
-from conversations import turn
-from conversations.journal import journal
-from conversations.loop import loop
+from conversations.replies import turn
+from conversations.replies.writer import reply_writer
+from conversations.replies.loop import loop
 from tests.conversations.talk import ask, mine, over
 
 store = mine()
@@ -207,7 +207,7 @@ async def tasks():
 
 seen = [some(50) for _ in range(14)]
 left = asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5)
-print(json.dumps([*zip(*seen), len(journal(store.database).replies), left]))
+print(json.dumps([*zip(*seen), len(reply_writer(store.database).replies), left]))
 """
 
 

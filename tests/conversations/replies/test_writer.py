@@ -26,19 +26,19 @@ Writer = Callable[[int], tuple["subprocess.Popen[str]", list[int]]]
 WRITER = """
 import json, os, sys
 import backends
-from conversations import preload, turn
-from conversations.database import disconnect
-from conversations.reply import running
+from conversations.replies import preload, turn
+from conversations.store.database import disconnect
+from conversations.replies.reply import running_replies
 from tests.conversations.talk import ask, mine
 
 for line in sys.stdin:
     order = json.loads(line)
-    left = list(running())
+    left = list(running_replies())
     for reply in left:
         reply.stop()
     for reply in left:
         reply.wait(5)
-    for forget in (disconnect, backends.unload, preload.forget):
+    for forget in (disconnect, backends.unload, preload.reset):
         forget()
     os.environ.update(order["environment"])
     rows = [turn.send(mine(), None, f"question {n}", ask("openai")) for n in range(order["count"])]

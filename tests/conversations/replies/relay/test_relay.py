@@ -31,14 +31,14 @@ LONG = "\U0001f98a\U0001f30d" * 3000 + "\x01" * 1500 + " end"  # 24,000 bytes of
 
 WRITER = """
 import json, sys
-from conversations import turn, watch
+from conversations.replies import turn, watch
 from tests.conversations.talk import ask, mine
 store, row = mine(), None
 for line in sys.stdin:
     if line.startswith("send"):
         row = turn.send(store, None, line, ask("openai"))
     else:
-        row = turn.proceed(store, int(line), ask("openai"))
+        row = turn.continue_reply(store, int(line), ask("openai"))
     print(json.dumps(row.id), flush=True)
 """
 
