@@ -9,6 +9,7 @@ PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 WORKERS ?= 2
+COMMA := ,
 
 # Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
 # on another one, and on CPUs with AMX).
@@ -58,7 +59,7 @@ test-image: .venv/installed-dev
 
 # STEPS=tree,links picks some of its steps; OUTPUT=licences.md is where the list of licences goes.
 release-check: .venv/installed-dev
-	@$(BIN)/python -m deploy.release $(if $(STEPS),--steps "$(STEPS)") $(if $(OUTPUT),--output "$(OUTPUT)")
+	@BIN="$(BIN)" OUTPUT="$(OUTPUT)" deploy/release.sh $(subst $(COMMA), ,$(STEPS))
 
 .venv/ready:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

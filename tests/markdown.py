@@ -1,8 +1,10 @@
-"""What a Markdown file holds: its links, headings, tables and pieces of code. Knows not where a link leads."""
+"""What our Markdown files hold: links, anchors, tables and pieces of code. Knows not where a link leads."""
 
+import os
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,16 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # a model card's data, which is no Markdown
+NOT_OURS = {"runs", "data", "node_modules", "build", "dist"}
+
+
+def documents(root: Path) -> list[Path]:
+    """Every Markdown file of the tree, but what is hidden, made or fetched."""
+    paths: list[Path] = []
+    for folder, inner, files in os.walk(root):
+        inner[:] = [name for name in inner if not name.startswith(".") and name not in NOT_OURS]
+        paths += [Path(folder, name) for name in files if name.endswith(".md")]
+    return sorted(paths)
 
 
 class Link(NamedTuple):
@@ -37,16 +49,9 @@ class Markup(HTMLParser):
                 self.anchors.add(value)
 
 
-def front(path: Path) -> dict[str, str]:
-    """The `name: value` lines that a model card begins with."""
-    found = FRONT.match(path.read_text(encoding="utf-8"))
-    rows = (line.partition(":") for line in found[0].splitlines() if ":" in line) if found else ()
-    return {name.strip(): value.strip() for name, _, value in rows}
-
-
 def read(path: Path) -> list[Token]:
     """The blocks of a file; tables are read, front matter is not."""
-    text = FRONT.sub(lambda found: "\n" * found[0].count("\n"), path.read_text(encoding="utf-8"))
+    text = FRONT.sub(lambda front: "\n" * front[0].count("\n"), path.read_text(encoding="utf-8"))
     return MarkdownIt("commonmark").enable("table").parse(text)
 
 
@@ -69,26 +74,22 @@ def links(blocks: list[Token]) -> Iterator[Link]:
             yield from (Link(line, target) for target in Markup(piece.content).targets)
 
 
-def plain(inline: Token) -> str:
-    """A piece of text without its marks."""
-    return "".join(piece.content for piece in inline.children or ())
-
-
-def headings(blocks: list[Token], tag: str = "") -> list[str]:
-    """The text of the headings, all or those of one level (`h2`)."""
-    opened = (place for place, block in enumerate(blocks) if block.type == "heading_open" and tag in {"", block.tag})
-    return [plain(blocks[place + 1]) for place in opened]
+def _headings(blocks: list[Token]) -> Iterator[str]:
+    """The text of the headings, without its marks."""
+    for block, inline in pairwise(blocks):
+        if block.type == "heading_open":
+            yield "".join(piece.content for piece in inline.children or ())
 
 
 def anchors(blocks: list[Token]) -> set[str]:
     """What may follow a # in a link to this file: headings as code hosts name them, and ids in HTML."""
-    found: set[str] = set()
-    for heading in headings(blocks):
+    names: set[str] = set()
+    for heading in _headings(blocks):
         slug = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        again = sum(1 for name in found if name == slug or re.fullmatch(re.escape(slug) + r"-\d+", name))
-        found.add(f"{slug}-{again}" if again else slug)
+        again = sum(1 for name in names if name == slug or re.fullmatch(re.escape(slug) + r"-\d+", name))
+        names.add(f"{slug}-{again}" if again else slug)
     html = (piece for _, piece in _pieces(blocks) if piece.type in {"html_block", "html_inline"})
-    return found.union(*(Markup(piece.content).anchors for piece in html))
+    return names.union(*(Markup(piece.content).anchors for piece in html))
 
 
 def tables(blocks: list[Token]) -> Iterator[list[list[Token]]]:
