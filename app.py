@@ -5,9 +5,9 @@ import logging
 import streamlit as st
 
 from conversations.store.database import DatabaseError
-from page.chat import message
 from page.pages import about, chat, compare, complete, insights
-from page.session.owner import entered
+from page.session.error import draw_error
+from page.session.owner import require_login
 from settings import ROOT
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -23,13 +23,13 @@ def main() -> None:
         st.Page(insights.draw, title="Insights", url_path="insights"),
         st.Page(about.draw, title="About", url_path="about"),
     ]
-    inside = entered()
+    inside = require_login()
     page = st.navigation(pages, position="top" if inside else "hidden")
     if inside:
         try:
             page.run()
         except DatabaseError as error:  # what was posted waits for the next run
-            message.failure(str(error))
+            draw_error(str(error))
 
 
 main()

@@ -15,7 +15,7 @@ from api.application import app as api
 from api.application import paths
 from api.lifespan import Life, living
 from identity import LIFETIME, cookies
-from page.session.ticks import Ticks
+from page.session.ticks import TickLimiter
 from settings import ROOT, Settings
 
 UNKNOWN = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
@@ -70,5 +70,5 @@ def _give(scope: Scope, headers: MutableHeaders) -> None:
 app = App(
     ROOT / "app.py",
     routes=[Route(path, endpoint=api) for path in (*paths(), UNKNOWN)],  # a path's parameters are the API's own affair
-    middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie), Middleware(Ticks)],
+    middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie), Middleware(TickLimiter)],
 )

@@ -82,12 +82,26 @@ def ask(
             "--raw and --file: a text that is only continued has no passages; leave one of the two out."
         )
     prompt = personas.find(persona).system if persona else system
-    options = given(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p,
-                    repetition_penalty=repetition_penalty, frequency_penalty=frequency_penalty,
-                    presence_penalty=presence_penalty, max_tokens=max_tokens, seed=seed)  # fmt: skip
+    options = given(
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        frequency_penalty=frequency_penalty,
+        presence_penalty=presence_penalty,
+        max_tokens=max_tokens,
+        seed=seed,
+    )
     chosen = choose(backend, url)
-    chain = build(chosen.settings, chosen.backend, system=prompt, raw=raw, options=options | chosen.options,
-                  retriever=_passages(files) if files else None)  # fmt: skip
+    chain = build(
+        chosen.settings,
+        chosen.backend,
+        system=prompt,
+        raw=raw,
+        options=options | chosen.options,
+        retriever=_passages(files) if files else None,
+    )
     report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
     if report.backend != chosen.backend:
         print(plain(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)

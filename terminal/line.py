@@ -42,9 +42,15 @@ class Typed:
         """`said` is newest first; `words` are what Tab completes a line to; `note` prints."""
         self._note = note
         self._session: PromptSession[str] = PromptSession(
-            "> ", multiline=True, prompt_continuation="  ", history=Said(said), completer=Words(words),
-            complete_while_typing=False, key_bindings=keys(), enable_suspend=True,
-        )  # fmt: skip
+            "> ",
+            multiline=True,
+            prompt_continuation="  ",
+            history=Said(said),
+            completer=Words(words),
+            complete_while_typing=False,
+            key_bindings=keys(),
+            enable_suspend=True,
+        )
 
     def read(self) -> str | None:
         """What was typed; None for Ctrl-D, and for Ctrl-C twice on an empty line."""

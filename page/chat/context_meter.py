@@ -4,7 +4,7 @@ import streamlit as st
 
 from conversations.store.schema import Message, Summary
 from conversations.store.store import Thread
-from page.session.markdown import plain
+from page.session.markdown import escape_markdown
 
 
 def draw(thread: Thread | None) -> None:
@@ -43,11 +43,11 @@ def outside(dropped: int, summary: Summary | None, refused: str | None) -> None:
     with st.container(key="edge"):
         st.caption(f":material/visibility_off: {number} outside the model's window")
         if refused:
-            st.caption(plain(refused))
+            st.caption(escape_markdown(refused))
     if summary is not None and summary.messages:
         with st.expander(f"Summary of the first {summary.messages} messages", icon=":material/summarize:"):
             st.text(summary.text)
-            st.caption(plain(figures(summary)))
+            st.caption(escape_markdown(figures(summary)))
 
 
 def figures(summary: Summary) -> str:

@@ -17,9 +17,10 @@ from conversations.store.store import NotFoundError, Store
 from documents.kind import READ
 from documents.settings import Limits
 from page.chat import sources
-from page.session import outbox
-from page.session.markdown import plain
-from page.session.outbox import Chosen, refuse
+from page.session import actions
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown
+from page.session.selection import Selection
 
 TICK = 0.3  # seconds between two looks at what is being read
 SMALL = 2_048  # tokens of a window in which only a few passages fit
@@ -32,7 +33,7 @@ def megabytes(limits: Limits) -> int:
     return -(-limits.max_bytes // 1_000_000)
 
 
-def draw(store: Store, conversation: Conversation | None, chosen: Chosen, limits: Limits) -> None:
+def draw(store: Store, conversation: Conversation | None, chosen: Selection, limits: Limits) -> None:
     """The popover; where nobody can be asked anything, files are given here too."""
     rows = files.listing(store, conversation.id) if conversation else []
     mute = chosen.backend is None or chosen.problem is not None
@@ -55,8 +56,14 @@ def one(store: Store, row: Document) -> None:
         with st.container(gap=None):
             st.text(row.name)
             st.caption(figures(row))
-        st.button("Delete", icon=":material/delete:", key=f"delete-{row.id}", on_click=_remove, args=(store, row.id),
-                  help=f"Delete {plain(row.name)}")  # fmt: skip
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            key=f"delete-{row.id}",
+            on_click=_remove,
+            args=(store, row.id),
+            help=f"Delete {escape_markdown(row.name)}",
+        )
 
 
 def figures(row: Document) -> str:
@@ -71,7 +78,7 @@ def _remove(store: Store, number: str) -> None:
     try:
         files.remove(store, number)
     except NotFoundError:
-        refuse("This document is no longer there.")
+        defer_error("This document is no longer there.")
 
 
 def limited(backend: str | None) -> None:
@@ -85,8 +92,9 @@ def limited(backend: str | None) -> None:
 
 def find(store: Store, identity: str) -> None:
     """The places that fit some words, best first."""
-    asked = st.text_input("Find in documents", key=f"find-{identity}", placeholder="Words, or a question",
-                          icon=":material/search:")  # fmt: skip
+    asked = st.text_input(
+        "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
+    )
     if asked and asked.strip():
         found = [citations.source(each) for each in files.find(store, identity, asked)]
         if not found:
@@ -97,16 +105,21 @@ def find(store: Store, identity: str) -> None:
 def bring(limits: Limits) -> None:
     """A box for files, since the one for messages is closed."""
     turn: int = st.session_state.setdefault("brought", 0)  # another key empties the box
-    st.file_uploader(f"{READ}: words in them are found without a model", accept_multiple_files=True,
-                     key=f"bring-{turn}", max_upload_size=megabytes(limits), on_change=_bring,
-                     args=(f"bring-{turn}",))  # fmt: skip
+    st.file_uploader(
+        f"{READ}: words in them are found without a model",
+        accept_multiple_files=True,
+        key=f"bring-{turn}",
+        max_upload_size=megabytes(limits),
+        on_change=_bring,
+        args=(f"bring-{turn}",),
+    )
 
 
 def _bring(key: str) -> None:
     given = st.session_state[key]
     st.session_state["brought"] += 1
     if given:
-        outbox.attach("", given)
+        actions.enqueue_files("", given)
 
 
 def under_way(store: Store, identity: str) -> None:
@@ -117,9 +130,10 @@ def under_way(store: Store, identity: str) -> None:
     for number, each in enumerate(readings):
         if each.error:
             with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
-                st.error(plain(each.error), icon=":material/error:")
-                st.button("Dismiss", key=f"dismiss-{number}", on_click=reading.dismiss,
-                          args=(store.database, identity, each))  # fmt: skip
+                st.error(escape_markdown(each.error), icon=":material/error:")
+                st.button(
+                    "Dismiss", key=f"dismiss-{number}", on_click=reading.dismiss, args=(store.database, identity, each)
+                )
 
 
 def invite(store: Store, identity: str) -> None:
@@ -133,4 +147,4 @@ def _progress(live: Sequence[Reading]) -> None:
     if any(each.over.is_set() for each in live):
         st.rerun()
     for each in live:
-        st.progress(each.done / each.of if each.of else 0.0, text=plain(each.note))
+        st.progress(each.done / each.of if each.of else 0.0, text=escape_markdown(each.note))

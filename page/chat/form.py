@@ -6,8 +6,9 @@ from conversations.store import text
 from conversations.store.schema import Feedback, Message
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError, clean
-from page.session.current import current
-from page.session.outbox import post, refuse
+from page.session.actions import enqueue
+from page.session.current import current_conversation
+from page.session.error import defer_error
 
 REASON = 2000  # characters of a comment
 
@@ -26,14 +27,14 @@ def _send(number: int) -> None:
     try:
         text.message(typed)
     except MessageError as error:
-        refuse(str(error))
+        defer_error(str(error))
     else:
-        post("edit", number=number, text=typed)
+        enqueue("edit", number=number, text=typed)
         _close()
 
 
 def _close() -> None:
-    current().editing = current().commenting = None
+    current_conversation().editing_id = current_conversation().commenting_id = None
 
 
 def comment(store: Store, thought: Feedback) -> None:
@@ -41,8 +42,9 @@ def comment(store: Store, thought: Feedback) -> None:
     asked = "What was good about it?" if thought.value > 0 else "What was bad about it?"
     key = f"comment-{thought.message_id}"
     with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(asked, thought.comment, key=key, placeholder=asked, max_chars=REASON,
-                      label_visibility="collapsed")  # fmt: skip
+        st.text_input(
+            asked, thought.comment, key=key, placeholder=asked, max_chars=REASON, label_visibility="collapsed"
+        )
         st.form_submit_button("Save", on_click=_comment, args=(store, thought))
         st.form_submit_button("Close", on_click=_close)
 
@@ -51,5 +53,5 @@ def _comment(store: Store, thought: Feedback) -> None:
     try:
         store.rate(thought.message_id, thought.value, clean(st.session_state[f"comment-{thought.message_id}"]).strip())
     except NotFoundError:
-        refuse("This message is no longer there.")
+        defer_error("This message is no longer there.")
     _close()

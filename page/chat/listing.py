@@ -8,17 +8,23 @@ import streamlit as st
 from conversations.store import search
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
-from page.session.current import current, show
-from page.session.markdown import plain
-from page.session.outbox import refuse
+from page.session.current import current_conversation, open_conversation
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown
 
 STEP = 30  # rows at first, and added by "Show more"
 
 
 def draw(store: Store) -> None:
     """The search box, then what it finds, or everything by its day."""
-    words = st.text_input("Search", key="search", placeholder="Search", icon=":material/search:",
-                          label_visibility="collapsed", persist_state="session")  # fmt: skip
+    words = st.text_input(
+        "Search",
+        key="search",
+        placeholder="Search",
+        icon=":material/search:",
+        label_visibility="collapsed",
+        persist_state="session",
+    )
     if words and words.strip():
         hits(store, words)
         return
@@ -65,10 +71,15 @@ def timezone() -> ZoneInfo | None:
 def row(conversation: Conversation) -> None:
     """One conversation; the open one stands out."""
     st.button(
-        plain(conversation.title) or "Untitled", key=f"row-{conversation.id}", width="stretch", wrap=False,
-        type="secondary" if conversation.id == current().identity else "tertiary", on_click=show,
-        args=(conversation.id,), icon=":material/view_column:" if conversation.kind == "compare" else None,
-    )  # fmt: skip
+        escape_markdown(conversation.title) or "Untitled",
+        key=f"row-{conversation.id}",
+        width="stretch",
+        wrap=False,
+        type="secondary" if conversation.id == current_conversation().conversation_id else "tertiary",
+        on_click=open_conversation,
+        args=(conversation.id,),
+        icon=":material/view_column:" if conversation.kind == "compare" else None,
+    )
 
 
 def hits(store: Store, words: str) -> None:
@@ -82,19 +93,26 @@ def hits(store: Store, words: str) -> None:
 
 def one(store: Store, hit: search.Hit) -> None:
     """One of them."""
-    st.button(plain(hit.title) or "Untitled", key=f"hit-{hit.conversation_id}", width="stretch", type="tertiary",
-              wrap=False, on_click=_open, args=(store, hit))  # fmt: skip
+    st.button(
+        escape_markdown(hit.title) or "Untitled",
+        key=f"hit-{hit.conversation_id}",
+        width="stretch",
+        type="tertiary",
+        wrap=False,
+        on_click=_open,
+        args=(store, hit),
+    )
     if hit.message_id is not None:
-        st.caption(plain(hit.snippet))
+        st.caption(escape_markdown(hit.snippet))
 
 
 def _open(store: Store, hit: search.Hit) -> None:
-    show(hit.conversation_id, hit.message_id)
+    open_conversation(hit.conversation_id, hit.message_id)
     if hit.message_id is not None:
         try:
-            current().shown = reach(store, hit.message_id)
+            current_conversation().message_limit = reach(store, hit.message_id)
         except NotFoundError:
-            refuse("This message is no longer there.")
+            defer_error("This message is no longer there.")
 
 
 def reach(store: Store, number: int) -> int:
@@ -103,4 +121,4 @@ def reach(store: Store, number: int) -> int:
     if number not in path:
         store.choose(number)
         path = store.branch(number)
-    return max(current().shown, len(path) - path.index(number) + 1)
+    return max(current_conversation().message_limit, len(path) - path.index(number) + 1)

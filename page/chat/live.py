@@ -7,7 +7,8 @@ from conversations.replies.reply import Reply, describe_wait
 from conversations.replies.writer import reply_writer
 from conversations.store.schema import Conversation, Message, State
 from conversations.store.store import NotFoundError, Store
-from page.session.markdown import plain, safe
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown, safe_markdown
 
 TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
 FAR = 0.3  # and at one that is read from the table
@@ -28,20 +29,24 @@ def _look(store: Store, number: int, first: bool) -> None:
         st.rerun()
     text = reply.text if reply is not None else seen.text if seen is not None else ""
     if text:
-        st.markdown(safe(text) + " ▌")
+        st.markdown(safe_markdown(text) + " ▌")
     else:
-        st.caption(plain(waiting(reply)))
+        st.caption(escape_markdown(waiting(reply)))
     st.button(
-        "Stop", key=f"stop-{number}", icon=":material/stop_circle:", on_click=_stop, args=(store, number),
+        "Stop",
+        key=f"stop-{number}",
+        icon=":material/stop_circle:",
+        on_click=_stop,
+        args=(store, number),
         shortcut="Escape" if first else None,
-    )  # fmt: skip
+    )
 
 
 def _stop(store: Store, number: int) -> None:
     try:
         watch.stop(store, number)
     except NotFoundError:
-        st.session_state["refused"] = "This reply was deleted."
+        defer_error("This reply was deleted.")
 
 
 def waiting(reply: Reply | None) -> str:

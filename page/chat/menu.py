@@ -8,9 +8,10 @@ from conversations import exchange
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import clean
-from page.session.current import change, show
-from page.session.markdown import plain
-from page.session.outbox import post, refuse
+from page.session.actions import enqueue
+from page.session.current import open_conversation, update_conversation
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown
 from prompts.handover import handover
 
 LONGEST_TITLE = 200
@@ -23,17 +24,48 @@ def draw(store: Store, conversation: Conversation | None) -> None:
         return
     number = conversation.id
     with st.popover("Chat", icon=":material/more_horiz:", key="menu"):
-        st.text_input("Title", conversation.title, key=f"title-{number}", max_chars=LONGEST_TITLE, on_change=_rename,
-                      args=(store, number, conversation.title))  # fmt: skip
+        st.text_input(
+            "Title",
+            conversation.title,
+            key=f"title-{number}",
+            max_chars=LONGEST_TITLE,
+            on_change=_rename,
+            args=(store, number, conversation.title),
+        )
         pinned = conversation.pinned
-        st.button("Unpin" if pinned else "Pin", icon=":material/keep_off:" if pinned else ":material/keep:",
-                  on_click=_pin, args=(store, not pinned), **WIDE)  # fmt: skip
-        st.button("Summarise for hand-over", icon=":material/summarize:", on_click=post, args=("send",),
-                  kwargs={"text": handover()}, **WIDE)  # fmt: skip
-        st.download_button("Export as JSON", lambda: exported(store, number), f"{number}.json", "application/json",
-                           icon=":material/download:", on_click="ignore", **WIDE)  # fmt: skip
-        st.download_button("Export as Markdown", lambda: exchange.render(exchange.dump(store, number)), f"{number}.md",
-                           "text/markdown", icon=":material/description:", on_click="ignore", **WIDE)  # fmt: skip
+        st.button(
+            "Unpin" if pinned else "Pin",
+            icon=":material/keep_off:" if pinned else ":material/keep:",
+            on_click=_pin,
+            args=(store, not pinned),
+            **WIDE,
+        )
+        st.button(
+            "Summarise for hand-over",
+            icon=":material/summarize:",
+            on_click=enqueue,
+            args=("send",),
+            kwargs={"text": handover()},
+            **WIDE,
+        )
+        st.download_button(
+            "Export as JSON",
+            lambda: exported(store, number),
+            f"{number}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            **WIDE,
+        )
+        st.download_button(
+            "Export as Markdown",
+            lambda: exchange.render(exchange.dump(store, number)),
+            f"{number}.md",
+            "text/markdown",
+            icon=":material/description:",
+            on_click="ignore",
+            **WIDE,
+        )
         st.button("Delete", icon=":material/delete:", on_click=delete, args=(store, number), **WIDE)
 
 
@@ -47,16 +79,16 @@ def _rename(store: Store, number: str, before: str) -> None:
     typed = " ".join(clean(st.session_state[f"title-{number}"] or "").split())
     st.session_state[f"title-{number}"] = typed or before
     try:
-        change(store, title=typed or before)
+        update_conversation(store, title=typed or before)
     except NotFoundError as error:
-        refuse(str(error))
+        defer_error(str(error))
 
 
 def _pin(store: Store, pinned: bool) -> None:
     try:
-        change(store, pinned=pinned)
+        update_conversation(store, pinned=pinned)
     except NotFoundError as error:
-        refuse(str(error))
+        defer_error(str(error))
 
 
 def delete(store: Store, number: str) -> None:
@@ -65,10 +97,10 @@ def delete(store: Store, number: str) -> None:
         dumped = exchange.dump(store, number)
         store.delete(number)
     except NotFoundError:  # it is gone already, which was the aim
-        show()
+        open_conversation()
         return
     st.session_state["deleted"] = dumped
-    show()
+    open_conversation()
 
 
 def undo(store: Store) -> None:
@@ -77,7 +109,7 @@ def undo(store: Store) -> None:
     if dumped is None:
         return
     with st.container(key="deleted", border=True):
-        st.caption(f"Deleted: {plain(str(dumped['title']))}")
+        st.caption(f"Deleted: {escape_markdown(str(dumped['title']))}")
         with st.container(horizontal=True):
             st.button("Undo", icon=":material/undo:", on_click=_bring_back, args=(store,))
             st.button("Forget", help="Delete it for good", on_click=_forget)
@@ -86,7 +118,7 @@ def undo(store: Store) -> None:
 def _bring_back(store: Store) -> None:
     dumped = st.session_state.get("deleted")
     if dumped is not None:
-        show(exchange.load(store, dumped))
+        open_conversation(exchange.load(store, dumped))
         _forget()  # after it is back: until then this is all there is of it
 
 

@@ -5,7 +5,8 @@ import streamlit as st
 from conversations.replies.compaction import NOTE
 from conversations.store.schema import Feedback, Message, State
 from page.chat.figures import figures
-from page.session.markdown import plain, safe
+from page.session.error import draw_error
+from page.session.markdown import escape_markdown, safe_markdown
 
 NOTES = {
     State.STOPPED: "Stopped.",
@@ -21,32 +22,27 @@ def body(message: Message, thought: Feedback | None) -> None:
         st.text(message.text)
         attached(message)
     else:
-        with st.expander(plain(message.role.capitalize()), icon=":material/data_object:"):
+        with st.expander(escape_markdown(message.role.capitalize()), icon=":material/data_object:"):
             st.text(message.text)
     if thought is not None and thought.comment:
-        st.caption(f":material/comment: {plain(thought.comment)}")
+        st.caption(f":material/comment: {escape_markdown(thought.comment)}")
 
 
 def reply(message: Message) -> None:
     """A reply that has ended."""
     if message.text:
-        st.markdown(safe(message.text))
+        st.markdown(safe_markdown(message.text))
     attached(message)
     if message.error:
-        failure(message.error)
+        draw_error(message.error)
     if note := (message.extra or {}).get(NOTE):
-        st.caption(f":material/info: {plain(str(note))}")
+        st.caption(f":material/info: {escape_markdown(str(note))}")
     beside = [NOTES.get(State(message.state), ""), figures(message)]
-    st.caption(plain(" ".join(part for part in beside if part)))
+    st.caption(escape_markdown(" ".join(part for part in beside if part)))
 
 
 def attached(message: Message) -> None:
     """What an import brought beside the text: names, nothing is kept of the files."""
     names = [str(each.get("name")) for each in (message.extra or {}).get("attachments", []) if isinstance(each, dict)]
     if names:
-        st.caption(f":material/attach_file: {plain(', '.join(names))}")
-
-
-def failure(text: str) -> None:
-    """Cause and remedy, one to a line."""
-    st.error(safe(text).replace("\n", "  \n"), icon=":material/error:")
+        st.caption(f":material/attach_file: {escape_markdown(', '.join(names))}")

@@ -10,9 +10,9 @@ from conversations.store import personas
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
-from page.session.current import change, current
-from page.session.markdown import plain, safe
-from page.session.outbox import refuse
+from page.session.current import current_conversation, update_conversation
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown, safe_markdown
 from prompts import persona as files
 from prompts.persona import Persona, another
 
@@ -25,13 +25,13 @@ def draw(store: Store, conversation: Conversation | None) -> None:
     if conversation is None:
         surprise(everybody)
     chosen = talking(conversation)
-    with st.popover(plain(chosen.name) if chosen else "Persona", icon=":material/theater_comedy:"):
+    with st.popover(escape_markdown(chosen.name) if chosen else "Persona", icon=":material/theater_comedy:"):
         if problem:
-            st.warning(safe(problem))
+            st.warning(safe_markdown(problem))
         pick(store, chosen, everybody)
         st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
         if chosen:
-            st.caption(plain(chosen.description))
+            st.caption(escape_markdown(chosen.description))
         edit(store, chosen, mine)
 
 
@@ -48,13 +48,15 @@ def known(store: Store) -> tuple[str | None, list[Persona], list[Persona]]:
 
 def talking(conversation: Conversation | None) -> Persona | None:
     """Who talks here."""
-    fields: dict[str, Any] | None = conversation.persona if conversation else current().fields.get("persona")
+    fields: dict[str, Any] | None = (
+        conversation.persona if conversation else current_conversation().new_fields.get("persona")
+    )
     return found(fields) if fields else None
 
 
 def surprise(everybody: list[Persona]) -> None:
     """Give a new chat somebody else than the last one, once."""
-    fields, last = current().fields, st.session_state.get("surprised")
+    fields, last = current_conversation().new_fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
         chosen = another(everybody, last)
         st.session_state["surprised"] = chosen.slug
@@ -67,9 +69,10 @@ def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None
     options: list[Persona | None] = [None, *everybody]
     if chosen and by_slug.get(chosen.slug) != chosen:
         options.insert(1, chosen)
-    key = f"persona-{current().identity}-{chosen.slug if chosen else ''}"
-    st.selectbox("Persona", options, options.index(chosen), key=key, format_func=_shown, on_change=_picked,
-                 args=(store, key))  # fmt: skip
+    key = f"persona-{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
+    st.selectbox(
+        "Persona", options, options.index(chosen), key=key, format_func=_shown, on_change=_picked, args=(store, key)
+    )
 
 
 def _shown(persona: Persona | None) -> str:
@@ -82,21 +85,26 @@ def _picked(store: Store, key: str) -> None:
 
 def _use(store: Store, chosen: Persona | None) -> None:
     try:
-        change(store, persona=None if chosen is None else persona_to_dict(chosen))
+        update_conversation(store, persona=None if chosen is None else persona_to_dict(chosen))
     except NotFoundError as error:
-        refuse(str(error))
+        defer_error(str(error))
 
 
 def edit(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
     """Another name, description or other sentences: for this conversation, or to keep."""
-    place = f"{current().identity}-{chosen.slug if chosen else ''}"
+    place = f"{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
     label = "Edit" if chosen else "Write your own"
     with st.expander(label, icon=":material/edit:"), st.form(f"who-{place}", border=False):
         keys = [f"{part}-{place}" for part in ("name", "about", "sentences")]
         st.text_input("Name", chosen.name if chosen else "", key=keys[0], max_chars=100)
         st.text_input("Description", chosen.description if chosen else "", key=keys[1], max_chars=300)
-        st.text_area("Sentences, one a line", "\n".join(chosen.sentences) if chosen else "", key=keys[2],
-                     placeholder="I have two cats.", max_chars=personas.LONGEST)  # fmt: skip
+        st.text_area(
+            "Sentences, one a line",
+            "\n".join(chosen.sentences) if chosen else "",
+            key=keys[2],
+            placeholder="I have two cats.",
+            max_chars=personas.LONGEST,
+        )
         st.form_submit_button("Use in this chat", on_click=_write, args=(store, keys, False))
         st.form_submit_button("Save as my own", on_click=_write, args=(store, keys, True))
     if chosen and chosen.slug in {each.slug for each in mine}:
@@ -107,7 +115,7 @@ def _write(store: Store, keys: list[str], keep: bool) -> None:
     try:
         made = personas.written(*(st.session_state[key] for key in keys))
     except MessageError as error:
-        refuse(str(error))
+        defer_error(str(error))
         return
     if keep:
         personas.keep(store, made)

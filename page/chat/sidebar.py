@@ -4,36 +4,40 @@ import streamlit as st
 
 from conversations import exchange
 from page.chat import listing, menu
-from page.chat.message import failure
-from page.session.context import Visit
-from page.session.current import show
+from page.session.context import PageContext
+from page.session.current import open_conversation
+from page.session.error import draw_error
 
 
-def draw(found: Visit) -> None:
+def draw(found: PageContext) -> None:
     """Draw it."""
     with st.sidebar:
-        st.button("New chat", icon=":material/edit_square:", on_click=show, width="stretch")
+        st.button("New chat", icon=":material/edit_square:", on_click=open_conversation, width="stretch")
         menu.undo(found.store)
         listing.draw(found.store)
         with st.expander("Import", icon=":material/upload:"):
             bring(found)
-        if not found.owner.lasting:
+        if not found.owner.is_permanent:
             st.caption("These conversations belong to this tab and cannot be found again after it is closed.")
 
 
-def bring(found: Visit) -> None:
+def bring(found: PageContext) -> None:
     """A file of conversations, ours or another program's."""
     turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
-    st.file_uploader("Conversations from this program, ChatGPT or Open WebUI", key=f"import-{turn}",
-                     on_change=_bring, args=(found, f"import-{turn}"))  # fmt: skip
+    st.file_uploader(
+        "Conversations from this program, ChatGPT or Open WebUI",
+        key=f"import-{turn}",
+        on_change=_bring,
+        args=(found, f"import-{turn}"),
+    )
     said = st.session_state.get("imported")
     if isinstance(said, exchange.ExchangeError):
-        failure(str(said))
+        draw_error(str(said))
     elif said:
         st.caption(said)
 
 
-def _bring(found: Visit, key: str) -> None:
+def _bring(found: PageContext, key: str) -> None:
     file = st.session_state[key]
     if file is None:
         return

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from conversations.store.citations import Source
-from page.session.markdown import plain
+from page.session.markdown import escape_markdown
 
 NAMED = 3  # places in the label; the others are counted
 
@@ -16,7 +16,7 @@ NAMED = 3  # places in the label; the others are counted
 def draw(found: Sequence[Source]) -> None:
     """What a reply was made from, folded up under it."""
     if found:
-        with st.expander(plain(label(found)), icon=":material/format_quote:"):
+        with st.expander(escape_markdown(label(found)), icon=":material/format_quote:"):
             passages(found)
 
 
@@ -31,5 +31,5 @@ def passages(found: Sequence[Source]) -> None:
     """All of them, numbered as the model was told."""
     for number, each in enumerate(found, 1):
         score = f" · score {each.score:.3g}" if each.score else ""
-        st.caption(f"**{plain(f'[{number}] {each.place}')}**{score}")
+        st.caption(f"**{escape_markdown(f'[{number}] {each.place}')}**{score}")
         st.text(each.quote)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 import backends
-from page.session.markdown import plain
-from page.session.outbox import post
+from page.session.actions import enqueue
+from page.session.markdown import escape_markdown
 from prompts.persona import Persona
 
 SMALL_TALK = ("Hi, how are you?", "Do you have any pets?", "Tell me a joke")
@@ -22,8 +22,10 @@ def draw(backend: str | None, persona: Persona | None) -> None:
     with st.container(key="welcome"):
         st.title("LLM Assistant")
         if persona:
-            st.markdown(f"You are talking with **{plain(persona.name)}**: {plain(persona.description)}")
+            st.markdown(
+                f"You are talking with **{escape_markdown(persona.name)}**: {escape_markdown(persona.description)}"
+            )
         for column, text in zip(st.columns(3), SMALL_TALK if small else LARGE, strict=True):
-            column.button(text, width="stretch", on_click=post, args=("send",), kwargs={"text": text})
+            column.button(text, width="stretch", on_click=enqueue, args=("send",), kwargs={"text": text})
         if small:
             st.caption(NOTICE)

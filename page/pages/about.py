@@ -6,9 +6,8 @@ import streamlit as st
 
 import backends
 from documents.settings import Limits
-from page.session.context import Visit, visit
-from page.session.frame import frame
-from page.session.markdown import plain, safe
+from page.session.context import PageContext, draw_title, load_context
+from page.session.markdown import escape_markdown, safe_markdown
 from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings
 
 CARD = DEFAULT_MODEL / "README.md"
@@ -21,8 +20,8 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another fil
 
 def draw() -> None:
     """One run of the page."""
-    found = visit()
-    frame("About")
+    found = load_context()
+    draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
     readiness(found)
     yours(found)
@@ -33,16 +32,16 @@ def draw() -> None:
     card()
 
 
-def readiness(found: Visit) -> None:
+def readiness(found: PageContext) -> None:
     """Each backend: ready, or what is missing."""
     st.header("Backends", anchor=False)
     for name, problem in backends.status(found.settings):
         icon = ":material/check_circle:" if problem is None else ":material/block:"
-        st.markdown(f"{icon} **{plain(name)}**: {'ready' if problem is None else safe(problem)}")
+        st.markdown(f"{icon} **{escape_markdown(name)}**: {'ready' if problem is None else safe_markdown(problem)}")
     if found.choice.name:
-        st.caption(plain(f"A new chat begins with {found.choice.name}: {found.choice.reason}."))
+        st.caption(escape_markdown(f"A new chat begins with {found.choice.name}: {found.choice.reason}."))
     else:
-        st.caption(safe(found.choice.reason))
+        st.caption(safe_markdown(found.choice.reason))
 
 
 def configuration() -> None:
@@ -57,7 +56,7 @@ def configuration() -> None:
         st.dataframe(rows, hide_index=True, alt="Every setting with its value, its origin and what it is")
 
 
-def yours(found: Visit) -> None:
+def yours(found: PageContext) -> None:
     """The owner's name, for the terminal; only when it is asked for."""
     st.header("Your conversations", anchor=False)
     st.markdown("The terminal can export them too, by the name that your conversations are kept under.")
@@ -67,12 +66,14 @@ def yours(found: Visit) -> None:
             name(found)
 
 
-def name(found: Visit) -> None:
+def name(found: PageContext) -> None:
     """The command that exports what is this visitor's."""
-    st.warning("Whoever has this name, and access to the database, sees your conversations. Keep it to yourself.",
-               icon=":material/key:")  # fmt: skip
+    st.warning(
+        "Whoever has this name, and access to the database, sees your conversations. Keep it to yourself.",
+        icon=":material/key:",
+    )
     st.code(f"python cli.py export --all --owner {found.owner.name}", language=None, wrap_lines=True)
-    if not found.owner.lasting:
+    if not found.owner.is_permanent:
         st.caption("It belongs to this tab, and is another one after the page is loaded anew.")
 
 
@@ -85,8 +86,15 @@ def notebooks() -> None:
     st.caption("The model's training, and the chain, step by step.")
     with st.container(horizontal=True):
         for path in files:
-            st.download_button(path.name, path.read_bytes(), path.name, "application/x-ipynb+json",
-                               icon=":material/download:", on_click="ignore", key=f"notebook-{path.stem}")  # fmt: skip
+            st.download_button(
+                path.name,
+                path.read_bytes(),
+                path.name,
+                "application/x-ipynb+json",
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"notebook-{path.stem}",
+            )
 
 
 def card() -> None:
@@ -107,4 +115,4 @@ def card() -> None:
 
 def prose(text: str) -> None:
     """Links into the repository lead nowhere from here: their words stay. Coloured code is too pale for some."""
-    st.markdown(safe(FENCE.sub("```", LINK.sub(r"\1", text))))
+    st.markdown(safe_markdown(FENCE.sub("```", LINK.sub(r"\1", text))))

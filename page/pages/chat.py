@@ -7,82 +7,94 @@ import streamlit as st
 from conversations.replies.preload import preload
 from conversations.store.schema import Message
 from conversations.store.store import NotFoundError, Store, Thread
-from page.chat import actions, context_meter, files, form, header, personas, sidebar, sources, welcome
+from page.chat import context_meter, files, form, header, message_actions, personas, sidebar, sources, welcome
 from page.chat import live as tail
 from page.chat import message as bubble
-from page.session import frame, outbox
-from page.session.context import Visit, visit
-from page.session.current import STEP, current, opened, show
-from page.session.markdown import plain
-from page.session.outbox import Chosen
+from page.session.actions import run_pending, submit_input
+from page.session.context import PageContext, load_context, warn_if_exposed
+from page.session.current import PAGE_SIZE, current_conversation, follow_address, open_conversation
+from page.session.error import draw_error, pop_error
+from page.session.markdown import escape_markdown
+from page.session.selection import Selection
 
 STYLE = Path(__file__).with_name("chat.css")
 
 
 def draw() -> None:
     """One run of the page."""
-    found = visit()
+    found = load_context()
     preload(found.choice.name, found.settings)
-    opened()
+    follow_address()
     st.html(STYLE)
-    frame.warn(found.settings)
+    warn_if_exposed(found.settings)
     try:
         thread = read(found.store)
         chosen = header.draw(found, thread.conversation if thread else None)
         if chosen.backend and not chosen.problem:
             preload(chosen.backend, found.settings)
-        if outbox.deliver(found, chosen):
+        if run_pending(found, chosen):
             st.rerun()  # what is drawn already may have been for a chat that had not begun
     except NotFoundError:
-        thread, chosen = None, Chosen(None, None)
+        thread, chosen = None, Selection(None, None)
         missing()
     else:
         conversation(found, thread, chosen)
-    for problem in filter(None, (outbox.refused(), chosen.problem)):
-        bubble.failure(problem)
+    for problem in filter(None, (pop_error(), chosen.problem)):
+        draw_error(problem)
     box(found, chosen)
     context_meter.draw(thread)
     sidebar.draw(found)
 
 
-def box(found: Visit, chosen: Chosen) -> None:
+def box(found: PageContext, chosen: Selection) -> None:
     """Where messages are written and files attached; of which kind they may be, our own words say."""
     closed = chosen.backend is None or chosen.problem is not None
     largest = files.megabytes(found.limits)
-    st.chat_input("Write a message", key="message", disabled=closed, on_submit=outbox.say, accept_file="multiple",
-                  max_upload_size=largest)  # fmt: skip
+    st.chat_input(
+        "Write a message",
+        key="message",
+        disabled=closed,
+        on_submit=submit_input,
+        accept_file="multiple",
+        max_upload_size=largest,
+    )
 
 
 def read(store: Store) -> Thread | None:
     """What is open; None for a chat that has not begun. Raises NotFoundError."""
-    mine = current()
-    return None if mine.identity is None else store.thread(mine.identity, last=mine.shown)
+    mine = current_conversation()
+    return None if mine.conversation_id is None else store.thread(mine.conversation_id, last=mine.message_limit)
 
 
 def missing() -> None:
     """The same for what never was, what was deleted and what is somebody else's."""
     st.title("Conversation not found")
     st.markdown("It may have been deleted, or its address is mistyped.")
-    st.button("Start a new chat", on_click=show)
+    st.button("Start a new chat", on_click=open_conversation)
 
 
-def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
+def conversation(found: PageContext, thread: Thread | None, chosen: Selection) -> None:
     """The shown branch, from its oldest drawn message to the newest."""
     if thread is None:
         files.draw(found.store, None, chosen, found.limits)
         welcome.draw(chosen.backend, personas.talking(None))
         return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
-        st.title(plain(thread.conversation.title), anchor=False)
+        st.title(escape_markdown(thread.conversation.title), anchor=False)
         files.draw(found.store, thread.conversation, chosen, found.limits)
     if thread.earlier:
-        st.button(f"Show earlier ({thread.earlier})", key="earlier", on_click=_earlier, type="tertiary",
-                  icon=":material/expand_less:")  # fmt: skip
+        st.button(
+            f"Show earlier ({thread.earlier})",
+            key="earlier",
+            on_click=_earlier,
+            type="tertiary",
+            icon=":material/expand_less:",
+        )
     live = [message.id for message in thread.messages if message.live]
     edge = context_meter.edge(thread)
     for place, message in enumerate(thread.messages, thread.earlier):
         if edge and place == max(edge, thread.earlier):
-            context_meter.outside(edge, thread.summary, chosen.refusal)
+            context_meter.outside(edge, thread.summary, chosen.no_summary_reason)
         said(found.store, thread, message, chosen, first=[message.id] == live[:1])
     files.under_way(found.store, thread.conversation.id)
     if not thread.messages:
@@ -91,13 +103,13 @@ def conversation(found: Visit, thread: Thread | None, chosen: Chosen) -> None:
 
 
 def _earlier() -> None:
-    current().shown += STEP
+    current_conversation().message_limit += PAGE_SIZE
 
 
-def said(store: Store, thread: Thread, message: Message, chosen: Chosen, first: bool) -> None:
+def said(store: Store, thread: Thread, message: Message, chosen: Selection, first: bool) -> None:
     """One message with all that belongs to it."""
     role = message.role if message.role in {"user", "assistant"} else "system"
-    thought, editing = thread.feedback.get(message.id), current().editing == message.id
+    thought, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
@@ -108,8 +120,8 @@ def said(store: Store, thread: Thread, message: Message, chosen: Chosen, first: 
                 bubble.body(message, thought)
                 sources.draw(thread.sources.get(message.id, []))
         if not message.live and not editing:
-            actions.draw(store, thread, message, chosen)
-        if thought is not None and current().commenting == message.id:
+            message_actions.draw(store, thread, message, chosen)
+        if thought is not None and current_conversation().commenting_id == message.id:
             form.comment(store, thought)
 
 

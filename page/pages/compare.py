@@ -18,13 +18,12 @@ from conversations.store.statistics import VOTE
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
 from page.chat import live
-from page.chat import message as bubble
 from page.pages import chat
-from page.session import current, outbox
-from page.session.context import Visit, visit
-from page.session.frame import frame
-from page.session.markdown import plain, safe
-from page.session.outbox import Wish
+from page.session import actions, current
+from page.session.actions import Action
+from page.session.context import PageContext, draw_title, load_context
+from page.session.error import draw_error
+from page.session.markdown import escape_markdown, safe_markdown
 
 BESIDE = 3  # columns of one row
 NOTES = {State.STOPPED: "Stopped", State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply"}
@@ -32,8 +31,8 @@ NOTES = {State.STOPPED: "Stopped", State.INTERRUPTED: "Interrupted: the program 
 
 def draw() -> None:
     """One run of the page."""
-    found = visit()
-    frame("Compare", wide=True)
+    found = load_context()
+    draw_title("Compare", wide=True)
     chosen = choose(backends.status(found.settings))
     for name in chosen:  # so that nobody's first word waits for its model
         preload(name, found.settings)
@@ -44,18 +43,19 @@ def draw() -> None:
     elif chosen:
         st.caption("One question, every model that is ready. Ask something below.")
     if refused:
-        bubble.failure(refused)
+        draw_error(refused)
     st.chat_input("Ask all of them", key="compare-question", disabled=not chosen, on_submit=_ask, args=(found, chosen))
 
 
 def choose(statuses: list[Status]) -> list[str]:
     """Which backends are asked; those that are not ready say why."""
     ready = [status.name for status in statuses if status.problem is None]
-    chosen = st.multiselect("Backends", ready, ready, key="compared", persist_state="session",
-                            placeholder="Choose at least one")  # fmt: skip
+    chosen = st.multiselect(
+        "Backends", ready, ready, key="compared", persist_state="session", placeholder="Choose at least one"
+    )
     for status in statuses:
         if status.problem:
-            st.caption(f":material/block: {plain(status.name)}: {safe(status.problem)}")
+            st.caption(f":material/block: {escape_markdown(status.name)}: {safe_markdown(status.problem)}")
     return chosen
 
 
@@ -72,10 +72,10 @@ def show(identity: str) -> None:
     st.session_state["comparison"] = st.query_params["c"] = identity
 
 
-def _ask(found: Visit, chosen: list[str]) -> None:
+def _ask(found: PageContext, chosen: list[str]) -> None:
     """Called before the script runs."""
     question = st.session_state["compare-question"]
-    if outbox.echo(Wish(VOTE, current.current(), text=question)):
+    if actions.is_duplicate(Action(VOTE, current.current_conversation(), text=question)):
         return
     try:
         show(comparison.start(found.store, question, [GenerationRequest(found.settings, name) for name in chosen]))
@@ -127,20 +127,26 @@ def one(store: Store, seen: Comparison, at: int) -> None:
     """A reply, its figures, and what can be done with it."""
     message = seen.replies[at]
     won = ":material/trophy: " if message.id == seen.winner else ""
-    st.subheader(won + plain(seen.backend_name(at) or "?"), anchor=False)
+    st.subheader(won + escape_markdown(seen.backend_name(at) or "?"), anchor=False)
     reply = reply_writer(store.database).replies.get(message.id)
     figures(message if reply is None else reply.report)
     if message.text:
-        st.markdown(safe(message.text) + (" ▌" if message.live else ""))
+        st.markdown(safe_markdown(message.text) + (" ▌" if message.live else ""))
     elif message.live:
-        st.caption(plain(live.waiting(reply)))
+        st.caption(escape_markdown(live.waiting(reply)))
     if message.error:
-        bubble.failure(message.error)
+        draw_error(message.error)
     if message.state in NOTES:
         st.caption(NOTES[State(message.state)])
     if message.live:
-        st.button("Stop", icon=":material/stop_circle:", key=f"stop-{message.id}", on_click=_stop,
-                  args=(store, message.id), help=f"Stop {seen.backend_name(at)}")  # fmt: skip
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key=f"stop-{message.id}",
+            on_click=_stop,
+            args=(store, message.id),
+            help=f"Stop {seen.backend_name(at)}",
+        )
     elif message.text and not any(each.live for each in seen.replies):
         offers(store, seen, message)
 
@@ -160,9 +166,15 @@ def offers(store: Store, seen: Comparison, message: Message) -> None:
     """The vote, and the way to the chat."""
     won = message.id == seen.winner
     with st.container(horizontal=True, gap="small"):
-        st.button("Best reply", icon=":material/trophy:", key=f"vote-{message.id}", on_click=_vote,
-                  args=(store, seen, message.id), type="primary" if won else "secondary",
-                  help="Take the vote back" if won else "Vote for this reply")  # fmt: skip
+        st.button(
+            "Best reply",
+            icon=":material/trophy:",
+            key=f"vote-{message.id}",
+            on_click=_vote,
+            args=(store, seen, message.id),
+            type="primary" if won else "secondary",
+            help="Take the vote back" if won else "Vote for this reply",
+        )
         if st.button("Go on with this one", icon=":material/forum:", key=f"go-{message.id}"):
             go_on(store, message)
 
@@ -175,7 +187,7 @@ def go_on(store: Store, message: Message) -> None:
         st.rerun()
     if message.backend:
         st.session_state["backend"] = message.backend
-    current.show(message.conversation_id)
+    current.open_conversation(message.conversation_id)
     st.switch_page(st.Page(chat.draw, title="Chat", url_path="chat"), query_params={"c": message.conversation_id})
 
 

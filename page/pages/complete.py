@@ -16,13 +16,12 @@ from conversations.replies.reply import Reply
 from conversations.store.schema import State
 from conversations.store.text import MessageError, message
 from page.chat import live, sampling
-from page.chat import message as bubble
 from page.chat.figures import figures
 from page.chat.header import model, pick
-from page.session.context import Visit, visit
-from page.session.frame import frame
-from page.session.markdown import plain
-from page.session.outbox import Chosen
+from page.session.context import PageContext, draw_title, load_context
+from page.session.error import draw_error
+from page.session.markdown import escape_markdown
+from page.session.selection import Selection
 from settings import Settings
 
 SUGGESTION = "Data Science is"
@@ -60,23 +59,29 @@ class Draft:
 
 def draw() -> None:
     """One run of the page."""
-    found = visit()
+    found = load_context()
     draft: Draft = st.session_state.setdefault("draft", Draft())
     draft.settle()
-    frame("Complete")
+    draw_title("Complete")
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
     chosen = choose(found)
     if draft.reply is not None:
         st.fragment(grow, run_every=live.TICK)(draft)
         return
     st.session_state["completing"] = draft.text
-    st.text_area("Text to continue", height=320, key="completing", on_change=_typed, args=(draft,),
-                 placeholder="Begin a sentence, and let the model go on.")  # fmt: skip
+    st.text_area(
+        "Text to continue",
+        height=320,
+        key="completing",
+        on_change=_typed,
+        args=(draft,),
+        placeholder="Begin a sentence, and let the model go on.",
+    )
     controls(found, draft, chosen)
     below(draft, chosen)
 
 
-def choose(found: Visit) -> Chosen:
+def choose(found: PageContext) -> Selection:
     """The backend and how it samples."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         chosen = pick(backends.status(found.settings), found)
@@ -90,34 +95,47 @@ def choose(found: Visit) -> Chosen:
     return chosen
 
 
-def controls(found: Visit, draft: Draft, chosen: Chosen) -> None:
+def controls(found: PageContext, draft: Draft, chosen: Selection) -> None:
     """What can be done with the text."""
     with st.container(horizontal=True, gap="small"):
-        st.button("Continue", icon=":material/play_arrow:", type="primary", on_click=begin, key="continue",
-                  args=(draft, found.settings, chosen), disabled=bool(chosen.problem))  # fmt: skip
-        st.button("Undo", icon=":material/undo:", on_click=draft.undo, disabled=not draft.steps, key="undo",
-                  help="Take the last change back")  # fmt: skip
+        st.button(
+            "Continue",
+            icon=":material/play_arrow:",
+            type="primary",
+            on_click=begin,
+            key="continue",
+            args=(draft, found.settings, chosen),
+            disabled=bool(chosen.problem),
+        )
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            on_click=draft.undo,
+            disabled=not draft.steps,
+            key="undo",
+            help="Take the last change back",
+        )
         if not draft.text:
             st.button(SUGGESTION, on_click=draft.put, args=(SUGGESTION,), key="suggestion")
 
 
-def below(draft: Draft, chosen: Chosen) -> None:
+def below(draft: Draft, chosen: Selection) -> None:
     """What went wrong, or how the last continuation went."""
     refused, draft.refused = draft.refused, None
     ended = draft.ended
     for problem in (chosen.problem, refused, ended.error if ended else None):
         if problem:
-            bubble.failure(problem)
+            draw_error(problem)
     if ended is not None:
         stopped = "Stopped. " if ended.state is State.STOPPED else ""
-        st.caption(plain(stopped + figures(ended.report)))
+        st.caption(escape_markdown(stopped + figures(ended.report)))
 
 
 def _typed(draft: Draft) -> None:
     draft.put(st.session_state["completing"] or "")
 
 
-def begin(draft: Draft, settings: Settings, chosen: Chosen) -> None:
+def begin(draft: Draft, settings: Settings, chosen: Selection) -> None:
     """Start a continuation of the text as it stands in the box."""
     if draft.reply is not None or chosen.backend is None:
         return
@@ -151,4 +169,4 @@ def grow(draft: Draft) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=reply.stop, shortcut="Escape")
         if not reply.text:
-            st.caption(plain(live.waiting(reply)))
+            st.caption(escape_markdown(live.waiting(reply)))

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from conversations.store.statistics import Period, Statistics, collect
-from page.session.context import visit
-from page.session.frame import frame
-from page.session.markdown import plain
+from page.session.context import draw_title, load_context
+from page.session.markdown import escape_markdown
 
 PERIODS: dict[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "All": None}
 COLOURS = ("#4a7fc1", "#e39b4b", "#58a68c", "#b8637f", "#8c7cc9", "#8d939c")
@@ -32,15 +31,24 @@ class Chart(NamedTuple):
 
 def draw() -> None:
     """One run of the page."""
-    found = visit()
-    frame("Insights", wide=True)
-    chosen = st.segmented_control("Period", list(PERIODS), default="30 days", required=True, key="period",
-                                  persist_state="session", label_visibility="collapsed")  # fmt: skip
+    found = load_context()
+    draw_title("Insights", wide=True)
+    chosen = st.segmented_control(
+        "Period",
+        list(PERIODS),
+        default="30 days",
+        required=True,
+        key="period",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
     ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
     seen = collect(found.store, Period(PERIODS[chosen], ahead))
     if not seen.said:
-        st.info("Nothing was said in this period. Write a message in Chat, and its figures appear here.",
-                icon=":material/insights:")  # fmt: skip
+        st.info(
+            "Nothing was said in this period. Write a message in Chat, and its figures appear here.",
+            icon=":material/insights:",
+        )
         return
     totals(seen)
     drawn = charts(seen)
@@ -66,30 +74,61 @@ def charts(seen: Statistics) -> list[Chart]:
     names = {row.backend for group in (seen.used, seen.speeds, seen.failed, seen.opinions) for row in group}
     backend = colour("Backend", sorted(names))
     return [
-        Chart("Messages a day", "what you wrote, and the replies",
-              [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.said],
-              partial(daily, "Messages", colour("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1])))),
-        Chart("Tokens a day", "written by each backend",
-              [{"Day": row.day, "Tokens written": row.written, "Backend": row.backend, "Tokens read": row.read}
-               for row in seen.used],
-              partial(daily, "Tokens written", backend)),
-        Chart("Time to first token", "median seconds, shorter is better",
-              [{"Backend": row.backend, "Seconds": round(row.ttft_ms / 1000, 3), "Replies": row.replies}
-               for row in seen.speeds if row.ttft_ms is not None],
-              partial(bars, "Backend", "Seconds", backend)),
-        Chart("Speed", "median tokens a second after the first, longer is better",
-              [{"Backend": row.backend, "Tokens a second": round(row.tokens_per_second, 1), "Replies": row.replies}
-               for row in seen.speeds if row.tokens_per_second is not None],
-              partial(bars, "Backend", "Tokens a second", backend)),
-        Chart("Failures", "replies that ended in an error, by kind",
-              [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failed],
-              partial(bars, "Kind", "Replies", backend), "No reply failed in this period."),
-        Chart("Feedback", "thumbs in Chat, and comparisons won in Compare",
-              [{"Backend": row.backend, "Times": times, "What": what} for row in seen.opinions
-               for what, times in zip(OPINIONS, (row.votes, row.up, row.down), strict=True) if times],
-              partial(bars, "Backend", "Times", colour("What", tuple(OPINIONS), tuple(OPINIONS.values()))),
-              "No thumbs and no votes in this period."),
-    ]  # fmt: skip
+        Chart(
+            "Messages a day",
+            "what you wrote, and the replies",
+            [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.said],
+            partial(daily, "Messages", colour("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1]))),
+        ),
+        Chart(
+            "Tokens a day",
+            "written by each backend",
+            [
+                {"Day": row.day, "Tokens written": row.written, "Backend": row.backend, "Tokens read": row.read}
+                for row in seen.used
+            ],
+            partial(daily, "Tokens written", backend),
+        ),
+        Chart(
+            "Time to first token",
+            "median seconds, shorter is better",
+            [
+                {"Backend": row.backend, "Seconds": round(row.ttft_ms / 1000, 3), "Replies": row.replies}
+                for row in seen.speeds
+                if row.ttft_ms is not None
+            ],
+            partial(bars, "Backend", "Seconds", backend),
+        ),
+        Chart(
+            "Speed",
+            "median tokens a second after the first, longer is better",
+            [
+                {"Backend": row.backend, "Tokens a second": round(row.tokens_per_second, 1), "Replies": row.replies}
+                for row in seen.speeds
+                if row.tokens_per_second is not None
+            ],
+            partial(bars, "Backend", "Tokens a second", backend),
+        ),
+        Chart(
+            "Failures",
+            "replies that ended in an error, by kind",
+            [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failed],
+            partial(bars, "Kind", "Replies", backend),
+            "No reply failed in this period.",
+        ),
+        Chart(
+            "Feedback",
+            "thumbs in Chat, and comparisons won in Compare",
+            [
+                {"Backend": row.backend, "Times": times, "What": what}
+                for row in seen.opinions
+                for what, times in zip(OPINIONS, (row.votes, row.up, row.down), strict=True)
+                if times
+            ],
+            partial(bars, "Backend", "Times", colour("What", tuple(OPINIONS), tuple(OPINIONS.values()))),
+            "No thumbs and no votes in this period.",
+        ),
+    ]
 
 
 def one(chart: Chart) -> None:
@@ -102,24 +141,46 @@ def one(chart: Chart) -> None:
             return
         st.vega_lite_chart(chart.rows, chart.draw(chart.rows), alt=spoken(chart))
         with st.expander("As a table"):
-            st.table([{name: plain(v) if isinstance(v, str) else v for name, v in row.items()} for row in chart.rows])
+            st.table(
+                [
+                    {name: escape_markdown(v) if isinstance(v, str) else v for name, v in row.items()}
+                    for row in chart.rows
+                ]
+            )
 
 
 def colour(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -> Spec:
     """The same colour for a name in every chart."""
     scale = {"domain": names, "range": [colours[at % len(colours)] for at in range(len(names))]}
-    return {"field": field, "type": "nominal", "scale": scale,
-            "legend": {"orient": "top", "title": None, "offset": 8, "padding": 0}}  # fmt: skip
+    return {
+        "field": field,
+        "type": "nominal",
+        "scale": scale,
+        "legend": {"orient": "top", "title": None, "offset": 8, "padding": 0},
+    }
 
 
 def daily(value: str, by: Spec, rows: Rows) -> Spec:
     """Stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
     axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, len({row["Day"] for row in rows}))}
-    day = {"field": "Day", "type": "temporal", "timeUnit": "utcyearmonthdate", "scale": {"type": "utc"}, "title": None,
-           "axis": axis}  # fmt: skip
-    return {"height": 170, "autosize": FIT, "mark": {"type": "bar", "tooltip": True}, "encoding": {
-        "x": day, "y": {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5}}, "color": by,
-    }}  # fmt: skip
+    day = {
+        "field": "Day",
+        "type": "temporal",
+        "timeUnit": "utcyearmonthdate",
+        "scale": {"type": "utc"},
+        "title": None,
+        "axis": axis,
+    }
+    return {
+        "height": 170,
+        "autosize": FIT,
+        "mark": {"type": "bar", "tooltip": True},
+        "encoding": {
+            "x": day,
+            "y": {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5}},
+            "color": by,
+        },
+    }
 
 
 def bars(name: str, value: str, by: Spec, rows: Rows) -> Spec:
@@ -127,8 +188,12 @@ def bars(name: str, value: str, by: Spec, rows: Rows) -> Spec:
     shown = by if by["field"] != name else {**by, "legend": None}
     length = {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 0.001}}
     place = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
-    return {"height": {"step": 32}, "autosize": FIT, "mark": {"type": "bar", "tooltip": True, "size": 18},
-            "encoding": {"y": place, "x": length, "color": shown}}  # fmt: skip
+    return {
+        "height": {"step": 32},
+        "autosize": FIT,
+        "mark": {"type": "bar", "tooltip": True, "size": 18},
+        "encoding": {"y": place, "x": length, "color": shown},
+    }
 
 
 def spoken(chart: Chart) -> str:

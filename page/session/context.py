@@ -1,6 +1,9 @@
-"""What every page needs of whoever looks at it: settings, the backend chosen at start, and his own store."""
+"""What every page begins with: settings, default backend, owner and store, and a title. Knows no part of a page."""
 
+import logging
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import streamlit as st
 from langchain_core.exceptions import ModelNotFoundError
@@ -11,14 +14,20 @@ from conversations.store import store as stores
 from conversations.store.database import DatabaseError
 from conversations.store.store import Store
 from documents.settings import Limits
-from page.chat import message
-from page.session.owner import Owner, owner
+from exposure import exposure
+from page.session.error import draw_error
+from page.session.markdown import escape_markdown
+from page.session.owner import Owner, identify_owner, login_providers
 from settings import Settings, SettingsError
+
+log = logging.getLogger(__name__)
+STYLE = Path(__file__).with_name("frame.css")
+LOGIN_REMEDY = "Ask for a login ([auth] in .streamlit/secrets.toml), or set HOST=127.0.0.1."
 
 
 @dataclass(frozen=True)
-class Visit:
-    """`owner.lasting` is False where the conversations cannot be found again after closing."""
+class PageContext:
+    """Who looks at the page and what answers by default; `store` holds the owner's conversations alone."""
 
     settings: Settings
     choice: Choice
@@ -27,13 +36,35 @@ class Visit:
     limits: Limits  # of documents
 
 
-def visit() -> Visit:
-    """Read them; what is wrong is shown, and the page ends there."""
+def load_context() -> PageContext:
+    """The context of this run; where a setting or the database is wrong that is drawn, and the page ends there."""
     try:
         settings = backends.read()
         choice = backends.choose(settings)
-        whose = owner(settings)
-        return Visit(settings, choice, whose, stores.store(settings, whose.name), Limits.read())
+        owner = identify_owner(settings)
+        return PageContext(settings, choice, owner, stores.store(settings, owner.name), Limits.read())
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
-        message.failure(str(error))
+        draw_error(str(error))
         st.stop()
+
+
+def draw_title(title: str, wide: bool = False) -> None:
+    """Draw the title; what follows uses the whole width where `wide`."""
+    if wide:
+        st.set_page_config(layout="wide")
+    st.html(STYLE)
+    with st.container(key="wide" if wide else "narrow"):
+        st.title(title, anchor=False)
+
+
+def warn_if_exposed(settings: Settings) -> None:
+    """Draw a warning where everybody may use the page and its owner pays; logged once a process."""
+    text = None if login_providers() else exposure(settings, settings.host, "this page", LOGIN_REMEDY)
+    if text is not None:
+        st.warning(escape_markdown(text), icon=":material/money_off:")
+        _log_once(text)
+
+
+@cache
+def _log_once(text: str) -> None:
+    log.warning("%s", text)

@@ -11,63 +11,66 @@ import streamlit as st
 
 from conversations.store.store import Store
 
-STEP = 50  # messages drawn at first, and added by "Show earlier"
-LAG = 3.0  # seconds in which an address that differs is an old one
+PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
+ADDRESS_LAG = 3.0  # seconds in which an address that differs is an old one
 
 
 @dataclass
-class Opened:
-    """A conversation; without `identity` one that its first message begins, with `fields`."""
+class CurrentConversation:
+    """The conversation of this tab; without `conversation_id` one that its first message begins, with `new_fields`.
 
-    identity: str | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-    shown: int = STEP
-    found: int | None = None  # the message that a search led to
-    editing: int | None = None
-    commenting: int | None = None
-    told: float | None = None  # when the browser was told of it
+    `highlighted_id` is the message that a search led to, `address_written` when this was last put into the address.
+    """
+
+    conversation_id: str | None = None
+    new_fields: dict[str, Any] = field(default_factory=dict)
+    message_limit: int = PAGE_SIZE
+    highlighted_id: int | None = None
+    editing_id: int | None = None
+    commenting_id: int | None = None
+    address_written: float | None = None  # on the monotonic clock
 
 
-def opened() -> Opened:
-    """What is open; called before anything is drawn."""
-    mine: Opened = st.session_state.setdefault("opened", Opened())
+def follow_address() -> CurrentConversation:
+    """The conversation that the address names, opened where it is another; called before anything is drawn."""
+    conversation = current_conversation()
     wanted = st.query_params.get("c")
-    if wanted == mine.identity:
-        return mine
-    late = mine.told is not None and time.monotonic() - mine.told < LAG
+    if wanted == conversation.conversation_id:
+        return conversation
+    written = conversation.address_written
+    late = written is not None and time.monotonic() - written < ADDRESS_LAG
     returned = "message" not in st.session_state and not wanted  # from another page: the input's state went with it
-    if late or returned or (mine.identity and mine.told is None):
-        _tell(mine)
-        return mine
-    st.session_state["opened"] = Opened(wanted, told=float("-inf"))
-    return current()
+    if late or returned or (conversation.conversation_id and written is None):
+        _write_address(conversation)
+        return conversation
+    st.session_state["conversation"] = CurrentConversation(wanted, address_written=float("-inf"))
+    return current_conversation()
 
 
-def current() -> Opened:
-    """The same for whatever runs before or after."""
-    mine: Opened = st.session_state.setdefault("opened", Opened())
-    return mine
+def current_conversation() -> CurrentConversation:
+    """The conversation as this session holds it, whatever the address says."""
+    conversation: CurrentConversation = st.session_state.setdefault("conversation", CurrentConversation())
+    return conversation
 
 
-def show(identity: str | None = None, found: int | None = None) -> None:
-    """Open another conversation, or a new one."""
-    st.session_state["opened"] = made = Opened(identity, found=found)
-    _tell(made)
+def open_conversation(conversation_id: str | None = None, message_id: int | None = None) -> None:
+    """Show another conversation, at a message where one is named; a new one without an id."""
+    st.session_state["conversation"] = opened = CurrentConversation(conversation_id, highlighted_id=message_id)
+    _write_address(opened)
 
 
-def change(store: Store, **fields: Any) -> None:
+def update_conversation(store: Store, **fields: Any) -> None:
     """Set fields of the conversation, or of the one that will begin. Raises NotFoundError."""
-    mine = current()
-    if mine.identity is None:
-        mine.fields.update(fields)
+    conversation = current_conversation()
+    if conversation.conversation_id is None:
+        conversation.new_fields.update(fields)
     else:
-        store.change(mine.identity, **fields)
+        store.change(conversation.conversation_id, **fields)
 
 
-def _tell(mine: Opened) -> None:
-    """Write it into the address."""
-    mine.told = time.monotonic()
-    if mine.identity:
-        st.query_params["c"] = mine.identity
+def _write_address(conversation: CurrentConversation) -> None:
+    conversation.address_written = time.monotonic()
+    if conversation.conversation_id:
+        st.query_params["c"] = conversation.conversation_id
     else:
         st.query_params.pop("c", None)

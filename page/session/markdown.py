@@ -13,7 +13,7 @@ SYNTAX = re.compile(r"([\\`*_\[\]<>#|~$&])|^([-+=])|(?<=\d)([.)])(?=\s|$)")
 DIRECTIVE = re.compile(r"([:@]|\bwww)(?=\S)", re.IGNORECASE)
 
 
-def safe(text: str) -> str:
+def safe_markdown(text: str) -> str:
     """Markdown that makes the browser fetch nothing: no image is left, code blocks stay as they are."""
     if not IMAGE.search(text):
         return text.replace("\x00", "\ufffd")
@@ -26,7 +26,7 @@ def safe(text: str) -> str:
     return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))
 
 
-def plain(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """One line for a label or a heading, which Streamlit reads as Markdown: every character stands for itself."""
     escaped = SYNTAX.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
     return DIRECTIVE.sub("\\1\u2060", escaped)

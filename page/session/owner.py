@@ -13,41 +13,41 @@ import streamlit as st
 from streamlit.errors import StreamlitAuthError, StreamlitSecretNotFoundError
 
 from identity import PREFIX, cookies
-from page.chat import message
+from page.session.error import draw_error
 from settings import Settings, SettingsError
 
 
 @dataclass(frozen=True)
 class Owner:
-    """`name` is what the store keeps; `lasting` is False where it ends with the browser session."""
+    """`name` is what the store keeps; `is_permanent` is False where it ends with the browser session."""
 
     name: str
-    lasting: bool
+    is_permanent: bool
 
 
-def owner(settings: Settings) -> Owner:
-    """Never shared, never guessed. Whoever must log in first is shown that alone. Raises SettingsError."""
-    if providers():
+def identify_owner(settings: Settings) -> Owner:
+    """The owner, never shared and never guessed; who must log in first is shown that alone. Raises SettingsError."""
+    if login_providers():
         if not st.user.get("is_logged_in"):
-            _login()
+            _draw_login()
             st.stop()
-        return Owner(_person(), lasting=True)
+        return Owner(_account_name(), is_permanent=True)
     sent = st.context.cookies
     if any(name.startswith(PREFIX) for name in sent) and (badge := cookies(settings).held(sent)):
-        return Owner(badge.owner, lasting=True)
-    return Owner(st.session_state.setdefault("owner", f"session:{secrets.token_urlsafe(16)}"), lasting=False)
+        return Owner(badge.owner, is_permanent=True)
+    return Owner(st.session_state.setdefault("owner", f"session:{secrets.token_urlsafe(16)}"), is_permanent=False)
 
 
-def entered() -> bool:
-    """Whether this visitor may see a page; if not, the login stands there. Draws the way out for who is logged in."""
+def require_login() -> bool:
+    """Whether this visitor may see a page; draws the login where not, and the way out for who is logged in."""
     try:
-        if not providers():
+        if not login_providers():
             return True
     except SettingsError as error:
-        message.failure(str(error))
+        draw_error(str(error))
         return False
     if not st.user.get("is_logged_in"):
-        _login()
+        _draw_login()
         return False
     with st.sidebar:
         st.text(str(st.user.get("name") or st.user.get("email") or st.user.get("sub") or ""))
@@ -55,8 +55,8 @@ def entered() -> bool:
     return True
 
 
-def providers() -> tuple[str, ...]:
-    """Where to log in, by Streamlit's [auth] secrets; "default" has no name of its own; () where nobody needs to.
+def login_providers() -> tuple[str, ...]:
+    """Names of the providers in Streamlit's [auth] secrets, "default" for the unnamed one; () where nobody logs in.
 
     Raises SettingsError for secrets that cannot be read: without them everybody would come in.
     """
@@ -75,19 +75,22 @@ def providers() -> tuple[str, ...]:
     return names
 
 
-def _login() -> None:
-    """A button for each provider."""
+def _draw_login() -> None:
+    """Draw a button for each provider."""
     st.title("LLM Assistant")
-    for name in providers():
+    for name in login_providers():
         if st.button("Log in" if name == "default" else f"Log in with {name}", key=f"login {name}", type="primary"):
             try:
                 st.login(None if name == "default" else name)
             except StreamlitAuthError as error:
-                message.failure(" ".join(str(error).split()))
+                draw_error(" ".join(str(error).split()))
 
 
-def _person() -> str:
-    """The same for a person from every browser, and another for every issuer. Raises SettingsError."""
+def _account_name() -> str:
+    """The owner's name of whoever logged in: one for a person in every browser, another for each issuer.
+
+    Raises SettingsError.
+    """
     issuer, subject = st.user.get("iss"), st.user.get("sub")
     if not issuer or not subject:
         raise SettingsError("The login brought no issuer or no subject: ask for the scope openid in [auth]")

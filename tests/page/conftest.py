@@ -17,8 +17,15 @@ from tests.loopback import KEY, Loopback, running
 from tests.page.person import say
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--disable-quic"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
 Start = Callable[..., str]
 expect.set_options(timeout=45_000)  # a busy machine loads a model slowly
 
@@ -53,9 +60,12 @@ def serving(log: Path, port: int | None = None, **environment: str) -> Iterator[
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "cli.py", "serve"], cwd=ROOT, stdout=output, stderr=output,
+            [sys.executable, "cli.py", "serve"],
+            cwd=ROOT,
+            stdout=output,
+            stderr=output,
             env={**clean, "PORT": str(port), **environment},
-        )  # fmt: skip
+        )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)
         yield f"http://127.0.0.1:{port}"

@@ -183,10 +183,16 @@ def test_what_people_type_is_data(loopback: Loopback) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "\x00\x07\x1b[31m\u200b\ufeff", "x" * 5000, "שלום עולם \u202e abc", "$\\frac{1}{0}$ $$\\begin{x}$$",
-        "<script>alert(1)</script><iframe src=//x>", "```\nunclosed", "| a |\n|--", "\U0001f469\u200d\U0001f52c" * 50,
+        "\x00\x07\x1b[31m\u200b\ufeff",
+        "x" * 5000,
+        "שלום עולם \u202e abc",
+        "$\\frac{1}{0}$ $$\\begin{x}$$",
+        "<script>alert(1)</script><iframe src=//x>",
+        "```\nunclosed",
+        "| a |\n|--",
+        "\U0001f469\u200d\U0001f52c" * 50,
     ],
-)  # fmt: skip
+)
 def test_nothing_that_is_said_breaks_the_page(loopback: Loopback, text: str) -> None:
     loopback.reply = text.replace("\x00", " ")
     shown: Any = settle(page().chat_input[0].set_value(text).run())
@@ -230,8 +236,17 @@ def test_a_summary_stands_where_the_window_begins(settings: Settings) -> None:
     identity = written(settings, "me", 6, 3)
     last = mine.thread(identity).messages[2].id
     with mine.database.writing() as session:
-        session.add(Summary(message_id=last, messages=3, text="They <b>met</b>.", created=1.0, backend="openai",
-                            prompt_tokens=70, completion_tokens=9))  # fmt: skip
+        session.add(
+            Summary(
+                message_id=last,
+                messages=3,
+                text="They <b>met</b>.",
+                created=1.0,
+                backend="openai",
+                prompt_tokens=70,
+                completion_tokens=9,
+            )
+        )
     shown = page({"c": identity}, "me")
     unfolded = next(e for e in shown.expander if e.label == "Summary of the first 3 messages")
     assert unfolded.text[0].value == "They <b>met</b>."

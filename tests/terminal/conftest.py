@@ -24,9 +24,13 @@ class Chat:
     def __init__(self, *words: str, **environment: str) -> None:
         variables = {**os.environ, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1", **environment}
         self.child = pexpect.spawn(
-            sys.executable, [str(ROOT / "cli.py"), "chat", *words],
-            env=variables, encoding="utf-8", timeout=12, dimensions=(50, 150),
-        )  # fmt: skip
+            sys.executable,
+            [str(ROOT / "cli.py"), "chat", *words],
+            env=variables,
+            encoding="utf-8",
+            timeout=12,
+            dimensions=(50, 150),
+        )
         self.shown = ""
 
     def sees(self, text: str) -> str:
@@ -89,8 +93,11 @@ def apart(*words: str, said: str | bytes = b"", **environment: str) -> Done:
     done = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *words],
         input=said.encode() if isinstance(said, str) else said,
-        env={**os.environ, **environment}, capture_output=True, timeout=60, check=False,
-    )  # fmt: skip
+        env={**os.environ, **environment},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -83,9 +83,20 @@ def test_a_chat_cites_page_7(notes: Path, chat: Start, loopback: Loopback) -> No
 def test_the_commands_of_a_chat(notes: Path, run: Run, loopback: Loopback) -> None:
     more = notes.with_name("more of it.md")
     more.write_text("A wren sings at \x1b[31mnoon\x9b5m.\n")
-    lines = ("/documents", "/find wren", f"/attach '{more}'", f"/attach {more}", "/documents", "/find wren",
-             "/find zebra", "/detach 2", "When does the wren sing?", "/detach more of it.md", "/documents",
-             "And the wren?")  # fmt: skip
+    lines = (
+        "/documents",
+        "/find wren",
+        f"/attach '{more}'",
+        f"/attach {more}",
+        "/documents",
+        "/find wren",
+        "/find zebra",
+        "/detach 2",
+        "When does the wren sing?",
+        "/detach more of it.md",
+        "/documents",
+        "And the wren?",
+    )
     done = run("chat", said="\n".join(lines), LLM_BACKEND="openai")
     none = "There are no documents in this conversation: /attach FILE adds one."
     found = "more of it.md: A wren sings at [31mnoon5m."

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from conversations.library import files, reading
 from conversations.store import store as stores
 from conversations.store.schema import Conversation, Document
-from page.session.markdown import plain
+from page.session.markdown import escape_markdown
 from settings import Settings
 from tests.loopback import Loopback
 from tests.page.test_app import page, settle, shows, texts
@@ -168,11 +168,11 @@ def test_names_and_words_of_a_document_are_data(loopback: Loopback) -> None:
     name = f"{LEAK.replace('/', '_')}.md"
     shown = give(page(owner="me"), (name, f"The roof: {LEAK}".encode()), text="the roof?")
     assert quoted(shown) == [f"The roof: {LEAK}"]
-    assert [e.label for e in shown.expander if e.label.startswith("Sources")] == [plain(f"Sources: {name}")]
-    assert any(str(c.value).startswith(f"**{plain(f'[1] {name}')}** · score ") for c in shown.caption)
+    assert [e.label for e in shown.expander if e.label.startswith("Sources")] == [escape_markdown(f"Sources: {name}")]
+    assert any(str(c.value).startswith(f"**{escape_markdown(f'[1] {name}')}** · score ") for c in shown.caption)
     assert name in [str(each.value) for each in shown.text]
     shown = give(shown, (name.replace(".md", ".pdf"), pdf([""])))
-    assert shown.error[0].value.startswith(plain(name.removesuffix(".md")))
+    assert shown.error[0].value.startswith(escape_markdown(name.removesuffix(".md")))
 
 
 def test_a_small_model_says_what_not_to_expect(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,11 @@ def test_the_sums_are_those_of_the_store() -> None:
         reply(backend="gpt2", completion_tokens=300, state=state, ttft_ms=40.0, tokens_per_second=200.0)
     shown = page()
     assert figures(shown) == {
-        "Conversations": "4", "Messages": "8", "Tokens written": "1,200", "Failed replies": "25.0%",
-    }  # fmt: skip
+        "Conversations": "4",
+        "Messages": "8",
+        "Tokens written": "1,200",
+        "Failed replies": "25.0%",
+    }
     assert len(shown.get("vega_lite_chart")) == 5
     assert "No thumbs and no votes in this period." in [m.value for m in shown.markdown]
     speed = next(t.value for t in shown.table if "Tokens a second" in t.value)

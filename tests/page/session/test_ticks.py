@@ -9,7 +9,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from page.session import ticks
-from page.session.ticks import Ticks
+from page.session.ticks import TickLimiter
 
 
 def tick(fragment: str = "reply") -> bytes:
@@ -53,33 +53,37 @@ async def passed(sent: Iterable[bytes | float], answer: bool = False) -> list[by
             if answer:
                 await send({"type": "websocket.send", "bytes": finished()})
 
-    await Ticks(app)({"type": "websocket"}, receive, send)
+    await TickLimiter(app)({"type": "websocket"}, receive, send)
     return found
 
 
 async def test_a_tick_waits_for_the_answer_to_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "EACH", 0.0)
+    monkeypatch.setattr(ticks, "TICK_COST", 0.0)
     assert await passed([tick()] * 50) == [tick()]
     assert await passed([tick()] * 50, answer=True) == [tick()] * 50
     assert await passed([tick("reply"), tick("news"), tick("reply")]) == [tick("reply"), tick("news")]
 
 
 async def test_an_answer_that_never_comes_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "LOST", 0.05)
+    monkeypatch.setattr(ticks, "ANSWER_TIMEOUT", 0.05)
     assert len(await passed([tick(), tick(), 0.1, tick()])) == 2
 
 
 async def test_all_together_take_no_more_than_their_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "EACH", 30.0)
+    monkeypatch.setattr(ticks, "TICK_COST", 30.0)
     assert len(await passed([tick()] * 20, answer=True)) == 1
 
 
 async def test_what_a_person_does_always_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ticks, "EACH", 30.0)
+    monkeypatch.setattr(ticks, "TICK_COST", 30.0)
     other = BackMsg(app_heartbeat=True).SerializeToString()
     assert await passed([tick(), press(), tick(), other, press(), b"no message"]) == [
-        tick(), press(), other, press(), b"no message"
-    ]  # fmt: skip
+        tick(),
+        press(),
+        other,
+        press(),
+        b"no message",
+    ]
 
 
 async def test_a_tab_that_closed_does_not_count() -> None:
@@ -92,7 +96,7 @@ async def test_a_tab_that_closed_does_not_count() -> None:
     async def send(_: Message) -> None:
         pass
 
-    counted = Ticks(gone)
+    counted = TickLimiter(gone)
     for _ in range(5):
         await counted({"type": "websocket"}, receive, send)
-    assert not counted._last
+    assert not counted._last_passed

@@ -76,7 +76,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   if (data.can.includes("regenerate")) button("regenerate", "refresh", "Regenerate");
   if (data.can.includes("regenerate") && data.others.length) others();
-  if (data.can.includes("proceed")) button("proceed", "play_arrow", "Go on with this reply", null, "Continue");
+  if (data.can.includes("continue")) button("continue", "play_arrow", "Go on with this reply", null, "Continue");
   if (focused) row.querySelector(`[data-verb=${focused}]`)?.focus();
   if (data.found) setTimeout(() => row.getRootNode().host?.scrollIntoView({ block: "center" }), 400);
 }

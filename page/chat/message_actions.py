@@ -1,5 +1,6 @@
 """What can be done with a message, as one row of buttons: a small component, because one is quick to draw for each of
-fifty messages, where fifty times eight widgets are not. Knows which verbs a message has; the outbox carries them out.
+fifty messages, where fifty times eight widgets are not. Knows which verbs a message has; what is
+pressed goes to session/actions.
 """
 
 from functools import partial
@@ -10,8 +11,10 @@ import streamlit as st
 
 from conversations.store.schema import Message, State
 from conversations.store.store import NotFoundError, Store, Thread
-from page.session.current import current
-from page.session.outbox import Chosen, post, refuse
+from page.session.actions import enqueue
+from page.session.current import current_conversation
+from page.session.error import defer_error
+from page.session.selection import Selection
 
 HERE = Path(__file__).parent
 CUT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
@@ -19,12 +22,12 @@ CUT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
 row = st.components.v2.component(
     "message_actions",
     html='<div class="row" role="group"></div>',
-    css=(HERE / "actions.css").read_text(encoding="utf-8"),
-    js=(HERE / "actions.js").read_text(encoding="utf-8"),
+    css=(HERE / "message_actions.css").read_text(encoding="utf-8"),
+    js=(HERE / "message_actions.js").read_text(encoding="utf-8"),
 )
 
 
-def draw(store: Store, thread: Thread, message: Message, chosen: Chosen) -> None:
+def draw(store: Store, thread: Thread, message: Message, chosen: Selection) -> None:
     """The row under a message that has ended."""
     beside = thread.branches.get(message.id, [message.id])
     thought = thread.feedback.get(message.id)
@@ -36,14 +39,14 @@ def draw(store: Store, thread: Thread, message: Message, chosen: Chosen) -> None
         "version": beside.index(message.id) + 1,
         "versions": len(beside),
         "can": verbs(message, message is thread.messages[-1], chosen),
-        "others": [name for name in chosen.ready if name != chosen.backend],
+        "others": [name for name in chosen.ready_backends if name != chosen.backend],
         "value": value,
-        "found": current().found == message.id,
+        "found": current_conversation().highlighted_id == message.id,
     }
     row(key=key, data=data, on_act_change=partial(_acted, store, key, message, beside, value))
 
 
-def verbs(message: Message, last: bool, chosen: Chosen) -> list[str]:
+def verbs(message: Message, last: bool, chosen: Selection) -> list[str]:
     """What this message allows, beside copying."""
     able = chosen.backend is not None and not chosen.problem
     if message.role == "user":
@@ -55,7 +58,7 @@ def verbs(message: Message, last: bool, chosen: Chosen) -> list[str]:
         found.append("regenerate")
         cut = message.state in CUT or message.stop_reason == "length"
         if last and cut and message.text:
-            found.append("proceed")
+            found.append("continue")
     return found
 
 
@@ -64,19 +67,19 @@ def _acted(store: Store, key: str, message: Message, beside: list[int], value: i
     pressed: dict[str, Any] = st.session_state[key]["act"] or {}
     verb, here = pressed.get("verb"), beside.index(message.id)
     try:
-        if verb in {"regenerate", "proceed"}:
-            post(verb, number=message.id, backend=pressed.get("backend"))
+        if verb in {"regenerate", "continue"}:
+            enqueue(verb, number=message.id, backend=pressed.get("backend"))
         elif verb == "edit":
-            current().editing = message.id
+            current_conversation().editing_id = message.id
         elif verb in {"up", "down"}:
             _rate(store, message.id, {"up": 1, "down": -1}[verb], value)
         elif verb in {"previous", "next"}:
             store.choose(beside[here + (1 if verb == "next" else -1)])
     except (NotFoundError, IndexError):
-        refuse("This message is no longer there.")
+        defer_error("This message is no longer there.")
 
 
 def _rate(store: Store, number: int, given: int, before: int | None) -> None:
     """A second press takes the thumb back."""
     store.rate(number, None if given == before else given)
-    current().commenting = None if given == before else number
+    current_conversation().commenting_id = None if given == before else number

@@ -30,10 +30,10 @@ def test_a_page_for_everybody_with_a_paid_backend_warns(
 
 def script() -> None:
     """What a page does for whoever is inside."""
-    from page.session.frame import warn
+    from page.session.context import warn_if_exposed
     from settings import Settings
 
-    warn(Settings.read())
+    warn_if_exposed(Settings.read())
 
 
 def test_a_login_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

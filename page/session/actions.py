@@ -1,0 +1,155 @@
+"""What a person did in the page, kept until it is carried out, whatever interrupts the run of the script.
+
+Callbacks enqueue before the script runs; the script carries out as soon as it knows the backend. Knows the verbs of a
+turn. Streamlit hands an uploaded file out once, so its bytes are kept here until they are read.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
+
+from conversations.library import reading
+from conversations.replies import turn
+from conversations.store import store as stores
+from conversations.store import text as texts
+from conversations.store.store import NotFoundError, Store
+from conversations.store.text import MessageError
+from documents.kind import SNIFFED, DocumentError, kind
+from documents.load import too_large
+from documents.settings import Limits
+from page.session.context import PageContext
+from page.session.current import CurrentConversation, current_conversation
+from page.session.error import defer_error
+from page.session.markdown import escape_markdown
+from page.session.selection import Selection
+
+DUPLICATE_SECONDS = 5.0  # within which the same action can be the same press
+
+
+@dataclass(frozen=True)
+class Action:
+    """`verb` is attach, send, edit, regenerate or continue; all but the first two are about the message `message_id`.
+
+    `files` are names and bytes. They come with the first of two equal presses only.
+    """
+
+    verb: str
+    conversation: CurrentConversation
+    message_id: int = 0
+    text: str = ""
+    backend: str | None = None
+    files: tuple[tuple[str, bytes], ...] = field(default=(), compare=False, repr=False)
+
+
+def enqueue(verb: str, **fields: Any) -> None:
+    """Keep an action for `run_pending`; for callbacks, which run before the script."""
+    action = Action(verb, current_conversation(), **fields)
+    if not is_duplicate(action):
+        st.session_state.setdefault("pending_actions", []).append(action)
+
+
+def is_duplicate(action: Action) -> bool:
+    """Whether it is the last press once more: one in the moment of a fragment's tick goes out with both."""
+    last, pressed = st.session_state.pop("fragment_action", (None, 0.0))
+    run = get_script_run_ctx()
+    if run is not None and run.fragment_ids_this_run:
+        st.session_state["fragment_action"] = action, time.monotonic()
+    return bool(action == last and not action.files and time.monotonic() - pressed < DUPLICATE_SECONDS)
+
+
+def submit_input() -> None:
+    """Enqueue what was typed and attached; a message that cannot be sent goes back where it was typed."""
+    value = st.session_state["message"]
+    text: str = value.text
+    attached = bool(value.files) or not text  # an empty press is one of files, once more
+    if attached and not enqueue_files(text, value.files):
+        st.session_state["message"] = text
+    elif text.strip() or not attached:
+        _enqueue_text(text)
+
+
+def _enqueue_text(text: str) -> None:
+    try:
+        texts.message(text)
+    except MessageError as error:
+        defer_error(str(error))
+        st.session_state["message"] = text
+    else:
+        enqueue("send", text=text)
+
+
+def enqueue_files(text: str, uploads: Sequence[UploadedFile]) -> bool:
+    """Enqueue files that come with this text; False, with the reasons drawn, where one of them cannot be read."""
+    files = tuple((PurePath(upload.name).name, upload.getvalue()) for upload in uploads)
+    limits = Limits.read()
+    problems = [problem for name, data in files if (problem := file_problem(name, data, limits))]
+    if problems:
+        defer_error("\n".join(map(escape_markdown, problems)))
+    else:
+        enqueue("attach", text=text, files=files)
+    return not problems
+
+
+def file_problem(name: str, data: bytes, limits: Limits) -> str | None:
+    """Why a file is refused at once, as far as its size and first bytes tell."""
+    if len(data) > limits.max_bytes:
+        return too_large(name, len(data), limits)
+    try:
+        kind(name, data[:SNIFFED])
+    except DocumentError as error:
+        return str(error)
+    return None
+
+
+def run_pending(context: PageContext, selection: Selection) -> bool:
+    """Carry out what can be: files are read whatever answers, the rest waits for a backend. Whether there was any."""
+    pending: list[Action] = st.session_state.setdefault("pending_actions", [])
+    before = len(pending)
+    while pending and (selection.can_answer or pending[0].verb == "attach"):
+        try:
+            _run(context, pending[0], selection)
+        except (MessageError, NotFoundError) as error:
+            defer_error(str(error))
+        pending.pop(0)  # nothing of Streamlit is called before this, so that no rerun comes in between
+    return len(pending) < before
+
+
+def _run(context: PageContext, action: Action, selection: Selection) -> None:
+    """Raises MessageError and NotFoundError."""
+    store, conversation = context.store, action.conversation
+    if action.verb == "attach":
+        _attach_files(store, action, context.limits)
+        return
+    request = selection.request(context, action.backend)
+    if action.verb == "send":
+        row = turn.send(store, conversation.conversation_id, action.text, request, conversation.new_fields)
+        conversation.conversation_id = row.conversation_id
+    elif action.verb == "edit":
+        turn.edit(store, action.message_id, action.text, request)
+    elif action.verb == "regenerate":
+        turn.regenerate(store, action.message_id, request)
+    else:
+        turn.continue_reply(store, action.message_id, request)
+
+
+def _attach_files(store: Store, action: Action, limits: Limits) -> None:
+    """Have the files read; a chat that has not begun begins with them."""
+    if not action.files:
+        raise MessageError(f"No file arrived: attach it once more, if it has at most {limits.max_bytes / 1e6:,.1f} MB.")
+    conversation = action.conversation
+    if conversation.conversation_id is None:
+        with store.database.writing() as session:
+            created = turn.create_conversation(session, store, **conversation.new_fields)
+            first = action.text if action.text.strip() else action.files[0][0]
+            created.title = stores.title(texts.clean(first))
+            conversation_id = created.id
+        conversation.conversation_id = conversation_id
+    store.get(conversation.conversation_id)
+    for name, data in action.files:
+        reading.begin(store, conversation.conversation_id, name, data)

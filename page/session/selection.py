@@ -1,0 +1,34 @@
+"""What replies are made with, as the pickers of a page show it. Knows a generation's request; draws nothing."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from conversations.replies.generation import GenerationRequest
+from page.session.context import PageContext
+
+
+@dataclass
+class Selection:
+    """The chosen backend, the sampling options that were moved, and the model where a server offers several.
+
+    `problem` says why this backend cannot answer, `no_summary_reason` why old messages are dropped although the
+    settings ask for a summary; None where that does not hold.
+    """
+
+    backend: str | None
+    problem: str | None
+    options: dict[str, Any] = field(default_factory=dict)
+    ready_backends: list[str] = field(default_factory=list)
+    no_summary_reason: str | None = None
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether a message sent now gets a reply."""
+        return self.backend is not None and self.problem is None
+
+    def request(self, context: PageContext, backend: str | None) -> GenerationRequest:
+        """A request to this backend, or to another, which is sent no model: its name holds for one server only."""
+        assert self.backend is not None
+        if backend is None or backend == self.backend:
+            return GenerationRequest(context.settings, self.backend, self.options)
+        return GenerationRequest(context.settings, backend, {k: v for k, v in self.options.items() if k != "model"})
