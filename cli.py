@@ -50,9 +50,10 @@ def config(
 
     Example: python cli.py config | grep OPENAI
     """
-    from api.settings import every
+    from api.settings import all_settings
 
-    for line in settings_page.reference(every()) if markdown else settings_page.list_values(every()):
+    groups = all_settings()
+    for line in settings_page.reference(groups) if markdown else settings_page.list_values(groups):
         print(line)
 
 
@@ -62,11 +63,11 @@ def key(name: Annotated[str, typer.Argument(help="whose it is, without spaces an
 
     Example: python cli.py key alice >> keys.txt
     """
-    from api.http.auth import LINE, digest, fresh  # here: no other command needs them
+    from api.http.auth import HASHED_KEY, generate_key, hash_key  # here: no other command needs them
 
-    made = fresh()
-    line = f"{name}:{digest(made)}"
-    if LINE.fullmatch(line) is None:
+    made = generate_key()
+    line = f"{name}:{hash_key(made)}"
+    if HASHED_KEY.fullmatch(line) is None:
         raise SettingsError(f"NAME={plain(name)}: a name has no spaces and no colons and does not begin with #")
     print(f"The key, which is shown this once: {made}", file=sys.stderr)
     print(line)
@@ -84,7 +85,7 @@ def serve() -> None:
     from api.http import state  # here: no other command needs them
     from server import app as page
 
-    state.read()
+    state.create_state()
     config: dict[str, Any] = {"server.address": settings.host, "server.port": settings.port}
     if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
         config["browser.serverAddress"] = "localhost"

@@ -12,15 +12,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import App
 
 from api.application import app as api
-from api.application import paths
-from api.lifespan import Life, living
+from api.application import route_paths
+from api.lifespan import LifespanMiddleware, lifespan
 from identity import LIFETIME, cookies
 from page.session.ticks import TickLimiter
 from settings import ROOT, Settings
 
-UNKNOWN = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
+UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
 # Streamlit's own places: what they hold is never the page.
-OTHERS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
+STREAMLIT_PATHS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 
 
 class OwnerCookie:
@@ -35,16 +35,16 @@ class OwnerCookie:
             return
 
         async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start" and _page(scope, message):
-                _give(scope, MutableHeaders(raw=message["headers"]))
+            if message["type"] == "http.response.start" and _is_page(scope, message):
+                _set_owner_cookie(scope, MutableHeaders(raw=message["headers"]))
             await send(message)
 
         await self.app(scope, receive, sending)
 
 
-def _page(scope: Scope, message: Message) -> bool:
+def _is_page(scope: Scope, message: Message) -> bool:
     """Whether this answers with the page, be it with the page that the browser still has."""
-    if any(place in scope["path"] for place in OTHERS):
+    if any(place in scope["path"] for place in STREAMLIT_PATHS):
         return False
     if message["status"] == 304:
         return "text/html" in Headers(scope=scope).get("accept", "")
@@ -54,21 +54,31 @@ def _page(scope: Scope, message: Message) -> bool:
     )
 
 
-def _give(scope: Scope, headers: MutableHeaders) -> None:
+def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
     connection = HTTPConnection(scope)
     issued = cookies(Settings.read())
     badge = issued.held(connection.cookies) or issued.fresh(connection.cookies)
     answer = Response()
     answer.set_cookie(
-        badge.name, issued.value(badge), max_age=int(LIFETIME.total_seconds()), httponly=True, samesite="lax",
+        badge.name,
+        issued.value(badge),
+        max_age=int(LIFETIME.total_seconds()),
+        httponly=True,
+        samesite="lax",
         secure=scope["scheme"] == "https",
-    )  # fmt: skip
+    )
     headers.append("set-cookie", answer.headers["set-cookie"])
     headers["cache-control"] = "private, no-cache"  # a cache between would hand one browser's cookie to others
 
 
 app = App(
     ROOT / "app.py",
-    routes=[Route(path, endpoint=api) for path in (*paths(), UNKNOWN)],  # a path's parameters are the API's own affair
-    middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie), Middleware(TickLimiter)],
+    routes=[
+        Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1)
+    ],  # a path's parameters are the API's own affair
+    middleware=[
+        Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)),
+        Middleware(OwnerCookie),
+        Middleware(TickLimiter),
+    ],
 )

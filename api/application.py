@@ -9,9 +9,9 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
 from api.http import body, cost, docs, errors, health, log, metrics, trace
-from api.http.access_log import Access
-from api.http.origin import Origin
-from api.lifespan import Life, living
+from api.http.access_log import AccessLogMiddleware
+from api.http.origin import OriginMiddleware
+from api.lifespan import LifespanMiddleware, lifespan
 from api.openai import chat, completions, files, models, responses
 from api.predict import routes
 from api.sms import webhook
@@ -19,40 +19,45 @@ from conversations.replies.reply import listeners
 from settings import VERSION
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,100}")  # of another's form: it goes into every line of the log
-ABOUT = "One chain, any model behind it. The page's conversations, reply jobs and chain, over HTTP."
+DESCRIPTION = "One chain, any model behind it. The page's conversations, reply jobs and chain, over HTTP."
 
 app = FastAPI(
-    title="LLM Assistant", version=VERSION, description=ABOUT, openapi_url=None, docs_url=None, redoc_url=None,
+    title="LLM Assistant",
+    version=VERSION,
+    description=DESCRIPTION,
+    openapi_url=None,
+    docs_url=None,
+    redoc_url=None,
     telemetry=trace.TELEMETRY,
-)  # fmt: skip
+)
 # These demand a key where one is set, and what they answer counts for the limits.
 for family in (routes, models, chat, completions, responses, files):
-    app.include_router(family.router, dependencies=[cost.counted], responses=errors.documented(401, 403, 429))
+    app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):
     app.include_router(family.router)
-errors.install(app)
-app.add_middleware(Origin)  # from the innermost to the outermost
-app.add_middleware(Access)
+errors.install_handlers(app)
+app.add_middleware(OriginMiddleware)  # from the innermost to the outermost
+app.add_middleware(AccessLogMiddleware)
 app.add_middleware(CorrelationIdMiddleware, validator=lambda sent: bool(REQUEST_ID.fullmatch(sent)))
-app.add_middleware(Life, living=lambda: living(app))
-for listener in (metrics.reply, cost.charge, log.reply, trace.reply):
+app.add_middleware(LifespanMiddleware, lifespan=lambda: lifespan(app))
+for listener in (metrics.observe_reply, cost.charge, log.log_reply, trace.trace_reply):
     listeners.append(listener)
 
 
-def paths() -> list[str]:
+def route_paths() -> list[str]:
     """Every path of the API but `/`, for a server that has a page there."""
     found = dict.fromkeys(route.path for route in iter_route_contexts(app.routes))
     return [path for path in found if path not in {None, "", "/"}]
 
 
-def document() -> dict[str, Any]:
+def openapi_document() -> dict[str, Any]:
     """The OpenAPI document, with the bodies that routes read by themselves."""
     if app.openapi_schema is None:
-        made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        made.setdefault("components", {}).setdefault("schemas", {}).update(body.schemas())
-        app.openapi_schema = made
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(body.body_schemas())
+        app.openapi_schema = document
     return app.openapi_schema
 
 
-app.openapi = document  # type: ignore[method-assign]
+app.openapi = openapi_document  # type: ignore[method-assign]

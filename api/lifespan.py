@@ -1,6 +1,6 @@
 """The API's start and end: settings read, database open; running replies finish for a while, the others are kept.
 
-Knows the server's signals and lifespan; nothing of routes. Whoever serves the page as well runs `living` himself.
+Knows the server's signals and lifespan; nothing of routes. Whoever serves the page as well runs `lifespan` itself.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import auth, state
-from api.http.exposure import warn
-from api.http.log import logging_as
-from api.http.state import Setup
+from api.http.exposure import warn_if_exposed
+from api.http.log import configure_logging
+from api.http.state import AppState
 from api.http.trace import tracing
 from api.sms import knobs as sms
 from conversations.replies.reply import running_replies
@@ -27,14 +27,14 @@ from conversations.store.schema import State
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
-LAST = 4.0  # seconds for connections to close after the last reply
+CLOSE_TIMEOUT = 4.0  # seconds for connections to close after the last reply
 
 
-class Life:
+class LifespanMiddleware:
     """Middleware: lives from the server's start to its end; refuses to start, in one line, where a setting is wrong."""
 
-    def __init__(self, app: ASGIApp, living: Callable[[], AbstractAsyncContextManager[None]]) -> None:
-        self.app, self.living = app, living
+    def __init__(self, app: ASGIApp, lifespan: Callable[[], AbstractAsyncContextManager[None]]) -> None:
+        self.app, self.lifespan = app, lifespan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -42,7 +42,7 @@ class Life:
             return
         async with AsyncExitStack() as life:
             try:
-                await life.enter_async_context(self.living())
+                await life.enter_async_context(self.lifespan())
             except SettingsError as error:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -57,34 +57,34 @@ class Life:
 
 
 @asynccontextmanager
-async def living(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """While the server runs. Raises SettingsError."""
-    found = state.read()
-    auth.check(found)
-    sms.check(found.sms)
-    with logging_as(found.knobs), tracing(found.knobs):
-        state.put(app, found)
-        warn(found, found.settings.host)
-        with _told(found):
+    found = state.create_state()
+    auth.check_keys(found)
+    sms.check_sms(found.sms)
+    with configure_logging(found.api), tracing(found.api):
+        state.install_state(app, found)
+        warn_if_exposed(found, found.settings.host)
+        with _handle_signals(found):
             yield
-        await drained(found)
-        await run_in_threadpool(found.limits.settle)
+        await drain(found)
+        await run_in_threadpool(found.limits.flush)
     interrupt_all()  # a server that is told to end dies of the signal, and nothing else runs after this
 
 
-async def drained(found: Setup) -> None:
+async def drain(found: AppState) -> None:
     """No new work; running replies finish, or are ended after SHUTDOWN_GRACE and kept as interrupted."""
-    found.ending = True
-    await _over(found.knobs.shutdown_grace)
+    found.shutting_down = True
+    await _wait_replies(found.api.shutdown_grace)
     left = running_replies()
     if left:
-        log.warning("%s replies did not finish within %g seconds", len(left), found.knobs.shutdown_grace)
+        log.warning("%s replies did not finish within %g seconds", len(left), found.api.shutdown_grace)
     for reply in left:
         reply.stop(State.INTERRUPTED)
-    await _over(LAST)
+    await _wait_replies(CLOSE_TIMEOUT)
 
 
-async def _over(seconds: float) -> None:
+async def _wait_replies(seconds: float) -> None:
     """Until every reply has ended, but no longer."""
     waiting = [asyncio.ensure_future(reply.join()) for reply in running_replies()]
     if waiting:
@@ -94,7 +94,7 @@ async def _over(seconds: float) -> None:
 
 
 @contextmanager
-def _told(found: Setup) -> Iterator[None]:
+def _handle_signals(found: AppState) -> Iterator[None]:
     """Hears of the signal to end before the server does: that one waits for its clients first, however long."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -103,9 +103,11 @@ def _told(found: Setup) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if not found.ending:
-            found.ending = True
-            loop.call_soon_threadsafe(lambda: tasks.add(asyncio.ensure_future(_end(found, before[signal.SIGINT]))))
+        if not found.shutting_down:
+            found.shutting_down = True
+            loop.call_soon_threadsafe(
+                lambda: tasks.add(asyncio.ensure_future(_force_end(found, before[signal.SIGINT])))
+            )
         old = before[signal.Signals(number)]
         if callable(old):
             old(number, frame)
@@ -121,10 +123,10 @@ def _told(found: Setup) -> Iterator[None]:
             signal.signal(number, old)
 
 
-async def _end(found: Setup, interrupted: object) -> None:
+async def _force_end(found: AppState, interrupted: object) -> None:
     """A client that never reads must not hold the server up: after the last reply the signal is given once more."""
-    await drained(found)
-    await asyncio.sleep(LAST)
+    await drain(found)
+    await asyncio.sleep(CLOSE_TIMEOUT)
     interrupt_all()
     if callable(interrupted):
         interrupted(signal.SIGINT, None)

@@ -7,12 +7,12 @@ from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
-from api.sms.knobs import Sms
+from api.sms.knobs import SmsSettings
 from documents.settings import Embeddings, Limits
 from settings import EnvironmentSettings, Settings
 
 
-class Knobs(EnvironmentSettings):
+class ApiSettings(EnvironmentSettings):
     """What only the API needs; keys are the whole app's."""
 
     title: ClassVar[str] = "The API"
@@ -87,7 +87,7 @@ class Knobs(EnvironmentSettings):
         return value if value is None else str(TypeAdapter(AnyHttpUrl).validate_python(value))
 
 
-class Replicas(EnvironmentSettings):
+class ReplicaSettings(EnvironmentSettings):
     """How many processes answer where Ray Serve runs the API."""
 
     title: ClassVar[str] = "Ray Serve"
@@ -109,11 +109,11 @@ class Replicas(EnvironmentSettings):
     gpus: float = Field(0, ge=0, allow_inf_nan=False, description="GPUs that Ray sets aside for each replica")
 
 
-def groups() -> tuple[type[EnvironmentSettings], ...]:
+def api_settings() -> tuple[type[EnvironmentSettings], ...]:
     """The knob groups of the API, for whoever lists them."""
-    return (Knobs, Sms, Replicas)
+    return (ApiSettings, SmsSettings, ReplicaSettings)
 
 
-def every() -> tuple[type[EnvironmentSettings], ...]:
+def all_settings() -> tuple[type[EnvironmentSettings], ...]:
     """All groups that there are: the app's, the documents', the API's, each backend's."""
-    return (Settings, Limits, Embeddings, *groups(), *backends.settings_groups())
+    return (Settings, Limits, Embeddings, *api_settings(), *backends.settings_groups())

@@ -9,12 +9,18 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-RETRY = "5"  # seconds after which a client may try again
-GONE = {"error": {"message": f"The replica that had the request is gone. Try again in {RETRY} seconds.",
-                  "type": "server_error", "param": None, "code": "replica_gone"}}  # fmt: skip
+RETRY_AFTER = "5"  # seconds after which a client may try again
+REPLICA_GONE = {
+    "error": {
+        "message": f"The replica that had the request is gone. Try again in {RETRY_AFTER} seconds.",
+        "type": "server_error",
+        "param": None,
+        "code": "replica_gone",
+    }
+}
 
 
-class Gate:
+class RetryMiddleware:
     """Middleware of the proxy."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,14 +35,14 @@ class Gate:
                 begun = True
                 if message["status"] == 503:  # of Serve itself, for one: a queue that is full
                     message.setdefault("headers", [])  # ASGI lets them be left out
-                    MutableHeaders(scope=message).setdefault("Retry-After", RETRY)
+                    MutableHeaders(scope=message).setdefault("Retry-After", RETRY_AFTER)
             await send(message)
 
         await self.app(scope, receive, sending)
         if not begun:
-            await JSONResponse(GONE, 503, {"Retry-After": RETRY})(scope, receive, send)
+            await JSONResponse(REPLICA_GONE, 503, {"Retry-After": RETRY_AFTER})(scope, receive, send)
 
 
 def gates() -> list[Middleware]:
     """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH."""
-    return [Middleware(Gate)]
+    return [Middleware(RetryMiddleware)]

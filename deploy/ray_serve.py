@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import backends
 from api.http import auth, state
-from api.lifespan import LAST
-from api.settings import Knobs, Replicas, every
+from api.lifespan import CLOSE_TIMEOUT
+from api.settings import ApiSettings, ReplicaSettings, all_settings
 from api.sms import knobs as sms
 from conversations.store.database import disconnect
 from settings import ROOT, Settings, SettingsError
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray tells its makers of each cluster otherwise
 NAME = "assistant"
 GATE = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "deploy.ray_gate.gates"}
-ROOM = 5.0  # seconds beyond our own grace until Serve kills a replica
+KILL_MARGIN = 5.0  # seconds beyond our own grace until Serve kills a replica
 # Times RAY_TARGET_REQUESTS at once; others wait in the proxy, go wherever is room first, and outlive replicas.
-FULL = 1.5
-TRIES = 3  # of a replica that cannot start
+OVERSUBSCRIPTION = 1.5
+MAX_CONSTRUCTOR_RETRIES = 3  # of a replica that cannot start
 
 
 class Replica:
@@ -61,7 +61,7 @@ def build() -> "FastAPI":
 
 def app(_: dict[str, str]) -> "Application":
     """The application as `serve` wants it. Raises SettingsError before anything starts."""
-    settings, knobs, replicas = backends.read(), Knobs.read(), Replicas.read()
+    settings, knobs, replicas = backends.read(), ApiSettings.read(), ReplicaSettings.read()
     check(settings, replicas)
     from ray import serve
 
@@ -72,11 +72,15 @@ def app(_: dict[str, str]) -> "Application":
         "upscale_delay_s": replicas.upscale_delay,
     }
     deployment = serve.deployment(
-        name=NAME, autoscaling_config=scaling, max_constructor_retry_count=TRIES,
+        name=NAME,
+        autoscaling_config=scaling,
+        max_constructor_retry_count=MAX_CONSTRUCTOR_RETRIES,
         ray_actor_options={"num_cpus": replicas.cpus, "num_gpus": replicas.gpus},
-        max_ongoing_requests=math.ceil(replicas.target_requests * FULL), max_queued_requests=knobs.max_queue,
-        graceful_shutdown_timeout_s=knobs.shutdown_grace + LAST + ROOM, graceful_shutdown_wait_loop_s=0.5,
-    )  # fmt: skip
+        max_ongoing_requests=math.ceil(replicas.target_requests * OVERSUBSCRIPTION),
+        max_queued_requests=knobs.max_queue,
+        graceful_shutdown_timeout_s=knobs.shutdown_grace + CLOSE_TIMEOUT + KILL_MARGIN,
+        graceful_shutdown_wait_loop_s=0.5,
+    )
     made: Application = deployment(serve.ingress(build)(Replica)).bind(variables())
     return made
 
@@ -90,11 +94,11 @@ def __getattr__(name: str) -> "Application":
 
 def variables() -> dict[str, str]:
     """What somebody set of ours, by name: the environment's, then `.env`'s."""
-    fields = ((group, field) for group in every() for field in group.model_fields)
+    fields = ((group, field) for group in all_settings() for field in group.model_fields)
     return {group.variable(field): given[0] for group, field in fields if (given := group.lookup(field))}
 
 
-def check(settings: Settings, replicas: Replicas) -> None:
+def check(settings: Settings, replicas: ReplicaSettings) -> None:
     """Raises SettingsError for what cannot work with so many replicas, or with any."""
     least, most = replicas.min_replicas, replicas.max_replicas
     if least > most:
@@ -145,10 +149,10 @@ def run(address: str | None) -> None:
     """All of it. Raises SettingsError."""
     if find_spec("ray") is None:
         raise SettingsError("ray: not installed; run pip install -r requirements-ray.txt")
-    check(backends.read(), Replicas.read())
-    found = state.read()  # the database answers, before any replica is started
-    auth.check(found)
-    sms.check(found.sms)
+    check(backends.read(), ReplicaSettings.read())
+    found = state.create_state()  # the database answers, before any replica is started
+    auth.check_keys(found)
+    sms.check_sms(found.sms)
     disconnect()
     start(found.settings, address)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # after Ray's own, which aborts and lets no reply finish

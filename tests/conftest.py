@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import backends
-from api.settings import every
+from api.settings import all_settings
 from conversations.replies import preload
 from conversations.replies.writer import _writers
 from conversations.store.database import disconnect
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def variables() -> list[str]:
     """Every variable that any of our settings reads."""
-    return [group.variable(field) for group in every() for field in group.model_fields]
+    return [group.variable(field) for group in all_settings() for field in group.model_fields]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from markdown_it.token import Token
 from packaging.version import Version
 
-from api.application import document
+from api.application import openapi_document
 from settings import ROOT, VERSION
 from tests import markdown
 from tests.conftest import variables
@@ -122,7 +122,7 @@ def test_the_version_stands_in_one_place() -> None:
     files = list(written())
     assert len(files) > 300
     assert [str(path.relative_to(ROOT)) for path in files if number.search(path.read_bytes())] == []
-    assert document()["info"]["version"] == VERSION
+    assert openapi_document()["info"]["version"] == VERSION
 
 
 def test_the_terminal_tells_the_version(capsys: pytest.CaptureFixture[str]) -> None:

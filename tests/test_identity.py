@@ -100,7 +100,7 @@ def test_who_comes_second_leaves_the_key_alone(tmp_path: Path) -> None:
 RACE = """
 import sys
 from pathlib import Path
-from conversations.owner import _key
+from identity import _key
 print("ready", flush=True)
 sys.stdin.readline()
 print(_key(Path(sys.argv[1])))

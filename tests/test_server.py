@@ -20,7 +20,7 @@ from tests.visitor import Visitor
 KEY = "a key that stands in no log 0123456789"
 SCRIPT = """
 import streamlit as st
-from page.owner import owner
+from page.session.owner import owner
 from settings import Settings
 
 found = owner(Settings.read())
@@ -33,7 +33,7 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Route
 from streamlit import App
 from api.application import app as api
-from api.life import Life, living
+from api.lifespan import LifespanMiddleware, lifespan
 from server import OwnerCookie
 
 async def slowly(request):
@@ -48,7 +48,8 @@ async def sent(request):
 async def missing(request):
     return HTMLResponse("no", status_code=404)
 
-app = App("who.py", middleware=[Middleware(Life, living=lambda: living(api)), Middleware(OwnerCookie)], routes=[
+layers = [Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)), Middleware(OwnerCookie)]
+app = App("who.py", middleware=layers, routes=[
     Route("/slowly", slowly), Route("/sent", sent, methods=["POST"]), Route("/missing", missing)])
 """
 WAYS = {

@@ -10,16 +10,16 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import metrics
-from api.http.context import Note, note
-from api.http.errors import GONE
-from api.http.exposure import warn
+from api.http.context import RequestContext, request_context
+from api.http.errors import CLIENT_CLOSED
+from api.http.exposure import warn_if_exposed
 
 log = logging.getLogger(__name__)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-UNKNOWN = "(none)"  # the route of a path that is none of ours
+NO_ROUTE = "(none)"  # the route of a path that is none of ours
 
 
-class Access:
+class AccessLogMiddleware:
     """Middleware around all that answers."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -29,8 +29,8 @@ class Access:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        found, begun, status = note(scope), time.perf_counter(), 0
-        warn(scope["app"].state.setup, (scope.get("server") or ("",))[0])
+        found, begun, status = request_context(scope), time.perf_counter(), 0
+        warn_if_exposed(scope["app"].state.api, (scope.get("server") or ("",))[0])
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -41,15 +41,15 @@ class Access:
 
         try:
             await self.app(scope, receive, sending)
-            status = status or GONE
+            status = status or CLIENT_CLOSED
         finally:
-            _told(scope, found, status or 500, time.perf_counter() - begun)
+            _record(scope, found, status or 500, time.perf_counter() - begun)
 
 
-def _told(scope: Scope, found: Note, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", UNKNOWN)
+def _record(scope: Scope, found: RequestContext, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", NO_ROUTE)
     method = scope["method"] if scope["method"] in METHODS else "(other)"
     error = found.error or ("internal" if status >= 500 else None)
-    metrics.request(route, method, status, seconds, error)
+    metrics.observe_request(route, method, status, seconds, error)
     said = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1), "caller": found.caller}
     log.info("request", extra=said if error is None else {**said, "error": error})

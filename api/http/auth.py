@@ -17,57 +17,59 @@ from typing import Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.http.context import note
-from api.http.errors import Problem
-from api.http.state import Here, Setup
+from api.http.context import request_context
+from api.http.errors import ApiError
+from api.http.state import AppState, StateDep
 from conversations.store.store import Store
 from identity import keyed
 from settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
-LINE = re.compile(r"(?P<name>[^\s:#][^\s:]*):(?P<hash>[0-9a-f]{64})")
-ANYBODY = "api"  # the owner where nobody needs a key: a conversation's id, which nobody guesses, is the key to it
+HASHED_KEY = re.compile(r"(?P<name>[^\s:#][^\s:]*):(?P<hash>[0-9a-f]{64})")
+ANONYMOUS = "api"  # the owner where nobody needs a key: a conversation's id, which nobody guesses, is the key to it
 bearer = HTTPBearer(auto_error=False, description="One of API_KEYS; not needed where none is set.")
 
 
 @dataclass(frozen=True)
-class Caller:
+class Principal:
     """`owner` is what the store keeps, `name` what limits count by: a key's hash, or an address."""
 
     owner: str
     name: str
 
 
-def digest(key: str) -> str:
+def hash_key(key: str) -> str:
     """What a file of keys holds of one."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def fresh() -> str:
+def generate_key() -> str:
     """A key nobody has."""
     return "sk-" + secrets.token_urlsafe(32)
 
 
-def allowed(settings: Settings) -> tuple[str, ...]:
+def key_hashes(settings: Settings) -> tuple[str, ...]:
     """The hashes of the keys; empty where nobody needs one. Raises SettingsError for keys that nobody could send."""
     listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
     if not (listed.isascii() and listed.isprintable()):
-        raise SettingsError("API_KEYS: a key has characters that clients cannot send in a header, such as letters with "
-                            "accents. `python cli.py key NAME` makes one")  # fmt: skip
-    hashes = [digest(key) for part in listed.split(",") if (key := part.strip())]
+        raise SettingsError(
+            "API_KEYS: a key has characters that clients cannot send in a header, such as letters with "
+            "accents. `python cli.py key NAME` makes one"
+        )
+    hashes = [hash_key(key) for part in listed.split(",") if (key := part.strip())]
     if settings.api_keys_file is not None:
-        hashes += _read(settings.api_keys_file, settings.api_keys_file.stat().st_mtime_ns)
+        hashes += _read_hashes(settings.api_keys_file, settings.api_keys_file.stat().st_mtime_ns)
     if not hashes and (settings.api_keys or settings.api_keys_file):
         raise SettingsError("API_KEYS and API_KEYS_FILE hold no key, so nobody could come in: add one, or unset them")
     return tuple(hashes)
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _changed: int) -> list[str]:
+def _read_hashes(path: Path, _changed: int) -> list[str]:
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
-            fits = LINE.fullmatch(line.strip())
+            fits = HASHED_KEY.fullmatch(line.strip())
             if fits is None:
                 raise SettingsError(
                     f"API_KEYS_FILE={path}, line {number}: no hashed key; write lines as `python cli.py key NAME` does"
@@ -76,38 +78,42 @@ def _read(path: Path, _changed: int) -> list[str]:
     return found
 
 
-def caller(
-    request: Request, here: Here, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
-) -> Caller:
-    """For routes as `who: Who`. Raises Problem 401."""
-    hashes = _now(here.settings)
+def authenticate(
+    request: Request, state: StateDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+) -> Principal:
+    """For routes as `who: Who`. Raises ApiError 401."""
+    hashes = _current_hashes(state.settings)
     if not hashes:
-        return _noted(request, ANYBODY, f"address:{keyed(here.settings, 'address', address(request))}")
-    given = digest(sent.credentials) if sent is not None else ""
+        return _identify(request, ANONYMOUS, f"address:{keyed(state.settings, 'address', client_address(request))}")
+    given = hash_key(sent.credentials) if sent is not None else ""
     fits = [hmac.compare_digest(given, known) for known in hashes]  # all are compared, whichever it is
     if not any(fits):
         text = "The key is wrong." if sent is not None else "A key is needed."
-        raise Problem(401, f"{text} Send Authorization: Bearer and one of the server's API_KEYS.",
-                      code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})  # fmt: skip
-    owner = f"key:{keyed(here.settings, 'key', given)}"
-    return _noted(request, owner, owner)
+        raise ApiError(
+            401,
+            f"{text} Send Authorization: Bearer and one of the server's API_KEYS.",
+            code="invalid_api_key",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    owner = f"key:{keyed(state.settings, 'key', given)}"
+    return _identify(request, owner, owner)
 
 
-def _noted(request: Request, owner: str, name: str) -> Caller:
-    note(request.scope).caller = name
-    return Caller(owner, name)
+def _identify(request: Request, owner: str, name: str) -> Principal:
+    request_context(request.scope).caller = name
+    return Principal(owner, name)
 
 
-def _now(settings: Settings) -> tuple[str, ...]:
-    """The hashes as they are. Raises Problem 503 where the file of keys was spoilt meanwhile: nobody comes in."""
+def _current_hashes(settings: Settings) -> tuple[str, ...]:
+    """The hashes as they are. Raises ApiError 503 where the file of keys was spoilt meanwhile: nobody comes in."""
     try:
-        return allowed(settings)
+        return key_hashes(settings)
     except (OSError, UnicodeError, SettingsError) as error:
         log.error("no key can be checked: %s", error)
-        raise Problem(503, "The server cannot read its keys; its log says more.", code="keys_unavailable") from None
+        raise ApiError(503, "The server cannot read its keys; its log says more.", code="keys_unavailable") from None
 
 
-def address(request: Request) -> str:
+def client_address(request: Request) -> str:
     """Where a request comes from; behind a proxy uvicorn's FORWARDED_ALLOW_IPS makes this the client's own.
 
     Of IPv6 it is the network: whoever has one address there has 2**64.
@@ -122,23 +128,23 @@ def address(request: Request) -> str:
     return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
 
 
-async def _caller(
-    request: Request, here: Here, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
-) -> Caller:
-    return caller(request, here, sent)
+async def _authenticate(
+    request: Request, state: StateDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+) -> Principal:
+    return authenticate(request, state, sent)
 
 
-Who = Annotated[Caller, Depends(_caller)]
+CurrentPrincipal = Annotated[Principal, Depends(_authenticate)]
 
 
-async def mine(here: Here, who: Who) -> Store:
+async def owner_store(state: StateDep, who: CurrentPrincipal) -> Store:
     """The caller's conversations, for routes as `store: Mine`."""
-    return Store(here.database, who.owner)
+    return Store(state.database, who.owner)
 
 
-Mine = Annotated[Store, Depends(mine)]
+OwnerStore = Annotated[Store, Depends(owner_store)]
 
 
-def check(found: Setup) -> None:
+def check_keys(found: AppState) -> None:
     """Read the keys once, so that a spoilt file is named at the start. Raises SettingsError."""
-    allowed(found.settings)
+    key_hashes(found.settings)

@@ -15,75 +15,80 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
-from api.http.errors import GONE, Problem, unfit
-from api.http.state import setup
+from api.http.errors import CLIENT_CLOSED, ApiError, validation_error
+from api.http.state import get_state
 
 Model = TypeVar("Model", bound=BaseModel)
-CLOSE = {"Connection": "close"}  # nobody reads the rest of a body that was refused
-PLACE = "#/components/schemas/{model}"
-_documented: dict[str, type[BaseModel]] = {}
+CLOSE_CONNECTION = {"Connection": "close"}  # nobody reads the rest of a body that was refused
+REF_TEMPLATE = "#/components/schemas/{model}"
+_models: dict[str, type[BaseModel]] = {}
 
 
-async def raw(request: Request) -> bytes:
-    """The bytes. Raises Problem 413 for too many, 408 for a client that stops sending, 499 for one that is gone."""
-    knobs = setup(request).knobs
+async def read_body(request: Request) -> bytes:
+    """The bytes. Raises ApiError 413 for too many, 408 for a client that stops sending, 499 for one that is gone."""
+    settings = get_state(request).api
     found = bytearray()
-    async with coming(knobs.send_timeout):
-        async for chunk in limited(request, knobs.max_body_bytes, "MAX_BODY_BYTES"):
+    async with receiving(settings.send_timeout):
+        async for chunk in limit_stream(request, settings.max_body_bytes, "MAX_BODY_BYTES"):
             found += chunk
     return bytes(found)
 
 
 @asynccontextmanager
-async def coming(seconds: float) -> AsyncIterator[asyncio.Timeout]:
-    """While a body is read, which may take so long. Raises Problem 408 for one that is late, 499 where nobody sends."""
+async def receiving(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    """While a body is read. Raises ApiError 408 where it takes more than `seconds`, 499 where nobody sends."""
     try:
         async with asyncio.timeout(seconds) as limit:
             yield limit
     except TimeoutError:
-        raise Problem(408, f"The body did not come within {seconds:g} seconds (SEND_TIMEOUT).",
-                      code="timeout", headers=CLOSE) from None  # fmt: skip
+        raise ApiError(
+            408,
+            f"The body did not come within {seconds:g} seconds (SEND_TIMEOUT).",
+            code="timeout",
+            headers=CLOSE_CONNECTION,
+        ) from None
     except ClientDisconnect:
-        raise Problem(GONE, "The client is gone.") from None
+        raise ApiError(CLIENT_CLOSED, "The client is gone.") from None
 
 
-async def limited(request: Request, limit: int, knob: str) -> AsyncGenerator[bytes, None]:
-    """The bytes as they come. Raises Problem 413 for more than `limit`: at once where their number is told."""
+async def limit_stream(request: Request, limit: int, knob: str) -> AsyncGenerator[bytes, None]:
+    """The bytes as they come. Raises ApiError 413 for more than `limit`: at once where their number is told."""
     said, size = request.headers.get("content-length", ""), 0
     if said.isdigit() and int(said) > limit:
-        raise too_large(limit, knob)
+        raise body_too_large(limit, knob)
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise too_large(limit, knob)
+            raise body_too_large(limit, knob)
         yield chunk
 
 
-def too_large(limit: int, knob: str) -> Problem:
+def body_too_large(limit: int, knob: str) -> ApiError:
     """The answer to a body beyond the limit, after which nobody reads the rest of it."""
-    return Problem(413, f"The body is longer than {limit:,} bytes ({knob}).", code="body_too_large",
-                   headers=CLOSE)  # fmt: skip
+    return ApiError(
+        413, f"The body is longer than {limit:,} bytes ({knob}).", code="body_too_large", headers=CLOSE_CONNECTION
+    )
 
 
-def body(model: type[Model], absent: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
-    """A dependency: the body as JSON of this shape, or `absent`. Raises Problem 400 that names the field."""
+def json_body(model: type[Model], absent: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
+    """A dependency: the body as JSON of this shape, or `absent`. Raises ApiError 400 that names the field."""
 
     async def parsed(request: Request) -> Model:
-        found = (await raw(request)).removeprefix(BOM_UTF8).strip() or absent  # Windows' editors write the mark
+        found = (await read_body(request)).removeprefix(BOM_UTF8).strip() or absent  # Windows' editors write the mark
         if not found:
-            raise Problem(400, "The body is empty: send a JSON object.", code="invalid_json")
+            raise ApiError(400, "The body is empty: send a JSON object.", code="invalid_json")
         try:
             return model.model_validate_json(found)
         except ValidationError as error:
             first = error.errors()[0]
             if first["type"] == "json_invalid":
-                raise Problem(400, f"The body is no JSON: {first['ctx']['error']}.", code="invalid_json") from None
-            raise unfit(placed(error.errors(), from_json(found))) from None
+                raise ApiError(400, f"The body is no JSON: {first['ctx']['error']}.", code="invalid_json") from None
+            raise validation_error(locate_errors(error.errors(), from_json(found))) from None
 
     return parsed
 
 
-def placed(errors: Iterable[Any], data: Any) -> list[Any]:
+def locate_errors(errors: Iterable[Any], data: Any) -> list[Any]:
     """The errors, each at its place in the data, the innermost first: unions name their alternatives too.
 
     Of two at one place that of another type comes last: it is told of the alternative that was not meant.
@@ -100,15 +105,15 @@ def placed(errors: Iterable[Any], data: Any) -> list[Any]:
     return sorted(placed, key=lambda error: (-len(error["loc"]), error["type"].endswith("_type")))
 
 
-def documented(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
+def json_body_schema(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
     """For a route's `openapi_extra`: what its body looks like, by named examples."""
-    _documented[model.__name__] = model
+    _models[model.__name__] = model
     shown = {name: {"value": value} for name, value in examples.items()}
-    content = {"application/json": {"schema": {"$ref": PLACE.format(model=model.__name__)}, "examples": shown}}
+    content = {"application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}, "examples": shown}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def schemas() -> dict[str, Any]:
+def body_schemas() -> dict[str, Any]:
     """The JSON schemas of all documented bodies, for the OpenAPI document."""
-    _, found = models_json_schema([(model, "validation") for model in _documented.values()], ref_template=PLACE)
+    _, found = models_json_schema([(model, "validation") for model in _models.values()], ref_template=REF_TEMPLATE)
     return dict(found.get("$defs", {}))

@@ -7,11 +7,11 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
-PLACE = "api.http.context"
+SCOPE_KEY = "api.http.context"
 
 
 @dataclass
-class Note:
+class RequestContext:
     """`caller` is a keyed hash, `error` the code or kind of a failure, `headers` go into the answer whatever it is."""
 
     caller: str | None = None
@@ -19,7 +19,7 @@ class Note:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def note(scope: MutableMapping[str, Any]) -> Note:
+def request_context(scope: MutableMapping[str, Any]) -> RequestContext:
     """The note of this request."""
-    found: Note = scope.setdefault(PLACE, Note())
+    found: RequestContext = scope.setdefault(SCOPE_KEY, RequestContext())
     return found

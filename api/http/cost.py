@@ -9,35 +9,35 @@ from contextvars import ContextVar
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from api.http.auth import Who
-from api.http.context import note
+from api.http.auth import CurrentPrincipal
+from api.http.context import request_context
 from api.http.limits import Limits
-from api.http.state import Here, Setup
+from api.http.state import AppState, StateDep
 from conversations.replies.reply import Reply
 from conversations.store.schema import State
 
 _payer: ContextVar[tuple[Limits, str] | None] = ContextVar("payer", default=None)
-CHARACTERS = 4  # of a prompt that nobody counted, to a token
+CHARACTERS_PER_TOKEN = 4  # of a prompt that nobody counted, to a token
 
 
-async def count(request: Request, here: Setup, name: str) -> None:
-    """One request of this caller, who pays for its replies. Raises Problem 429, and 503 where counts are away."""
-    note(request.scope).caller = name
-    if here.limits.requests is None and here.limits.tokens is None:
+async def count_request(request: Request, state: AppState, name: str) -> None:
+    """One request of this caller, who pays for its replies. Raises ApiError 429, and 503 where counts are away."""
+    request_context(request.scope).caller = name
+    if state.limits.requests is None and state.limits.tokens is None:
         return
-    found = await run_in_threadpool(here.limits.take, name)
-    note(request.scope).headers.update(found.headers)
-    if found.refusal is not None:
-        raise found.refusal
-    _payer.set((here.limits, name))
+    found = await run_in_threadpool(state.limits.hit, name)
+    request_context(request.scope).headers.update(found.headers)
+    if found.error is not None:
+        raise found.error
+    _payer.set((state.limits, name))
 
 
-async def _counted(request: Request, here: Here, who: Who) -> None:
+async def _count_request(request: Request, state: StateDep, principal: CurrentPrincipal) -> None:
     if request.method == "POST":
-        await count(request, here, who.name)
+        await count_request(request, state, principal.name)
 
 
-counted = Depends(_counted)  # for routes that make replies
+rate_limited = Depends(_count_request)  # for routes that make replies
 
 
 def charge(reply: Reply) -> None:
@@ -45,15 +45,15 @@ def charge(reply: Reply) -> None:
     payer = _payer.get()
     if payer is not None:
         limits, name = payer
-        limits.charge(name, cost(reply))
+        limits.charge(name, token_cost(reply))
 
 
-def cost(reply: Reply) -> int:
+def token_cost(reply: Reply) -> int:
     """Prompt and completion tokens; nothing for a reply that failed, or still waited, before its first token."""
     report = reply.report
     if not report.pieces and (reply.state == State.FAILED or report.queue_position is not None):
         return 0
     read = report.prompt_tokens
     if read is None:
-        read = -(-sum(len(message.text) for message in report.messages) // CHARACTERS)
+        read = -(-sum(len(message.text) for message in report.messages) // CHARACTERS_PER_TOKEN)
     return read + (report.completion_tokens or 0)

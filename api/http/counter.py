@@ -14,10 +14,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Counter
 
-SWEEP = 60.0  # seconds between two removals of rows whose time is over
+SWEEP_INTERVAL = 60.0  # seconds between two removals of rows whose time is over
 
 
-class Counters(Storage):
+class DatabaseStorage(Storage):
     """Counts that several processes may raise at once. Raises DatabaseError where the database is away."""
 
     STORAGE_SCHEME = ["database"]  # noqa: RUF012 (the library's own form)
@@ -35,9 +35,9 @@ class Counters(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """The count after it grew."""
-        return self.raised(key, expiry, amount)[0]
+        return self.incr_with_expiry(key, expiry, amount)[0]
 
-    def raised(self, key: str, expiry: int, amount: int = 1) -> tuple[int, float]:
+    def incr_with_expiry(self, key: str, expiry: int, amount: int = 1) -> tuple[int, float]:
         """The same, and when its window ends, which began with its first one and has `expiry` seconds."""
         now = self._database.now()
         over = Counter.expires <= now
@@ -56,15 +56,15 @@ class Counters(Storage):
 
     def get(self, key: str) -> int:
         """The count; 0 where its window is over."""
-        return self.row(key)[0]
+        return self.get_with_expiry(key)[0]
 
     def get_expiry(self, key: str) -> float:
         """When the window ends, in seconds since 1970; now where there is none."""
-        return self.row(key)[1]
+        return self.get_with_expiry(key)[1]
 
     def check(self) -> bool:
         """Whether the database answers."""
-        self.row("")
+        self.get_with_expiry("")
         return True
 
     def reset(self) -> int:
@@ -77,7 +77,7 @@ class Counters(Storage):
         with self._database.writing() as session:
             session.execute(delete(Counter).where(Counter.key == key))
 
-    def row(self, key: str) -> tuple[int, float]:
+    def get_with_expiry(self, key: str) -> tuple[int, float]:
         """A count, and when its window ends."""
         live = Counter.expires > self._database.now()
         asked = select(Counter.amount, Counter.expires).where(Counter.key == key, live)
@@ -88,7 +88,7 @@ class Counters(Storage):
     def _sweep(self) -> None:
         """Remove what is over, now and then; rows that another process holds are left to it."""
         with self._sweeping:
-            if time.monotonic() - self._swept < SWEEP:
+            if time.monotonic() - self._swept < SWEEP_INTERVAL:
                 return
             self._swept = time.monotonic()
         over = select(Counter.key).where(Counter.expires <= self._database.now()).with_for_update(skip_locked=True)

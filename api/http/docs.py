@@ -10,27 +10,27 @@ from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
-from api.http.auth import Who
+from api.http.auth import CurrentPrincipal
 
 router = APIRouter(include_in_schema=False)
 Asset = Literal["swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"]
-KINDS = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
+MEDIA_TYPES = {"js": "text/javascript", "css": "text/css", "png": "image/png"}
 # The page's own few lines stand in it; whatever else it might reach for, the browser refuses.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'"
 )
 
 
 @router.get("/openapi.json")
-async def document(request: Request, who: Who) -> dict[str, Any]:
+async def openapi_document(request: Request, principal: CurrentPrincipal) -> dict[str, Any]:
     """The OpenAPI document."""
     found: dict[str, Any] = request.app.openapi()
     return found
 
 
 @router.get("/docs")
-async def page(request: Request, who: Who) -> HTMLResponse:
+async def swagger_ui(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
     """The page."""
     root = request.scope.get("root_path", "")
     shown = get_swagger_ui_html(
@@ -41,13 +41,13 @@ async def page(request: Request, who: Who) -> HTMLResponse:
         swagger_favicon_url=f"{root}/docs/favicon.png",
         swagger_ui_parameters={"validatorUrl": None},  # a stranger's server would check the document
     )
-    shown.headers["Content-Security-Policy"] = POLICY
+    shown.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return shown
 
 
 @router.get("/docs/{name}")
-def asset(name: Asset, who: Who) -> Response:
+def asset(name: Asset, principal: CurrentPrincipal) -> Response:
     """Its program and looks."""
     found = files("fastapi_offline").joinpath("static", name).read_bytes()
-    kind = KINDS[name.rpartition(".")[2]]
+    kind = MEDIA_TYPES[name.rpartition(".")[2]]
     return Response(found, media_type=kind, headers={"Cache-Control": "private, max-age=86400"})

@@ -26,7 +26,7 @@ from langchain_core.exceptions import (
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from api.http.context import note
+from api.http.context import request_context
 from chains.fallback import retry_after
 from conversations.store.database import DatabaseError
 from conversations.store.store import NotFoundError
@@ -35,13 +35,13 @@ from documents.embedding import EmbeddingError
 from documents.kind import DocumentError
 
 log = logging.getLogger(__name__)
-GONE = 499  # nobody reads it: the client is gone
-INVALID = "invalid_request_error"
-FAILED = "server_error"
+CLIENT_CLOSED = 499  # nobody reads it: the client is gone
+INVALID_REQUEST = "invalid_request_error"
+SERVER_ERROR = "server_error"
 TOO_LONG = "The prompt is too long."  # langchain-openai knows this failure by its words, not by the code
 
 
-class Problem(Exception):
+class ApiError(Exception):
     """What a client is answered instead of a result: status, OpenAI's `type`, `code` and `param`, and headers."""
 
     def __init__(
@@ -61,7 +61,7 @@ class Problem(Exception):
     def body(self) -> dict[str, Any]:
         """The JSON of the answer."""
         kind = {401: "authentication_error", 429: "rate_limit_error"}.get(self.status)
-        kind = kind or (INVALID if self.status < 500 else FAILED)
+        kind = kind or (INVALID_REQUEST if self.status < 500 else SERVER_ERROR)
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
 
@@ -80,13 +80,13 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: that it may answer with these statuses."""
     return {status: {"model": ErrorBody} for status in statuses}
 
 
 # The first kind that fits: status and code. What the backend's own server refuses is no fault of our client.
-KINDS: list[tuple[type[Exception], int, str | None]] = [
+STATUSES: list[tuple[type[Exception], int, str | None]] = [
     (MessageError, 400, None),
     (EmbeddingError, 502, "embeddings_failed"),
     (DocumentError, 400, "invalid_file"),
@@ -104,71 +104,71 @@ KINDS: list[tuple[type[Exception], int, str | None]] = [
 ]
 
 
-def problem(error: BaseException) -> Problem:
-    """A failure as a Problem; one that nobody foresaw is logged and told without its text."""
-    if isinstance(error, Problem):
+def to_api_error(error: BaseException) -> ApiError:
+    """A failure as a ApiError; one that nobody foresaw is logged and told without its text."""
+    if isinstance(error, ApiError):
         return error
-    found = next(((status, code) for kind, status, code in KINDS if isinstance(error, kind)), None)
+    found = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), None)
     if found is None:
         log.error("a request failed: %s", type(error).__name__, exc_info=error)
-        return Problem(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
+        return ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
     status, code = found
     wait = retry_after(error) if status == 429 else None
     text = f"{TOO_LONG} {error}" if isinstance(error, ContextOverflowError) else str(error)
-    return Problem(status, text, code=code, headers=None if wait is None else {"Retry-After": f"{wait:.0f}"})
+    return ApiError(status, text, code=code, headers=None if wait is None else {"Retry-After": f"{wait:.0f}"})
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Have every failure of a route answered in this form."""
-    kinds: list[type[Exception]] = [Problem, *(kind for kind, _, _ in KINDS)]
+    kinds: list[type[Exception]] = [ApiError, *(kind for kind, _, _ in STATUSES)]
     for kind in kinds:
-        app.add_exception_handler(kind, _answer)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _crash)
+        app.add_exception_handler(kind, _handle)
+    app.add_exception_handler(HTTPException, _handle_http)
+    app.add_exception_handler(RequestValidationError, _handle_validation)
+    app.add_exception_handler(Exception, _handle_crash)
 
 
-async def _answer(request: Request, error: Exception) -> JSONResponse:
-    return _said(request, problem(error))
+async def _handle(request: Request, error: Exception) -> JSONResponse:
+    return _respond(request, to_api_error(error))
 
 
-async def _crash(_: Request, error: Exception) -> JSONResponse:
+async def _handle_crash(_: Request, error: Exception) -> JSONResponse:
     """What nobody foresaw: the server logs it, and the id with which it is found there is in the answer."""
-    said = Problem(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
+    said = ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
     return JSONResponse(said.body, said.status, {"X-Request-ID": correlation_id.get() or ""})
 
 
-def _said(request: Request, found: Problem) -> JSONResponse:
-    note(request.scope).error = found.code or f"status_{found.status}"
+def _respond(request: Request, found: ApiError) -> JSONResponse:
+    request_context(request.scope).error = found.code or f"status_{found.status}"
     return JSONResponse(found.body, found.status, found.headers)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _handle_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     texts = {404: f"There is no {request.url.path}.", 405: f"{request.url.path} takes no {request.method}."}
-    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
-    said = Problem(error.status_code, texts.get(error.status_code, str(error.detail)), headers=headers, code=None)
-    return _said(request, said)
+    headers = {"Allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
+    said = ApiError(error.status_code, texts.get(error.status_code, str(error.detail)), headers=headers, code=None)
+    return _respond(request, said)
 
 
-def _allowed(request: Request) -> str:
+def _allowed_methods(request: Request) -> str:
     """The methods of a path; its first route, which made this answer, knows its own alone."""
     path = getattr(request.scope.get("route"), "path", None)
     found = [route.methods or () for route in iter_route_contexts(request.app.routes) if route.path == path]
     return ", ".join(sorted({method for methods in found for method in methods}))
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _handle_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _said(request, unfit(error.errors()))
+    return _respond(request, validation_error(error.errors()))
 
 
-def unfit(errors: Any) -> Problem:
+def validation_error(errors: Any) -> ApiError:
     """What pydantic found wrong with a request: 400, naming the first field and what is wanted there."""
     first = errors[0]
     at = ".".join(str(part) for part in first["loc"] if part != "body")
     if first["type"] == "extra_forbidden":
-        return Problem(400, f"Unrecognized request argument supplied: {at}", code="unknown_parameter", param=at)
+        return ApiError(400, f"Unrecognized request argument supplied: {at}", code="unknown_parameter", param=at)
     said = f"{at}: {first['msg']}" if at else str(first["msg"])
     code = "unsupported_parameter" if first["type"] == "unsupported_parameter" else "invalid_value"
-    return Problem(400, said, code=code, param=at or None)
+    return ApiError(400, said, code=code, param=at or None)

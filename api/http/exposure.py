@@ -2,18 +2,18 @@
 
 import logging
 
-from api.http.state import Setup
+from api.http.state import AppState
 from exposure import beyond, exposure
 
 log = logging.getLogger(__name__)
 REMEDY = "Set API_KEYS or API_KEYS_FILE (`python cli.py key NAME` makes a key), or listen on 127.0.0.1."
 
 
-def warn(found: Setup, address: str) -> None:
+def warn_if_exposed(found: AppState, address: str) -> None:
     """At the start with the address that is set, later with the one a request arrived at: a server may have another."""
-    if found.warned or not beyond(address):
+    if found.exposure_warned or not beyond(address):
         return
-    found.warned = True
+    found.exposure_warned = True
     if not (found.settings.api_keys or found.settings.api_keys_file):
         text = exposure(found.settings, address, "the API", REMEDY)
         if text is not None:

@@ -10,37 +10,39 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from api.http.body import coming, limited, placed
-from api.http.errors import Problem, unfit
-from api.http.state import setup
+from api.http.body import limit_stream, locate_errors, receiving
+from api.http.errors import ApiError, validation_error
+from api.http.state import get_state
 
 Model = TypeVar("Model", bound=BaseModel)
-KIND = "multipart/form-data"
-FIELDS, FILES = 50, 20
-STRETCH = 1_000_000  # bytes for which a client has SEND_TIMEOUT once more
-BINARY = {"type": "string", "format": "binary"}
+MULTIPART = "multipart/form-data"
+MAX_FIELDS, MAX_FILES = 50, 20
+DEADLINE_BYTES = 1_000_000  # bytes for which a client has SEND_TIMEOUT once more
+BINARY_SCHEMA = {"type": "string", "format": "binary"}
 
 
-def sent(request: Request) -> bool:
+def is_multipart(request: Request) -> bool:
     """Whether the body is such a form."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == KIND
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == MULTIPART
 
 
 @asynccontextmanager
-async def form(request: Request) -> AsyncIterator[FormData]:
-    """The form, while the block runs. Raises Problem 400 for what is none, 413, 408, 499."""
-    if not sent(request):
-        raise Problem(400, f"The body is no form: send {KIND}, as `curl -F file=@notes.pdf` does.", code="invalid_form")
-    knobs = setup(request).knobs
-    async with coming(knobs.send_timeout) as limit:
-        stream = _slowly(request, limit)
+async def parse_form(request: Request) -> AsyncIterator[FormData]:
+    """The form, while the block runs. Raises ApiError 400 for what is none, 413, 408, 499."""
+    if not is_multipart(request):
+        raise ApiError(
+            400, f"The body is no form: send {MULTIPART}, as `curl -F file=@notes.pdf` does.", code="invalid_form"
+        )
+    settings = get_state(request).api
+    async with receiving(settings.send_timeout) as limit:
+        stream = _stream_with_deadline(request, limit)
         parser = MultiPartParser(
-            request.headers, stream, max_files=FILES, max_fields=FIELDS, max_part_size=knobs.max_body_bytes
+            request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=settings.max_body_bytes
         )
         try:
             found = await parser.parse()
         except MultiPartException as error:
-            raise Problem(400, f"The body is no form that can be read: {error.message}", code="invalid_form") from None
+            raise ApiError(400, f"The body is no form that can be read: {error.message}", code="invalid_form") from None
         finally:
             await stream.aclose()
     try:
@@ -49,31 +51,35 @@ async def form(request: Request) -> AsyncIterator[FormData]:
         await found.close()
 
 
-async def _slowly(request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+async def _stream_with_deadline(request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
     """The bytes: the files of one request together may be as long as one, beside the fields."""
-    here, size = setup(request), 0
-    most = here.documents.max_bytes + here.knobs.max_body_bytes
-    async for chunk in limited(request, most, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
-        if size // STRETCH < (size := size + len(chunk)) // STRETCH:
-            limit.reschedule(asyncio.get_running_loop().time() + here.knobs.send_timeout)
+    state, size = get_state(request), 0
+    most = state.document_limits.max_bytes + state.api.max_body_bytes
+    async for chunk in limit_stream(request, most, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
+        if size // DEADLINE_BYTES < (size := size + len(chunk)) // DEADLINE_BYTES:
+            limit.reschedule(asyncio.get_running_loop().time() + state.api.send_timeout)
         yield chunk
 
 
-def files(found: FormData, name: str) -> list[UploadFile]:
+def form_files(found: FormData, name: str) -> list[UploadFile]:
     """The files under this name; a browser sends an empty one without a name where none was chosen.
 
-    Raises Problem 400 for a field that is no file, and for a file elsewhere.
+    Raises ApiError 400 for a field that is no file, and for a file elsewhere.
     """
     for key, value in found.multi_items():
         if (key == name) != isinstance(value, UploadFile):
-            raise Problem(400, f"{key}: files belong into {name!r}, each with its name, as `curl -F {name}=@notes.pdf` "
-                          "sends them.", code="invalid_value", param=key)  # fmt: skip
+            raise ApiError(
+                400,
+                f"{key}: files belong into {name!r}, each with its name, as `curl -F {name}=@notes.pdf` sends them.",
+                code="invalid_value",
+                param=key,
+            )
     given = [value for value in found.getlist(name) if isinstance(value, UploadFile)]
     return [each for each in given if each.filename or each.size]
 
 
-def fields(found: FormData, model: type[Model]) -> Model:
-    """The other fields as a model has them, a repeated one as a list. Raises Problem 400 that names the field."""
+def form_fields(found: FormData, model: type[Model]) -> Model:
+    """The other fields as a model has them, a repeated one as a list. Raises ApiError 400 that names the field."""
     values: dict[str, Any] = {}
     for key in found:
         texts = [value for value in found.getlist(key) if isinstance(value, str)]
@@ -82,12 +88,12 @@ def fields(found: FormData, model: type[Model]) -> Model:
     try:
         return model.model_validate(values, strict=False)
     except ValidationError as error:
-        raise unfit(placed(error.errors(), values)) from None
+        raise validation_error(locate_errors(error.errors(), values)) from None
 
 
-def documented(schema: dict[str, Any], name: str, held: dict[str, Any], **examples: Any) -> dict[str, Any]:
+def form_schema(schema: dict[str, Any], name: str, held: dict[str, Any], **examples: Any) -> dict[str, Any]:
     """What such a body looks like, for a route's `openapi_extra`: a model's fields, and files under this name."""
-    fields: dict[str, Any] = {field: _plain(shown) for field, shown in schema["properties"].items()}
+    fields: dict[str, Any] = {field: _without_null(shown) for field, shown in schema["properties"].items()}
     kept: dict[str, Any] = {key: schema[key] for key in ("required", "not") if key in schema}
     form: dict[str, Any] = {
         "type": "object",
@@ -95,10 +101,10 @@ def documented(schema: dict[str, Any], name: str, held: dict[str, Any], **exampl
         "additionalProperties": False,
         **kept,
     }
-    return {KIND: {"schema": form, "examples": {name: {"value": value} for name, value in examples.items()}}}
+    return {MULTIPART: {"schema": form, "examples": {name: {"value": value} for name, value in examples.items()}}}
 
 
-def _plain(field: dict[str, Any]) -> dict[str, Any]:
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     """A field as a form has it: there is no null in it."""
     found: dict[str, Any] = {key: value for key, value in field.items() if key not in {"anyOf", "default", "title"}}
     some: list[dict[str, Any]] = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]

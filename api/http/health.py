@@ -8,7 +8,7 @@ from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 
 import backends
-from api.http.state import Here, Setup
+from api.http.state import AppState, StateDep
 from conversations.store.database import Database, DatabaseError
 from settings import VERSION
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["operations"])
 EXAMPLE: dict[str, JsonValue] = {"name": "llamacpp", "ready": True, "loaded": True, "problem": None, "queue": 0}
 
 
-class Backend(BaseModel):
+class BackendHealth(BaseModel):
     """One backend: `problem` says what is missing and the remedy; `queue` counts what waits or runs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -32,49 +32,56 @@ class Health(BaseModel):
     """`status` is "ok" where the chosen backend is ready and the database answers."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "ok", "version": VERSION, "backend": "llamacpp", "database": True,
-                                         "backends": [EXAMPLE]}]}
-    )  # fmt: skip
+        json_schema_extra={
+            "examples": [
+                {"status": "ok", "version": VERSION, "backend": "llamacpp", "database": True, "backends": [EXAMPLE]}
+            ]
+        }
+    )
 
     status: Literal["ok", "unavailable", "ending"]
     version: str
     backend: str | None
     database: bool
-    backends: list[Backend]
+    backends: list[BackendHealth]
 
 
 @router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is found first
 @router.head("/", include_in_schema=False)
 @router.get("/health", responses={503: {"model": Health}})
 @router.get("/", responses={503: {"model": Health}})
-async def health(here: Here, response: Response) -> Health:
+async def health(state: StateDep, response: Response) -> Health:
     """Status, version, readiness and queue length of each backend. 503 where nothing can be answered."""
-    found = await run_in_threadpool(look, here)
+    found = await run_in_threadpool(check_health, state)
     response.status_code = 200 if found.status == "ok" else 503
     return found
 
 
-def look(here: Setup) -> Health:
+def check_health(state: AppState) -> Health:
     """As it is now; no backend is loaded for it and no server asked."""
-    rows = [_backend(here, *status) for status in backends.status(here.settings)]
-    fine = answers(here.database)
-    ready = fine and any(row.ready for row in rows if row.name == here.choice.name)
-    status: Literal["ok", "unavailable", "ending"] = "ending" if here.ending else "ok" if ready else "unavailable"
-    return Health(status=status, version=VERSION, backend=here.choice.name, database=fine, backends=rows)
+    rows = [_backend_health(state, *status) for status in backends.status(state.settings)]
+    fine = database_answers(state.database)
+    ready = fine and any(row.ready for row in rows if row.name == state.choice.name)
+    status: Literal["ok", "unavailable", "ending"] = (
+        "ending" if state.shutting_down else "ok" if ready else "unavailable"
+    )
+    return Health(status=status, version=VERSION, backend=state.choice.name, database=fine, backends=rows)
 
 
-def _backend(here: Setup, name: str, problem: str | None) -> Backend:
+def _backend_health(state: AppState, name: str, problem: str | None) -> BackendHealth:
     loaded = backends.loaded_model(name) is not None
-    return Backend(name=name, ready=problem is None, loaded=loaded, problem=problem, queue=waiting(here, name))
+    return BackendHealth(
+        name=name, ready=problem is None, loaded=loaded, problem=problem, queue=queue_length(state, name)
+    )
 
 
-def waiting(here: Setup, name: str) -> int:
+def queue_length(state: AppState, name: str) -> int:
     """What waits or runs for a backend: the API's requests, and the page's where the engine knows of them."""
     engine = getattr(backends.loaded_model(name), "engine", None)
-    return max(engine.waiting() if engine is not None else 0, here.queues.busy[name])
+    return max(engine.waiting() if engine is not None else 0, state.queues.busy[name])
 
 
-def answers(database: Database) -> bool:
+def database_answers(database: Database) -> bool:
     """Whether the database does."""
     try:
         with database.reading() as session:

@@ -14,9 +14,9 @@ from limits import RateLimitItem, RateLimitItemPerDay, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import Storage, storage_from_string
 
-from api.http.counter import Counters
-from api.http.errors import Problem
-from api.settings import Knobs
+from api.http.counter import DatabaseStorage
+from api.http.errors import ApiError
+from api.settings import ApiSettings
 from conversations.store.database import Database, DatabaseError
 from settings import SettingsError
 
@@ -24,45 +24,49 @@ log = logging.getLogger(__name__)
 REQUESTS, TOKENS = "requests", "tokens"
 
 
-class Taken(NamedTuple):
+class LimitResult(NamedTuple):
     """What a request's answer says of the limits, and why it is refused, where it is."""
 
     headers: dict[str, str]
-    refusal: Problem | None
+    error: ApiError | None
 
 
 class Limits:
     """RATE_LIMIT and TOKEN_QUOTA. Raises SettingsError for a storage that cannot be used."""
 
-    def __init__(self, knobs: Knobs, database: Database) -> None:
-        self.requests = parse(knobs.rate_limit) if knobs.rate_limit else None
-        self.tokens = RateLimitItemPerDay(knobs.token_quota) if knobs.token_quota else None
-        self._counts = _storage(knobs, database)
+    def __init__(self, settings: ApiSettings, database: Database) -> None:
+        self.requests = parse(settings.rate_limit) if settings.rate_limit else None
+        self.tokens = RateLimitItemPerDay(settings.token_quota) if settings.token_quota else None
+        self._counts = _create_storage(settings, database)
         self._charging = ThreadPoolExecutor(1, "charges")
 
-    def take(self, name: str) -> Taken:
-        """Count one request of this caller. Blocks for a moment; raises DatabaseError, and Problem 503 likewise."""
+    def hit(self, name: str) -> LimitResult:
+        """Count one request of this caller. Blocks for a moment; raises DatabaseError, and ApiError 503 likewise."""
         headers: dict[str, str] = {}
         try:
             if self.requests is not None:
-                wait, used = self._told(headers, self.requests, REQUESTS, self._raised(self.requests, name))
+                wait, used = self._write_headers(headers, self.requests, REQUESTS, self._increment(self.requests, name))
                 if used > self.requests.amount:
-                    return Taken(headers, _too_often(self.requests, wait))
+                    return LimitResult(headers, _rate_error(self.requests, wait))
             if self.tokens is not None:
-                wait, used = self._told(headers, self.tokens, TOKENS, self._seen(self.tokens, name))
+                wait, used = self._write_headers(headers, self.tokens, TOKENS, self._current(self.tokens, name))
                 if used >= self.tokens.amount:
-                    return Taken(headers, _too_much(self.tokens, wait))
+                    return LimitResult(headers, _quota_error(self.tokens, wait))
         except StorageError as error:
-            raise Problem(503, "What counts the limits (LIMITS_STORAGE) does not answer. Try again soon.",
-                          code="limits_unavailable", headers={"Retry-After": "5"}) from error  # fmt: skip
-        return Taken(headers, None)
+            raise ApiError(
+                503,
+                "What counts the limits (LIMITS_STORAGE) does not answer. Try again soon.",
+                code="limits_unavailable",
+                headers={"Retry-After": "5"},
+            ) from error
+        return LimitResult(headers, None)
 
     def charge(self, name: str, tokens: int) -> None:
         """Add what a reply used to the caller's day, soon; never waits."""
         if self.tokens is not None and tokens > 0:
             self._charging.submit(self._charge, self.tokens, name, tokens)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Until every charge so far is written."""
         self._charging.submit(int).result()
 
@@ -72,57 +76,59 @@ class Limits:
         except (DatabaseError, StorageError) as error:
             log.warning("%s tokens were not counted: %s", tokens, type(error).__name__)
 
-    def _raised(self, item: RateLimitItem, name: str) -> tuple[int, float]:
+    def _increment(self, item: RateLimitItem, name: str) -> tuple[int, float]:
         """Requests with this one, and when their window ends."""
         key = item.key_for(REQUESTS, name)
-        if isinstance(self._counts, Counters):  # one question to the database instead of two
-            return self._counts.raised(key, item.get_expiry())
+        if isinstance(self._counts, DatabaseStorage):  # one question to the database instead of two
+            return self._counts.incr_with_expiry(key, item.get_expiry())
         return self._counts.incr(key, item.get_expiry()), self._counts.get_expiry(key)
 
-    def _seen(self, item: RateLimitItem, name: str) -> tuple[int, float]:
+    def _current(self, item: RateLimitItem, name: str) -> tuple[int, float]:
         """Tokens so far, and when their window ends."""
         key = item.key_for(TOKENS, name)
-        if isinstance(self._counts, Counters):
-            return self._counts.row(key)
+        if isinstance(self._counts, DatabaseStorage):
+            return self._counts.get_with_expiry(key)
         return self._counts.get(key), self._counts.get_expiry(key)
 
     @staticmethod
-    def _told(headers: dict[str, str], item: RateLimitItem, what: str, found: tuple[int, float]) -> tuple[float, int]:
+    def _write_headers(
+        headers: dict[str, str], item: RateLimitItem, what: str, found: tuple[int, float]
+    ) -> tuple[float, int]:
         """Write the headers as OpenAI does; returns the seconds until all is free again, and what is used."""
         used, end = found
         wait = max(0.0, end - time.time())
         headers[f"x-ratelimit-limit-{what}"] = str(item.amount)
         headers[f"x-ratelimit-remaining-{what}"] = str(max(0, item.amount - used))
-        headers[f"x-ratelimit-reset-{what}"] = span(wait)
+        headers[f"x-ratelimit-reset-{what}"] = format_duration(wait)
         return wait, used
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """As OpenAI's headers say it: 1h0m5s."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def _after(wait: float) -> dict[str, str]:
+def _retry_after(wait: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(wait)))}
 
 
-def _too_often(item: RateLimitItem, wait: float) -> Problem:
-    text = f"Too many requests: {item} are allowed (RATE_LIMIT). Try again in {span(wait)}."
-    return Problem(429, text, code="rate_limit_exceeded", headers=_after(wait))
+def _rate_error(item: RateLimitItem, wait: float) -> ApiError:
+    text = f"Too many requests: {item} are allowed (RATE_LIMIT). Try again in {format_duration(wait)}."
+    return ApiError(429, text, code="rate_limit_exceeded", headers=_retry_after(wait))
 
 
-def _too_much(item: RateLimitItem, wait: float) -> Problem:
-    text = f"The {item.amount} tokens of this day are used (TOKEN_QUOTA). Try again in {span(wait)}."
-    return Problem(429, text, code="insufficient_quota", headers=_after(wait))
+def _quota_error(item: RateLimitItem, wait: float) -> ApiError:
+    text = f"The {item.amount} tokens of this day are used (TOKEN_QUOTA). Try again in {format_duration(wait)}."
+    return ApiError(429, text, code="insufficient_quota", headers=_retry_after(wait))
 
 
-def _storage(knobs: Knobs, database: Database) -> Storage:
+def _create_storage(settings: ApiSettings, database: Database) -> Storage:
     """Raises SettingsError, without the address: it may hold a password."""
-    if knobs.limits_storage is None:
-        return Counters(database=database)
-    address = knobs.limits_storage.get_secret_value()
+    if settings.limits_storage is None:
+        return DatabaseStorage(database=database)
+    address = settings.limits_storage.get_secret_value()
     scheme = urlsplit(address).scheme
     try:
         found = storage_from_string(address, wrap_exceptions=True)

@@ -15,18 +15,18 @@ from asgi_correlation_id import CorrelationIdFilter
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from api.settings import Knobs
+from api.settings import ApiSettings
 from conversations.replies.reply import Reply
 
-OURS = ("api", "app", "backends", "chains", "cli", "conversations", "page", "prompts", "server")
-UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
+OUR_LOGGERS = ("api", "app", "backends", "chains", "cli", "conversations", "page", "prompts", "server")
+UVICORN_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 FIELDS = "%(levelname)s %(name)s %(correlation_id)s %(message)s"
 JSON_NAMES = {"levelname": "level", "name": "logger", "correlation_id": "request_id"}
 log = logging.getLogger("api.reply")
-_content = False
+_content_enabled = False
 
 
-class Discreet(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """Tells of an error its kind and place; what it says only with LOG_CONTENT."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -39,7 +39,7 @@ class Discreet(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:
         """The lines of a failure."""
-        if _content:
+        if _content_enabled:
             return super().formatException(ei)
         error: BaseException | None = ei[1]
         kinds, places = [], ""
@@ -50,71 +50,82 @@ class Discreet(logging.Formatter):
         return f"{places}{' from '.join(kinds)} (its words are logged with LOG_CONTENT=1)"
 
 
-class Text(Discreet):
+class RedactingTextFormatter(RedactingFormatter):
     """A line for people: what was said, then each field as name=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line."""
         known = {*RESERVED_ATTRS, "message", "asctime", "correlation_id", "color_message"}
         fields = {name: value for name, value in vars(record).items() if name not in known and value is not None}
-        return " ".join([super().formatMessage(record), *(f"{name}={_word(value)}" for name, value in fields.items())])
+        return " ".join([super().formatMessage(record), *(f"{name}={_quote(value)}" for name, value in fields.items())])
 
 
-class Json(Discreet, JsonFormatter):
+class RedactingJsonFormatter(RedactingFormatter, JsonFormatter):
     """A line for programs."""
 
 
-def _word(value: Any) -> str:
+def _quote(value: Any) -> str:
     """One word or one quoted string: nobody's text begins a line of its own."""
     text = str(value)
     return text if text.isprintable() and " " not in text and '"' not in text else json.dumps(text)
 
 
 @contextmanager
-def logging_as(knobs: Knobs) -> Iterator[None]:
+def configure_logging(settings: ApiSettings) -> Iterator[None]:
     """While the block runs, the whole process logs this way; afterwards as before."""
-    global _content
+    global _content_enabled
     handler = logging.StreamHandler()
-    handler.setFormatter(_formatter(knobs))
+    handler.setFormatter(_create_formatter(settings))
     handler.addFilter(CorrelationIdFilter(default_value="-"))
-    root, loggers = logging.getLogger(), [logging.getLogger(name) for name in (*UVICORN, *OURS)]
+    root, loggers = logging.getLogger(), [logging.getLogger(name) for name in (*UVICORN_LOGGERS, *OUR_LOGGERS)]
     before = [(one, one.level, list(one.handlers), one.propagate) for one in (root, *loggers)]
     root.handlers = [*(old for old in root.handlers if type(old) is not logging.StreamHandler), handler]
     root.setLevel(logging.WARNING)
     for one in loggers:
         one.handlers, one.propagate = [], one.name != "uvicorn.access"  # requests are told in a line of our own
-        if one.name in OURS:
-            one.setLevel(knobs.log_level.upper())
-    held, _content = _content, knobs.log_content
+        if one.name in OUR_LOGGERS:
+            one.setLevel(settings.log_level.upper())
+    held, _content_enabled = _content_enabled, settings.log_content
     try:
         yield
     finally:
-        _content = held
+        _content_enabled = held
         for one, level, handlers, propagate in before:
             one.handlers, one.propagate = handlers, propagate
             one.setLevel(level)
 
 
-def _formatter(knobs: Knobs) -> logging.Formatter:
-    if knobs.log_format == "text":
-        return Text("%(levelname)s %(name)s [%(correlation_id)s]: %(message)s")
-    return Json(FIELDS, rename_fields=JSON_NAMES, timestamp=True, json_ensure_ascii=False,
-                reserved_attrs=[*RESERVED_ATTRS, "color_message"])  # fmt: skip
+def _create_formatter(settings: ApiSettings) -> logging.Formatter:
+    if settings.log_format == "text":
+        return RedactingTextFormatter("%(levelname)s %(name)s [%(correlation_id)s]: %(message)s")
+    return RedactingJsonFormatter(
+        FIELDS,
+        rename_fields=JSON_NAMES,
+        timestamp=True,
+        json_ensure_ascii=False,
+        reserved_attrs=[*RESERVED_ATTRS, "color_message"],
+    )
 
 
-def content() -> bool:
+def content_enabled() -> bool:
     """Whether prompts and replies may be written down."""
-    return _content
+    return _content_enabled
 
 
-def reply(ended: Reply) -> None:
+def log_reply(reply: Reply) -> None:
     """A line for each reply; it has the id of the request that began it."""
-    report = ended.report
+    report = reply.report
     said = {
-        "backend": report.backend, "model": report.model, "state": str(ended.state), "stop_reason": report.stop_reason,
-        "prompt_tokens": report.prompt_tokens, "completion_tokens": report.completion_tokens,
-        "server": report.server, "ttft_ms": report.ttft_ms, "tokens_per_second": report.tokens_per_second,
-    }  # fmt: skip
-    if _content:
-        said |= {"prompt": "\n".join(message.text for message in report.messages), "reply": ended.text}
+        "backend": report.backend,
+        "model": report.model,
+        "state": str(reply.state),
+        "stop_reason": report.stop_reason,
+        "prompt_tokens": report.prompt_tokens,
+        "completion_tokens": report.completion_tokens,
+        "server": report.server,
+        "ttft_ms": report.ttft_ms,
+        "tokens_per_second": report.tokens_per_second,
+    }
+    if _content_enabled:
+        said |= {"prompt": "\n".join(message.text for message in report.messages), "reply": reply.text}
     log.info("reply", extra=said)

@@ -13,15 +13,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.context import note
-from api.http.errors import Problem
-from api.http.state import Setup
+from api.http.context import request_context
+from api.http.errors import ApiError
+from api.http.state import AppState
 
-TOLD = ["X-Request-ID", "Retry-After", *(f"X-RateLimit-{kind}-{what}" for kind in ("Limit", "Remaining", "Reset")
-                                         for what in ("Requests", "Tokens"))]  # fmt: skip
+EXPOSED_HEADERS = [
+    "X-Request-ID",
+    "Retry-After",
+    *(f"X-RateLimit-{kind}-{what}" for kind in ("Limit", "Remaining", "Reset") for what in ("Requests", "Tokens")),
+]
 
 
-class Origin:
+class OriginMiddleware:
     """Middleware: 403 for a page that may not call; CORS answers where CORS_ORIGINS is set."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,44 +35,48 @@ class Origin:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        found: Setup = scope["app"].state.setup
-        refusal = refused(scope, found)
+        found: AppState = scope["app"].state.api
+        refusal = origin_error(scope, found)
         if refusal is not None:
-            note(scope).error = refusal.code
+            request_context(scope).error = refusal.code
             await JSONResponse(refusal.body, refusal.status)(scope, receive, send)
             return
-        await self._open(found.knobs.cors_origins)(scope, receive, send)
+        await self._with_cors(found.api.cors_origins)(scope, receive, send)
 
-    def _open(self, origins: tuple[str, ...]) -> ASGIApp:
+    def _with_cors(self, origins: tuple[str, ...]) -> ASGIApp:
         """The application to these origins' pages: the knobs are read after the application is made."""
         if origins not in self._opened:
             self._opened[origins] = CORSMiddleware(
-                self.app, allow_origins=origins, allow_methods=["*"], allow_headers=["*"], expose_headers=TOLD
+                self.app,
+                allow_origins=origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=EXPOSED_HEADERS,
             )
         return self._opened[origins]
 
 
-def refused(scope: Scope, found: Setup) -> Problem | None:
+def origin_error(scope: Scope, found: AppState) -> ApiError | None:
     """Why a page may not call; None where it may, and for whoever is no page."""
     headers = Headers(scope=scope)
-    origin, known = headers.get("origin"), found.knobs.cors_origins
+    origin, known = headers.get("origin"), found.api.cors_origins
     if origin is None or "*" in known or origin in known:
         return None
-    host = _host(origin)
+    host = _netloc(origin)
     if not host or host != headers.get("host", "").lower():
-        return _problem("origin_not_allowed", "Pages of another origin may not call this server.")
-    if found.settings.api_keys or found.settings.api_keys_file or not _loopback((scope.get("server") or ("",))[0]):
+        return _forbidden("origin_not_allowed", "Pages of another origin may not call this server.")
+    if found.settings.api_keys or found.settings.api_keys_file or not _is_loopback((scope.get("server") or ("",))[0]):
         return None
-    if local(host):
+    if is_local_host(host):
         return None
-    return _problem("host_not_allowed", "This server was reached at this machine under a name it does not know.")
+    return _forbidden("host_not_allowed", "This server was reached at this machine under a name it does not know.")
 
 
-def _problem(code: str, text: str) -> Problem:
-    return Problem(403, f"{text} Name the origin (https://host) in CORS_ORIGINS to allow it.", code=code)
+def _forbidden(code: str, text: str) -> ApiError:
+    return ApiError(403, f"{text} Name the origin (https://host) in CORS_ORIGINS to allow it.", code=code)
 
 
-def _host(origin: str) -> str:
+def _netloc(origin: str) -> str:
     """host:port; "" for what is no origin, as `null` is."""
     try:
         return urlsplit(origin).netloc.lower()
@@ -77,13 +84,13 @@ def _host(origin: str) -> str:
         return ""
 
 
-def local(host: str) -> bool:
+def is_local_host(host: str) -> bool:
     """Whether a host:port can only be this machine."""
     name = urlsplit(f"//{host}").hostname or ""
-    return name == "localhost" or name.endswith(".localhost") or _loopback(name)
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
 
 
-def _loopback(address: str) -> bool:
+def _is_loopback(address: str) -> bool:
     try:
         return ip_address(address).is_loopback
     except ValueError:

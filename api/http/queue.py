@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.http.errors import Problem
+from api.http.errors import ApiError
 
-RETRY = 5  # seconds after which a client may try again
+RETRY_AFTER = 5  # seconds after which a client may try again
 
 
 class Queues:
@@ -16,13 +16,15 @@ class Queues:
         self.busy: Counter[str] = Counter()
 
     @contextmanager
-    def place(self, backend: str, longest: int, count: int = 1) -> Iterator[None]:
-        """Hold `count` places while the block runs. Raises Problem 503 at once where they would be too many."""
-        if self.busy[backend] + count > longest:
-            raise Problem(
-                503, f"{self.busy[backend]} requests wait for {backend} already. Try again in {RETRY} seconds.",
-                code="queue_full", headers={"Retry-After": str(RETRY)},
-            )  # fmt: skip
+    def reserve(self, backend: str, limit: int, count: int = 1) -> Iterator[None]:
+        """Hold `count` places while the block runs. Raises ApiError 503 at once where they would be too many."""
+        if self.busy[backend] + count > limit:
+            raise ApiError(
+                503,
+                f"{self.busy[backend]} requests wait for {backend} already. Try again in {RETRY_AFTER} seconds.",
+                code="queue_full",
+                headers={"Retry-After": str(RETRY_AFTER)},
+            )
         self.busy[backend] += count
         try:
             yield

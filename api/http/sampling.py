@@ -8,7 +8,7 @@ StopString = Annotated[str, Field(min_length=1, max_length=200)]
 Stop = StopString | Annotated[list[StopString], Field(max_length=16)]
 
 
-class Sampling(BaseModel):
+class SamplingParams(BaseModel):
     """What is not given is left to the settings, and then to the model."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +33,7 @@ class Sampling(BaseModel):
 
     def options(self) -> dict[str, Any]:
         """What the chain takes: only what was given."""
-        found = {name: value for name in Sampling.model_fields if (value := getattr(self, name)) is not None}
+        found = {name: value for name in SamplingParams.model_fields if (value := getattr(self, name)) is not None}
         if "seed" in found:
             found["seed"] %= 2**32
         if found.get("top_p") == 0:  # OpenAI's clients mean greedy; a nucleus of nothing is none

@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from conversations.store.citations import source
 
 EXAMPLE: dict[str, JsonValue] = {
-    "file": "notes.pdf", "page": 7, "quote": "The lighthouse was built in 1874.", "score": 9.1532
-}  # fmt: skip
+    "file": "notes.pdf",
+    "page": 7,
+    "quote": "The lighthouse was built in 1874.",
+    "score": 9.1532,
+}
 
 
-class Cited(BaseModel):
+class Citation(BaseModel):
     """`quote` is the exact text; `page` counts from 1, and is null where there is none; a higher `score` is better."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -24,6 +27,6 @@ class Cited(BaseModel):
     score: float
 
 
-def cited(passages: Sequence[Document]) -> list[Cited]:
+def to_citations(passages: Sequence[Document]) -> list[Citation]:
     """Of these, best first."""
-    return [Cited(**asdict(source(passage))) for passage in passages]
+    return [Citation(**asdict(source(passage))) for passage in passages]

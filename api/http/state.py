@@ -14,8 +14,8 @@ from langchain_core.exceptions import ModelNotFoundError
 import backends
 from api.http.limits import Limits
 from api.http.queue import Queues
-from api.settings import Knobs
-from api.sms.knobs import Sms
+from api.settings import ApiSettings
+from api.sms.knobs import SmsSettings
 from backends import Choice
 from conversations.store.database import Database, DatabaseError, connect
 from documents import embedding
@@ -23,30 +23,36 @@ from documents.settings import Limits as Documents
 from identity import cookies
 from settings import Settings, SettingsError
 
-READERS = 2  # files that are read at once: each takes a core, and others wait
+MAX_READERS = 2  # files that are read at once: each takes a core, and others wait
 
 
 @dataclass
-class Setup:
+class AppState:
     """One start of the API. `ending`: it was told to end and takes no new work; `warned`: whose money is at stake.
 
     `documents` are the bounds of files, and `reading` the threads in which they are read.
     """
 
     settings: Settings
-    knobs: Knobs
+    api: ApiSettings
     database: Database
     choice: Choice
     limits: Limits
-    documents: Documents
-    reading: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
+    document_limits: Documents
+    readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
     queues: Queues = field(default_factory=Queues)
-    sms: Sms = field(default_factory=Sms.read)
-    ending: bool = False
-    warned: bool = False
+    sms: SmsSettings = field(default_factory=SmsSettings.read)
+    shutting_down: bool = False
+    exposure_warned: bool = False
+
+    def default_backend(self) -> str:
+        """The name of the backend that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
+        if self.choice.name is None:
+            raise ModelNotFoundError(self.choice.reason)
+        return self.choice.name
 
 
-def read() -> Setup:
+def create_state() -> AppState:
     """Raises SettingsError, in one line, where something is wrong."""
     settings = backends.read()
     try:
@@ -55,34 +61,26 @@ def read() -> Setup:
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
     embedding.current()
-    knobs = Knobs.read()
+    knobs = ApiSettings.read()
     for name in knobs.api_models:
         backends.check(name, "API_MODELS")
-    return Setup(settings, knobs, database, backends.choose(settings), Limits(knobs, database),
-                 Documents.read())  # fmt: skip
+    return AppState(settings, knobs, database, backends.choose(settings), Limits(knobs, database), Documents.read())
 
 
-def put(app: FastAPI, found: Setup) -> None:
+def install_state(app: FastAPI, found: AppState) -> None:
     """From now on routes find this."""
-    app.state.setup = found
+    app.state.api = found
 
 
-def backend(here: Setup) -> str:
-    """The name of the one that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
-    if here.choice.name is None:
-        raise ModelNotFoundError(here.choice.reason)
-    return here.choice.name
-
-
-def setup(request: Request) -> Setup:
+def get_state(request: Request) -> AppState:
     """The running API's; for routes as `here: Here`."""
-    found: Setup = request.app.state.setup
+    found: AppState = request.app.state.api
     return found
 
 
-async def _setup(request: Request) -> Setup:
-    return setup(request)
+async def _get_state(request: Request) -> AppState:
+    return get_state(request)
 
 
 # What takes no time is asynchronous here and elsewhere: for a plain function FastAPI would wake a thread.
-Here = Annotated[Setup, Depends(_setup)]
+StateDep = Annotated[AppState, Depends(_get_state)]

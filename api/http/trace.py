@@ -13,31 +13,31 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from api.http import log
-from api.settings import Knobs
+from api.settings import ApiSettings
 from conversations.replies.reply import Reply
 from settings import VERSION, SettingsError, install_hint
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-QUIET = {"/health", "/metrics"}  # asked every few seconds by machines
-WAIT = 3.0  # seconds for the last spans to be sent
+UNTRACED_PATHS = {"/health", "/metrics"}  # asked every few seconds by machines
+FLUSH_TIMEOUT = 3.0  # seconds for the last spans to be sent
 # What FastAPI adds of its own; the texts of failures and of requests are not among it.
 TELEMETRY: Any = {
     "metrics": False,
     "logs": False,
     "operation_spans": False,
     "auto_configure": False,
-    "exclude": lambda scope: scope["path"] in QUIET,
+    "exclude": lambda scope: scope["path"] in UNTRACED_PATHS,
 }
 _tracer: "Tracer | None" = None
 
 
 @contextmanager
-def tracing(knobs: Knobs) -> Iterator[None]:
+def tracing(settings: ApiSettings) -> Iterator[None]:
     """While the block runs. Raises SettingsError where the package is missing."""
     global _tracer
-    if knobs.otel_exporter_otlp_endpoint is None:
+    if settings.otel_exporter_otlp_endpoint is None:
         yield
         return
     try:
@@ -53,7 +53,7 @@ def tracing(knobs: Knobs) -> Iterator[None]:
         ) from error
     named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
     provider = TracerProvider(resource=Resource.create({**named, "service.version": VERSION}), shutdown_on_exit=False)
-    place = f"{knobs.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
+    place = f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=place)))
     trace.set_tracer_provider(provider)
     _tracer = provider.get_tracer("llm-assistant", VERSION)
@@ -63,28 +63,28 @@ def tracing(knobs: Knobs) -> Iterator[None]:
         _tracer = None
         last = Thread(target=provider.shutdown, daemon=True)  # a collector that is away would hold the end up
         last.start()
-        last.join(WAIT)
+        last.join(FLUSH_TIMEOUT)
 
 
-def reply(ended: Reply) -> None:
+def trace_reply(reply: Reply) -> None:
     """A span of the whole reply, below the request that began it; written at its end, when all is known."""
     if _tracer is None:
         return
     from opentelemetry.trace import SpanKind, Status, StatusCode
 
     now = time.time_ns()
-    begun = now - int((time.monotonic() - ended.report.started) * 1e9)
-    name = f"chat {ended.report.model or ended.report.backend or ''}".strip()
-    span = _tracer.start_span(name, kind=SpanKind.CLIENT, start_time=begun, attributes=_attributes(ended))
-    if ended.failure is not None:
-        span.set_attribute("error.type", type(ended.failure).__name__)
+    begun = now - int((time.monotonic() - reply.report.started) * 1e9)
+    name = f"chat {reply.report.model or reply.report.backend or ''}".strip()
+    span = _tracer.start_span(name, kind=SpanKind.CLIENT, start_time=begun, attributes=_attributes(reply))
+    if reply.failure is not None:
+        span.set_attribute("error.type", type(reply.failure).__name__)
         span.set_status(Status(StatusCode.ERROR))
     span.end(now)
 
 
-def _attributes(ended: Reply) -> dict[str, Any]:
+def _attributes(reply: Reply) -> dict[str, Any]:
     """OpenTelemetry's names for what a model did."""
-    report = ended.report
+    report = reply.report
     found = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": report.backend,
@@ -94,9 +94,9 @@ def _attributes(ended: Reply) -> dict[str, Any]:
         "gen_ai.usage.input_tokens": report.prompt_tokens,
         "gen_ai.usage.output_tokens": report.completion_tokens,
         "gen_ai.response.time_to_first_chunk": report.first_token,
-        "llm_assistant.state": str(ended.state),
+        "llm_assistant.state": str(reply.state),
     }
-    if log.content():
+    if log.content_enabled():
         found["gen_ai.input.messages"] = json.dumps([{"role": m.type, "content": m.text} for m in report.messages])
-        found["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": ended.text}])
+        found["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": reply.text}])
     return {name: value for name, value in found.items() if value is not None}

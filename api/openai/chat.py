@@ -6,32 +6,39 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.http.auth import Mine
-from api.http.body import body
-from api.http.body import documented as shown
-from api.http.errors import documented
-from api.http.jobs import Stream
-from api.http.sources import Cited
-from api.http.state import Here
+from api.http.auth import OwnerStore
+from api.http.body import json_body
+from api.http.body import json_body_schema as shown
+from api.http.errors import error_responses
+from api.http.jobs import EventStream
+from api.http.sources import Citation
+from api.http.state import StateDep
 from api.openai import models
-from api.openai.choices import Finish, Usage, begin, finish
-from api.openai.chunks import chunks
-from api.openai.files import Files
-from api.openai.message import Message, chain
-from api.openai.request import Count, Many, Nothing, Off, Only, Unset
-from api.openai.sse import streamed, told
+from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
+from api.openai.chunks import completion_chunks
+from api.openai.files import FileIds
+from api.openai.message import InputMessage, to_langchain_messages
+from api.openai.request import (
+    MultiChoiceRequest,
+    TokenCount,
+    Unsupported,
+    UnsupportedExcept,
+    UnsupportedFlag,
+    UnsupportedList,
+)
+from api.openai.sse import event_stream_response, with_error_event
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-class Chat(Many):
+class ChatCompletionRequest(MultiChoiceRequest):
     """A chat whose next message is wanted; a last message of the assistant's is gone on with."""
 
-    messages: list[Message] = Field(min_length=1)
-    max_completion_tokens: Count | None = Field(None, description="the same as max_tokens, and goes before it")
+    messages: list[InputMessage] = Field(min_length=1)
+    max_completion_tokens: TokenCount | None = Field(None, description="the same as max_tokens, and goes before it")
 
-    files: Files | None = Field(
+    files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the answer then names its `sources`"
     )
 
@@ -39,16 +46,16 @@ class Chat(Many):
     reasoning_effort: str | None = Field(None, description="ignored")
     verbosity: str | None = Field(None, description="ignored")
 
-    audio: Unset = None
-    function_call: Annotated[Any, Only(("none",))] = None
-    functions: Nothing = None
-    logprobs: Off = None
-    modalities: Annotated[Any, Only((["text"],))] = None
-    prediction: Unset = None
-    response_format: Annotated[Any, Only(({"type": "text"},))] = None
-    store: Off = None
-    tool_choice: Annotated[Any, Only(("none",))] = None
-    web_search_options: Unset = None
+    audio: Unsupported = None
+    function_call: Annotated[Any, UnsupportedExcept(("none",))] = None
+    functions: UnsupportedList = None
+    logprobs: UnsupportedFlag = None
+    modalities: Annotated[Any, UnsupportedExcept((["text"],))] = None
+    prediction: Unsupported = None
+    response_format: Annotated[Any, UnsupportedExcept(({"type": "text"},))] = None
+    store: UnsupportedFlag = None
+    tool_choice: Annotated[Any, UnsupportedExcept(("none",))] = None
+    web_search_options: Unsupported = None
 
     def options(self) -> dict[str, Any]:
         """With the newer name of max_tokens."""
@@ -56,7 +63,7 @@ class Chat(Many):
         return {**super().options(), **newer}
 
 
-class Said(BaseModel):
+class ChatMessage(BaseModel):
     """What the assistant says."""
 
     role: Literal["assistant"] = "assistant"
@@ -64,13 +71,13 @@ class Said(BaseModel):
     refusal: None = None
 
 
-class Choice(BaseModel):
+class ChatChoice(BaseModel):
     """One of the answers."""
 
     index: int
-    message: Said
+    message: ChatMessage
     logprobs: None = None
-    finish_reason: Finish
+    finish_reason: FinishReason
 
 
 class ChatCompletion(BaseModel):
@@ -80,15 +87,15 @@ class ChatCompletion(BaseModel):
     object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
-    choices: list[Choice]
+    choices: list[ChatChoice]
     usage: Usage
     system_fingerprint: str
-    sources: list[Cited] | None = Field(
+    sources: list[Citation] | None = Field(
         None, exclude_if=lambda found: found is None, description="passages of the files, best first"
     )
 
 
-OPENING = {"delta": {"role": "assistant", "content": ""}}
+FIRST_DELTA = {"delta": {"role": "assistant", "content": ""}}
 EXAMPLES = {
     "whole": {"model": "default", "messages": [{"role": "user", "content": "hi, how are you?"}], "max_tokens": 40},
     "streamed": {
@@ -113,24 +120,32 @@ EXAMPLES = {
 @router.post(
     "/chat/completions",
     response_model=ChatCompletion,
-    responses={**documented(400, 404, 408, 413, 500, 502, 503, 504), **streamed("chat.completion.chunk")},
-    openapi_extra=shown(Chat, **EXAMPLES),
+    responses={
+        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
+        **event_stream_response("chat.completion.chunk"),
+    },
+    openapi_extra=shown(ChatCompletionRequest, **EXAMPLES),
 )
-async def chat(here: Here, store: Mine, request: Request, order: Annotated[Chat, Depends(body(Chat))]) -> Any:
+async def chat(
+    state: StateDep,
+    store: OwnerStore,
+    request: Request,
+    body: Annotated[ChatCompletionRequest, Depends(json_body(ChatCompletionRequest))],
+) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
-    backend = await models.find(here, order.model)
-    found = None if order.files is None else await run_in_threadpool(files.among, store, order.files)
-    choices = begin(here, backend, [chain(order.messages)], order, order.n or 1, found)
-    if order.stream:
-        await choices.work.begun(request)
-        top = {**choices.head("chatcmpl", order), "object": "chat.completion.chunk"}
-        return Stream(told(chunks(order, choices, top, delta, OPENING)), choices.work)
-    await choices.work.over(request)
+    backend = await models.resolve_model(state, body.model)
+    found = None if body.files is None else await run_in_threadpool(files.among, store, body.files)
+    choices = start_replies(state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, found)
+    if body.stream:
+        await choices.job.wait_first(request)
+        top = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}
+        return EventStream(with_error_event(completion_chunks(body, choices, top, delta, FIRST_DELTA)), choices.job)
+    await choices.job.wait(request)
     answers = [
-        Choice(index=number, message=Said(content=reply.text), finish_reason=finish(reply))
+        ChatChoice(index=number, message=ChatMessage(content=reply.text), finish_reason=finish_reason(reply))
         for number, reply in enumerate(choices.replies)
     ]
-    top = choices.head("chatcmpl", order)
+    top = choices.envelope("chatcmpl", body)
     return ChatCompletion(**top, choices=answers, usage=choices.usage(), sources=choices.sources())
 
 

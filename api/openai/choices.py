@@ -11,19 +11,23 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
 import backends
-from api.http.errors import Problem
-from api.http.jobs import Work
-from api.http.sources import Cited, cited
-from api.http.state import Setup
-from api.openai.request import Order
+from api.http.errors import ApiError
+from api.http.jobs import Job
+from api.http.sources import Citation, to_citations
+from api.http.state import AppState
+from api.openai.request import CompletionRequest
 from chains import window
 from chains.assistant import Retriever
 from conversations.replies.generation import GenerationRequest, stream_messages
 from conversations.replies.reply import Reply
 from settings import VERSION
 
-Finish = Literal["stop", "length", "content_filter"]
-ENDS: dict[str | None, Finish] = {"length": "length", "max_tokens": "length", "content_filter": "content_filter"}
+FinishReason = Literal["stop", "length", "content_filter"]
+FINISH_REASONS: dict[str | None, FinishReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
 Prompts = Sequence[Sequence[BaseMessage]]
 
 
@@ -42,65 +46,73 @@ class Choices:
     backend: str
     prompts: Prompts
     n: int
-    work: Work
-    quoting: bool = False
+    job: Job
+    with_sources: bool = False
 
     @property
     def replies(self) -> list[Reply]:
         """All of them."""
-        return self.work.replies
+        return self.job.replies
 
     @property
     def fingerprint(self) -> str:
         """What answers: another one where backend or server change."""
         return f"{self.backend}-{VERSION}"
 
-    def head(self, kind: str, order: Order) -> dict[str, Any]:
+    def envelope(self, kind: str, body: CompletionRequest) -> dict[str, Any]:
         """What stands in an answer, and in each piece of it, beside the text: the model is the name asked for."""
         return {
             "id": f"{kind}-{secrets.token_hex(12)}",
             "created": int(time.time()),
-            "model": order.model,
+            "model": body.model,
             "system_fingerprint": self.fingerprint,
         }
 
-    def sources(self) -> list[Cited] | None:
+    def sources(self) -> list[Citation] | None:
         """The passages that the replies to the one prompt were made from; None where nobody named files."""
-        return cited(self.replies[0].report.passages) if self.quoting else None
+        return to_citations(self.replies[0].report.passages) if self.with_sources else None
 
     def usage(self) -> Usage:
         """Tokens of all; a prompt counts once, however many replies it has."""
-        read = sum(self._read(at, prompt) for at, prompt in enumerate(self.prompts))
+        read = sum(self._prompt_tokens(at, prompt) for at, prompt in enumerate(self.prompts))
         said = sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)
         return Usage(prompt_tokens=read, completion_tokens=said, total_tokens=read + said)
 
-    def _read(self, at: int, prompt: Sequence[BaseMessage]) -> int:
+    def _prompt_tokens(self, at: int, prompt: Sequence[BaseMessage]) -> int:
         told = self.replies[at * self.n].report.prompt_tokens
         model = backends.loaded_model(self.backend)
         return window.count(model, prompt) if not told and model is not None else told or 0
 
 
-def begin(
-    here: Setup, backend: str, prompts: Prompts, order: Order, n: int = 1, files: Retriever | None = None, **fixed: Any
+def start_replies(
+    state: AppState,
+    backend: str,
+    prompts: Prompts,
+    body: CompletionRequest,
+    n: int = 1,
+    files: Retriever | None = None,
+    **fixed: Any,
 ) -> Choices:
-    """Start all replies, or none. `fixed` are options beside the sampling. Raises Problem.
+    """Start all replies, or none. `fixed` are options beside the sampling. Raises ApiError.
 
     `files` finds passages to answer from.
     """
-    count, most = len(prompts) * n, here.knobs.max_queue
+    count, most = len(prompts) * n, state.api.max_queue
     if count > most:
-        raise Problem(400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies")
+        raise ApiError(
+            400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies"
+        )
     asks = [
-        GenerationRequest(here.settings, backend, {**options, **fixed})
-        for options in drawn(order, n, here.settings.seed)
+        GenerationRequest(state.settings, backend, {**options, **fixed})
+        for options in options_per_choice(body, n, state.settings.seed)
     ]
     starts = [_start(prompt, ask, files) for prompt in prompts for ask in asks]
-    return Choices(backend, prompts, n, Work(here, backend, starts), files is not None)
+    return Choices(backend, prompts, n, Job(state, backend, starts), files is not None)
 
 
-def drawn(order: Order, n: int, seed: int | None) -> list[dict[str, Any]]:
+def options_per_choice(body: CompletionRequest, n: int, seed: int | None) -> list[dict[str, Any]]:
     """The options of each of `n` replies: with a seed they are n different ones, and the same again."""
-    options = order.options()
+    options = body.options()
     first = options.get("seed", seed)
     if first is None or n == 1:
         return [options] * n
@@ -111,6 +123,6 @@ def _start(prompt: Sequence[BaseMessage], ask: GenerationRequest, files: Retriev
     return partial(Reply, partial(stream_messages, prompt, ask, retriever=files))
 
 
-def finish(reply: Reply) -> Finish:
+def finish_reason(reply: Reply) -> FinishReason:
     """Why a reply ended, in OpenAI's words."""
-    return ENDS.get(reply.report.stop_reason, "stop")
+    return FINISH_REASONS.get(reply.report.stop_reason, "stop")

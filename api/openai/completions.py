@@ -7,40 +7,40 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import body
-from api.http.body import documented as shown
-from api.http.errors import documented
-from api.http.jobs import Stream
-from api.http.state import Here
+from api.http.body import json_body
+from api.http.body import json_body_schema as shown
+from api.http.errors import error_responses
+from api.http.jobs import EventStream
+from api.http.state import StateDep
 from api.openai import models
-from api.openai.choices import Finish, Usage, begin, finish
-from api.openai.chunks import chunks
-from api.openai.request import Many, Off, Only, Unset
-from api.openai.sse import streamed, told
+from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
+from api.openai.chunks import completion_chunks
+from api.openai.request import MultiChoiceRequest, Unsupported, UnsupportedExcept, UnsupportedFlag
+from api.openai.sse import event_stream_response, with_error_event
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[list[Text], Field(min_length=1, max_length=64)]
 
 
-def _words(value: Any) -> Any:
+def _reject_tokens(value: Any) -> Any:
     """Raises PydanticCustomError, in words for people, for tokens."""
     if isinstance(value, list) and any(isinstance(part, int | list) for part in value):
         raise PydanticCustomError("unsupported_parameter", "Lists of tokens are not read here; send text.")
     return value
 
 
-class Continue(Many):
+class TextCompletionRequest(MultiChoiceRequest):
     """Texts to go on with."""
 
-    prompt: Annotated[Text | Texts, BeforeValidator(_words)] = Field(
+    prompt: Annotated[Text | Texts, BeforeValidator(_reject_tokens)] = Field(
         description="a text or several; lists of tokens are not read"
     )
 
-    best_of: Annotated[Any, Only((1,))] = None
-    echo: Off = None
-    logprobs: Unset = None
-    suffix: Unset = None
+    best_of: Annotated[Any, UnsupportedExcept((1,))] = None
+    echo: UnsupportedFlag = None
+    logprobs: Unsupported = None
+    suffix: Unsupported = None
 
     @property
     def prompts(self) -> list[str]:
@@ -54,7 +54,7 @@ class TextChoice(BaseModel):
     index: int
     text: str
     logprobs: None = None
-    finish_reason: Finish
+    finish_reason: FinishReason
 
 
 class TextCompletion(BaseModel):
@@ -78,26 +78,28 @@ EXAMPLES = {
 @router.post(
     "/completions",
     response_model=TextCompletion,
-    responses={**documented(400, 404, 408, 413, 500, 502, 503, 504), **streamed("text_completion")},
-    openapi_extra=shown(Continue, **EXAMPLES),
+    responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("text_completion")},
+    openapi_extra=shown(TextCompletionRequest, **EXAMPLES),
 )
-async def completions(here: Here, request: Request, order: Annotated[Continue, Depends(body(Continue))]) -> Any:
+async def completions(
+    state: StateDep, request: Request, body: Annotated[TextCompletionRequest, Depends(json_body(TextCompletionRequest))]
+) -> Any:
     """What follows a text."""
-    backend = await models.find(here, order.model)
-    prompts = [[HumanMessage(text)] for text in order.prompts]
-    choices = begin(here, backend, prompts, order, order.n or 1, raw=True)
-    if order.stream:
-        await choices.work.begun(request)
-        top = {**choices.head("cmpl", order), "object": "text_completion"}
-        return Stream(told(chunks(order, choices, top, held)), choices.work)
-    await choices.work.over(request)
+    backend = await models.resolve_model(state, body.model)
+    prompts = [[HumanMessage(text)] for text in body.prompts]
+    choices = start_replies(state, backend, prompts, body, body.n or 1, raw=True)
+    if body.stream:
+        await choices.job.wait_first(request)
+        top = {**choices.envelope("cmpl", body), "object": "text_completion"}
+        return EventStream(with_error_event(completion_chunks(body, choices, top, text_delta)), choices.job)
+    await choices.job.wait(request)
     texts = [
-        TextChoice(index=number, text=reply.text, finish_reason=finish(reply))
+        TextChoice(index=number, text=reply.text, finish_reason=finish_reason(reply))
         for number, reply in enumerate(choices.replies)
     ]
-    return TextCompletion(**choices.head("cmpl", order), choices=texts, usage=choices.usage())
+    return TextCompletion(**choices.envelope("cmpl", body), choices=texts, usage=choices.usage())
 
 
-def held(text: str | None) -> dict[str, Any]:
+def text_delta(text: str | None) -> dict[str, Any]:
     """What a chunk holds of a text."""
     return {"text": text or ""}

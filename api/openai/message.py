@@ -7,24 +7,24 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api.openai.request import Nothing, Unset
+from api.openai.request import Unsupported, UnsupportedList
 
 Role = Literal["system", "developer", "user", "assistant"]
-KINDS = ("text", "input_text", "output_text")
+TEXT_TYPES = ("text", "input_text", "output_text")
 
 
-def _text(value: Any) -> Any:
+def _reject_non_text(value: Any) -> Any:
     """Raises PydanticCustomError, in words for people, for what is no text."""
     for part in value if isinstance(value, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
-        if isinstance(kind, str) and kind not in KINDS:
+        if isinstance(kind, str) and kind not in TEXT_TYPES:
             raise PydanticCustomError(
                 "unsupported_parameter", "Only text is read here, not {kind}.", {"kind": kind[:100]}
             )
     return value
 
 
-class Part(BaseModel):
+class TextPart(BaseModel):
     """Some text; what replies had beside it (annotations) may come back and is ignored."""
 
     model_config = ConfigDict(strict=True)
@@ -33,10 +33,10 @@ class Part(BaseModel):
     text: str
 
 
-Content = Annotated[str | list[Part], BeforeValidator(_text)]
+Content = Annotated[str | list[TextPart], BeforeValidator(_reject_non_text)]
 
 
-class Message(BaseModel):
+class InputMessage(BaseModel):
     """One message of a chat; what an assistant's message of OpenAI's has beside its text may be there, and empty."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -44,14 +44,14 @@ class Message(BaseModel):
     role: Role
     content: Content
     name: str | None = Field(None, max_length=100)
-    annotations: Nothing = None
-    audio: Unset = None
-    function_call: Unset = None
-    refusal: Unset = None
-    tool_calls: Nothing = None
+    annotations: UnsupportedList = None
+    audio: Unsupported = None
+    function_call: Unsupported = None
+    refusal: Unsupported = None
+    tool_calls: UnsupportedList = None
 
 
-def plain(role: Role, content: str | Sequence[Part], name: str | None = None) -> BaseMessage:
+def to_langchain_message(role: Role, content: str | Sequence[TextPart], name: str | None = None) -> BaseMessage:
     """The same for the chain."""
     said: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
     if role == "user":
@@ -62,6 +62,6 @@ def plain(role: Role, content: str | Sequence[Part], name: str | None = None) ->
     return SystemMessage(said, name=name, additional_kwargs={"__openai_role__": role})
 
 
-def chain(messages: Sequence[Message]) -> list[BaseMessage]:
+def to_langchain_messages(messages: Sequence[InputMessage]) -> list[BaseMessage]:
     """A chat for the chain."""
-    return [plain(message.role, message.content, message.name) for message in messages]
+    return [to_langchain_message(message.role, message.content, message.name) for message in messages]

@@ -8,16 +8,20 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from starlette.concurrency import run_in_threadpool
 
 import backends
-from api.http.errors import Problem, documented
-from api.http.state import Here, Setup
+from api.http.errors import ApiError, error_responses
+from api.http.state import AppState, StateDep
 from api.openai.request import DEFAULT
 from chains import window
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 STARTED = int(time.time())
 EXAMPLE: dict[str, JsonValue] = {
-    "id": "default", "object": "model", "created": 1795273831, "owned_by": "llamacpp", "max_model_len": 1024,
-}  # fmt: skip
+    "id": "default",
+    "object": "model",
+    "created": 1795273831,
+    "owned_by": "llamacpp",
+    "max_model_len": 1024,
+}
 
 
 class Model(BaseModel):
@@ -32,7 +36,7 @@ class Model(BaseModel):
     max_model_len: int | None = None
 
 
-class Models(BaseModel):
+class ModelList(BaseModel):
     """Every name that a request may have in `model`."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"object": "list", "data": [EXAMPLE]}]})
@@ -42,47 +46,47 @@ class Models(BaseModel):
 
 
 @router.get("/models")
-def models(here: Here) -> Models:
+def models(state: StateDep) -> ModelList:
     """The ready backends, `default`, and the names in API_MODELS."""
-    ready = [name for name in names(here) if backends.availability_error(name, here.settings) is None]
-    first = [_model(DEFAULT, here.choice.name)] if here.choice.name in ready else []
-    return Models(data=[*first, *(_model(name, name) for name in ready)])
+    ready = [name for name in model_names(state) if backends.availability_error(name, state.settings) is None]
+    first = [_to_model(DEFAULT, state.choice.name)] if state.choice.name in ready else []
+    return ModelList(data=[*first, *(_to_model(name, name) for name in ready)])
 
 
-@router.get("/models/{model:path}", responses=documented(404, 503))
-async def model(here: Here, model: str) -> Model:
+@router.get("/models/{model:path}", responses=error_responses(404, 503))
+async def model(state: StateDep, model: str) -> Model:
     """One of them. 404 for any other."""
-    return _model(model, await find(here, model))
+    return _to_model(model, await resolve_model(state, model))
 
 
-def names(here: Setup) -> list[str]:
+def model_names(state: AppState) -> list[str]:
     """The backends there are, ready or not, and the provider:model names that this server may use."""
-    settings = here.settings
+    settings = state.settings
     picked = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ":" in name]
-    return list(dict.fromkeys([*backends.names(), *picked, *here.knobs.api_models]))
+    return list(dict.fromkeys([*backends.names(), *picked, *state.api.api_models]))
 
 
-async def find(here: Setup, model: str) -> str:
-    """The backend behind a name. Raises Problem 404, and 503 for `default` where nothing can answer."""
-    name = here.choice.name if model == DEFAULT else model
+async def resolve_model(state: AppState, model: str) -> str:
+    """The backend behind a name. Raises ApiError 404, and 503 for `default` where nothing can answer."""
+    name = state.choice.name if model == DEFAULT else model
     if name is None:
-        raise Problem(503, here.choice.reason, code="backend_unavailable")
-    if name not in names(here):
-        raise _unknown(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
+        raise ApiError(503, state.choice.reason, code="backend_unavailable")
+    if name not in model_names(state):
+        raise _model_not_found(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
     if backends.loaded_model(name) is None:
-        problem = await run_in_threadpool(backends.availability_error, name, here.settings)
+        problem = await run_in_threadpool(backends.availability_error, name, state.settings)
         if problem is not None and model == DEFAULT:
-            raise Problem(503, f"{name}: {problem}", code="backend_unavailable")
+            raise ApiError(503, f"{name}: {problem}", code="backend_unavailable")
         if problem is not None:
-            raise _unknown(f"The model '{name}' is not ready here: {problem}")
+            raise _model_not_found(f"The model '{name}' is not ready here: {problem}")
     return name
 
 
-def _unknown(text: str) -> Problem:
-    return Problem(404, text, code="model_not_found", param="model")
+def _model_not_found(text: str) -> ApiError:
+    return ApiError(404, text, code="model_not_found", param="model")
 
 
-def _model(name: str, backend: str | None) -> Model:
+def _to_model(name: str, backend: str | None) -> Model:
     loaded = backends.loaded_model(backend or "")
     size = None if loaded is None else window.size(loaded)
     return Model(id=name, created=STARTED, owned_by=backend or "", max_model_len=size)

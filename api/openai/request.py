@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJson
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from api.http.sampling import Sampling
+from api.http.sampling import SamplingParams
 
 DEFAULT = "default"  # the model that LLM_BACKEND names, or that was chosen by what is there
-Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+TokenCount = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 @dataclass(frozen=True, eq=False)  # typing takes equal ones for the same, and 0 equals False
-class Only:
+class UnsupportedExcept:
     """A field that may hold null or these values, which ask for nothing."""
 
     values: tuple[Any, ...] = ()
@@ -41,9 +41,9 @@ class Only:
         return value
 
 
-Unset = Annotated[Any, Only()]
-Off = Annotated[Any, Only((False,))]
-Nothing = Annotated[Any, Only(([],))]
+Unsupported = Annotated[Any, UnsupportedExcept()]
+UnsupportedFlag = Annotated[Any, UnsupportedExcept((False,))]
+UnsupportedList = Annotated[Any, UnsupportedExcept(([],))]
 
 
 class StreamOptions(BaseModel):
@@ -55,7 +55,7 @@ class StreamOptions(BaseModel):
     include_obfuscation: bool | None = None
 
 
-class Order(Sampling):
+class CompletionRequest(SamplingParams):
     """A request for text."""
 
     model_config = ConfigDict(strict=True)
@@ -72,8 +72,8 @@ class Order(Sampling):
     service_tier: str | None = Field(None, description="ignored")
     user: str | None = Field(None, description="ignored")
 
-    top_logprobs: Annotated[Any, Only((0,))] = None
-    tools: Nothing = None
+    top_logprobs: Annotated[Any, UnsupportedExcept((0,))] = None
+    tools: UnsupportedList = None
 
     @field_validator("*", mode="before")
     @classmethod
@@ -82,15 +82,15 @@ class Order(Sampling):
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     @property
-    def usage_wanted(self) -> bool:
+    def include_usage(self) -> bool:
         """Whether a stream tells the tokens at its end."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
 
-class Many(Order):
+class MultiChoiceRequest(CompletionRequest):
     """A request that may want several answers to one prompt."""
 
     n: Annotated[int, Field(ge=1, le=8)] | None = Field(
         None, description="answers to one prompt, 1 unless given; with a seed they take seed, seed+1…"
     )
-    logit_bias: Annotated[Any, Only(({},))] = None
+    logit_bias: Annotated[Any, UnsupportedExcept(({},))] = None

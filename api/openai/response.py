@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from api.http.errors import Problem
+from api.http.errors import ApiError
 from api.openai.choices import Usage
 
 Status = Literal["completed", "incomplete", "in_progress", "failed"]
@@ -30,27 +30,27 @@ class OutputMessage(BaseModel):
     content: list[OutputText]
 
 
-class Incomplete(BaseModel):
+class IncompleteDetails(BaseModel):
     """Why a text ended early."""
 
     reason: Literal["max_output_tokens", "content_filter"]
 
 
-class Failure(BaseModel):
+class ResponseError(BaseModel):
     """What went wrong in the middle of a stream."""
 
     code: str
     message: str
 
 
-class InputDetails(BaseModel):
+class InputTokensDetails(BaseModel):
     """Nothing is cached for a client to count on."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
 
 
-class OutputDetails(BaseModel):
+class OutputTokensDetails(BaseModel):
     """All tokens are text."""
 
     reasoning_tokens: int = 0
@@ -60,9 +60,9 @@ class ResponseUsage(BaseModel):
     """Tokens; estimated where the backend's server tells none."""
 
     input_tokens: int
-    input_tokens_details: InputDetails = InputDetails()
+    input_tokens_details: InputTokensDetails = InputTokensDetails()
     output_tokens: int
-    output_tokens_details: OutputDetails = OutputDetails()
+    output_tokens_details: OutputTokensDetails = OutputTokensDetails()
     total_tokens: int
 
 
@@ -86,8 +86,8 @@ class Response(BaseModel):
     created_at: int
     status: Status = "in_progress"
     background: Literal[False] = False
-    error: Failure | None = None
-    incomplete_details: Incomplete | None = None
+    error: ResponseError | None = None
+    incomplete_details: IncompleteDetails | None = None
     instructions: str | None
     max_output_tokens: int | None
     metadata: dict[str, str]
@@ -104,42 +104,43 @@ class Response(BaseModel):
     truncation: Literal["disabled"] = "disabled"
     usage: ResponseUsage | None = None
 
-    def ended(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
+    def finish(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
         """The same at its end; `cut` is why the text ended early."""
-        told = ResponseUsage(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens,
-                             total_tokens=usage.total_tokens)  # fmt: skip
-        details = Incomplete.model_validate({"reason": cut}) if cut else None
+        told = ResponseUsage(
+            input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
+        )
+        details = IncompleteDetails.model_validate({"reason": cut}) if cut else None
         return self.model_copy(
             update={"status": message.status, "output": [message], "incomplete_details": details, "usage": told}
         )
 
-    def failed(self, problem: Problem) -> "Response":
+    def fail(self, problem: ApiError) -> "Response":
         """The same after a failure; the code is one that OpenAI's clients know."""
         code = "rate_limit_exceeded" if problem.status == 429 else "server_error"
-        return self.model_copy(update={"status": "failed", "error": Failure(code=code, message=problem.message)})
+        return self.model_copy(update={"status": "failed", "error": ResponseError(code=code, message=problem.message)})
 
 
-def opening(started: Response, identity: str) -> Iterator[dict[str, Any]]:
+def opening_events(started: Response, identity: str) -> Iterator[dict[str, Any]]:
     """The events before the text of message `identity`."""
     shown = started.model_dump(mode="json")
     message = OutputMessage(id=identity, status="in_progress", content=[])
     yield {"type": "response.created", "response": shown}
     yield {"type": "response.in_progress", "response": shown}
     yield {"type": "response.output_item.added", "output_index": 0, "item": message.model_dump(mode="json")}
-    yield {"type": "response.content_part.added", **place(identity), "part": OutputText(text="").model_dump()}
+    yield {"type": "response.content_part.added", **text_position(identity), "part": OutputText(text="").model_dump()}
 
 
-def closing(ended: Response) -> Iterator[dict[str, Any]]:
+def closing_events(ended: Response) -> Iterator[dict[str, Any]]:
     """The events after the text."""
     message = ended.output[0]
     part = message.content[0]
-    at = place(message.id)
+    at = text_position(message.id)
     yield {"type": "response.output_text.done", **at, "text": part.text, "logprobs": []}
     yield {"type": "response.content_part.done", **at, "part": part.model_dump()}
     yield {"type": "response.output_item.done", "output_index": 0, "item": message.model_dump(mode="json")}
     yield {"type": f"response.{ended.status}", "response": ended.model_dump(mode="json")}
 
 
-def place(identity: str) -> dict[str, Any]:
+def text_position(identity: str) -> dict[str, Any]:
     """Where the text stands: in the one part of the one message."""
     return {"item_id": identity, "output_index": 0, "content_index": 0}

@@ -11,22 +11,29 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import body
-from api.http.body import documented as shown
-from api.http.errors import Problem, documented
-from api.http.jobs import Stream
-from api.http.state import Here
+from api.http.body import json_body
+from api.http.body import json_body_schema as shown
+from api.http.errors import ApiError, error_responses
+from api.http.jobs import EventStream
+from api.http.state import StateDep
 from api.openai import models
-from api.openai.choices import Choices, begin, finish
-from api.openai.message import Content, Role, plain
-from api.openai.request import Count, Nothing, Off, Only, Order, Unset
-from api.openai.response import OutputMessage, OutputText, Response, closing, opening, place
-from api.openai.sse import MARK, pieces, streamed
+from api.openai.choices import Choices, finish_reason, start_replies
+from api.openai.message import Content, Role, to_langchain_message
+from api.openai.request import (
+    CompletionRequest,
+    TokenCount,
+    Unsupported,
+    UnsupportedExcept,
+    UnsupportedFlag,
+    UnsupportedList,
+)
+from api.openai.response import OutputMessage, OutputText, Response, closing_events, opening_events, text_position
+from api.openai.sse import MARK, event_stream_response, merge_pieces
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-def _message(value: Any) -> Any:
+def _reject_non_message(value: Any) -> Any:
     """Raises PydanticCustomError for an item that is no message."""
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind != "message":
@@ -36,7 +43,7 @@ def _message(value: Any) -> Any:
     return value
 
 
-class Item(BaseModel):
+class InputItem(BaseModel):
     """A message, also one of an earlier response."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -54,33 +61,33 @@ class TextOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    format: Annotated[Any, Only(({"type": "text"},))] = None
+    format: Annotated[Any, UnsupportedExcept(({"type": "text"},))] = None
     verbosity: str | None = Field(None, description="ignored")
 
 
-class Respond(Order):
+class ResponseRequest(CompletionRequest):
     """A text or a chat to answer."""
 
     input: (
         Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[Item, BeforeValidator(_message)]], Field(min_length=1)]
+        | Annotated[list[Annotated[InputItem, BeforeValidator(_reject_non_message)]], Field(min_length=1)]
     )
     instructions: str | None = Field(None, description="what stands before the input, as the system's")
-    max_output_tokens: Count | None = Field(None, description="the same as max_tokens, and goes before it")
+    max_output_tokens: TokenCount | None = Field(None, description="the same as max_tokens, and goes before it")
     text: TextOptions | None = None
 
     reasoning: dict[str, Any] | None = Field(None, description="ignored")
     store: bool | None = Field(None, description="ignored: nothing is kept")
 
-    background: Off = None
-    context_management: Nothing = None
-    conversation: Unset = None
-    include: Nothing = None
-    max_tool_calls: Unset = None
-    previous_response_id: Unset = None
-    prompt: Unset = None
-    tool_choice: Annotated[Any, Only(("none", "auto"))] = None
-    truncation: Annotated[Any, Only(("disabled",))] = None
+    background: UnsupportedFlag = None
+    context_management: UnsupportedList = None
+    conversation: Unsupported = None
+    include: UnsupportedList = None
+    max_tool_calls: Unsupported = None
+    previous_response_id: Unsupported = None
+    prompt: Unsupported = None
+    tool_choice: Annotated[Any, UnsupportedExcept(("none", "auto"))] = None
+    truncation: Annotated[Any, UnsupportedExcept(("disabled",))] = None
 
     def options(self) -> dict[str, Any]:
         """With this route's name of max_tokens."""
@@ -89,10 +96,10 @@ class Respond(Order):
 
     def messages(self) -> list[BaseMessage]:
         """For the chain."""
-        before = [plain("system", self.instructions)] if self.instructions else []
+        before = [to_langchain_message("system", self.instructions)] if self.instructions else []
         if isinstance(self.input, str):
-            return [*before, plain("user", self.input)]
-        return [*before, *(plain(item.role, item.content) for item in self.input)]
+            return [*before, to_langchain_message("user", self.input)]
+        return [*before, *(to_langchain_message(item.role, item.content) for item in self.input)]
 
 
 EXAMPLES = {
@@ -109,57 +116,64 @@ EXAMPLES = {
 @router.post(
     "/responses",
     response_model=Response,
-    responses={**documented(400, 404, 408, 413, 500, 502, 503, 504), **streamed("response")},
-    openapi_extra=shown(Respond, **EXAMPLES),
+    responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("response")},
+    openapi_extra=shown(ResponseRequest, **EXAMPLES),
 )
-async def responses(here: Here, request: Request, order: Annotated[Respond, Depends(body(Respond))]) -> Any:
+async def responses(
+    state: StateDep, request: Request, body: Annotated[ResponseRequest, Depends(json_body(ResponseRequest))]
+) -> Any:
     """The answer to a text or a chat."""
-    backend = await models.find(here, order.model)
-    choices = begin(here, backend, [order.messages()], order)
-    if order.stream:
-        await choices.work.begun(request)
-        return Stream(events(order, choices), choices.work)
-    await choices.work.over(request)
-    return ended(started(order), f"msg_{secrets.token_hex(12)}", choices)
+    backend = await models.resolve_model(state, body.model)
+    choices = start_replies(state, backend, [body.messages()], body)
+    if body.stream:
+        await choices.job.wait_first(request)
+        return EventStream(response_events(body, choices), choices.job)
+    await choices.job.wait(request)
+    return finish_response(create_response(body), f"msg_{secrets.token_hex(12)}", choices)
 
 
-def started(order: Respond) -> Response:
+def create_response(body: ResponseRequest) -> Response:
     """The response before its text."""
     return Response(
-        id=f"resp_{secrets.token_hex(12)}", created_at=int(time.time()), model=order.model,
-        instructions=order.instructions, max_output_tokens=order.options().get("max_tokens"),
-        metadata=order.metadata or {}, temperature=order.temperature, top_p=order.top_p,
-    )  # fmt: skip
+        id=f"resp_{secrets.token_hex(12)}",
+        created_at=int(time.time()),
+        model=body.model,
+        instructions=body.instructions,
+        max_output_tokens=body.options().get("max_tokens"),
+        metadata=body.metadata or {},
+        temperature=body.temperature,
+        top_p=body.top_p,
+    )
 
 
-def ended(response: Response, identity: str, choices: Choices) -> Response:
+def finish_response(response: Response, identity: str, choices: Choices) -> Response:
     """The response with its text."""
     reply = choices.replies[0]
-    why = finish(reply)
+    why = finish_reason(reply)
     cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(why)
     message = OutputMessage(
         id=identity, status="incomplete" if cut else "completed", content=[OutputText(text=reply.text)]
     )
-    return response.ended(message, cut, choices.usage())
+    return response.finish(message, cut, choices.usage())
 
 
-async def events(order: Respond, choices: Choices) -> AsyncIterator[str]:
+async def response_events(body: ResponseRequest, choices: Choices) -> AsyncIterator[str]:
     """The typed events of a streamed answer, numbered."""
-    response, identity, number = started(order), f"msg_{secrets.token_hex(12)}", 0
+    response, identity, number = create_response(body), f"msg_{secrets.token_hex(12)}", 0
     before, after = _delta(identity)
-    for value in opening(response, identity):
+    for value in opening_events(response, identity):
         yield _event(value, number)
         number += 1
     try:
-        async for _, piece in pieces(choices.work):
+        async for _, piece in merge_pieces(choices.job):
             if piece:
                 yield f"{before}{json.dumps(piece)}{after}{number}}}\n\n"
                 number += 1
-        for value in closing(ended(response, identity, choices)):
+        for value in closing_events(finish_response(response, identity, choices)):
             yield _event(value, number)
             number += 1
-    except Problem as problem:
-        shown = response.failed(problem).model_dump(mode="json")
+    except ApiError as problem:
+        shown = response.fail(problem).model_dump(mode="json")
         yield _event({"type": "response.failed", "response": shown}, number)
 
 
@@ -170,6 +184,6 @@ def _event(value: dict[str, Any], number: int) -> str:
 
 def _delta(identity: str) -> tuple[str, str]:
     """The constant parts of a piece's event: before its text, and between that and its number."""
-    value = {"type": "response.output_text.delta", **place(identity), "logprobs": [], "delta": MARK}
+    value = {"type": "response.output_text.delta", **text_position(identity), "logprobs": [], "delta": MARK}
     before, _, rest = _event(value, 0).partition(json.dumps(MARK))
     return before, rest.partition("0}")[0]

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.datastructures import UploadFile
 
-from api.http.errors import Problem
+from api.http.errors import ApiError
 from conversations.library import files
 from conversations.replies import turn
 from conversations.store.schema import Conversation, Document
@@ -14,19 +14,19 @@ from conversations.store.store import NotFoundError, Store
 from documents.load import too_large
 from documents.settings import Limits
 
-NAME = 200  # characters of a file's name, the last ones
+MAX_NAME = 200  # characters of a file's name, the last ones
 
 
-def keep(store: Store, given: UploadFile, limits: Limits, identity: str | None = None) -> Document:
-    """Read a file and keep it. Raises DocumentError, NotFoundError, and Problem 413 for one that is too large."""
-    name, size = (given.filename or "document")[-NAME:], given.size or 0
+def keep_file(store: Store, given: UploadFile, limits: Limits, identity: str | None = None) -> Document:
+    """Read a file and keep it. Raises DocumentError, NotFoundError, and ApiError 413 for one that is too large."""
+    name, size = (given.filename or "document")[-MAX_NAME:], given.size or 0
     if size > limits.max_bytes:
-        raise Problem(413, too_large(name, size, limits), code="file_too_large")
+        raise ApiError(413, too_large(name, size, limits), code="file_too_large")
     return files.add(store, name, given.file.read(), identity)
 
 
 @contextmanager
-def attached(
+def attach_files(
     store: Store, talk: Conversation | None, given: Sequence[UploadFile], limits: Limits, new: Mapping[str, Any]
 ) -> Iterator[str]:
     """The id of this conversation, or of a new one, with these files. Where the block fails they are gone again.
@@ -41,7 +41,7 @@ def attached(
     kept = list[Document]()
     try:
         for each in given:
-            kept.append(keep(store, each, limits, identity))
+            kept.append(keep_file(store, each, limits, identity))
         yield identity
     except BaseException:
         _undo(store, identity if talk is None else None, kept)

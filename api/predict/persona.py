@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from api.http.errors import Problem
+from api.http.errors import ApiError
 from conversations.store import personas
 from conversations.store.store import Store
 from prompts import persona as files
@@ -24,12 +24,16 @@ def shipped() -> list[Persona]:
 
 
 def named(store: Store, slug: str) -> Persona:
-    """The caller's own persona, or everybody's. Raises Problem 404 naming some."""
+    """The caller's own persona, or everybody's. Raises ApiError 404 naming some."""
     known = {each.slug: each for each in [*shipped(), *personas.own(store)]}
     if slug not in known:
         names = ", ".join(sorted(known)[:SOME])
-        raise Problem(404, f"There is no persona {slug!r}. There are {len(known)}: {names}, …",
-                      code="persona_not_found", param="persona")  # fmt: skip
+        raise ApiError(
+            404,
+            f"There is no persona {slug!r}. There are {len(known)}: {names}, …",
+            code="persona_not_found",
+            param="persona",
+        )
     return known[slug]
 
 

@@ -9,24 +9,24 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.datastructures import UploadFile
 
 from api.http import form
-from api.http.body import body, documented
-from api.http.sampling import Sampling
+from api.http.body import json_body, json_body_schema
+from api.http.sampling import SamplingParams
 from conversations.store import text
 
 SESSION = "the session's id; without one the session of the cookie, or a new one"
-SHOWN = "pQ4Xw2mZ0sB7tKcN1yVd9A"
+SESSION_EXAMPLE = "pQ4Xw2mZ0sB7tKcN1yVd9A"
 
 
-def beside(name: str) -> dict[str, JsonValue]:
+def complete_with(name: str) -> dict[str, JsonValue]:
     """What does not go together, as JSON Schema says it: mode=complete and this field."""
     return {"properties": {"mode": {"const": "complete"}, name: {"type": "string"}}, "required": ["mode", name]}
 
 
-class Predict(Sampling):
+class PredictRequest(SamplingParams):
     """A text to be answered, or continued."""
 
     model_config = ConfigDict(
-        strict=True, json_schema_extra={"not": {"anyOf": [beside("session_id"), beside("persona")]}}
+        strict=True, json_schema_extra={"not": {"anyOf": [complete_with("session_id"), complete_with("persona")]}}
     )
 
     text: str = Field(
@@ -41,24 +41,24 @@ class Predict(Sampling):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PredictInput:
     """What is asked, and the files that come with it."""
 
-    said: Predict
+    request: PredictRequest
     files: Sequence[UploadFile] = ()
 
 
-async def asked(request: Request) -> AsyncIterator[Asked]:
-    """JSON, or a form with files. Raises Problem 400 that names the field."""
-    if not form.sent(request):
-        yield Asked(await PLAIN(request))
+async def predict_input(request: Request) -> AsyncIterator[PredictInput]:
+    """JSON, or a form with files. Raises ApiError 400 that names the field."""
+    if not form.is_multipart(request):
+        yield PredictInput(await read_json(request))
         return
-    async with form.form(request) as found:
-        files = form.files(found, "files")
-        yield Asked(form.fields(found, Predict), files)
+    async with form.parse_form(request) as found:
+        files = form.form_files(found, "files")
+        yield PredictInput(form.form_fields(found, PredictRequest), files)
 
 
-class Reset(BaseModel):
+class ResetRequest(BaseModel):
     """Which session."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -66,16 +66,20 @@ class Reset(BaseModel):
     session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
 
 
-ASKED = documented(
-    Predict,
+PREDICT_BODY = json_body_schema(
+    PredictRequest,
     text={"text": "Data Science is"},
-    session={"text": "And what do you like?", "session_id": SHOWN, "temperature": 0.7},
+    session={"text": "And what do you like?", "session_id": SESSION_EXAMPLE, "temperature": 0.7},
     persona={"text": "Who are you?", "persona": "beekeeper"},
     complete={"text": "Once upon a time", "mode": "complete", "max_tokens": 40, "seed": 1},
 )
-PLAIN = body(Predict)
-FILES = {"type": "array", "items": form.BINARY, "description": "documents that the session keeps and answers from"}
-FORM = form.documented(Predict.model_json_schema(), "files", FILES)
-ASKED["requestBody"]["content"].update(FORM)
-NAMED = documented(Reset, cookie={}, session={"session_id": SHOWN})
-NAMED["requestBody"]["required"] = False
+read_json = json_body(PredictRequest)
+FILES = {
+    "type": "array",
+    "items": form.BINARY_SCHEMA,
+    "description": "documents that the session keeps and answers from",
+}
+FORM = form.form_schema(PredictRequest.model_json_schema(), "files", FILES)
+PREDICT_BODY["requestBody"]["content"].update(FORM)
+RESET_BODY = json_body_schema(ResetRequest, cookie={}, session={"session_id": SESSION_EXAMPLE})
+RESET_BODY["requestBody"]["required"] = False

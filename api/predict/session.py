@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from api.http.errors import Problem
+from api.http.errors import ApiError
 from api.predict import persona
 from conversations.replies.generation import persona_to_dict
 from conversations.store.schema import Conversation
@@ -14,19 +14,19 @@ from conversations.store.store import NotFoundError, Store
 COOKIE = "llm_assistant_session"
 
 
-def sent(request: Request) -> str | None:
+def session_cookie(request: Request) -> str | None:
     """The id in the caller's cookie."""
     return request.cookies.get(COOKIE) or None
 
 
-def remember(request: Request, response: Response, identity: str) -> None:
+def set_session_cookie(request: Request, response: Response, identity: str) -> None:
     """Have a browser send this id from now on, until it is closed; no script of a page can read it."""
     secure = request.url.scheme == "https"
     response.set_cookie(COOKIE, identity, httponly=True, samesite="lax", secure=secure)
 
 
-def found(store: Store, given: str | None, cookie: str | None) -> Conversation | None:
-    """The session that a request means; None for a new one. Raises Problem 404 for an id that is nobody's."""
+def find_session(store: Store, given: str | None, cookie: str | None) -> Conversation | None:
+    """The session that a request means; None for a new one. Raises ApiError 404 for an id that is nobody's."""
     identity = given or cookie
     if identity is None:
         return None
@@ -35,14 +35,18 @@ def found(store: Store, given: str | None, cookie: str | None) -> Conversation |
     except NotFoundError:
         if given is None:
             return None
-    raise Problem(404, f"There is no session {given!r} of yours. Leave session_id out, and a new one begins.",
-                  code="session_not_found", param="session_id")  # fmt: skip
+    raise ApiError(
+        404,
+        f"There is no session {given!r} of yours. Leave session_id out, and a new one begins.",
+        code="session_not_found",
+        param="session_id",
+    )
 
 
-def talking(store: Store, session: Conversation | None, slug: str | None) -> Mapping[str, Any]:
+def persona_fields(store: Store, session: Conversation | None, slug: str | None) -> Mapping[str, Any]:
     """The fields that a session gets which has not begun.
 
-    Raises Problem 404 for a persona nobody knows, and 400 for another one than talks already.
+    Raises ApiError 404 for a persona nobody knows, and 400 for another one than talks already.
     """
     if slug is None:
         return {}
@@ -50,8 +54,12 @@ def talking(store: Store, session: Conversation | None, slug: str | None) -> Map
         return {}
     fields = {"persona": persona_to_dict(persona.named(store, slug))}
     if session is not None and session.head is not None:
-        raise Problem(400, f"persona={slug}: this session talks as {_name(session)}. POST /reset first, "
-                      "or begin another session.", code="persona_differs", param="persona")  # fmt: skip
+        raise ApiError(
+            400,
+            f"persona={slug}: this session talks as {_name(session)}. POST /reset first, or begin another session.",
+            code="persona_differs",
+            param="persona",
+        )
     return fields
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from api.http.state import Setup
+from api.http.state import AppState
 from api.predict import persona
 from conversations.replies import turn, watch
 from conversations.replies.generation import GenerationRequest, persona_to_dict
@@ -23,24 +23,24 @@ SEEN = "messages"  # where a conversation's `extra` holds the ids of the last on
 REMEMBERED = 50
 
 
-class SeenError(Exception):
+class DuplicateMessageError(Exception):
     """This message came before."""
 
 
 @dataclass(frozen=True)
-class Chat:
+class PhoneChat:
     """`identity` is the conversation's id, the same for every worker, so that two of them make one."""
 
     store: Store
     identity: str
 
-    def say(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
+    def send(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
         """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
         text.message(said)
         row, reply = turn.start_turn(self.store, self.admit(sid), said, ask)
         return row.id, reply
 
-    def anew(self, sid: str) -> Persona:
+    def restart(self, sid: str) -> Persona:
         """Forget what was said; somebody else talks from now on. Raises SeenError."""
         identity = self.admit(sid)
         chosen = persona.another(self.store.get(identity).persona)
@@ -48,7 +48,7 @@ class Chat:
         self.store.empty(identity, persona=persona_to_dict(chosen))
         return chosen
 
-    def last(self) -> Message | None:
+    def last_reply(self) -> Message | None:
         """The last reply, as far as it is written."""
         found = next(iter(self.store.listing(1)), None)
         return None if found is None or found.head is None else self.store.message(found.head)
@@ -70,12 +70,12 @@ class Chat:
             extra = found.extra or {}
             seen = list(extra.get(SEEN, []))
             if sid in seen:
-                raise SeenError
+                raise DuplicateMessageError
             if sid:
                 found.extra = {**extra, SEEN: [*seen, sid][-REMEMBERED:]}
             return found.id
 
 
-def chat(here: Setup, owner: str) -> Chat:
+def phone_chat(state: AppState, owner: str) -> PhoneChat:
     """Of this owner."""
-    return Chat(Store(here.database, owner), keyed(here.settings, "conversation", owner))
+    return PhoneChat(Store(state.database, owner), keyed(state.settings, "conversation", owner))

@@ -10,7 +10,7 @@ ADDRESS = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
 
 
-class Sms(EnvironmentSettings):
+class SmsSettings(EnvironmentSettings):
     """What only text messages need."""
 
     title: ClassVar[str] = "Text messages"
@@ -46,7 +46,7 @@ class Sms(EnvironmentSettings):
         return None not in (self.twilio_account_sid, self.token, self.twilio_number)
 
 
-def check(found: Sms) -> None:
+def check_sms(found: SmsSettings) -> None:
     """Raises SettingsError for a token that nothing can be checked with."""
     if found.token and found.public_url is None:
         raise SettingsError(

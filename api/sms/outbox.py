@@ -7,35 +7,35 @@ from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
-from api.sms.knobs import Sms
+from api.sms.knobs import SmsSettings
 
 log = logging.getLogger(__name__)
-PAUSES = (1.0, 4.0, 15.0)  # seconds before each further try
-PATIENCE = 10.0  # seconds for one
+RETRY_DELAYS = (1.0, 4.0, 15.0)  # seconds before each further try
+TIMEOUT = 10.0  # seconds for one
 
 
 class Failure(NamedTuple):
     """`again`: another try may help, and cannot send it twice."""
 
     kind: str
-    again: bool
+    is_retryable: bool
 
 
-async def deliver(sms: Sms, number: str, text: str) -> bool:
+async def deliver(sms: SmsSettings, number: str, text: str) -> bool:
     """Whether it was taken."""
-    for pause in (0.0, *PAUSES):
+    for pause in (0.0, *RETRY_DELAYS):
         await asyncio.sleep(pause)
         failure = await run_in_threadpool(_post, sms, number, text)
         if failure is None:
             return True
         log.warning("a text message could not be sent: %s", failure.kind)
-        if not failure.again:
+        if not failure.is_retryable:
             break
     log.error("a text message was given up; /more shows it")
     return False
 
 
-def _post(sms: Sms, number: str, text: str) -> Failure | None:
+def _post(sms: SmsSettings, number: str, text: str) -> Failure | None:
     """One try."""
     from requests import ConnectionError as Unreachable
     from requests import RequestException, Session
@@ -43,7 +43,7 @@ def _post(sms: Sms, number: str, text: str) -> Failure | None:
     from twilio.http.http_client import TwilioHttpClient
     from twilio.rest import Client
 
-    http = TwilioHttpClient(timeout=PATIENCE)
+    http = TwilioHttpClient(timeout=TIMEOUT)
     with closing(http.session or Session()):
         client = Client(sms.twilio_account_sid, sms.token, http_client=http)
         client.api.base_url = sms.twilio_api_url

@@ -69,10 +69,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with (
         running(free_port()) as loopback,
         served(
-            folder, DATABASE_URL=database, API_KEYS=f"{ONE},{TWO}", OPENAI_BASE_URL=loopback.url, OPENAI_API_KEY=KEY,
-            DOCUMENTS_MAX_BYTES=str(LARGEST), MAX_BODY_BYTES="20000", MAX_TOKENS="8",
+            folder,
+            DATABASE_URL=database,
+            API_KEYS=f"{ONE},{TWO}",
+            OPENAI_BASE_URL=loopback.url,
+            OPENAI_API_KEY=KEY,
+            DOCUMENTS_MAX_BYTES=str(LARGEST),
+            MAX_BODY_BYTES="20000",
+            MAX_TOKENS="8",
         ) as process,
-    ):  # fmt: skip
+    ):
         yield House(process.url, loopback, database, process.log)
 
 
@@ -274,9 +280,9 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("/v1/files", {"files": [("file", ("a.txt", b"one"))] * 2}, "invalid_value", "file"),
     ("/v1/files", {"data": {"expires": "1"}, "files": {"file": ("a.txt", b"one")}}, "unknown_parameter", "expires"),
     ("/v1/files", {"json": {"file": "a"}}, "invalid_form", ""),
-    ("/v1/files", {"content": b"x", "headers": {"Content-Type": form.KIND}}, "invalid_form", ""),
-    ("/v1/files", {"content": b"x", "headers": {"Content-Type": f"{form.KIND}; boundary=b"}}, "invalid_form", ""),
-]  # fmt: skip
+    ("/v1/files", {"content": b"x", "headers": {"Content-Type": form.MULTIPART}}, "invalid_form", ""),
+    ("/v1/files", {"content": b"x", "headers": {"Content-Type": f"{form.MULTIPART}; boundary=b"}}, "invalid_form", ""),
+]
 
 
 def test_wrong_forms_are_told_what_is_wrong(house: House) -> None:
@@ -306,8 +312,10 @@ def test_too_large_a_file_is_413(house: House) -> None:
 
 def test_a_length_that_is_told_is_refused_before_a_byte_is_sent(house: House) -> None:
     host, _, port = house.url.removeprefix("http://").partition(":")
-    head = ("POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-            f"Authorization: Bearer {ONE}\r\nContent-Length: 999999999\r\n\r\n")  # fmt: skip
+    head = (
+        "POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Authorization: Bearer {ONE}\r\nContent-Length: 999999999\r\n\r\n"
+    )
     for text, status in ((head, b"413"), (head.replace(ONE, "wrong"), b"401")):
         with socket.create_connection((host, int(port)), timeout=30) as connection:
             connection.sendall(text.encode())
@@ -315,7 +323,7 @@ def test_a_length_that_is_told_is_refused_before_a_byte_is_sent(house: House) ->
 
 
 def test_a_file_may_take_longer_than_a_body_as_long_as_it_comes(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form, "STRETCH", 1000)
+    monkeypatch.setattr(form, "DEADLINE_BYTES", 1000)
     client = serve(SEND_TIMEOUT="1.5")
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.exe"\r\n\r\n'
 

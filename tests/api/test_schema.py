@@ -17,13 +17,31 @@ def test_the_server_keeps_what_its_document_promises(tmp_path: Path) -> None:
         config = tmp_path / "schemathesis.toml"
         config.write_text(promises.CONFIG)
         done = subprocess.run(
-            [Path(sys.executable).with_name("schemathesis"), "--config-file", config, "run",
-             f"{server.url}/openapi.json", "--header", f"Authorization: Bearer {KEY}",
-             "--phases", "examples,coverage,fuzzing",
-             "--max-examples", "30", "--generation-deterministic",
-             "--request-timeout", "60", "--workers", "2", "--no-color"],
-            cwd=tmp_path, env={**os.environ, "SCHEMATHESIS_HOOKS": promises.__file__},
-            capture_output=True, text=True, timeout=420, check=False,
-        )  # fmt: skip
+            [
+                Path(sys.executable).with_name("schemathesis"),
+                "--config-file",
+                config,
+                "run",
+                f"{server.url}/openapi.json",
+                "--header",
+                f"Authorization: Bearer {KEY}",
+                "--phases",
+                "examples,coverage,fuzzing",
+                "--max-examples",
+                "30",
+                "--generation-deterministic",
+                "--request-timeout",
+                "60",
+                "--workers",
+                "2",
+                "--no-color",
+            ],
+            cwd=tmp_path,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": promises.__file__},
+            capture_output=True,
+            text=True,
+            timeout=420,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
     assert "No issues found" in done.stdout

@@ -16,7 +16,7 @@ import yaml
 from sqlalchemy import make_url
 
 import backends
-from api.settings import groups
+from api.settings import api_settings
 from settings import ROOT, Settings
 from tests.conftest import variables
 
@@ -166,7 +166,7 @@ def test_our_settings_take_what_a_container_is_given(
     assert set(service["environment"]) <= set(variables())
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, value)
-    for group in (*groups(), *backends.settings_groups()):
+    for group in (*api_settings(), *backends.settings_groups()):
         group.read()
     settings = Settings.read()
     assert settings.host == "0.0.0.0"

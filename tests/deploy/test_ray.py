@@ -18,10 +18,10 @@ from openai import APIConnectionError, AsyncOpenAI, InternalServerError
 from sqlalchemy import create_engine, text
 from starlette.types import Receive, Scope, Send
 
-from api.settings import Replicas
+from api.settings import ReplicaSettings
 from benchmarks.postgresql import Server
 from deploy import ray_serve
-from deploy.ray_gate import Gate
+from deploy.ray_gate import RetryMiddleware
 from settings import Settings, SettingsError
 from tests.conftest import free_port, variables
 
@@ -280,13 +280,13 @@ def test_a_failure_in_another_process_is_told_without_its_trace() -> None:
 
 def test_one_replica_may_keep_its_sessions_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    ray_serve.check(Settings.read(), Replicas.read())
+    ray_serve.check(Settings.read(), ReplicaSettings.read())
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 async def asked(app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> httpx.Response:
     """What a client gets through the gate."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(Gate(app)), base_url="http://ray") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(RetryMiddleware(app)), base_url="http://ray") as client:
         return await client.get("/")
 
 

@@ -13,9 +13,9 @@ import pytest
 from fastapi import Request
 from pydantic import SecretStr
 
-from api.application import app, document
-from api.http.auth import address, allowed, digest
-from api.lifespan import living
+from api.application import app, openapi_document
+from api.http.auth import client_address, hash_key, key_hashes
+from api.lifespan import lifespan
 from settings import ROOT, Settings, SettingsError
 from tests.api.conftest import Serve
 
@@ -29,7 +29,7 @@ def bearer(key: str) -> dict[str, str]:
 
 def test_every_route_but_health_demands_a_key(serve: Serve) -> None:
     client = serve(API_KEYS="right")
-    described = [(path, verb.upper()) for path, verbs in document()["paths"].items() for verb in verbs]
+    described = [(path, verb.upper()) for path, verbs in openapi_document()["paths"].items() for verb in verbs]
     beside = [("/docs", "GET"), ("/openapi.json", "GET"), ("/docs/swagger-ui.css", "GET")]
     asked = [(path, verb) for path, verb in [*described, *beside] if path not in OPEN]
     assert len(asked) > 10
@@ -54,7 +54,7 @@ def test_a_key_that_is_almost_right_is_wrong(serve: Serve, key: str) -> None:
 @pytest.mark.parametrize("keys", ["schlüssel", "fine,tw\x07o"])
 def test_a_key_that_no_client_can_send_is_named_at_the_start(keys: str) -> None:
     with pytest.raises(SettingsError, match="API_KEYS: a key has characters") as raised:
-        allowed(Settings(api_keys=SecretStr(keys)))
+        key_hashes(Settings(api_keys=SecretStr(keys)))
     assert keys not in str(raised.value)
 
 
@@ -80,20 +80,20 @@ def test_all_keys_are_compared_in_constant_time(serve: Serve, monkeypatch: pytes
     client = serve(API_KEYS="one,two,three")
     monkeypatch.setattr(hmac, "compare_digest", compare)
     assert client.get("/v1/models", headers=bearer("one")).status_code == 200
-    assert [known for _, known in compared[:3]] == [digest(key) for key in ("one", "two", "three")]
+    assert [known for _, known in compared[:3]] == [hash_key(key) for key in ("one", "two", "three")]
 
 
 def test_a_file_of_keys_is_read_again_when_it_was_edited(serve: Serve, tmp_path: Path) -> None:
     file = tmp_path / "keys"
-    file.write_text(f"# ours\nalice:{digest('first')}\n\n")
+    file.write_text(f"# ours\nalice:{hash_key('first')}\n\n")
     client = serve(API_KEYS_FILE=str(file))
 
     def status(key: str) -> int:
         return client.get("/v1/models", headers=bearer(key)).status_code
 
-    assert [status("first"), status("second"), status(digest("first"))] == [200, 401, 401]
+    assert [status("first"), status("second"), status(hash_key("first"))] == [200, 401, 401]
     time.sleep(0.01)
-    file.write_text(f"bob:{digest('second')}\n")
+    file.write_text(f"bob:{hash_key('second')}\n")
     assert [status("first"), status("second")] == [401, 200]
     file.write_text("second\n")
     assert status("second") == 503
@@ -103,15 +103,21 @@ def test_a_file_of_keys_is_read_again_when_it_was_edited(serve: Serve, tmp_path:
     answer = client.get("/v1/models", headers=bearer("second"))
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "keys_unavailable")
     assert client.get("/v1/models").status_code == 503  # nobody comes in without one either
-    file.write_text(f"bob:{digest('second')}\n")
+    file.write_text(f"bob:{hash_key('second')}\n")
     assert status("second") == 200
 
 
 def test_a_spoilt_file_is_named_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("\nsk-plain\n")
     given = {**os.environ, "PYTHONPATH": str(ROOT), "API_KEYS_FILE": str(tmp_path / "keys"), "LLM_BACKEND": "llamacpp"}
-    ended = subprocess.run([sys.executable, "-m", "uvicorn", "api:app", "--port", "0"], cwd=tmp_path, env=given,
-                           capture_output=True, text=True, timeout=60)  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-m", "uvicorn", "api:app", "--port", "0"],
+        cwd=tmp_path,
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert ended.returncode == 3
     assert "line 2: no hashed key" in ended.stderr
     assert "sk-plain" not in ended.stderr
@@ -132,15 +138,20 @@ async def test_whatever_is_spoilt_in_it_nothing_starts(
     (tmp_path / "keys").write_text(text)
     monkeypatch.setenv("API_KEYS_FILE", str(tmp_path / "keys"))
     with pytest.raises(SettingsError, match=said) as raised:
-        async with living(app):
+        async with lifespan(app):
             pass
     assert "sk-plain" not in str(raised.value)
 
 
 def made(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """`cli.py key`."""
-    return subprocess.run([sys.executable, str(ROOT / "cli.py"), "key", *arguments], cwd=folder, capture_output=True,
-                          text=True, timeout=60)  # fmt: skip
+    return subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "key", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_a_key_of_the_terminals_making_opens(serve: Serve, tmp_path: Path) -> None:
@@ -149,7 +160,7 @@ def test_a_key_of_the_terminals_making_opens(serve: Serve, tmp_path: Path) -> No
     (tmp_path / "keys").write_text(ended.stdout)
     key = re.search(r"sk-\S{43}$", ended.stderr.strip())
     assert key is not None
-    assert ended.stdout == f"alice:{digest(key[0])}\n"
+    assert ended.stdout == f"alice:{hash_key(key[0])}\n"
     client = serve(API_KEYS_FILE=str(tmp_path / "keys"))
     assert client.get("/v1/models", headers=bearer(key[0])).status_code == 200
 
@@ -180,4 +191,4 @@ def test_addresses_are_told_apart_and_never_shown(serve: Serve) -> None:
     ],
 )
 def test_who_has_a_whole_network_of_addresses_is_one_caller(host: str, counted: str) -> None:
-    assert address(Request({"type": "http", "client": (host, 1)})) == counted
+    assert client_address(Request({"type": "http", "client": (host, 1)})) == counted

@@ -14,17 +14,17 @@ from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import func, select
 
 from api.http import counter
-from api.http.counter import Counters
+from api.http.counter import DatabaseStorage
 from conversations.store.database import connect
 from conversations.store.schema import Counter
 from settings import ROOT
 
 RAISE = """
 import sys
-from api.counter import Counters
-from conversations.database import connect, disconnect
+from api.http.counter import DatabaseStorage
+from conversations.store.database import connect, disconnect
 for line in sys.stdin:
-    counts = Counters(database=connect(line.strip()))
+    counts = DatabaseStorage(database=connect(line.strip()))
     print("ready", flush=True)
     sys.stdin.readline()
     for _ in range(100):
@@ -56,13 +56,13 @@ def test_counts_of_several_processes_add_up(database_url: str, others: list["sub
     assert [heard(process, database_url) for process in others] == ["ready"] * 2
     with ThreadPoolExecutor(2) as both:
         assert list(both.map(heard, others, [""] * 2)) == ["done"] * 2
-    assert Counters(database=connect(database_url)).get("one") == 200
+    assert DatabaseStorage(database=connect(database_url)).get("one") == 200
 
 
 def test_a_window_begins_with_its_first_count_and_ends(database_url: str) -> None:
-    counts = Counters(database=connect(database_url))
+    counts = DatabaseStorage(database=connect(database_url))
     assert counts.get("x") == 0
-    assert counts.raised("x", 1, 2)[0] == 2
+    assert counts.incr_with_expiry("x", 1, 2)[0] == 2
     end = counts.get_expiry("x")
     assert time.time() < end <= time.time() + 1.1
     assert counts.incr("x", 1) == 3
@@ -74,10 +74,10 @@ def test_a_window_begins_with_its_first_count_and_ends(database_url: str) -> Non
 
 def test_what_is_over_is_swept(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     database = connect(database_url)
-    counts = Counters(database=database)
+    counts = DatabaseStorage(database=database)
     counts.incr("old", 0)
     counts.incr("new", 60)
-    monkeypatch.setattr(counter, "SWEEP", 0.0)
+    monkeypatch.setattr(counter, "SWEEP_INTERVAL", 0.0)
     time.sleep(0.01)
     counts.incr("other", 60)
     with database.reading() as session:
@@ -86,7 +86,7 @@ def test_what_is_over_is_swept(database_url: str, monkeypatch: pytest.MonkeyPatc
 
 def test_they_can_be_forgotten(database_url: str) -> None:
     database = connect(database_url)
-    counts = Counters(database=database)
+    counts = DatabaseStorage(database=database)
     for key in ("a", "b", "c"):
         counts.incr(key, 60)
     counts.clear("a")
@@ -98,11 +98,11 @@ def test_they_can_be_forgotten(database_url: str) -> None:
 
 
 def test_the_library_takes_it_as_a_storage() -> None:
-    assert SCHEMES["database"] is Counters
+    assert SCHEMES["database"] is DatabaseStorage
 
 
 def test_the_librarys_own_limiter_counts_in_it(database_url: str) -> None:
-    limiter, item = FixedWindowRateLimiter(Counters(database=connect(database_url))), RateLimitItemPerMinute(2)
+    limiter, item = FixedWindowRateLimiter(DatabaseStorage(database=connect(database_url))), RateLimitItemPerMinute(2)
     assert [limiter.hit(item, "me") for _ in range(3)] == [True, True, False]
     assert limiter.hit(item, "you")
     assert limiter.get_window_stats(item, "you").remaining == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.application import document
+from api.application import openapi_document
 from tests.api.conftest import Serve
 
 
@@ -46,16 +46,16 @@ def examples(node: Any) -> bool:
     if "example" in node or "examples" in node:
         return True
     if "$ref" in node:
-        return examples(document()["components"]["schemas"][node["$ref"].rpartition("/")[2]])
+        return examples(openapi_document()["components"]["schemas"][node["$ref"].rpartition("/")[2]])
     return any(map(examples, node.values()))
 
 
-OPERATIONS = [(verb, path) for path, verbs in document()["paths"].items() for verb in verbs]
+OPERATIONS = [(verb, path) for path, verbs in openapi_document()["paths"].items() for verb in verbs]
 
 
 @pytest.mark.parametrize(("verb", "path"), OPERATIONS)
 def test_every_route_has_an_example_and_says_what_it_is(verb: str, path: str) -> None:
-    operation = document()["paths"][path][verb]
+    operation = openapi_document()["paths"][path][verb]
     assert operation["description"]
     assert operation["tags"]
     body = operation.get("requestBody")

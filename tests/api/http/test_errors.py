@@ -9,14 +9,14 @@ from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
 
 from api.http import errors
-from api.http.log import logging_as
-from api.settings import Knobs
+from api.http.log import configure_logging
+from api.settings import ApiSettings
 from tests.asgi import listening
 from tests.conftest import free_port
 
 WORD = "marker"  # stands in no line of code that a log may show
 app = FastAPI()
-errors.install(app)
+errors.install_handlers(app)
 app.add_middleware(CorrelationIdMiddleware)
 
 
@@ -53,7 +53,7 @@ def test_its_words_are_logged_only_with_log_content(
 ) -> None:
     monkeypatch.setenv("LOG_CONTENT", content)
     monkeypatch.setenv("LOG_FORMAT", form)
-    with logging_as(Knobs.read()):
+    with configure_logging(ApiSettings.read()):
         try:
             broken()
         except RuntimeError:

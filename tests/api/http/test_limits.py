@@ -8,8 +8,8 @@ import openai
 import pytest
 from twilio.request_validator import RequestValidator
 
-from api.http.limits import Limits, span
-from api.http.state import read
+from api.http.limits import Limits, format_duration
+from api.http.state import create_state
 from conversations.store.database import connect
 from settings import SettingsError
 from tests.api.conftest import Serve
@@ -193,7 +193,7 @@ def test_what_cannot_be_is_named_at_the_start(
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=said) as raised:
-        read()
+        create_state()
     assert "sesame" not in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -201,16 +201,16 @@ def test_what_cannot_be_is_named_at_the_start(
 def test_counting_takes_about_a_millisecond(monkeypatch: pytest.MonkeyPatch, database_url: str, settings: Any) -> None:
     monkeypatch.setenv("RATE_LIMIT", "100000/minute")
     monkeypatch.setenv("TOKEN_QUOTA", "100000")
-    from api.settings import Knobs
+    from api.settings import ApiSettings
 
-    limits, took = Limits(Knobs.read(), connect(database_url)), []
+    limits, took = Limits(ApiSettings.read(), connect(database_url)), []
     for _ in range(100):
         begun = time.perf_counter()
-        assert limits.take("me").refusal is None
+        assert limits.hit("me").error is None
         took.append(time.perf_counter() - begun)
     assert sorted(took)[50] < 0.02  # 1 ms on a quiet machine, 2 on PostgreSQL
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0s"), (0.2, "1s"), (60, "1m0s"), (360, "6m0s"), (3605, "1h0m5s")])
 def test_spans_are_written_as_openai_does(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert format_duration(seconds) == text

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http.auth import digest
+from api.http.auth import hash_key
 from tests.api.process import Process, served
 from tests.loopback import Loopback
 
 PROMPT, REPLY, KEY, PHONE, WRONG = "zebramarker", "okapimarker", "sk-keymarker", "+15005559876", "sk-wrongmarker"
-MARKS = (PROMPT, REPLY, "keymarker", "5005559876", "wrongmarker", digest(KEY), "loopback-secret")
+MARKS = (PROMPT, REPLY, "keymarker", "5005559876", "wrongmarker", hash_key(KEY), "loopback-secret")
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 
 
@@ -56,8 +56,14 @@ def everything(server: Process, loopback: Loopback) -> None:
 
 def environment(loopback: Loopback, **more: str) -> dict[str, str]:
     """Answers come from the scripted server."""
-    return {"LLM_BACKEND": "openai", "OPENAI_BASE_URL": loopback.url, "OPENAI_API_KEY": "loopback-secret",
-            "API_KEYS": KEY, "LOG_LEVEL": "debug", **more}  # fmt: skip
+    return {
+        "LLM_BACKEND": "openai",
+        "OPENAI_BASE_URL": loopback.url,
+        "OPENAI_API_KEY": "loopback-secret",
+        "API_KEYS": KEY,
+        "LOG_LEVEL": "debug",
+        **more,
+    }
 
 
 @pytest.mark.parametrize("way", ["uvicorn", "serve"])
@@ -89,8 +95,12 @@ def rows(text: str) -> list[dict[str, Any]]:
 
 def test_a_line_for_each_request_and_reply_with_one_id(tmp_path: Path) -> None:
     with served(tmp_path, LOG_FORMAT="json", API_KEYS=KEY) as server:
-        answer = httpx.post(f"{server.url}/v1/chat/completions", json=chat("hi", max_tokens=5), timeout=60,
-                            headers={**HEADERS, "X-Request-ID": "mine-1"})  # fmt: skip
+        answer = httpx.post(
+            f"{server.url}/v1/chat/completions",
+            json=chat("hi", max_tokens=5),
+            timeout=60,
+            headers={**HEADERS, "X-Request-ID": "mine-1"},
+        )
         httpx.get(f"{server.url}/v1/models/nothing", headers=HEADERS)
     assert answer.headers["x-request-id"] == "mine-1"
     found = rows(server.wrote())

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from api.settings import Knobs
+from api.settings import ApiSettings
 from settings import SettingsError
 from tests.api.conftest import Serve
 
@@ -94,4 +94,4 @@ def test_with_a_key_the_name_does_not_matter(serve: Serve) -> None:
 def test_what_is_no_origin_is_named_at_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CORS_ORIGINS", value)
     with pytest.raises(SettingsError, match=r"^CORS_ORIGINS=.* is no origin: write scheme and host"):
-        Knobs.read()
+        ApiSettings.read()

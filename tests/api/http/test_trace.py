@@ -107,9 +107,9 @@ def test_texts_travel_only_where_they_are_asked_for_and_a_failure_is_one(tmp_pat
 IMPORTED = """
 import asyncio, sys
 from api.application import app
-from api.life import living
+from api.lifespan import lifespan
 async def live():
-    async with living(app):
+    async with lifespan(app):
         print(sorted(name for name in sys.modules if name.startswith("opentelemetry.exporter")))
 asyncio.run(live())
 """
@@ -118,10 +118,16 @@ HIDDEN = "import sys\nsys.modules['opentelemetry.sdk.trace'] = None\n"
 
 def lived(folder: Path, program: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A program that starts the API and ends it."""
-    given = {"PYTHONPATH": str(ROOT), "LLM_BACKEND": "llamacpp", "PATH": "/usr/bin:/bin",
-             "DATABASE_URL": f"sqlite:///{folder}/x.db", **variables}  # fmt: skip
-    return subprocess.run([sys.executable, "-c", program], cwd=folder, env=given, capture_output=True, text=True,
-                          timeout=60)  # fmt: skip
+    given = {
+        "PYTHONPATH": str(ROOT),
+        "LLM_BACKEND": "llamacpp",
+        "PATH": "/usr/bin:/bin",
+        "DATABASE_URL": f"sqlite:///{folder}/x.db",
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=given, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_nothing_is_imported_where_nobody_asks_for_traces(tmp_path: Path) -> None:

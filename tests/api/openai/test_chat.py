@@ -100,8 +100,17 @@ def test_what_is_sampled_reaches_the_backend_and_nothing_is_added(talk: Talk, lo
         {"role": "developer", "content": "Be kind."},
         {"role": "user", "content": [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]},
     ]
-    wanted = {"temperature": 0.5, "top_p": 0.75, "frequency_penalty": 0.25, "presence_penalty": -0.5, "seed": 7,
-              "stop": ["END", "STOP"], "max_tokens": 9, "top_k": 5, "repetition_penalty": 1.25}  # fmt: skip
+    wanted = {
+        "temperature": 0.5,
+        "top_p": 0.75,
+        "frequency_penalty": 0.25,
+        "presence_penalty": -0.5,
+        "seed": 7,
+        "stop": ["END", "STOP"],
+        "max_tokens": 9,
+        "top_k": 5,
+        "repetition_penalty": 1.25,
+    }
     assert {name: sent.get(name) for name in wanted} == wanted
 
 
@@ -133,12 +142,32 @@ def test_a_last_message_of_the_assistant_is_gone_on_with(talk: Talk) -> None:
 
 
 HARMLESS: dict[str, Any] = {
-    "user": "me", "metadata": {"a": "b"}, "store": False, "parallel_tool_calls": True, "service_tier": "auto",
-    "safety_identifier": "x", "prompt_cache_key": "k", "prompt_cache_retention": "24h", "reasoning_effort": "low",
-    "verbosity": "low", "logprobs": False, "top_logprobs": 0, "logit_bias": {}, "tools": [], "tool_choice": "none",
-    "response_format": {"type": "text"}, "modalities": ["text"], "functions": None, "audio": None, "stop": None,
-    "n": 1.0, "temperature": 1, "stream": None, "stream_options": None, "max_completion_tokens": None,
-}  # fmt: skip
+    "user": "me",
+    "metadata": {"a": "b"},
+    "store": False,
+    "parallel_tool_calls": True,
+    "service_tier": "auto",
+    "safety_identifier": "x",
+    "prompt_cache_key": "k",
+    "prompt_cache_retention": "24h",
+    "reasoning_effort": "low",
+    "verbosity": "low",
+    "logprobs": False,
+    "top_logprobs": 0,
+    "logit_bias": {},
+    "tools": [],
+    "tool_choice": "none",
+    "response_format": {"type": "text"},
+    "modalities": ["text"],
+    "functions": None,
+    "audio": None,
+    "stop": None,
+    "n": 1.0,
+    "temperature": 1,
+    "stream": None,
+    "stream_options": None,
+    "max_completion_tokens": None,
+}
 
 
 def test_what_no_answer_depends_on_is_taken(serve: Serve) -> None:
@@ -148,11 +177,19 @@ def test_what_no_answer_depends_on_is_taken(serve: Serve) -> None:
 
 
 REFUSED: dict[str, Any] = {
-    "logprobs": True, "top_logprobs": 3, "logit_bias": {"5": 1}, "tools": [{"type": "function"}],
-    "functions": [{"name": "f"}], "tool_choice": "auto", "response_format": {"type": "json_object"},
-    "audio": {"voice": "a"}, "modalities": ["text", "audio"], "store": True, "web_search_options": {},
+    "logprobs": True,
+    "top_logprobs": 3,
+    "logit_bias": {"5": 1},
+    "tools": [{"type": "function"}],
+    "functions": [{"name": "f"}],
+    "tool_choice": "auto",
+    "response_format": {"type": "json_object"},
+    "audio": {"voice": "a"},
+    "modalities": ["text", "audio"],
+    "store": True,
+    "web_search_options": {},
     "prediction": {"type": "content", "content": "x"},
-}  # fmt: skip
+}
 
 
 def test_what_no_model_here_does_is_refused_by_name(serve: Serve) -> None:
@@ -182,12 +219,18 @@ WRONG: list[tuple[Any, str, str | None]] = [
     ({"messages": [{"role": "user", "content": 5}]}, "invalid_value", "messages.0.content"),
     ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.role"),
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "invalid_value", "messages.0.content.0.text"),
-    ({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
-     "unsupported_parameter", "messages.0.content"),
-    ({"messages": [{"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}]},
-     "unsupported_parameter", "messages.0.tool_calls"),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
+        "unsupported_parameter",
+        "messages.0.content",
+    ),
+    (
+        {"messages": [{"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}]},
+        "unsupported_parameter",
+        "messages.0.tool_calls",
+    ),
     ([], "invalid_value", None),
-]  # fmt: skip
+]
 
 
 def test_wrong_requests_are_told_what_is_wrong(serve: Serve) -> None:
@@ -200,8 +243,12 @@ def test_wrong_requests_are_told_what_is_wrong(serve: Serve) -> None:
 
 def test_bodies_that_are_none(serve: Serve) -> None:
     client = serve(MAX_BODY_BYTES="1000")
-    bodies = [(b"", 400, "invalid_json"), (b"{", 400, "invalid_json"), (b"\xff\xfe", 400, "invalid_json"),
-              (b" " * 1001, 413, "body_too_large")]  # fmt: skip
+    bodies = [
+        (b"", 400, "invalid_json"),
+        (b"{", 400, "invalid_json"),
+        (b"\xff\xfe", 400, "invalid_json"),
+        (b" " * 1001, 413, "body_too_large"),
+    ]
     for content, status, code in bodies:
         for path in ("/v1/chat/completions", "/v1/completions", "/v1/responses"):
             answer = client.post(path, content=content)
@@ -217,8 +264,12 @@ def test_what_does_not_fit_is_refused_and_not_cut(talk: Talk, stream: bool) -> N
     wait(idle)
 
 
-FAILURES = [("overflow", 400, "context_length_exceeded"), ("429 60", 429, "rate_limit_exceeded"),
-            ("html", 502, "backend_connection"), ("close at once", 502, "backend_connection")]  # fmt: skip
+FAILURES = [
+    ("overflow", 400, "context_length_exceeded"),
+    ("429 60", 429, "rate_limit_exceeded"),
+    ("html", 502, "backend_connection"),
+    ("close at once", 502, "backend_connection"),
+]
 
 
 @pytest.mark.parametrize(("todo", "status", "code"), FAILURES, ids=[todo for todo, _, _ in FAILURES])

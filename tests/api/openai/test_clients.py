@@ -106,9 +106,15 @@ def llm(tmp_path: Path) -> Any:
         ]
         (tmp_path / "extra-openai-models.yaml").write_text(json.dumps(entries))
         return subprocess.run(
-            [LLM, *arguments], env={**os.environ, "LLM_USER_PATH": str(tmp_path)}, cwd=tmp_path, timeout=60,
-            capture_output=True, text=True, check=False, **options,
-        )  # fmt: skip
+            [LLM, *arguments],
+            env={**os.environ, "LLM_USER_PATH": str(tmp_path)},
+            cwd=tmp_path,
+            timeout=60,
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
+        )
 
     return run
 

@@ -31,10 +31,15 @@ def test_several_prompts_with_several_answers_keep_their_order(talk: Talk) -> No
     assert [(choice.index, choice.text) for choice in whole.choices] == list(enumerate(wanted))
     chunks = list(
         client.completions.create(
-            model="default", prompt=prompts, max_tokens=8, seed=3, n=2, stream=True,
+            model="default",
+            prompt=prompts,
+            max_tokens=8,
+            seed=3,
+            n=2,
+            stream=True,
             stream_options={"include_usage": True},
         )
-    )  # fmt: skip
+    )
     texts = [""] * 4
     for chunk in chunks:
         for choice in chunk.choices:
@@ -62,8 +67,13 @@ def test_the_text_reaches_the_backend_as_it_is(talk: Talk, loopback: Loopback) -
 
 
 REFUSED: dict[str, Any] = {
-    "best_of": 2, "echo": True, "logprobs": 1, "suffix": "x", "logit_bias": {"5": 1}, "prompt": [1, 2],
-}  # fmt: skip
+    "best_of": 2,
+    "echo": True,
+    "logprobs": 1,
+    "suffix": "x",
+    "logit_bias": {"5": 1},
+    "prompt": [1, 2],
+}
 
 
 def test_what_no_model_here_does_is_refused_by_name(serve: Serve) -> None:

@@ -79,8 +79,11 @@ def engine() -> Any:
     return backends.loaded_model("llamacpp").engine  # type: ignore[union-attr]
 
 
-PATHS = [("/v1/completions", LONG), ("/v1/chat/completions", {"messages": HI, **NOISE}),
-         ("/v1/responses", {"input": "hi", **NOISE})]  # fmt: skip
+PATHS = [
+    ("/v1/completions", LONG),
+    ("/v1/chat/completions", {"messages": HI, **NOISE}),
+    ("/v1/responses", {"input": "hi", **NOISE}),
+]
 
 
 @pytest.mark.parametrize(("path", "body"), PATHS, ids=[path for path, _ in PATHS])

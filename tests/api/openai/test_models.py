@@ -87,4 +87,4 @@ def test_keys_are_asked_for(serve: Serve) -> None:
 def test_a_name_that_no_backend_can_have_is_told_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_MODELS", "openai:gpt-5.4-mini, gpt-4o")
     with pytest.raises(SettingsError, match="API_MODELS=gpt-4o: there is no such backend"):
-        state.read()
+        state.create_state()

@@ -12,9 +12,13 @@ from tests.loopback import Loopback
 
 def test_a_text_is_answered(talk: Talk) -> None:
     answer = talk().responses.create(
-        model="default", input="hi, how are you?", max_output_tokens=40, temperature=0, store=True,
+        model="default",
+        input="hi, how are you?",
+        max_output_tokens=40,
+        temperature=0,
+        store=True,
         metadata={"a": "b"},
-    )  # fmt: skip
+    )
     assert (answer.status, answer.model, answer.error) == ("completed", "default", None)
     assert answer.output_text
     assert (answer.temperature, answer.max_output_tokens, answer.metadata) == (0, 40, {"a": "b"})
@@ -47,12 +51,18 @@ def test_the_events_of_a_stream(talk: Talk) -> None:
     events = list(client.responses.create(model="default", input="hi", temperature=0, stream=True))
     kinds = [event.type for event in events]
     assert kinds[:4] == [
-        "response.created", "response.in_progress", "response.output_item.added", "response.content_part.added",
-    ]  # fmt: skip
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
     assert set(kinds[4:-4]) == {"response.output_text.delta"}
     assert kinds[-4:] == [
-        "response.output_text.done", "response.content_part.done", "response.output_item.done", "response.completed",
-    ]  # fmt: skip
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
     assert [event.sequence_number for event in events] == list(range(len(events)))
     text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     last = events[-1]
@@ -100,10 +110,18 @@ def test_a_failure_before_the_first_word_has_its_status(talk: Talk, loopback: Lo
 
 
 REFUSED: dict[str, Any] = {
-    "previous_response_id": "resp_1", "conversation": "conv_1", "background": True, "tools": [{"type": "web_search"}],
-    "tool_choice": "required", "include": ["message.output_text.logprobs"], "truncation": "auto", "max_tool_calls": 1,
-    "prompt": {"id": "p"}, "context_management": [{"type": "compaction"}], "top_logprobs": 1,
-}  # fmt: skip
+    "previous_response_id": "resp_1",
+    "conversation": "conv_1",
+    "background": True,
+    "tools": [{"type": "web_search"}],
+    "tool_choice": "required",
+    "include": ["message.output_text.logprobs"],
+    "truncation": "auto",
+    "max_tool_calls": 1,
+    "prompt": {"id": "p"},
+    "context_management": [{"type": "compaction"}],
+    "top_logprobs": 1,
+}
 
 
 def test_what_is_not_done_here_is_refused_by_name(serve: Serve) -> None:
@@ -136,8 +154,18 @@ def test_wrong_requests_are_told_what_is_wrong(serve: Serve) -> None:
 
 def test_what_asks_for_nothing_is_taken(serve: Serve) -> None:
     body = {
-        "input": "hi", "max_output_tokens": 1, "text": {"format": {"type": "text"}, "verbosity": "low"}, "tools": [],
-        "tool_choice": "auto", "truncation": "disabled", "reasoning": {"effort": "low"}, "include": [], "store": True,
-        "parallel_tool_calls": True, "background": False, "service_tier": "auto", "previous_response_id": None,
-    }  # fmt: skip
+        "input": "hi",
+        "max_output_tokens": 1,
+        "text": {"format": {"type": "text"}, "verbosity": "low"},
+        "tools": [],
+        "tool_choice": "auto",
+        "truncation": "disabled",
+        "reasoning": {"effort": "low"},
+        "include": [],
+        "store": True,
+        "parallel_tool_calls": True,
+        "background": False,
+        "service_tier": "auto",
+        "previous_response_id": None,
+    }
     assert serve().post("/v1/responses", json=body).status_code == 200

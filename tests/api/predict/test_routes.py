@@ -25,8 +25,17 @@ from tests.api.conftest import Serve
 from tests.conftest import answers, free_port
 from tests.loopback import Loopback
 
-KEYS = ["reply", "session_id", "backend", "model", "prompt_tokens", "completion_tokens", "stop_reason", "dropped_turns",
-        "sources"]  # fmt: skip
+KEYS = [
+    "reply",
+    "session_id",
+    "backend",
+    "model",
+    "prompt_tokens",
+    "completion_tokens",
+    "stop_reason",
+    "dropped_turns",
+    "sources",
+]
 
 
 def said(loopback: Loopback) -> list[str]:

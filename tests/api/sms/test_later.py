@@ -21,7 +21,7 @@ QUICK = {**SIGNED, "SMS_WAIT": "0.2"}
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "PAUSES", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(outbox, "RETRY_DELAYS", (0.05, 0.05, 0.05))
 
 
 def wait(done: Callable[[], Any], seconds: float = 5) -> None:
