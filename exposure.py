@@ -9,7 +9,7 @@ import backends
 from settings import Settings
 
 
-def beyond(address: str) -> bool:
+def is_remote(address: str) -> bool:
     """Whether a server at this address is reached from other machines."""
     try:
         return not ip_address(address).is_loopback
@@ -17,14 +17,14 @@ def beyond(address: str) -> bool:
         return address not in {"", "localhost"}
 
 
-def exposure(settings: Settings, address: str, what: str, remedy: str) -> str | None:
+def exposure_warning(settings: Settings, address: str, what: str, remedy: str) -> str | None:
     """A warning in plain words that `what` is open to everybody; None where nobody pays, or nobody gets there."""
-    if not beyond(address):  # first: a page asks at every run, and readiness looks at files
+    if not is_remote(address):  # first: a page asks at every run, and readiness looks at files
         return None
-    paid = [name for name, problem in backends.status(settings) if problem is None and backends.is_metered(name)]
-    if not paid:
+    metered = [name for name, problem in backends.status(settings) if problem is None and backends.is_metered(name)]
+    if not metered:
         return None
     return (
-        f"Everybody who reaches this server ({address}) can use {what} and spend your money at {', '.join(paid)}. "
+        f"Everybody who reaches this server ({address}) can use {what} and spend your money at {', '.join(metered)}. "
         f"{remedy}"
     )

@@ -24,19 +24,19 @@ from settings import ROOT, Settings, SettingsError, display_path
 
 PREFIX = "llm_assistant_owner_"
 LIFETIME = timedelta(days=365)  # after the last visit
-SHORTEST = 32  # characters of a key
+MIN_KEY_LENGTH = 32  # characters of a key
 
 
-class Badge(NamedTuple):
+class BrowserId(NamedTuple):
     """A cookie of ours: its name, and the browser it stands for. Identities sort by when they were issued."""
 
-    name: str
-    identity: str
+    cookie_name: str
+    id: str
 
     @property
     def owner(self) -> str:
         """What the store keeps."""
-        return f"browser:{self.identity}"
+        return f"browser:{self.id}"
 
 
 class Cookies:
@@ -46,25 +46,25 @@ class Cookies:
         self._signer = TimestampSigner(key, salt="owner", key_derivation="hmac", digest_method=hashlib.sha256)
         self._prefix = PREFIX + self._signer.get_signature("name").decode()[:8].lower() + "_"
 
-    def held(self, sent: Mapping[str, str]) -> Badge | None:
+    def read(self, sent: Mapping[str, str]) -> BrowserId | None:
         """The badge among a browser's cookies; None where none is there, signed with this key and young enough."""
-        found = [
-            Badge(name, identity)
+        ids = [
+            BrowserId(name, identity)
             for name, value in sent.items()
-            if name.startswith(self._prefix) and (identity := self._identity(value))
+            if name.startswith(self._prefix) and (identity := self._verify(value))
         ]
-        return min(found, key=lambda badge: badge.identity, default=None)
+        return min(ids, key=lambda badge: badge.id, default=None)
 
-    def fresh(self, sent: Mapping[str, str]) -> Badge:
+    def issue(self, sent: Mapping[str, str]) -> BrowserId:
         """A badge nobody has; it takes the place of one that is not valid."""
         spoilt = next((name for name in sent if name.startswith(self._prefix)), None)
-        return Badge(spoilt or self._prefix + secrets.token_hex(4), f"{time.time_ns():016x}{secrets.token_hex(16)}")
+        return BrowserId(spoilt or self._prefix + secrets.token_hex(4), f"{time.time_ns():016x}{secrets.token_hex(16)}")
 
-    def value(self, badge: Badge) -> str:
+    def sign(self, browser_id: BrowserId) -> str:
         """The cookie's text, signed now."""
-        return self._signer.sign(badge.identity).decode()
+        return self._signer.sign(browser_id.id).decode()
 
-    def _identity(self, value: str) -> str | None:
+    def _verify(self, value: str) -> str | None:
         try:
             identity, signed = self._signer.unsign(value, return_timestamp=True)
         except BadData:
@@ -78,7 +78,7 @@ def cookies(settings: Settings) -> Cookies:
     return Cookies(_secret(settings))
 
 
-def keyed(settings: Settings, kind: str, value: str) -> str:
+def pseudonymize(settings: Settings, kind: str, value: str) -> str:
     """What stands for a phone number, an address or a key where it must not be read: 128 bits, hexadecimal.
 
     The same for every process with this COOKIE_SECRET or key file. Raises as `cookies`.
@@ -88,36 +88,38 @@ def keyed(settings: Settings, kind: str, value: str) -> str:
 
 def _secret(settings: Settings) -> str:
     if settings.cookie_secret is None:
-        return _key(_file(settings))
+        return _read_key(_key_file(settings))
     key = settings.cookie_secret.get_secret_value()
-    if len(key) < SHORTEST:
-        raise SettingsError(f"COOKIE_SECRET=(hidden): {len(key)} characters can be guessed, {SHORTEST} are the least")
+    if len(key) < MIN_KEY_LENGTH:
+        raise SettingsError(
+            f"COOKIE_SECRET=(hidden): {len(key)} characters can be guessed, {MIN_KEY_LENGTH} are the least"
+        )
     return key
 
 
-def _file(settings: Settings) -> Path:
+def _key_file(settings: Settings) -> Path:
     """Beside SQLite's file, so that both are kept or lost together; for a server in data/."""
     database = connect(settings.database_url).file
     return (database.parent if database else ROOT / "data").resolve() / "cookie.key"
 
 
 @lru_cache
-def _key(path: Path) -> str:
+def _read_key(path: Path) -> str:
     """The key in this file, which is made where it is not there. Read once. Raises SettingsError."""
     try:
         if not path.exists():
-            _make(path)
+            _create_key(path)
         key = path.read_text().strip()
     except (OSError, UnicodeError) as error:
         raise SettingsError(f"{display_path(str(path))}: {error}. Make it readable, or set COOKIE_SECRET") from error
-    if len(key) < SHORTEST:
+    if len(key) < MIN_KEY_LENGTH:
         raise SettingsError(
             f"{display_path(str(path))} holds no key: delete it and a new one is made, or set COOKIE_SECRET"
         )
     return key
 
 
-def _make(path: Path) -> None:
+def _create_key(path: Path) -> None:
     """Written elsewhere and linked whole, so that of several processes the first one decides and all read the same."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")

@@ -57,11 +57,11 @@ def _is_page(scope: Scope, message: Message) -> bool:
 def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
     connection = HTTPConnection(scope)
     issued = cookies(Settings.read())
-    badge = issued.held(connection.cookies) or issued.fresh(connection.cookies)
+    badge = issued.read(connection.cookies) or issued.issue(connection.cookies)
     answer = Response()
     answer.set_cookie(
-        badge.name,
-        issued.value(badge),
+        badge.cookie_name,
+        issued.sign(badge),
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",

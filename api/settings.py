@@ -8,7 +8,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
 from api.sms.knobs import SmsSettings
-from documents.settings import Embeddings, Limits
+from documents.settings import DocumentSettings, EmbeddingSettings
 from settings import EnvironmentSettings, Settings
 
 
@@ -116,4 +116,4 @@ def api_settings() -> tuple[type[EnvironmentSettings], ...]:
 
 def all_settings() -> tuple[type[EnvironmentSettings], ...]:
     """All groups that there are: the app's, the documents', the API's, each backend's."""
-    return (Settings, Limits, Embeddings, *api_settings(), *backends.settings_groups())
+    return (Settings, DocumentSettings, EmbeddingSettings, *api_settings(), *backends.settings_groups())

@@ -105,7 +105,7 @@ class Bench:
 
     def _found(self, where: str, question: str) -> float:
         began = time.perf_counter()
-        files.find(self.store, where, question)
+        files.search(self.store, where, question)
         return (time.perf_counter() - began) * 1000
 
     def reply(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Bench:
             alone.append(rate(lambda: time.sleep(3)))
             reading.append(rate(lambda to=where: files.add(self.store, "book.pdf", data, to)))  # type: ignore[misc]
             alone.append(rate(lambda: time.sleep(3)))
-            building.append(rate(lambda to=where: files.find(self.store, to, "What is the cat called?")))  # type: ignore[misc]
+            building.append(rate(lambda to=where: files.search(self.store, to, "What is the cat called?")))  # type: ignore[misc]
         quiet = statistics.median(alone)
         return {"alone, tokens/s": round(quiet), "while a file is read": share(reading, quiet),
                 "while its index is built": share(building, quiet)}  # fmt: skip
@@ -131,9 +131,9 @@ class Bench:
             ranks = questions.ranks(asked, questions.index(cut))
             found = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
             table[f"{length} characters, {len(cut)} passages"] = found
-        embedder = embedding.current()
+        embedder = embedding.current_embedder()
         if embedder is not None:
-            ranks = questions.ranks(asked, questions.index(questions.passages(TEXTS), embedder.texts))
+            ranks = questions.ranks(asked, questions.index(questions.passages(TEXTS), embedder.embed_texts))
             table[f"fused with {embedder.name}"] = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
         return table
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from langchain_core.documents import Document
 
-from documents.search import Embedded, Index, Vectors
-from documents.split import LENGTH, OVERLAP, split
+from documents.search import EmbeddedPassages, Index, Vectors
+from documents.split import OVERLAP, PASSAGE_LENGTH, split_pages
 
 Embed = Callable[[Sequence[str]], Vectors]  # texts to unit vectors, a row each
 
@@ -31,12 +31,12 @@ def questions(folder: Path) -> list[Question]:
         return [Question(**row) for row in csv.DictReader(file)]
 
 
-def passages(folder: Path, length: int = LENGTH, overlap: int = OVERLAP) -> list[Document]:
+def passages(folder: Path, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP) -> list[Document]:
     """All texts of the folder, cut."""
     return [
         Document(piece.text, metadata={"file": path.name, "page": None})
         for path in sorted(folder.glob("*.txt"))
-        for piece in split([path.read_text(encoding="utf-8")], False, length, overlap)
+        for piece in split_pages([path.read_text(encoding="utf-8")], False, length, overlap)
     ]
 
 
@@ -45,7 +45,7 @@ def index(found: Sequence[Document], embed: Embed | None = None) -> Index:
     if embed is None:
         return Index(found)
     vectors = embed([each.page_content for each in found])
-    return Index(found, Embedded(vectors, lambda question: [float(x) for x in embed([question])[0]]))
+    return Index(found, EmbeddedPassages(vectors, lambda question: [float(x) for x in embed([question])[0]]))
 
 
 def rank(question: Question, found: Iterable[Document]) -> int | None:

@@ -30,7 +30,7 @@ from benchmarks import postgresql
 from benchmarks.invented import OWNER, Script, imagined, settle, write
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Conversation
-from conversations.store.search import find
+from conversations.store.search import search_conversations
 from conversations.store.statistics import Period, collect
 from conversations.store.store import Store
 from training.command import parser, run
@@ -103,7 +103,9 @@ def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[
             "open the long conversation": partial(store.thread, f"talk-{args.conversations - 1}"),
             "insights": partial(collect, store, Period()),
         }
-        calls |= {f"search: {name}": partial(find, store, words) for name, words in script.queries().items()}
+        calls |= {
+            f"search: {name}": partial(search_conversations, store, words) for name, words in script.queries().items()
+        }
         return {name: median(call, args.rounds) for name, call in calls.items()}, weight
 
 

@@ -17,7 +17,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrou
 
 from chains.fallback import FallbackModel
 from chains.passages import attach_to_question, question_message, question_text
-from prompts.summary import introduced
+from prompts.summary import introduce
 from prompts.system import system_prompt
 from settings import Settings
 
@@ -52,7 +52,7 @@ def prompt(system: str, last: Any = ("human", "{input}")) -> ChatPromptTemplate:
 def instructions(settings: Settings, system: str | None = None, summary: str | None = None) -> str:
     """What stands before the messages: `system`, else the usual one, and what the first messages were summed up to."""
     chosen = system_prompt(settings.system_prompt if system is None else system)
-    return "\n\n".join(filter(None, [chosen, None if summary is None else introduced(summary)]))
+    return "\n\n".join(filter(None, [chosen, None if summary is None else introduce(summary)]))
 
 
 def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from prompts.passages import quoted
+from prompts.passages import quote_passages
 
 HELD = "passages"  # where a message holds them until then
 EMPTY = Document("", metadata={"file": ""})
@@ -87,7 +87,7 @@ def _render(head: Sequence[BaseMessage], asked: BaseMessage, passages: Sequence[
     bare = asked.model_copy(update={"additional_kwargs": others})
     if not passages:
         return [*head, bare]
-    made = quoted(str(asked.text), [(location(each), each.page_content) for each in passages])
+    made = quote_passages(str(asked.text), [(location(each), each.page_content) for each in passages])
     system = "\n\n".join([*(str(message.text) for message in head), made.rules])
     told = head[0].model_copy(update={"content": system}) if head else SystemMessage(system)
     return [told, bare.model_copy(update={"content": _replace_text(asked.content, made.question)})]

@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable
 
 from chains.fallback import FallbackModel
 from chains.window import count
-from prompts.summary import instruction, introduced
+from prompts.summary import instruction, introduce
 from settings import Settings
 
 SHARE = 8  # a summary may fill this part of the window
@@ -45,7 +45,7 @@ def build(
 
 def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:
     """What is to be summed up, as one text: the summary of what was before, and who said what after it."""
-    before = [introduced(earlier)] if earlier else []
+    before = [introduce(earlier)] if earlier else []
     return "\n\n".join([*before, *(f"{SPEAKERS[m.type]}: {m.text}" for m in messages)])
 
 

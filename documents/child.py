@@ -24,24 +24,24 @@ PROTECTED = "is protected by a password: save it without one and attach it again
 BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it once more."
 
 
-class Unfit(ValueError):
+class UnreadableFileError(ValueError):
     """What is wrong with the file, as the end of a sentence that begins with its name."""
 
 
 def main(arguments: list[str]) -> None:
     """Read the file that the arguments name."""
     kind, path, pages, characters, seconds = arguments[0], Path(arguments[1]), *map(int, arguments[2:])
-    confine(seconds)
+    limit_resources(seconds)
     try:
         for found in read(path, kind, pages, characters):
             print(json.dumps(found), flush=True)
-    except Unfit as error:
+    except UnreadableFileError as error:
         print(json.dumps({"error": str(error)}), flush=True)
     except MemoryError:
         print(json.dumps({"error": "takes more memory to read than one file may have: attach a smaller part of it."}))
 
 
-def confine(seconds: int) -> None:
+def limit_resources(seconds: int) -> None:
     """From now on this process has so much memory and processor time, and goes after everybody else."""
     os.nice(19)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -52,70 +52,78 @@ def confine(seconds: int) -> None:
 def read(path: Path, kind: str, pages: int, characters: int) -> Iterator[dict[str, Any]]:
     """The pages. Raises Unfit."""
     if kind == "docx":
-        unpacked(path, characters)
-    encoding = community.ENCODING if kind in {"pdf", "docx"} else decodable(path)
+        check_archive(path, characters)
+    encoding = community.ENCODING if kind in {"pdf", "docx"} else detect_encoding(path)
     if kind == "csv":
-        narrow(path, encoding)
+        check_columns(path, encoding)
     total = 0
-    for found in loaded(path, kind, encoding):
+    for found in load_documents(path, kind, encoding):
         of = found.metadata.get("total_pages", 1)
         if of > pages:
-            raise Unfit(f"has {of:,} pages; at most {pages:,} are read (DOCUMENTS_MAX_PAGES). Attach a part of it.")
+            raise UnreadableFileError(
+                f"has {of:,} pages; at most {pages:,} are read (DOCUMENTS_MAX_PAGES). Attach a part of it."
+            )
         total += len(found.page_content)
         if total > characters:
-            raise Unfit(f"holds more than {characters:,} characters (DOCUMENTS_MAX_CHARACTERS). Attach a part of it.")
+            raise UnreadableFileError(
+                f"holds more than {characters:,} characters (DOCUMENTS_MAX_CHARACTERS). Attach a part of it."
+            )
         yield {"page": found.metadata.get("page", 0) + 1, "of": of, "text": found.page_content}
 
 
-def loaded(path: Path, kind: str, encoding: str) -> Iterator[Any]:
+def load_documents(path: Path, kind: str, encoding: str) -> Iterator[Any]:
     """What the loader gives. Raises Unfit for its failures."""
     failures: dict[str, str] = {"password": PROTECTED}
     try:
         yield from community.load(path, kind, encoding)
-    except (MemoryError, Unfit):
+    except (MemoryError, UnreadableFileError):
         raise
     except Exception as error:  # each reader has its own kinds
         said = f"{error} {error.__cause__ or ''}".lower()
-        raise Unfit(next((text for word, text in failures.items() if word in said), BROKEN)) from error
+        raise UnreadableFileError(next((text for word, text in failures.items() if word in said), BROKEN)) from error
 
 
-def unpacked(path: Path, characters: int) -> None:
+def check_archive(path: Path, characters: int) -> None:
     """Raises Unfit for an archive that is none, or that grows beyond all measure when it is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(each.file_size for each in archive.infolist() if each.filename.endswith((".xml", ".rels")))
             names = set(archive.namelist())
     except zipfile.BadZipFile as error:
-        raise Unfit(BROKEN) from error
+        raise UnreadableFileError(BROKEN) from error
     if size > STYLES + MARKUP * characters:
-        raise Unfit(f"would unpack to {size / 1e6:,.0f} MB of markup, too much for what is read. Attach a part of it.")
+        raise UnreadableFileError(
+            f"would unpack to {size / 1e6:,.0f} MB of markup, too much for what is read. Attach a part of it."
+        )
     if "word/document.xml" not in names:
-        raise Unfit("is no Word document inside, though it is named like one. Save it as DOCX.")
+        raise UnreadableFileError("is no Word document inside, though it is named like one. Save it as DOCX.")
 
 
-def decodable(path: Path) -> str:
+def detect_encoding(path: Path) -> str:
     """The encoding of a text. Raises Unfit for what is neither UTF-8 nor UTF-16 with its mark."""
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else community.ENCODING
     try:
         data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise Unfit(f"is not UTF-8 (byte {error.start:,}): save it so, or convert it with iconv.") from error
+        raise UnreadableFileError(
+            f"is not UTF-8 (byte {error.start:,}): save it so, or convert it with iconv."
+        ) from error
     return encoding
 
 
-def narrow(path: Path, encoding: str) -> None:
+def check_columns(path: Path, encoding: str) -> None:
     """Raises Unfit for a table that is too wide or no table."""
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding=encoding, newline="") as file:
         try:
             for number, row in enumerate(csv.reader(file), 1):
                 if len(row) > COLUMNS:
-                    raise Unfit(
+                    raise UnreadableFileError(
                         f"has {len(row):,} columns in row {number}; at most {COLUMNS} are read. Attach fewer of them."
                     )
         except csv.Error as error:
-            raise Unfit(f"is no CSV that can be read ({error}). Save it anew.") from error
+            raise UnreadableFileError(f"is no CSV that can be read ({error}). Save it anew.") from error
 
 
 if __name__ == "__main__":

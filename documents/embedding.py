@@ -15,17 +15,17 @@ import numpy as np
 from langchain_core.embeddings import Embeddings as Model
 
 from documents.kind import DocumentError
-from documents.search import Embedded, Vectors, unit
-from documents.settings import OPENAI, Embeddings, Shared
+from documents.search import EmbeddedPassages, Vectors, normalize
+from documents.settings import OPENAI, EmbeddingSettings, Shared
 from settings import SettingsError, install_hint
 
 log = logging.getLogger(__name__)
 OFFICIAL = "https://api.openai.com/v1"
 SMALL = "text-embedding-3-small"  # at OpenAI itself: the cheapest, 1,536 numbers
 BATCH = 32  # texts at a time: of more some servers want none, and for so many a question may have to wait
-Told = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 _lock = threading.Lock()
-_kept: dict[tuple[Embeddings, Shared], "Embedder"] = {}
+_embedders: dict[tuple[EmbeddingSettings, Shared], "Embedder"] = {}
 
 
 class EmbeddingError(DocumentError):
@@ -36,25 +36,25 @@ class Embedder:
     """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them."""
 
     def __init__(self, name: str, made: Callable[[], Model]) -> None:
-        self.name, self._made = name, made
+        self.name, self._build = name, made
         self._model: Model | None = None
         self._lock = threading.Lock()
 
-    def texts(self, texts: Sequence[str], told: Told = lambda done, of: None) -> Vectors:
+    def embed_texts(self, texts: Sequence[str], on_progress: ProgressCallback = lambda done, of: None) -> Vectors:
         """A row for each text; `told` hears how many are done, of how many. Raises EmbeddingError, SettingsError."""
         rows: list[Vectors] = []
         for at in range(0, len(texts), BATCH):
-            part = [_sendable(text) for text in texts[at : at + BATCH]]
-            rows.append(self._checked(self._ready().embed_documents(part), len(part)))
-            told(at + len(part), len(texts))
+            part = [_replace_surrogates(text) for text in texts[at : at + BATCH]]
+            rows.append(self._check(self._load().embed_documents(part), len(part)))
+            on_progress(at + len(part), len(texts))
         if len({part.shape[1] for part in rows}) > 1:
             raise EmbeddingError(f"{self.name} makes vectors of several lengths. Check EMBEDDINGS.")
         return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
 
-    def question(self, text: str, size: int) -> Sequence[float]:
+    def embed_question(self, text: str, size: int) -> Sequence[float]:
         """`size` numbers; zeros, which are near to nothing, and a line in the log where none can be made."""
         try:
-            made: list[float] = self._checked([self._ready().embed_query(_sendable(text))], 1)[0].tolist()
+            made: list[float] = self._check([self._load().embed_query(_replace_surrogates(text))], 1)[0].tolist()
             if len(made) == size:
                 return made
             why = f"{self.name} makes vectors of {len(made)} numbers, and made some of {size}. Attach them again."
@@ -63,74 +63,74 @@ class Embedder:
         log.warning("documents are searched by words alone: %s", why)
         return [0.0] * size
 
-    def beside(self, vectors: Vectors) -> Embedded:
+    def index_vectors(self, vectors: Vectors) -> EmbeddedPassages:
         """Vectors that this model has made, with what makes one of a question."""
-        return Embedded(vectors, lambda question: self.question(question, vectors.shape[1]))
+        return EmbeddedPassages(vectors, lambda question: self.embed_question(question, vectors.shape[1]))
 
-    def _ready(self) -> Model:
+    def _load(self) -> Model:
         with self._lock:
-            self._model = self._model or self._made()
+            self._model = self._model or self._build()
             return self._model
 
-    def _checked(self, made: Any, count: int) -> Vectors:
+    def _check(self, made: Any, count: int) -> Vectors:
         """Unit vectors. Raises EmbeddingError for what is no `count` rows of finite numbers."""
         try:
-            found = np.asarray(made, np.float32)
+            vectors = np.asarray(made, np.float32)
         except (TypeError, ValueError):  # rows of several lengths, or no numbers
-            found = np.zeros(0, np.float32)
-        if found.ndim != 2 or found.shape[0] != count or not found.shape[1] or not np.isfinite(found).all():
+            vectors = np.zeros(0, np.float32)
+        if vectors.ndim != 2 or vectors.shape[0] != count or not vectors.shape[1] or not np.isfinite(vectors).all():
             raise EmbeddingError(f"{self.name} made no vectors of {count} texts that could be used. Check EMBEDDINGS.")
-        return unit(found)
+        return normalize(vectors)
 
 
-def current() -> Embedder | None:
+def current_embedder() -> Embedder | None:
     """What EMBEDDINGS names, the same as long as no variable changes; None where it is unset. Raises SettingsError."""
-    knobs = Embeddings.read()
-    if knobs.embeddings is None:
+    settings = EmbeddingSettings.read()
+    if settings.embeddings is None:
         return None
-    given = (knobs, Shared.read() if knobs.embeddings == OPENAI else Shared.model_construct())
+    given = (settings, Shared.read() if settings.embeddings == OPENAI else Shared.model_construct())
     with _lock:
-        if given not in _kept:
-            made = _local(knobs.folder) if knobs.folder else _remote(*given)
-            _kept.clear()
-            _kept[given] = made
-        return _kept[given]
+        if given not in _embedders:
+            made = _local(settings.folder) if settings.folder else _remote(*given)
+            _embedders.clear()
+            _embedders[given] = made
+        return _embedders[given]
 
 
-def embedded(texts: Sequence[str], told: Told = lambda done, of: None) -> Embedded | None:
+def embed(texts: Sequence[str], on_progress: ProgressCallback = lambda done, of: None) -> EmbeddedPassages | None:
     """These texts, for an Index that is not kept; None where EMBEDDINGS is unset.
 
     Raises EmbeddingError, SettingsError.
     """
-    embedder = current()
-    return embedder.beside(embedder.texts(texts, told)) if embedder is not None and texts else None
+    embedder = current_embedder()
+    return embedder.index_vectors(embedder.embed_texts(texts, on_progress)) if embedder is not None and texts else None
 
 
 def _local(folder: Path) -> Embedder:
-    from documents.sentences import Sentences, fingerprint
+    from documents.sentences import LocalEmbeddings, fingerprint
 
     if find_spec("sentence_transformers") is None:
         remedy = "run `.venv/bin/pip install -r requirements-embeddings.txt`"
         build = "BACKENDS=all --build-arg EXTRAS=embeddings"
         raise SettingsError(install_hint(f"EMBEDDINGS={folder}: sentence-transformers", remedy, build))
-    return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: Sentences(folder))
+    return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: LocalEmbeddings(folder))
 
 
-def _remote(knobs: Embeddings, shared: Shared) -> Embedder:
+def _remote(settings: EmbeddingSettings, shared: Shared) -> Embedder:
     """The model's name alone says which it is: a server may move."""
-    from documents.served import Served, official
+    from documents.served import ServerEmbeddings, is_openai
 
-    url = knobs.embeddings if knobs.served else shared.base_url or OFFICIAL
+    url = settings.embeddings if settings.served else shared.base_url or OFFICIAL
     assert url is not None
-    key = knobs.embeddings_api_key or shared.api_key
-    model = knobs.embeddings_model or (SMALL if official(url) else None)
+    key = settings.embeddings_api_key or shared.api_key
+    model = settings.embeddings_model or (SMALL if is_openai(url) else None)
     if model is None:
         raise SettingsError("EMBEDDINGS=openai: set EMBEDDINGS_MODEL, since OPENAI_BASE_URL is not OpenAI's own.")
-    if key is None and official(url):
-        raise SettingsError(f"EMBEDDINGS={knobs.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
-    return Embedder(model, lambda: Served(url, model, key))
+    if key is None and is_openai(url):
+        raise SettingsError(f"EMBEDDINGS={settings.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
+    return Embedder(model, lambda: ServerEmbeddings(url, model, key))
 
 
-def _sendable(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """Without halves of letters, which nobody can send."""
     return text.encode("utf-8", "replace").decode()

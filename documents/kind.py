@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from unicodedata import category
 
-SNIFFED = 4096  # first bytes that tell what a file is
+SNIFF_BYTES = 4096  # first bytes that tell what a file is
 PDF, ZIP = b"%PDF-", b"PK\x03\x04"
 BINARY = {
     PDF: "a PDF",
@@ -16,8 +16,8 @@ BINARY = {
     b"{\\rtf": "an RTF file",
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
-NAME = 200  # characters of a name
-UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
+MAX_NAME = 200  # characters of a name
+INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
 
 
 class DocumentError(ValueError):
@@ -44,28 +44,30 @@ KINDS = {
     "html": Kind("html"),
     "htm": Kind("html"),
 }
-READ = "PDF, DOCX, Markdown, text, CSV and HTML"
+READABLE = "PDF, DOCX, Markdown, text, CSV and HTML"
 
 
-def named(name: str) -> str:
+def display_name(name: str) -> str:
     """A file's name as people are shown it: no folder, nothing that cannot be seen, not over-long."""
-    last = "".join("_" if category(letter) in UNSHOWN else letter for letter in PurePath(name.replace("\\", "/")).name)
-    ending = PurePath(last).suffix[:NAME]
+    last = "".join(
+        "_" if category(letter) in INVISIBLE else letter for letter in PurePath(name.replace("\\", "/")).name
+    )
+    ending = PurePath(last).suffix[:MAX_NAME]
     last = last or "document"
-    return last if len(last) <= NAME else f"{last[: NAME - 1 - len(ending)]}…{ending}"[:NAME]
+    return last if len(last) <= MAX_NAME else f"{last[: MAX_NAME - 1 - len(ending)]}…{ending}"[:MAX_NAME]
 
 
-def kind(name: str, first: bytes) -> Kind:
+def detect_kind(name: str, first: bytes) -> Kind:
     """What a file is, from its name and first bytes. Raises DocumentError where it is nothing that can be read."""
     ending = PurePath(name).suffix.removeprefix(".").lower()
     if ending not in KINDS:
-        raise DocumentError(f"{name}: files of this kind are not read, only {READ} ({', '.join(sorted(KINDS))}).")
+        raise DocumentError(f"{name}: files of this kind are not read, only {READABLE} ({', '.join(sorted(KINDS))}).")
     if not first.strip():
         raise DocumentError(f"{name} is empty: there is nothing to read in it.")
-    found = KINDS[ending]
+    kind = KINDS[ending]
     wanted = {"pdf": PDF in first[: PDF_BEFORE + len(PDF)], "docx": first.startswith(ZIP)}
-    if wanted.get(found.name) or (found.name not in wanted and not _binary(first)):
-        return found
+    if wanted.get(kind.name) or (kind.name not in wanted and not _binary(first)):
+        return kind
     seen = _binary(first) or "text"
     raise DocumentError(f"{name} is no {ending.upper()} file: its first bytes are those of {seen}. Give it its name.")
 

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from documents.kind import SNIFFED, DocumentError, Kind, kind, named
-from documents.settings import Limits
+from documents.kind import SNIFF_BYTES, DocumentError, Kind, detect_kind, display_name
+from documents.settings import DocumentSettings
 from settings import ROOT
 
-Told = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no key, no address
 
 
@@ -29,29 +29,31 @@ class Loaded:
     pages: list[str]
 
 
-def load(name: str, data: bytes, limits: Limits, told: Told = lambda done, of: None) -> Loaded:
+def load(
+    name: str, data: bytes, limits: DocumentSettings, on_progress: ProgressCallback = lambda done, of: None
+) -> Loaded:
     """Read a file; `told` hears pages done and how many there are. Raises DocumentError."""
-    name = named(name)
+    name = display_name(name)
     if len(data) > limits.max_bytes:
-        raise DocumentError(too_large(name, len(data), limits))
-    found = kind(name, data[:SNIFFED])
+        raise DocumentError(too_large_message(name, len(data), limits))
+    kind = detect_kind(name, data[:SNIFF_BYTES])
     with tempfile.TemporaryFile() as file:  # without a name: nothing is left of it, however this process ends
         file.write(data)
         file.flush()
-        pages = _pages(name, found, file, limits, told)
+        pages = _pages(name, kind, file, limits, on_progress)
     texts = [page.replace("\ufffe\n", "").replace("\ufffe", "") for page in pages]  # PDFium's hyphen at a line's end
-    texts = [text.strip() for text in texts] if found.paged else ["\n\n".join(texts)]  # a page begins with a word
+    texts = [text.strip() for text in texts] if kind.paged else ["\n\n".join(texts)]  # a page begins with a word
     if not any(text.strip() for text in texts):
         why = (
             "no text, only pictures of it: run OCR over it first"
-            if found.name == "pdf"
+            if kind.name == "pdf"
             else "no words: check what is in it"
         )
         raise DocumentError(f"{name} holds {why}, and attach it again.")
-    return Loaded(name, found, texts)
+    return Loaded(name, kind, texts)
 
 
-def too_large(name: str, size: int, limits: Limits) -> str:
+def too_large_message(name: str, size: int, limits: DocumentSettings) -> str:
     """What is said of a file beyond the limit."""
     return (
         f"{name} has {size / 1e6:,.1f} MB; at most {limits.max_bytes / 1e6:,.1f} MB are read (DOCUMENTS_MAX_BYTES). "
@@ -59,22 +61,29 @@ def too_large(name: str, size: int, limits: Limits) -> str:
     )
 
 
-def _pages(name: str, found: Kind, file: IO[bytes], limits: Limits, told: Told) -> list[str]:
+def _pages(
+    name: str, kind: Kind, file: IO[bytes], limits: DocumentSettings, on_progress: ProgressCallback
+) -> list[str]:
     numbers = (limits.max_pages, limits.max_characters, limits.seconds)
-    command = [sys.executable, "-m", "documents.child", found.name, "/dev/stdin", *map(str, numbers)]
+    command = [sys.executable, "-m", "documents.child", kind.name, "/dev/stdin", *map(str, numbers)]
     pages: list[str] = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=ENVIRONMENT, stdin=file, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, encoding="utf-8",
-    ) as process:  # fmt: skip
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=file,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+    ) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                said = json.loads(line)
-                if "error" in said:
-                    raise DocumentError(f"{name} {said['error']}")
-                pages.append(said["text"])
-                told(said["page"], said["of"])
+                event = json.loads(line)
+                if "error" in event:
+                    raise DocumentError(f"{name} {event['error']}")
+                pages.append(event["text"])
+                on_progress(event["page"], event["of"])
         finally:
             process.kill()
     if process.returncode == -signal.SIGXCPU:

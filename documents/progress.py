@@ -9,18 +9,22 @@ class Progress:
 
     name: str
     done: int = 0
-    of: int = 0
-    what: str = "pages"
+    total: int = 0
+    unit: str = "pages"
 
     @property
     def note(self) -> str:
         """How far it is."""
-        return f"Reading {self.name}: {self.done} of {self.of} {self.what}…" if self.of > 1 else f"Reading {self.name}…"
+        return (
+            f"Reading {self.name}: {self.done} of {self.total} {self.unit}…"
+            if self.total > 1
+            else f"Reading {self.name}…"
+        )
 
-    def told(self, done: int, of: int) -> None:
+    def set_pages(self, done: int, of: int) -> None:
         """Called while it is read."""
-        self.done, self.of = done, of
+        self.done, self.total = done, of
 
-    def compared(self, done: int, of: int) -> None:
+    def set_passages(self, done: int, of: int) -> None:
         """Called while vectors are made of its passages."""
-        self.done, self.of, self.what = done, of, "passages"
+        self.done, self.total, self.unit = done, of, "passages"

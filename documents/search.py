@@ -15,95 +15,95 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from documents.community import bm25
-from documents.words import overview, page, words
+from documents.words import asks_for_overview, named_page, stems
 
-TOP = 8  # passages that a question is given, as far as the model's window holds them
-K = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
-DEEP = 50  # ranks of each list that count there
-NEAR = 0.2  # cosine up to which two texts have nothing in common
+TOP_K = 8  # passages that a question is given, as far as the model's window holds them
+RRF_K = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
+MAX_RANK = 50  # ranks of each list that count there
+MIN_COSINE = 0.2  # cosine up to which two texts have nothing in common
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedPassages:
     """Unit vectors of all passages, a row each (zeros where one has none), and what makes one of a question."""
 
     vectors: Vectors
-    of: Callable[[str], Sequence[float]]
+    embed_question: Callable[[str], Sequence[float]]
 
 
 class Index:
     """Passages ready to be searched."""
 
-    def __init__(self, passages: Sequence[Document], embedded: Embedded | None = None) -> None:
+    def __init__(self, passages: Sequence[Document], embedded: EmbeddedPassages | None = None) -> None:
         self.passages, self._embedded = list(passages), embedded
         self._scores: Callable[[str], Any] | None = None
-        if any(words(passage.page_content) for passage in self.passages):  # rank_bm25 divides by their number
-            self._scores = bm25([passage.page_content for passage in self.passages], words)
+        if any(stems(passage.page_content) for passage in self.passages):  # rank_bm25 divides by their number
+            self._scores = bm25([passage.page_content for passage in self.passages], stems)
 
-    def search(self, question: str, top: int = TOP) -> list[Document]:
+    def search(self, question: str, top_k: int = TOP_K) -> list[Document]:
         """The best passages, best first, with `score` in their metadata; none without a word or a sense in common.
 
         A question for the whole gets the beginning, and one that names a page gets that page first.
         """
-        if overview(question):
-            return [self._scored(at, 0.0) for at in range(min(top, len(self.passages)))]
-        lists = [found for found in (self._worded(question), self._near(question)) if found]
-        ranked = fused(lists) if len(lists) > 1 else lists[0] if lists else []
-        named = self._named(question)
-        ranked = named + [each for each in ranked if each[0] not in dict(named)]
-        return [self._scored(at, score) for at, score in ranked[:top]]
+        if asks_for_overview(question):
+            return [self._with_score(at, 0.0) for at in range(min(top_k, len(self.passages)))]
+        lists = [found for found in (self._rank_by_words(question), self._rank_by_vectors(question)) if found]
+        ranked = fuse_rankings(lists) if len(lists) > 1 else lists[0] if lists else []
+        on_page = self._rank_by_page(question)
+        ranked = on_page + [each for each in ranked if each[0] not in dict(on_page)]
+        return [self._with_score(at, score) for at, score in ranked[:top_k]]
 
-    def _scored(self, at: int, score: float) -> Document:
+    def _with_score(self, at: int, score: float) -> Document:
         passage = self.passages[at]
         return passage.model_copy(update={"metadata": {**passage.metadata, "score": round(float(score), 4)}})
 
-    def _worded(self, question: str) -> list[tuple[int, float]]:
-        if self._scores is None or not words(question):
+    def _rank_by_words(self, question: str) -> list[tuple[int, float]]:
+        if self._scores is None or not stems(question):
             return []
         return _best(self._scores(question), 0.0)
 
-    def _named(self, question: str) -> list[tuple[int, float]]:
-        number = page(question)
+    def _rank_by_page(self, question: str) -> list[tuple[int, float]]:
+        number = named_page(question)
         return [(at, 0.0) for at, each in enumerate(self.passages) if number and each.metadata.get("page") == number]
 
-    def _near(self, question: str) -> list[tuple[int, float]]:
+    def _rank_by_vectors(self, question: str) -> list[tuple[int, float]]:
         if self._embedded is None or not question.strip():
             return []
-        asked = unit([self._embedded.of(question)])[0]
-        return _best(self._embedded.vectors @ asked, NEAR)
+        asked = normalize([self._embedded.embed_question(question)])[0]
+        return _best(self._embedded.vectors @ asked, MIN_COSINE)
 
 
 def _best(scores: Any, above: float) -> list[tuple[int, float]]:
     """Places and scores, the best first; equal ones in the order of the text."""
-    order = np.argsort(-np.asarray(scores), kind="stable")[:DEEP]
+    order = np.argsort(-np.asarray(scores), kind="stable")[:MAX_RANK]
     return [(int(at), float(scores[at])) for at in order if scores[at] > above]
 
 
-def fused(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
+def fuse_rankings(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
     """Places by the sum of 1/(K + rank) over the lists; of equal ones, that of the earlier list first."""
     total: dict[int, float] = {}
     for found in lists:
         for rank, (at, _) in enumerate(found, 1):
-            total[at] = total.get(at, 0.0) + 1 / (K + rank)
+            total[at] = total.get(at, 0.0) + 1 / (RRF_K + rank)
     return sorted(total.items(), key=lambda item: -item[1])
 
 
-def unit(vectors: Sequence[Sequence[float]] | Vectors) -> Vectors:
+def normalize(vectors: Sequence[Sequence[float]] | Vectors) -> Vectors:
     """Of length 1, in float32; zeros stay zeros."""
-    found = np.asarray(vectors, dtype=np.float32)
-    length = np.linalg.norm(found, axis=1, keepdims=True)
-    made: Vectors = np.divide(found, length, out=np.zeros_like(found), where=length > 0)
+    rows = np.asarray(vectors, dtype=np.float32)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    made: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
     return made
 
 
-class Passages(BaseRetriever):
+class PassageRetriever(BaseRetriever):
     """The index as LangChain's retriever, for the chain."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     index: Index
-    top: int = TOP
+    top_k: int = TOP_K
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
-        return self.index.search(query, self.top)
+        return self.index.search(query, self.top_k)

@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 
 READ = {".json", ".safetensors", ".bin", ".txt", ".model"}  # files that say which model a folder holds
 OTHERS = {"onnx", "openvino"}  # folders with the same model for other engines
-TOGETHER = 8  # passages that torch computes at once: their texts' memory, and what a question waits for
-HINDMOST = 19
+BATCH = 8  # passages that torch computes at once: their texts' memory, and what a question waits for
+LOWEST_PRIORITY = 19
 
 
-def _behind() -> None:
+def _lower_priority() -> None:
     """This thread, and those that torch starts from it, after all others; only Linux gives threads priorities."""
     if sys.platform == "linux":
         with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HINDMOST)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
 
 
-_thread = ThreadPoolExecutor(1, "embedding", initializer=_behind)
+_thread = ThreadPoolExecutor(1, "embedding", initializer=_lower_priority)
 
 
-class Sentences(Embeddings):
+class LocalEmbeddings(Embeddings):
     """Loaded when it is made, from this folder alone. Raises EmbeddingError for a folder that cannot be loaded."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()  # its tokenizer is not made for two at once
-        self._model = self._loaded()
+        self._model = self._load()
 
-    def _loaded(self) -> "SentenceTransformer":
+    def _load(self) -> "SentenceTransformer":
         import transformers
         from sentence_transformers import SentenceTransformer
 
@@ -58,7 +58,7 @@ class Sentences(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A row for each, with the model's own prompt for documents."""
-        parts = [texts[at : at + TOGETHER] for at in range(0, len(texts), TOGETHER)]
+        parts = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
         return [row for part in parts for row in _thread.submit(self._rows, part).result()]
 
     def _rows(self, texts: list[str]) -> list[list[float]]:

@@ -30,7 +30,7 @@ KINDS: list[tuple[type[Exception], str]] = [
 NO_API = "it answers, but with no embeddings. Does its address end in /v1, and does its model make them?"
 
 
-class Served(Embeddings):
+class ServerEmbeddings(Embeddings):
     """Nothing is sent before the first text."""
 
     def __init__(self, url: str, model: str, key: SecretStr | None) -> None:
@@ -50,16 +50,16 @@ class Served(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """A row for each. Raises EmbeddingError."""
-        with self._explained():
+        with self._explain():
             return self._patient.embed_documents(texts)
 
     def embed_query(self, text: str) -> list[float]:
         """Raises EmbeddingError."""
-        with self._explained():
+        with self._explain():
             return self._hurried.embed_query(text)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain(self) -> Iterator[None]:
         try:
             yield
         except openai.OpenAIError as error:
@@ -71,6 +71,6 @@ class Served(Embeddings):
         raise EmbeddingError(f"No embeddings from {self._whom}: {said}")
 
 
-def official(address: str) -> bool:
+def is_openai(address: str) -> bool:
     """Whether this is OpenAI's own address."""
     return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname

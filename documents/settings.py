@@ -11,7 +11,7 @@ from settings import EnvironmentSettings
 OPENAI = "openai"
 
 
-class Limits(EnvironmentSettings):
+class DocumentSettings(EnvironmentSettings):
     """The knobs of reading."""
 
     title: ClassVar[str] = "Documents"
@@ -25,7 +25,7 @@ class Limits(EnvironmentSettings):
     seconds: int = Field(300, ge=1, description="the processor time that the reading of one file may take")
 
 
-class Embeddings(EnvironmentSettings):
+class EmbeddingSettings(EnvironmentSettings):
     """What makes the vectors for a search by meaning; with nothing set documents are searched by words alone."""
 
     title: ClassVar[str] = "Search by meaning"

@@ -20,7 +20,7 @@ class Source:
         return f"{self.file}, page {self.page}" if self.page else self.file
 
 
-def source(found: Document) -> Source:
+def source_of(passage: Document) -> Source:
     """The same of a passage that was just found."""
-    held = found.metadata
-    return Source(held["file"], held.get("page"), found.page_content, held.get("score", 0.0))
+    held = passage.metadata
+    return Source(held["file"], held.get("page"), passage.page_content, held.get("score", 0.0))

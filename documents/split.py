@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-LENGTH = 500  # characters of a passage: two or three fit beside a question in a window of 1,024 tokens
+PASSAGE_LENGTH = 500  # characters of a passage: two or three fit beside a question in a window of 1,024 tokens
 OVERLAP = 70
-BETWEEN = "\n\n"  # two pages in the whole text
+PAGE_BREAK = "\n\n"  # two pages in the whole text
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class Passage:
     end: int
 
 
-def split(pages: Sequence[str], paged: bool, length: int = LENGTH, overlap: int = OVERLAP) -> Iterator[Passage]:
+def split_pages(
+    pages: Sequence[str], paged: bool, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP
+) -> Iterator[Passage]:
     """The passages of each page, none of which reaches into the next one."""
     splitter = RecursiveCharacterTextSplitter(chunk_size=length, chunk_overlap=overlap, add_start_index=True)
     before = 0
@@ -29,18 +31,18 @@ def split(pages: Sequence[str], paged: bool, length: int = LENGTH, overlap: int 
             start = before + piece.metadata["start_index"]
             text = piece.page_content
             yield Passage(text, number if paged else None, start, start + len(text))
-        before += len(page) + len(BETWEEN)
+        before += len(page) + len(PAGE_BREAK)
 
 
-def whole(pages: Sequence[str]) -> str:
+def join_pages(pages: Sequence[str]) -> str:
     """The text that passages are pieces of."""
-    return BETWEEN.join(pages)
+    return PAGE_BREAK.join(pages)
 
 
-def apart(text: str, begins: Mapping[int, int], count: int) -> list[str]:
+def separate_pages(text: str, begins: Mapping[int, int], count: int) -> list[str]:
     """The `count` pages that `whole` joined, none with white space around it; where those with words begin, from 1."""
-    pages, after, end = [""] * count, count + 1, len(text) + len(BETWEEN)
+    pages, after, end = [""] * count, count + 1, len(text) + len(PAGE_BREAK)
     for number in sorted(begins, reverse=True):
-        pages[number - 1] = text[begins[number] : end - len(BETWEEN) * (after - number)]
+        pages[number - 1] = text[begins[number] : end - len(PAGE_BREAK) * (after - number)]
         after, end = number, begins[number]
     return pages

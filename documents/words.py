@@ -32,7 +32,7 @@ def _stem(word: str) -> str | None:
     return stem
 
 
-def words(text: str) -> list[str]:
+def stems(text: str) -> list[str]:
     """Stems in order; of scripts without spaces, every two letters that stand together."""
     found: list[str] = []
     for match in WORD.finditer(text.lower().replace("’", "'")):
@@ -45,14 +45,14 @@ def words(text: str) -> list[str]:
     return found
 
 
-def overview(question: str) -> bool:
+def asks_for_overview(question: str) -> bool:
     """Whether it asks for a document as a whole, with no word that could stand in one passage alone."""
     said = WORD.findall(question.lower())
     asked = [word for word in said if OVERVIEW.fullmatch(word) or not FUNCTION.fullmatch(word)]
     return bool(asked) and all(OVERVIEW.fullmatch(word) for word in asked)
 
 
-def page(question: str) -> int | None:
+def named_page(question: str) -> int | None:
     """The page that a question names."""
     found = PAGE.search(question)
     return int(found.group(1)) if found else None

@@ -5,6 +5,6 @@ from pathlib import Path
 FILE = Path(__file__).with_name("handover.txt")
 
 
-def handover() -> str:
+def handover_prompt() -> str:
     """What a person sends."""
     return FILE.read_text(encoding="utf-8").strip()

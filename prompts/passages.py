@@ -8,24 +8,24 @@ from typing import NamedTuple
 RULES = Path(__file__).with_name("passages.txt")
 
 
-class Quoted(NamedTuple):
+class PassagePrompt(NamedTuple):
     """The `rules` for the system prompt, and the `question` below its passages."""
 
     rules: str
     question: str
 
 
-def quoted(question: str, passages: Sequence[tuple[str, str]]) -> Quoted:
+def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> PassagePrompt:
     """`passages` are (place, text), best first. The same ones give the same prompt, so that a seed holds."""
-    written = "\n\n".join(f"[{number}] {place}\n{text.strip()}" for number, (place, text) in enumerate(passages, 1))
-    mark = marker(f"{written}\n{question}")
+    blocks = "\n\n".join(f"[{number}] {place}\n{text.strip()}" for number, (place, text) in enumerate(passages, 1))
+    mark = marker(f"{blocks}\n{question}")
     rules = RULES.read_text(encoding="utf-8").strip().replace("{marker}", mark)
-    return Quoted(rules, f"<<< {mark}\n{written}\n>>> {mark}\n\n{question}")
+    return PassagePrompt(rules, f"<<< {mark}\n{blocks}\n>>> {mark}\n\n{question}")
 
 
 def marker(text: str) -> str:
     """Eight hexadecimal digits that do not occur in a text: whoever wrote it cannot end the quotation in it."""
-    found = sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-    while found in text:
-        found = sha256(found.encode()).hexdigest()[:8]
-    return found
+    digits = sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+    while digits in text:
+        digits = sha256(digits.encode()).hexdigest()[:8]
+    return digits

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SHIPPED = Path(__file__).with_name("personas")
-OWN = Path("data/personas")
+SHIPPED_FOLDER = Path(__file__).with_name("personas")
+USER_FOLDER = Path("data/personas")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_SLUG = 80
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -53,9 +53,9 @@ def load(folder: Path) -> list[Persona]:
     return _by_name(read(path) for path in files)
 
 
-def every(*folders: Path) -> list[Persona]:
+def load_all(*folders: Path) -> list[Persona]:
     """The shipped personas and those of `folders` (default: `data/personas`), by name; a later folder's slug wins."""
-    present = (folder for folder in (SHIPPED, *(folders or (OWN,))) if folder.is_dir())
+    present = (folder for folder in (SHIPPED_FOLDER, *(folders or (USER_FOLDER,))) if folder.is_dir())
     return _by_name({persona.slug: persona for folder in present for persona in load(folder)}.values())
 
 
@@ -65,7 +65,9 @@ def read(path: Path) -> Persona:
         lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    for number, (line, wanted) in enumerate(zip([*lines, "", "", "", ""], _wanted(len(lines)), strict=False), 1):
+    for number, (line, wanted) in enumerate(
+        zip([*lines, "", "", "", ""], _expected_lines(len(lines)), strict=False), 1
+    ):
         if bool(line) != (wanted != EMPTY):
             raise ValueError(f"{path}, line {number}: {wanted} is wanted here, not {line!r}")
     try:
@@ -74,7 +76,7 @@ def read(path: Path) -> Persona:
         raise ValueError(f"{path}: {error}; rename or mend the file") from error
 
 
-def _wanted(lines: int) -> list[str]:
+def _expected_lines(lines: int) -> list[str]:
     """What each line of a file has to be."""
     return ["the name", "a one-line description", EMPTY, *["a sentence such as 'I have two cats.'"] * max(1, lines - 3)]
 
@@ -98,12 +100,12 @@ def save(persona: Persona, folder: Path, overwrite: bool = False) -> Path:
     return path
 
 
-def another(everybody: Sequence[Persona], than: str | None) -> Persona:
+def random_other(personas: Sequence[Persona], slug: str | None) -> Persona:
     """Anybody but the one with this slug."""
-    return random.choice([each for each in everybody if each.slug != than] or everybody)
+    return random.choice([each for each in personas if each.slug != slug] or personas)
 
 
-def slug(text: str) -> str:
+def slugify(text: str) -> str:
     """The text's words as a slug ("Marta, lighthouse keeper" -> "marta-lighthouse-keeper"); "persona" without any."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("'", "")
     words = "-".join(re.findall("[a-z0-9]+", plain))[: LONGEST_SLUG // 2]

@@ -13,7 +13,7 @@ def instruction() -> str:
     return _paragraphs()[0]
 
 
-def introduced(summary: str) -> str:
+def introduce(summary: str) -> str:
     """A summary as whoever goes on reads it."""
     return f"{_paragraphs()[1]}\n{summary}"
 

@@ -45,19 +45,19 @@ def render(
     `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text.
     `reply` adds the start of the assistant's turn. Raises ValueError where the template refuses the messages.
     """
-    mark = _unused(template, messages)
-    guarded = [{**m, "content": _guard(m["content"], specials, mark)} for m in messages]
+    mark = _unused_character(template, messages)
+    guarded = [{**m, "content": _break_specials(m["content"], specials, mark)} for m in messages]
     given = {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, "strftime_now": _now}
     try:
         module = _compiled(template).make_module({**given, **variables})
     except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
-    said = getattr(module, "stop", ())
-    stop = (said,) if isinstance(said, str) else tuple(map(str, said))
+    stop_variable = getattr(module, "stop", ())
+    stop = (stop_variable,) if isinstance(stop_variable, str) else tuple(map(str, stop_variable))
     return Rendered(tuple(_split(str(module), specials, mark)), stop)
 
 
-def plain(text: str) -> Rendered:
+def render_plain(text: str) -> Rendered:
     """Text as it stands, without template: what the model is to continue."""
     return Rendered((Piece(text, special=False),))
 
@@ -83,7 +83,7 @@ class Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def check(template: str) -> None:
+def check_template(template: str) -> None:
     """Raises ValueError naming line and problem for a template that is not Jinja."""
     try:
         _compiled(template)
@@ -99,13 +99,13 @@ def _refuse(message: str) -> None:
     raise TemplateError(message)
 
 
-def _unused(template: str, messages: Sequence[Message]) -> str:
+def _unused_character(template: str, messages: Sequence[Message]) -> str:
     """A private-use character that occurs nowhere in the prompt."""
     seen = set(template).union(*(m["content"] for m in messages))
     return next(c for c in map(chr, chain(range(0xE000, 0xF900), range(0xF0000, 0x10FFFE))) if c not in seen)
 
 
-def _guard(content: str, specials: Collection[str], mark: str) -> str:
+def _break_specials(content: str, specials: Collection[str], mark: str) -> str:
     """Break every special token a user may have typed, by a mark after each character one can start with."""
     starts = {s[0] for s in specials if s}
     return "".join(c + mark if c in starts else c for c in content)

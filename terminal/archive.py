@@ -45,9 +45,11 @@ def export(
         raise SettingsError("Name one conversation by its id, or say --all.")
     with _plainly():
         store = _store(owner)
-        found = exchange.dump_all(store) if identity is None else iter([exchange.dump(store, identity)])
+        found = (
+            exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
+        )
         counted = _Counted(found)
-        texts = exchange.pieces(counted) if form is Format.json else _documents(counted)
+        texts = exchange.json_chunks(counted) if form is Format.json else _documents(counted)
         write(texts, output)
     if output is not None:
         print(f"{_conversations(counted.count)} written to {output}")
@@ -64,8 +66,8 @@ def import_(
     from conversations import exchange
 
     with _plainly():
-        read = [conversation for path in files for conversation in exchange.read_file(path)]
-        report = exchange.load_all(_store(owner), read)
+        read = [conversation for path in files for conversation in exchange.parse_file(path)]
+        report = exchange.import_all(_store(owner), read)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
     print(f"{_conversations(len(report.added))} imported{renamed}{skipped}")
@@ -95,10 +97,10 @@ class _Counted:
 
 
 def _documents(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
-    from conversations.exchange import render
+    from conversations.exchange import render_markdown
 
     for place, conversation in enumerate(conversations):
-        yield ("\n" if place else "") + render(conversation)
+        yield ("\n" if place else "") + render_markdown(conversation)
 
 
 def write(texts: Iterable[str], output: Path | None) -> None:
@@ -122,9 +124,9 @@ def write(texts: Iterable[str], output: Path | None) -> None:
 
 
 def _store(owner: str) -> Any:
-    from conversations.store.store import store
+    from conversations.store.store import open_store
 
-    return store(Settings.read(), owner)
+    return open_store(Settings.read(), owner)
 
 
 @contextmanager

@@ -116,17 +116,17 @@ def ask(
 
 def _passages(files: list[Path]) -> Retriever:
     """What finds passages in these files. Raises SettingsError."""
-    from documents.search import Passages
+    from documents.search import PassageRetriever
     from terminal import file
     from terminal.screen import Screen
 
-    return Passages(index=file.index(files, Screen()))
+    return PassageRetriever(index=file.index(files, Screen()))
 
 
 def _read(report: Report) -> tuple[list["Source"], str | None]:
     """Which passages the reply was made from, and what has to be said of that."""
     from conversations.replies.generation import document_note
-    from documents.source import source as shown
+    from documents.source import source_of as shown
 
     return [shown(each) for each in report.passages], document_note(report)
 

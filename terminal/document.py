@@ -8,8 +8,8 @@ from conversations.library import files
 from conversations.store.schema import Document
 from documents.kind import KINDS, DocumentError
 from documents.progress import Progress
-from documents.settings import Limits
-from documents.source import source as shown
+from documents.settings import DocumentSettings
+from documents.source import source_of as shown
 from settings import SettingsError
 from terminal import file, source
 from terminal.persona import near
@@ -24,10 +24,10 @@ def attach(talk: Talk, screen: Screen, name: str) -> None:
     if not name:
         raise SettingsError("/attach: name a file, such as /attach notes.pdf.")
     path = named(name)
-    data, progress = file.content(path, Limits.read()), Progress(path.name)
+    data, progress = file.content(path, DocumentSettings.read()), Progress(path.name)
     try:
         with talk.begun() as identity, screen.waiting(lambda: progress.note):
-            row = files.add(talk.store, path.name, data, identity, progress.told, progress.compared)
+            row = files.add(talk.store, path.name, data, identity, progress.set_pages, progress.set_passages)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
     screen.say(f"{row.name}: {', '.join(figures(row))}.")
@@ -53,7 +53,7 @@ def show(talk: Talk, screen: Screen, rest: str) -> None:
 def detach(talk: Talk, screen: Screen, name: str) -> None:
     """Delete one."""
     row = _one(listing(talk), name)
-    files.remove(talk.store, row.id)
+    files.delete(talk.store, row.id)
     screen.say(f"{row.name} is deleted, and with it what replies quoted of it.")
 
 
@@ -63,7 +63,7 @@ def find(talk: Talk, screen: Screen, words: str) -> None:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
     if talk.identity is None or not listing(talk):
         raise SettingsError(NONE)
-    found = [shown(each) for each in files.find(talk.store, talk.identity, words)]
+    found = [shown(each) for each in files.search(talk.store, talk.identity, words)]
     for line in source.lines(found):
         screen.say(line)
     if not found:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
 
     from documents.search import Index
-    from documents.settings import Limits
+    from documents.settings import DocumentSettings
 
 
-def content(path: Path, limits: "Limits") -> bytes:
+def content(path: Path, limits: "DocumentSettings") -> bytes:
     """The bytes of a file; too many are not even read. Raises SettingsError."""
-    from documents.load import too_large
+    from documents.load import too_large_message
 
     if "\0" in str(path):
         raise SettingsError("A file's name has no zero byte: name a file that can be read.")
@@ -29,7 +29,7 @@ def content(path: Path, limits: "Limits") -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise SettingsError(f"{path} is {'a folder' if path.is_dir() else 'no file'}: name a file.")
         if status.st_size > limits.max_bytes:
-            raise SettingsError(too_large(path.name, status.st_size, limits))
+            raise SettingsError(too_large_message(path.name, status.st_size, limits))
         return path.read_bytes()
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}. Name a file that can be read.") from error
@@ -37,33 +37,33 @@ def content(path: Path, limits: "Limits") -> bytes:
 
 def index(paths: Sequence[Path], screen: Screen) -> "Index":
     """What is found in all of them. Raises SettingsError."""
-    from documents.embedding import embedded
+    from documents.embedding import embed
     from documents.kind import DocumentError
     from documents.progress import Progress
     from documents.search import Index
-    from documents.settings import Limits
+    from documents.settings import DocumentSettings
 
-    limits = Limits.read()
+    limits = DocumentSettings.read()
     given = [(path.name, content(path, limits)) for path in paths]  # before any of them is read for a minute
     try:
         found = [passage for number, one in enumerate(given) for passage in _passages(number, *one, limits, screen)]
         progress = Progress(", ".join(name for name, _ in given))
         with screen.reading(lambda: progress.note):
-            return Index(found, embedded([passage.page_content for passage in found], progress.compared))
+            return Index(found, embed([passage.page_content for passage in found], progress.set_passages))
     except DocumentError as error:
         raise SettingsError(str(error)) from error
 
 
-def _passages(number: int, name: str, data: bytes, limits: "Limits", screen: Screen) -> Iterator["Document"]:
+def _passages(number: int, name: str, data: bytes, limits: "DocumentSettings", screen: Screen) -> Iterator["Document"]:
     from langchain_core.documents import Document
 
     from documents.load import load
     from documents.progress import Progress
-    from documents.split import split
+    from documents.split import split_pages
 
     progress = Progress(name)
     with screen.reading(lambda: progress.note):
-        loaded = load(name, data, limits, progress.told)
-    for at, piece in enumerate(split(loaded.pages, loaded.kind.paged)):
+        loaded = load(name, data, limits, progress.set_pages)
+    for at, piece in enumerate(split_pages(loaded.pages, loaded.kind.paged)):
         place = {"file": loaded.name, "page": piece.page, "start": piece.start, "end": piece.end}
         yield Document(piece.text, metadata={**place, "document": str(number), "passage": at})

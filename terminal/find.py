@@ -31,11 +31,11 @@ def find(
         raise SettingsError("WORDS is empty: say what is to be found.")
     if Path(words).is_file() and not files[-1].exists():
         raise SettingsError(f"{files[-1]}: there is no such file. The words come first: find WORDS FILE…")
-    from documents.search import TOP
-    from documents.source import source as shown
+    from documents.search import TOP_K
+    from documents.source import source_of as shown
 
     screen = Screen()
-    found = [shown(each) for each in file.index(files, screen).search(words, top or TOP)]
+    found = [shown(each) for each in file.index(files, screen).search(words, top or TOP_K)]
     if as_json:
         print(escaped(json.dumps({"sources": source.values(found)}, ensure_ascii=False)))
     for line in () if as_json else source.lines(found):

@@ -4,14 +4,14 @@ import random
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from prompts.persona import Persona, every
+from prompts.persona import Persona, load_all
 from settings import SettingsError
 
 
 def everybody() -> dict[str, Persona]:
     """Those that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
     try:
-        return {persona.slug: persona for persona in every()}
+        return {persona.slug: persona for persona in load_all()}
     except (ValueError, OSError) as error:
         raise SettingsError(str(error)) from error
 

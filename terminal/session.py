@@ -29,7 +29,7 @@ PLAIN = (SettingsError, ModelError, MessageError, DatabaseError)  # their texts 
 def opened(chosen: Chosen, options: Mapping[str, Any], identity: str | None, resume: bool) -> Talk:
     """The conversation of this id, the last one, or a new one. Raises SettingsError."""
     try:
-        talk = Talk(stores.store(chosen.settings, OWNER), chosen, options)
+        talk = Talk(stores.open_store(chosen.settings, OWNER), chosen, options)
         found = talk.store.get(identity) if identity else talk.last() if resume else None
     except (DatabaseError, NotFoundError) as error:
         raise SettingsError(str(error)) from error

@@ -79,7 +79,7 @@ def _reset(talk: Talk, screen: Screen, rest: str) -> None:
 def _save(talk: Talk, screen: Screen, name: str) -> None:
     if talk.identity is None:
         raise SettingsError("/save: nothing has been said yet in this conversation.")
-    found = exchange.dump(talk.store, talk.identity)
+    found = exchange.export_conversation(talk.store, talk.identity)
     path = _path(name or f"chat-{datetime.fromtimestamp(found['created']):%Y%m%d-%H%M%S}.md")
     form = FORMS.get(path.suffix.lower())
     if form is None:
@@ -88,7 +88,7 @@ def _save(talk: Talk, screen: Screen, name: str) -> None:
         raise SettingsError(f"/save {path}: name a file in a folder that is there.")
     if path.exists() and path.resolve() not in talk.saved:
         raise SettingsError(f"/save {path}: there is such a file already; choose another name.")
-    archive.write([exchange.render(found)] if form == "markdown" else exchange.pieces([found]), path)
+    archive.write([exchange.render_markdown(found)] if form == "markdown" else exchange.json_chunks([found]), path)
     talk.saved.add(path.resolve())
     screen.say(f"Written to {path}")
 

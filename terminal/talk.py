@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from conversations.replies import turn
 from conversations.replies.generation import GenerationRequest, persona_to_dict
-from conversations.store.citations import sources_of
+from conversations.store.citations import read_sources
 from conversations.store.schema import Conversation, Message
 from conversations.store.store import Store
 from documents.source import Source
@@ -61,7 +61,7 @@ class Talk:
     def sources(self, number: int) -> list[Source]:
         """The passages that a reply was made from, best first."""
         with self.store.database.reading() as session:
-            return sources_of(session, [number]).get(number, [])
+            return read_sources(session, [number]).get(number, [])
 
     def reset(self) -> bool:
         """A new conversation with the next message; False where nothing was said in this one."""
@@ -82,7 +82,7 @@ class Talk:
 
     def last(self) -> Conversation | None:
         """The conversation in which something was said last."""
-        query = self.store.mine().where(Conversation.kind == "chat").order_by(Conversation.updated.desc()).limit(1)
+        query = self.store.query().where(Conversation.kind == "chat").order_by(Conversation.updated.desc()).limit(1)
         with self.store.database.reading() as session:
             return session.scalars(query).first()
 

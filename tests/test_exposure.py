@@ -3,7 +3,7 @@
 import pytest
 
 import backends
-from exposure import beyond, exposure
+from exposure import exposure_warning, is_remote
 from settings import Settings
 
 
@@ -13,7 +13,7 @@ from settings import Settings
      ("0.0.0.0", True), ("::", True), ("192.168.1.5", True), ("2001:db8::1", True)],
 )  # fmt: skip
 def test_what_others_reach(address: str, reached: bool) -> None:
-    assert beyond(address) is reached
+    assert is_remote(address) is reached
 
 
 def test_what_costs_money(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,12 +24,12 @@ def test_what_costs_money(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_warning_names_backend_address_and_remedy(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    assert exposure(settings, "0.0.0.0", "the API", "Set API_KEYS.") is None
+    assert exposure_warning(settings, "0.0.0.0", "the API", "Set API_KEYS.") is None
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    said = exposure(settings, "0.0.0.0", "the API", "Set API_KEYS.")
+    said = exposure_warning(settings, "0.0.0.0", "the API", "Set API_KEYS.")
     assert said is not None
     assert "0.0.0.0" in said
     assert "the API" in said
     assert said.endswith("at openai. Set API_KEYS.")
     assert "sk-secret" not in said
-    assert exposure(settings, "127.0.0.1", "the API", "") is None
+    assert exposure_warning(settings, "127.0.0.1", "the API", "") is None

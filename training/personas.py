@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from prompts.persona import Persona, save, slug
+from prompts.persona import Persona, save, slugify
 from training.dialogue import Dialogue, Item
 
 
@@ -53,7 +53,7 @@ def _key(sentences: tuple[str, ...]) -> bytes:
 def _persona(sentences: tuple[str, ...], key: bytes) -> Persona:
     name = _shortened(sentences[0], 40)
     description = _shortened(" ".join(sentences[1:]) or sentences[0], 100)
-    return Persona(f"{slug(name)}-{key.hex()}", name, description, sentences)
+    return Persona(f"{slugify(name)}-{key.hex()}", name, description, sentences)
 
 
 def _shortened(text: str, longest: int) -> str:

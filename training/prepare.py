@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prompts.persona import OWN
+from prompts.persona import USER_FOLDER
 from training import dataset_card, sources, store
 from training.cleaning import Cleaner
 from training.command import parser, run
@@ -98,8 +98,8 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--cross", action="store_true", help="let dialogues in a row see what came before them")
     options.add_argument("--choices", type=int, default=1, help="replies a dialogue with distractors (%(default)s)")
     options.add_argument("--longest-turn", type=int, default=600, help="characters (%(default)s)")
-    options.add_argument("--personas", type=Path, nargs="?", const=OWN, metavar="FOLDER",
-                         help=f"also write every persona met as a text file ({OWN})")  # fmt: skip
+    options.add_argument("--personas", type=Path, nargs="?", const=USER_FOLDER, metavar="FOLDER",
+                         help=f"also write every persona met as a text file ({USER_FOLDER})")  # fmt: skip
     options.add_argument("--seed", type=int, default=1)
     args = options.parse_args(argv)
     return run("prepare", lambda: work(args))

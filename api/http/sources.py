@@ -6,7 +6,7 @@ from dataclasses import asdict
 from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from conversations.store.citations import source
+from conversations.store.citations import source_of
 
 EXAMPLE: dict[str, JsonValue] = {
     "file": "notes.pdf",
@@ -29,4 +29,4 @@ class Citation(BaseModel):
 
 def to_citations(passages: Sequence[Document]) -> list[Citation]:
     """Of these, best first."""
-    return [Citation(**asdict(source(passage))) for passage in passages]
+    return [Citation(**asdict(source_of(passage))) for passage in passages]

@@ -19,7 +19,7 @@ from api.sms.knobs import SmsSettings
 from backends import Choice
 from conversations.store.database import Database, DatabaseError, connect
 from documents import embedding
-from documents.settings import Limits as Documents
+from documents.settings import DocumentSettings as Documents
 from identity import cookies
 from settings import Settings, SettingsError
 
@@ -60,7 +60,7 @@ def create_state() -> AppState:
         cookies(settings)
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
-    embedding.current()
+    embedding.current_embedder()
     knobs = ApiSettings.read()
     for name in knobs.api_models:
         backends.check(name, "API_MODELS")

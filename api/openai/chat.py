@@ -134,7 +134,7 @@ async def chat(
 ) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
     backend = await models.resolve_model(state, body.model)
-    found = None if body.files is None else await run_in_threadpool(files.among, store, body.files)
+    found = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
     choices = start_replies(state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, found)
     if body.stream:
         await choices.job.wait_first(request)

@@ -25,7 +25,7 @@ from api.predict import attachments
 from conversations.library import files
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError
-from documents.search import TOP
+from documents.search import TOP_K
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 TEXT_EXAMPLE = "The ferry leaves at noon."
@@ -100,7 +100,7 @@ class SearchRequest(BaseModel):
 
     query: str = Field(min_length=1, max_length=10_000)
     files: Annotated[FileIds, Field(min_length=1)] = Field(description="ids of /v1/files")
-    top: int = Field(TOP, ge=1, le=50, description="passages at most")
+    top: int = Field(TOP_K, ge=1, le=50, description="passages at most")
 
 
 class SearchResults(BaseModel):
@@ -197,7 +197,7 @@ EXAMPLES = {"search": {"query": "When was the lighthouse built?", "files": [ID],
 )
 async def search(store: OwnerStore, body: Annotated[SearchRequest, Depends(json_body(SearchRequest))]) -> SearchResults:
     """The passages that fit a question best. No model is asked."""
-    found = await run_in_threadpool(files.among, store, body.files)
+    found = await run_in_threadpool(files.document_retriever, store, body.files)
     best = await run_in_threadpool(found.index.search, body.query, body.top)
     return SearchResults(data=to_citations(best))
 
@@ -224,5 +224,5 @@ def content(store: OwnerStore, file_id: str) -> Response:
 @router.delete("/files/{file_id}", responses=error_responses(404, 503))
 def delete(store: OwnerStore, file_id: str) -> FileDeleted:
     """Delete it with all that was read from it."""
-    files.remove(store, file_id)
+    files.delete(store, file_id)
     return FileDeleted(id=file_id)

@@ -11,23 +11,27 @@ from conversations.library import files
 from conversations.replies import turn
 from conversations.store.schema import Conversation, Document
 from conversations.store.store import NotFoundError, Store
-from documents.load import too_large
-from documents.settings import Limits
+from documents.load import too_large_message
+from documents.settings import DocumentSettings
 
 MAX_NAME = 200  # characters of a file's name, the last ones
 
 
-def keep_file(store: Store, given: UploadFile, limits: Limits, identity: str | None = None) -> Document:
+def keep_file(store: Store, given: UploadFile, limits: DocumentSettings, identity: str | None = None) -> Document:
     """Read a file and keep it. Raises DocumentError, NotFoundError, and ApiError 413 for one that is too large."""
     name, size = (given.filename or "document")[-MAX_NAME:], given.size or 0
     if size > limits.max_bytes:
-        raise ApiError(413, too_large(name, size, limits), code="file_too_large")
+        raise ApiError(413, too_large_message(name, size, limits), code="file_too_large")
     return files.add(store, name, given.file.read(), identity)
 
 
 @contextmanager
 def attach_files(
-    store: Store, talk: Conversation | None, given: Sequence[UploadFile], limits: Limits, new: Mapping[str, Any]
+    store: Store,
+    talk: Conversation | None,
+    given: Sequence[UploadFile],
+    limits: DocumentSettings,
+    new: Mapping[str, Any],
 ) -> Iterator[str]:
     """The id of this conversation, or of a new one, with these files. Where the block fails they are gone again.
 
@@ -52,7 +56,7 @@ def _undo(store: Store, made: str | None, kept: Sequence[Document]) -> None:
     """As if nobody had asked. Others may have deleted some of it meanwhile."""
     for document in kept:
         with suppress(NotFoundError):
-            files.remove(store, document.id)
+            files.delete(store, document.id)
     if made is not None:
         with suppress(NotFoundError):
             store.delete(made)

@@ -17,15 +17,15 @@ SOME = 5  # names in an error
 def shipped() -> list[Persona]:
     """Those everybody has; where a file in data/personas is spoilt, which is logged, those of this program alone."""
     try:
-        return files.every()
+        return files.load_all()
     except (ValueError, OSError) as error:
         log.warning("data/personas is left out: %s", error)
-        return files.load(files.SHIPPED)
+        return files.load(files.SHIPPED_FOLDER)
 
 
 def named(store: Store, slug: str) -> Persona:
     """The caller's own persona, or everybody's. Raises ApiError 404 naming some."""
-    known = {each.slug: each for each in [*shipped(), *personas.own(store)]}
+    known = {each.slug: each for each in [*shipped(), *personas.listing(store)]}
     if slug not in known:
         names = ", ".join(sorted(known)[:SOME])
         raise ApiError(
@@ -39,4 +39,4 @@ def named(store: Store, slug: str) -> Persona:
 
 def another(than: Mapping[str, Any] | None) -> Persona:
     """Any of everybody's but the one a conversation keeps."""
-    return files.another(shipped(), than["slug"] if than else None)
+    return files.random_other(shipped(), than["slug"] if than else None)

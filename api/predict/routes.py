@@ -106,7 +106,7 @@ async def complete(state: AppState, body: PredictInput, ask: GenerationRequest, 
             code="invalid_value",
             param=name,
         )
-    before = text.message(body.request.text)
+    before = text.check_message(body.request.text)
     work = Job(state, ask.backend, [lambda: Reply(lambda reply: stream_completion(before, ask, reply))])
     return await wait_response(work, request, None)
 
@@ -116,7 +116,7 @@ def start_reply(
 ) -> tuple[str, Reply]:
     """Put the text into its session, or a new one; its id, and the reply on its way. A refusal changes no session."""
     said = body.request
-    text.message(said.text)
+    text.check_message(said.text)
     talk = session.find_session(store, said.session_id, cookie)
     new = session.persona_fields(store, talk, said.persona)
     if not body.files:
@@ -130,7 +130,7 @@ def send(
 ) -> tuple[str, Reply]:
     """The same, once all is known to be right."""
     if identity is not None and new:
-        store.change(identity, **new)
+        store.update(identity, **new)
     row, reply = turn.start_turn(store, identity, said, ask, new)
     return row.conversation_id, reply
 
@@ -162,5 +162,5 @@ def forget(store: Store, given: str | None, cookie: str | None) -> str | None:
     if talk is None:
         return None
     watch.stop_all(store, talk.id)
-    store.empty(talk.id)
+    store.clear(talk.id)
     return talk.id

@@ -31,7 +31,7 @@ class PredictRequest(SamplingParams):
 
     text: str = Field(
         description="what you say, or with mode=complete the text to go on with",
-        json_schema_extra={"minLength": 1, "maxLength": text.LONGEST, "pattern": r"\S"},
+        json_schema_extra={"minLength": 1, "maxLength": text.MAX_CHARACTERS, "pattern": r"\S"},
     )
     session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
     persona: str | None = Field(None, min_length=1, max_length=80, description="who answers in a new session: a slug")

@@ -16,7 +16,7 @@ from conversations.store import store as stores
 from conversations.store import text
 from conversations.store.schema import Conversation, Message
 from conversations.store.store import Store
-from identity import keyed
+from identity import pseudonymize
 from prompts.persona import Persona
 
 SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones
@@ -36,7 +36,7 @@ class PhoneChat:
 
     def send(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
         """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
-        text.message(said)
+        text.check_message(said)
         row, reply = turn.start_turn(self.store, self.admit(sid), said, ask)
         return row.id, reply
 
@@ -45,7 +45,7 @@ class PhoneChat:
         identity = self.admit(sid)
         chosen = persona.another(self.store.get(identity).persona)
         watch.stop_all(self.store, identity)
-        self.store.empty(identity, persona=persona_to_dict(chosen))
+        self.store.clear(identity, persona=persona_to_dict(chosen))
         return chosen
 
     def last_reply(self) -> Message | None:
@@ -58,11 +58,11 @@ class PhoneChat:
         try:
             return self._admit(sid, self.identity)
         except IntegrityError:  # another worker was faster, or the id came into somebody else's hands by an import
-            return self._admit(sid, stores.identity())
+            return self._admit(sid, stores.new_conversation_id())
 
     def _admit(self, sid: str, identity: str) -> str:
         with self.store.database.writing() as session:
-            newest = self.store.mine().order_by(Conversation.updated.desc()).limit(1).with_for_update()
+            newest = self.store.query().order_by(Conversation.updated.desc()).limit(1).with_for_update()
             found = session.scalars(newest).first()
             if found is None:
                 who = persona_to_dict(persona.another(None))
@@ -78,4 +78,4 @@ class PhoneChat:
 
 def phone_chat(state: AppState, owner: str) -> PhoneChat:
     """Of this owner."""
-    return PhoneChat(Store(state.database, owner), keyed(state.settings, "conversation", owner))
+    return PhoneChat(Store(state.database, owner), pseudonymize(state.settings, "conversation", owner))

@@ -16,7 +16,7 @@ from api.http.cost import count_request
 from api.http.errors import ApiError
 from api.http.state import StateDep
 from api.sms.knobs import SmsSettings
-from identity import keyed
+from identity import pseudonymize
 from settings import Settings, install_hint
 
 FIELDS = 200  # Twilio sends about 20, more with many pictures
@@ -87,7 +87,7 @@ async def verify_message(
 
 def phone_owner(settings: Settings, number: str) -> str:
     """Whose conversations they are: nobody reads the number from it."""
-    return f"sms:{keyed(settings, 'phone', number)}"
+    return f"sms:{pseudonymize(settings, 'phone', number)}"
 
 
 def parse_form(body: bytes) -> ImmutableMultiDict[str, str]:

@@ -26,7 +26,7 @@ from pydantic import ConfigDict, Field
 from backends.local.engine import Engine, Event, Request, Sampling
 from backends.local.inbox import Inbox
 from backends.local.text import Text
-from prompts.template import Piece, Rendered, plain, render
+from prompts.template import Piece, Rendered, render, render_plain
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 KNOBS = tuple(f.name for f in fields(Sampling))
@@ -211,7 +211,7 @@ class LocalChat(BaseChatModel):
     def _raw(self, messages: Sequence[BaseMessage]) -> Rendered:
         if len(messages) != 1 or messages[0].type != "human":
             raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
-        return plain(spoken(messages[0]))
+        return render_plain(spoken(messages[0]))
 
     def _ids(self, rendered: Rendered) -> list[int]:
         ids: list[int] = []

@@ -15,7 +15,7 @@ def problem(settings: Settings) -> str | None:
     if settings.chat_template is None:
         return None
     try:
-        module.check(settings.chat_template.read_text(encoding="utf-8"))
+        module.check_template(settings.chat_template.read_text(encoding="utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one
         return f"CHAT_TEMPLATE={settings.chat_template} is no Jinja template: {error}"
     return None

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conversations.exchange.errors import ExchangeError, shown
+from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.schema import ID
 
-SECONDS = 1e11  # a time beyond it (the year 5138) is in milliseconds or finer
+MAX_SECONDS = 1e11  # a time beyond it (the year 5138) is in milliseconds or finer
 
 
 @dataclass(frozen=True)
@@ -20,25 +20,27 @@ class Node:
     message: dict[str, Any] | None
 
 
-def moment(time: float | None) -> float | None:
+def to_seconds(time: float | None) -> float | None:
     """Seconds since 1970, whether the time is in seconds, milli-, micro- or nanoseconds."""
-    while time is not None and SECONDS < time < float("inf"):
+    while time is not None and MAX_SECONDS < time < float("inf"):
         time /= 1000
     return time
 
 
-def named(*ids: str | None) -> str:
+def first_valid_id(*ids: str | None) -> str:
     """The first id that can be ours; empty where there is none, and the conversation gets one."""
     return next((each for each in ids if each and re.fullmatch(ID, each)), "")
 
 
-def arrange(nodes: Mapping[str, Node], head: str | None, since: float) -> tuple[list[dict[str, Any]], int | None]:
+def number_messages(
+    nodes: Mapping[str, Node], head: str | None, since: float
+) -> tuple[list[dict[str, Any]], int | None]:
     """The messages, and the number of `head`; one without a time has its parent's, or `since`.
 
     Raises ExchangeError where messages are each other's ancestors.
     """
     parents = _parents(nodes)
-    below = _below(nodes, parents)
+    below = _children(nodes, parents)
     messages: list[dict[str, Any]] = []
     numbers: dict[str, int | None] = {}
     waiting = below.get(None, [])[::-1]
@@ -55,24 +57,24 @@ def arrange(nodes: Mapping[str, Node], head: str | None, since: float) -> tuple[
         waiting += below.get(at, [])[::-1]
     if len(numbers) < len(nodes):
         lost = next(at for at in nodes if at not in numbers)
-        raise ExchangeError(f"message {shown(lost)} is its own ancestor")
+        raise ExchangeError(f"message {preview(lost)} is its own ancestor")
     return messages, None if head is None else numbers.get(head)
 
 
-def opening(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], str | None]:
+def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], str | None]:
     """The nodes without the system messages that everything hangs on, and what those said."""
-    left, said = dict(nodes), list[str]()
-    below = _below(nodes, _parents(nodes))
+    remaining, system = dict(nodes), list[str]()
+    below = _children(nodes, _parents(nodes))
     at: str | None = None
-    while len(found := below.get(at, [])) == 1:
-        at = found[0]
-        message = left[at].message
+    while len(children := below.get(at, [])) == 1:
+        at = children[0]
+        message = remaining[at].message
         if message is not None and message["role"] != "system":
             break
         if message is not None and message["text"]:
-            said.append(message["text"])
-        left[at] = replace(left[at], message=None)
-    return left, "\n\n".join(said) or None
+            system.append(message["text"])
+        remaining[at] = replace(remaining[at], message=None)
+    return remaining, "\n\n".join(system) or None
 
 
 def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:
@@ -81,7 +83,7 @@ def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:
     return {at: node.parent if node.parent in nodes else listed.get(at) for at, node in nodes.items()}
 
 
-def _below(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> dict[str | None, list[str]]:
+def _children(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> dict[str | None, list[str]]:
     """Children by parent, in the parent's order; None has the first messages."""
     below: dict[str | None, list[str]] = {}
     for at, parent in parents.items():

@@ -10,22 +10,22 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from conversations.exchange.citations import passages
+from conversations.exchange.citations import split_document
 from conversations.exchange.errors import ExchangeError
-from conversations.exchange.schema import PAGED, DocumentForm
+from conversations.exchange.schema import HAS_PAGES, DocumentSchema
 from conversations.store.schema import Citation, Document, Passage
-from documents.settings import Limits
-from documents.split import apart, whole
+from documents.settings import DocumentSettings
+from documents.split import join_pages, separate_pages
 
-Place = tuple[int, int]  # a document's number in the form, and where a passage begins
+PassageKey = tuple[int, int]  # a document's number in the form, and where a passage begins
 
 
-def papers_of(session: Session, identity: str) -> dict[str, dict[str, Any]]:
+def read_documents(session: Session, conversation_id: str) -> dict[str, dict[str, Any]]:
     """The documents of a conversation in our form by their ids, in the order in which they came."""
     order = select(func.min(Passage.id)).where(Passage.document_id == Document.id).scalar_subquery()
-    names = [name for name in DocumentForm.model_fields if name != "pages"]
+    names = [name for name in DocumentSchema.model_fields if name != "pages"]
     columns = (Document.id, Document.pages, Document.text, *(getattr(Document, name) for name in names))
-    query = select(*columns).where(Document.conversation_id == identity).order_by(order)
+    query = select(*columns).where(Document.conversation_id == conversation_id).order_by(order)
     return {
         row.id: {**{name: getattr(row, name) for name in names}, "pages": _pages(session, row.id, row.text, row.pages)}
         for row in session.execute(query).all()
@@ -36,55 +36,72 @@ def _pages(session: Session, number: str, text: str, count: int | None) -> list[
     if count is None:
         return [text]
     first = select(Passage.page, func.min(Passage.begins)).where(Passage.document_id == number).group_by(Passage.page)
-    return apart(text, {page: begins for page, begins in session.execute(first) if page is not None}, count)
+    return separate_pages(text, {page: begins for page, begins in session.execute(first) if page is not None}, count)
 
 
-def sources_of(session: Session, identity: str, numbers: Sequence[str]) -> dict[int, list[dict[str, Any]]]:
+def read_sources(
+    session: Session, conversation_id: str, document_ids: Sequence[str]
+) -> dict[int, list[dict[str, Any]]]:
     """What messages were made from, in our form by the messages' ids."""
     columns = (Citation.message_id, Passage.document_id, Passage.begins, Citation.score)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
-    query = query.where(Document.conversation_id == identity).order_by(Citation.message_id, Citation.place)
-    found: dict[int, list[dict[str, Any]]] = {}
+    query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.place)
+    sources: dict[int, list[dict[str, Any]]] = {}
     for message, document, begins, score in session.execute(query):
-        made = {"document": numbers.index(document), "begins": begins, "score": score}
-        found.setdefault(message, []).append(made)
-    return found
+        made = {"document": document_ids.index(document), "begins": begins, "score": score}
+        sources.setdefault(message, []).append(made)
+    return sources
 
 
-def keep(session: Session, conversation: Mapping[str, Any], identity: str, owner: str, numbers: Sequence[int]) -> int:
+def save_documents(
+    session: Session, conversation: Mapping[str, Any], conversation_id: str, owner: str, message_ids: Sequence[int]
+) -> int:
     """Write them for the conversation `identity`, whose messages have these numbers in the table; how many they are."""
-    places: dict[Place, int] = {}
+    passage_ids: dict[PassageKey, int] = {}
     for number, document in enumerate(conversation.get("documents", ())):
-        places |= {(number, begins): at for begins, at in _kept(session, document, identity, owner).items()}
+        passage_ids |= {
+            (number, begins): at for begins, at in _save_document(session, document, conversation_id, owner).items()
+        }
     rows = [
-        {"message_id": at, "place": place, "passage_id": places[source["document"], source["begins"]],
-         "score": source["score"]}
-        for at, message in zip(numbers, conversation["messages"], strict=True)
+        {
+            "message_id": at,
+            "place": place,
+            "passage_id": passage_ids[source["document"], source["begins"]],
+            "score": source["score"],
+        }
+        for at, message in zip(message_ids, conversation["messages"], strict=True)
         for place, source in enumerate(message.get("sources", ()), 1)
-    ]  # fmt: skip
+    ]
     if rows:
         session.execute(insert(Citation), rows)
     return len(conversation.get("documents", ()))
 
 
-def counted(session: Session, owner: str, limits: Limits) -> None:
+def check_document_count(session: Session, owner: str, settings: DocumentSettings) -> None:
     """Raises ExchangeError where somebody has more documents than he may keep."""
     count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == owner)) or 0
-    if count > limits.max_files:
+    if count > settings.max_files:
         raise ExchangeError(
-            f"with its documents you would keep {count}, and at most {limits.max_files} are kept "
+            f"with its documents you would keep {count}, and at most {settings.max_files} are kept "
             "(DOCUMENTS_MAX_FILES): delete some"
         )
 
 
-def _kept(session: Session, document: Mapping[str, Any], identity: str, owner: str) -> dict[int, int]:
+def _save_document(session: Session, document: Mapping[str, Any], conversation_id: str, owner: str) -> dict[int, int]:
     """Write one; its passages' ids by where they begin."""
-    pieces, pages = list(passages(document)), document["pages"]
+    pieces, pages = list(split_document(document)), document["pages"]
     row = Document(
-        id=f"file-{secrets.token_urlsafe(16)}", owner=owner, conversation_id=identity, name=document["name"],
-        kind=document["kind"], bytes=document["bytes"], pages=len(pages) if PAGED[document["kind"]] else None,
-        passages=len(pieces), text=whole(pages), created=document["created"],
-    )  # fmt: skip
+        id=f"file-{secrets.token_urlsafe(16)}",
+        owner=owner,
+        conversation_id=conversation_id,
+        name=document["name"],
+        kind=document["kind"],
+        bytes=document["bytes"],
+        pages=len(pages) if HAS_PAGES[document["kind"]] else None,
+        passages=len(pieces),
+        text=join_pages(pages),
+        created=document["created"],
+    )
     rows = [{"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text} for p in pieces]
     session.add(row)
     session.flush()

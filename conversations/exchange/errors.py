@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-SHOWN = 60  # characters of a wrong value
+PREVIEW_LENGTH = 60  # characters of a wrong value
 
 
 class ExchangeError(ValueError):
@@ -19,13 +19,13 @@ def explain(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     why = str(first["msg"]).removeprefix("Value error, ")
-    what = "" if first["type"] == "value_error" and not where else f" ({shown(first['input'])})"
+    what = "" if first["type"] == "value_error" and not where else f" ({preview(first['input'])})"
     return f"{where}: {why}{what}" if where else why
 
 
-def shown(value: Any) -> str:
+def preview(value: Any) -> str:
     """A value as it may stand in one line."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
     text = ascii(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= PREVIEW_LENGTH else f"{text[:PREVIEW_LENGTH]}…"

@@ -7,55 +7,57 @@ from pydantic import BaseModel
 from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from conversations.exchange.documents import papers_of, sources_of
-from conversations.exchange.schema import ConversationForm, FeedbackForm, MessageForm, SummaryForm
+from conversations.exchange.documents import read_documents, read_sources
+from conversations.exchange.schema import ConversationSchema, FeedbackSchema, MessageSchema, SummarySchema
 from conversations.store.schema import LIVE, Conversation, Feedback, Message, State, Summary
 from conversations.store.store import NotFoundError, Store
 
-MADE = {"head", "messages", "documents"}  # of a conversation's form, not columns of its table
+COMPUTED = {"head", "messages", "documents"}  # of a conversation's form, not columns of its table
 
 
-def dump(store: Store, identity: str) -> dict[str, Any]:
+def export_conversation(store: Store, conversation_id: str) -> dict[str, Any]:
     """One conversation in our form; a reply that is being written counts as interrupted. Raises NotFoundError."""
     with store.database.reading() as session:
-        return form_of(session, store.found(session, identity))
+        return serialize(session, store.conversation_row(session, conversation_id))
 
 
-def dump_all(store: Store) -> Iterator[dict[str, Any]]:
+def export_all(store: Store) -> Iterator[dict[str, Any]]:
     """All of the owner's conversations, oldest first; one at a time is in memory."""
     with store.database.reading() as session:
         mine = select(Conversation.created, Conversation.id).where(Conversation.owner == store.owner)
         listed = sorted((created, identity) for created, identity in session.execute(mine))
     for _, identity in listed:
         try:
-            yield dump(store, identity)
+            yield export_conversation(store, identity)
         except NotFoundError:
             continue  # deleted meanwhile
 
 
-def form_of(session: Session, row: Conversation) -> dict[str, Any]:
+def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     """A conversation with all that hangs on it."""
     mine = {"identity": row.id}
     messages = session.execute(MESSAGES, mine).all()
     numbers = {message.id: number for number, message in enumerate(messages)}
-    thumbs = {thumb.message_id: _fields(FeedbackForm, thumb) for thumb in session.execute(THUMBS, mine)}
+    thumbs = {thumb.message_id: _fields(FeedbackSchema, thumb) for thumb in session.execute(THUMBS, mine)}
     summaries: dict[int, list[dict[str, Any]]] = {}
     for summary in session.execute(SUMMARIES, mine):
-        summaries.setdefault(summary.message_id, []).append(_fields(SummaryForm, summary))
+        summaries.setdefault(summary.message_id, []).append(_fields(SummarySchema, summary))
     head = None if row.head is None else numbers.get(row.head)
-    kept = {name: getattr(row, name) for name in ConversationForm.model_fields if name not in MADE}
-    papers = papers_of(session, row.id)
-    sources = sources_of(session, row.id, list(papers)) if papers else {}
-    said = [
+    kept = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
+    documents = read_documents(session, row.id)
+    sources = read_sources(session, row.id, list(documents)) if documents else {}
+    message_forms = [
         _message(m, numbers)
         | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])}
         | ({"sources": sources[m.id]} if m.id in sources else {})
         for m in messages
     ]
-    return {**kept, "head": head, "messages": said} | ({"documents": list(papers.values())} if papers else {})
+    return {**kept, "head": head, "messages": message_forms} | (
+        {"documents": list(documents.values())} if documents else {}
+    )
 
 
-def _lasting(form: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:
+def _select_exported(form: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:
     """The columns of a table that are in the form, and some beside them, of one conversation in order."""
     columns = table.__table__.c
     names = dict.fromkeys([*beside, *(name for name in form.model_fields if name in columns)])
@@ -63,9 +65,9 @@ def _lasting(form: type[BaseModel], table: type[Any], *beside: str) -> Select[An
     return (query if table is Message else query.join(Message)).where(Message.conversation_id == bindparam("identity"))
 
 
-MESSAGES = _lasting(MessageForm, Message, "id", "parent_id")
-THUMBS = _lasting(FeedbackForm, Feedback, "message_id")
-SUMMARIES = _lasting(SummaryForm, Summary, "message_id")
+MESSAGES = _select_exported(MessageSchema, Message, "id", "parent_id")
+THUMBS = _select_exported(FeedbackSchema, Feedback, "message_id")
+SUMMARIES = _select_exported(SummarySchema, Summary, "message_id")
 
 
 def _fields(form: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
@@ -76,4 +78,4 @@ def _fields(form: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
 def _message(row: Row[Any], numbers: Mapping[int, int]) -> dict[str, Any]:
     parent = None if row.parent_id is None else numbers[row.parent_id]
     state = str(State.INTERRUPTED) if row.state in LIVE else row.state
-    return {"number": numbers[row.id], "parent": parent, **_fields(MessageForm, row), "state": state}
+    return {"number": numbers[row.id], "parent": parent, **_fields(MessageSchema, row), "state": state}

@@ -11,38 +11,38 @@ import zlib
 from collections import Counter
 from typing import Any
 
-from conversations.exchange.errors import ExchangeError, shown
+from conversations.exchange.errors import ExchangeError, preview
 
-LARGEST = 500_000_000  # bytes, unpacked
-SWELLING = 200  # times its packed size; chats pack 5 to 20 times
-SMALL = 10_000_000  # bytes that may swell as they like
+MAX_BYTES = 500_000_000  # bytes, unpacked
+MAX_RATIO = 200  # times its packed size; chats pack 5 to 20 times
+RATIO_EXEMPT = 10_000_000  # bytes that may swell as they like
 MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
 READING = "for reading only: export with --format json what is to be imported"
 
 
-def size(count: int) -> None:
+def check_size(count: int) -> None:
     """Raises ExchangeError for more bytes than are read."""
-    if count > LARGEST:
-        raise ExchangeError(f"it has {count:,} bytes, at most {LARGEST:,} are read; split it")
+    if count > MAX_BYTES:
+        raise ExchangeError(f"it has {count:,} bytes, at most {MAX_BYTES:,} are read; split it")
 
 
-def values(data: bytes, name: str) -> list[Any]:
+def parse_file(data: bytes, name: str) -> list[Any]:
     """The JSON values of a file: of a zip each part of its conversations. Raises ExchangeError."""
-    size(len(data))
+    check_size(len(data))
     if data.startswith(b"PK\x03\x04"):
-        return [value(part, name) for part in _unpacked(data)]
-    return [value(data, name)]
+        return [parse_json(part, name) for part in _unzip(data)]
+    return [parse_json(data, name)]
 
 
-def value(data: bytes, name: str) -> Any:
+def parse_json(data: bytes, name: str) -> Any:
     """The JSON value of some bytes. Raises ExchangeError."""
-    text = _decoded(data)
+    text = _decode(data)
     if not text.strip():
         raise ExchangeError("it is empty")
     if text.lstrip().startswith(("# ", "<!--")) or name.lower().endswith((".md", ".markdown")):
         raise ExchangeError(f"it is Markdown, {READING}")
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except RecursionError:
         raise ExchangeError("it is nested too deep to be a chat") from None
     except json.JSONDecodeError as error:
@@ -55,52 +55,52 @@ def value(data: bytes, name: str) -> Any:
         raise ExchangeError(f"it is not JSON that can be read: {error}") from None
 
 
-def _decoded(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ExchangeError(f"it is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are all different: of two messages with one id, one would be lost."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ExchangeError(f"it has {shown(twice)} twice in one object")
+        raise ExchangeError(f"it has {preview(twice)} twice in one object")
     return found
 
 
-def _constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ExchangeError(f"it is not JSON: {name} is no number")
 
 
-def _unpacked(data: bytes) -> list[bytes]:
+def _unzip(data: bytes) -> list[bytes]:
     """The conversations in a zip as ChatGPT sends it: one file, or numbered ones."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             found = sorted((i for i in archive.infolist() if MEMBER.fullmatch(i.filename)), key=lambda i: i.filename)
             found = [i for i in found if not i.filename.startswith("__MACOSX")]
-            _harmless(found)
-            return [_bounded(archive, info) for info in found]
+            _check_members(found)
+            return [_read_member(archive, info) for info in found]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise ExchangeError(f"it is a zip that cannot be unpacked: {error}") from None
 
 
-def _harmless(found: list[zipfile.ZipInfo]) -> None:
+def _check_members(found: list[zipfile.ZipInfo]) -> None:
     """Raises ExchangeError before anything is unpacked."""
     if not found:
         raise ExchangeError("it is a zip without conversations.json")
-    size(sum(info.file_size for info in found))
+    check_size(sum(info.file_size for info in found))
     for info in found:
-        if info.file_size > max(SMALL, info.compress_size * SWELLING):
+        if info.file_size > max(RATIO_EXEMPT, info.compress_size * MAX_RATIO):
             raise ExchangeError(
-                f"{shown(info.filename)} in it would swell from {info.compress_size:,} to {info.file_size:,} bytes, "
+                f"{preview(info.filename)} in it would swell from {info.compress_size:,} to {info.file_size:,} bytes, "
                 "which no chat does"
             )
 
 
-def _bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """A member; what is longer than it says is refused by the checksum."""
     with archive.open(info) as member:
         return member.read(info.file_size + 1)

@@ -9,59 +9,59 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from conversations.exchange.citations import quotes
+from conversations.exchange.citations import cited_passages
 from conversations.store.tree import Tree
 from documents.split import Passage
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
-WHO = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
+ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 RISKY = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|!(?=\[)|(?<=\]):")
 SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
 
 
-def render(conversation: Mapping[str, Any]) -> str:
+def render_markdown(conversation: Mapping[str, Any]) -> str:
     """The shown branch (of a comparison all replies) with who said what, and when."""
-    messages, passages = conversation["messages"], quotes(conversation)
+    messages, passages = conversation["messages"], cited_passages(conversation)
     shown = range(len(messages))
     if conversation["kind"] != "compare":
         shown = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
-    blocks = [NOTE, f"# {_line(conversation['title']) or 'Untitled'}", *_beginning(conversation)]
+    blocks = [NOTE, f"# {_inline(conversation['title']) or 'Untitled'}", *_render_header(conversation)]
     for number in shown:
-        blocks += [*_said(messages[number]), *_sources(messages[number], conversation, passages)]
+        blocks += [*_render_message(messages[number]), *_render_sources(messages[number], conversation, passages)]
     if hidden := len(messages) - len(shown):
         blocks.append(f"*{hidden} {'message' if hidden == 1 else 'messages'} on other branches not shown*")
     return "\n\n".join(blocks) + "\n"
 
 
-def _beginning(conversation: Mapping[str, Any]) -> list[str]:
+def _render_header(conversation: Mapping[str, Any]) -> list[str]:
     """Who the assistant is, and what there is to read."""
-    names = ", ".join(_line(document["name"]) for document in conversation.get("documents", ()))
+    names = ", ".join(_inline(document["name"]) for document in conversation.get("documents", ()))
     documents = [f"**Documents:** {names}"] if names else []
     persona = conversation["persona"]
     if persona:
-        name = f"**Persona:** {_line(persona['name'])}, {_line(persona['description'])}"
-        return [name, quoted("\n".join(persona["sentences"])), *documents]
-    system = ["**System prompt**", quoted(conversation["system"])] if conversation["system"] else []
+        name = f"**Persona:** {_inline(persona['name'])}, {_inline(persona['description'])}"
+        return [name, blockquote("\n".join(persona["sentences"])), *documents]
+    system = ["**System prompt**", blockquote(conversation["system"])] if conversation["system"] else []
     return [*system, *documents]
 
 
-def _said(message: Mapping[str, Any]) -> list[str]:
+def _render_message(message: Mapping[str, Any]) -> list[str]:
     """One message."""
-    model = [_line(message["model"])] if message["model"] else []
+    model = [_inline(message["model"])] if message["model"] else []
     state = [] if message["state"] == "done" else [message["state"]]
-    heading = ", ".join([WHO[message["role"]], *model, _time(message["created"]), *state])
+    heading = ", ".join([ROLE_NAMES[message["role"]], *model, _time(message["created"]), *state])
     beside = (message["extra"] or {}).get("attachments")
     names = (
         [f"{a.get('kind')} {a.get('name')}" for a in beside if isinstance(a, dict)] if isinstance(beside, list) else []
     )
-    error = f"*Error: {_line(message['error'])}*" if message["error"] else ""
-    attached = f"*Attached: {_line(', '.join(names))}*" if names else ""
-    return [f"## {heading}", *filter(None, [quoted(message["text"]), attached, error])]
+    error = f"*Error: {_inline(message['error'])}*" if message["error"] else ""
+    attached = f"*Attached: {_inline(', '.join(names))}*" if names else ""
+    return [f"## {heading}", *filter(None, [blockquote(message["text"]), attached, error])]
 
 
-def _sources(
+def _render_sources(
     message: Mapping[str, Any], conversation: Mapping[str, Any], passages: Mapping[tuple[int, int], Passage]
 ) -> Iterator[str]:
     """The passages that it was made from, word for word: in code nothing is markup."""
@@ -69,11 +69,11 @@ def _sources(
     for number, source in enumerate(kept, 1):
         passage = passages[source["document"], source["begins"]]
         page = f", page {passage.page}" if passage.page else ""
-        yield f"*Source {number}: {_line(conversation['documents'][source['document']]['name'])}{page}*"
-        yield quoted(fenced(passage.text))
+        yield f"*Source {number}: {_inline(conversation['documents'][source['document']]['name'])}{page}*"
+        yield blockquote(code_block(passage.text))
 
 
-def fenced(text: str, language: Any = None) -> str:
+def code_block(text: str, language: Any = None) -> str:
     """Code as Markdown shows it, whatever backticks it holds."""
     fence = "```"
     while fence in text:
@@ -86,12 +86,12 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _line(text: str) -> str:
+def _inline(text: str) -> str:
     """Words as one line without any markup."""
     return re.sub(r"([\\`*_\[\]<>&#~|!])", r"\\\1", " ".join(text.split()))
 
 
-def quoted(text: str) -> str:
+def blockquote(text: str) -> str:
     """A text as a quotation; empty for an empty one."""
     if not text:
         return ""
@@ -102,22 +102,22 @@ def quoted(text: str) -> str:
         elif opened := FENCE.fullmatch(line):
             fence, sure = opened[1] or opened[2], True
         else:
-            line, sure = _harmless(line, sure or not line.strip())
+            line, sure = _neutralize_line(line, sure or not line.strip())
         found.append(f"> {line}".rstrip(" "))
     return "\n".join(found)
 
 
-def _harmless(line: str, sure: bool) -> tuple[str, bool]:
+def _neutralize_line(line: str, sure: bool) -> tuple[str, bool]:
     """A line outside of fences. A code span is left as it is where it is sure to be one: it opens and closes in this
     line, and no backtick before it in the paragraph is left alone."""
     sure = sure and "\\`" not in line and "`" not in SPAN.sub("", line)
     if not sure:
-        return _shown(line), False
+        return _neutralize(line), False
     kept = [span.group() for span in SPAN.finditer(line)]
     around = SPAN.sub("\0", line).split("\0")
-    return "".join(a + b for a, b in zip(map(_shown, around), [*kept, ""], strict=True)), True
+    return "".join(a + b for a, b in zip(map(_neutralize, around), [*kept, ""], strict=True)), True
 
 
-def _shown(text: str) -> str:
+def _neutralize(text: str) -> str:
     """What would be markup with an effect elsewhere, as it was typed."""
     return RISKY.sub(lambda found: SAFE[found.group()], text)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError
 
-from conversations.exchange.branches import Node, arrange, moment, named, opening
+from conversations.exchange.branches import Node, extract_system_prompt, first_valid_id, number_messages, to_seconds
 from conversations.exchange.errors import ExchangeError, explain
-from conversations.exchange.schema import Words, one
+from conversations.exchange.schema import CleanStr, validate_conversation
 from conversations.store import store
 from conversations.store.tree import Tree
 
@@ -20,16 +20,16 @@ CLOSED = re.compile(r"</details>\s*")
 Time = Annotated[float | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 
-class Written(BaseModel):
+class ExportedMessage(BaseModel):
     """A message."""
 
     id: str | None = None
     parent: str | None = Field(None, alias="parentId")
     children: list[Any] | None = Field(None, alias="childrenIds")
-    role: Words | None = None
-    content: Words | list[Any] | None = None
+    role: CleanStr | None = None
+    content: CleanStr | list[Any] | None = None
     timestamp: Time = None
-    model: Words | None = None
+    model: CleanStr | None = None
     done: bool | None = None
     error: Any = None
     files: list[Any] | None = None
@@ -42,26 +42,26 @@ class Written(BaseModel):
 class History(BaseModel):
     """Messages by id, and the last one shown."""
 
-    messages: dict[str, Written | None] | None = None
+    messages: dict[str, ExportedMessage | None] | None = None
     current: str | None = Field(None, validation_alias=AliasChoices("currentId", "current_id"))
 
 
 class Chat(BaseModel):
     """What was said."""
 
-    title: Words | None = None
+    title: CleanStr | None = None
     history: History | None = None
-    messages: list[Written] | None = None
+    messages: list[ExportedMessage] | None = None
     params: dict[str, Any] | None = None
-    system: Words | None = None
+    system: CleanStr | None = None
     timestamp: Time = None
 
 
-class Exported(BaseModel):
+class ExportedChat(BaseModel):
     """A chat with what the list shows of it."""
 
-    id: Words | None = None
-    title: Words | None = None
+    id: CleanStr | None = None
+    title: CleanStr | None = None
     chat: Chat
     created_at: Time = None
     updated_at: Time = None
@@ -72,22 +72,29 @@ class Exported(BaseModel):
 def convert(item: dict[str, Any]) -> dict[str, Any]:
     """A conversation in our form. Raises ExchangeError."""
     try:
-        found = Exported.model_validate(item)
+        exported = ExportedChat.model_validate(item)
     except ValidationError as error:
         raise ExchangeError(explain(error)) from None
-    nodes, head = _nodes(found.chat)
-    nodes, said = opening(nodes)
-    asked = (found.chat.params or {}).get("system") or found.chat.system
-    created = moment(found.created_at or found.timestamp or found.chat.timestamp) or 0.0
-    messages, place = arrange(nodes, head, created)
+    nodes, head = _nodes(exported.chat)
+    nodes, said = extract_system_prompt(nodes)
+    asked = (exported.chat.params or {}).get("system") or exported.chat.system
+    created = to_seconds(exported.created_at or exported.timestamp or exported.chat.timestamp) or 0.0
+    messages, place = number_messages(nodes, head, created)
     shown = None if place is None else Tree((m["number"], m["parent"]) for m in messages).leaf(place)
     first = next((m["text"] for m in messages if m["role"] == "user"), "")
-    return one({
-        "id": named(found.id), "title": found.title or found.chat.title or store.title(first), "created": created,
-        "updated": moment(found.updated_at) or created, "pinned": bool(found.pinned),
-        "system": "\n\n".join(text for text in (asked, said) if isinstance(text, str) and text) or None,
-        "extra": {"source": "open-webui"}, "head": shown, "messages": messages,
-    })  # fmt: skip
+    return validate_conversation(
+        {
+            "id": first_valid_id(exported.id),
+            "title": exported.title or exported.chat.title or store.make_title(first),
+            "created": created,
+            "updated": to_seconds(exported.updated_at) or created,
+            "pinned": bool(exported.pinned),
+            "system": "\n\n".join(text for text in (asked, said) if isinstance(text, str) and text) or None,
+            "extra": {"source": "open-webui"},
+            "head": shown,
+            "messages": messages,
+        }
+    )
 
 
 def _nodes(chat: Chat) -> tuple[dict[str, Node], str | None]:
@@ -97,12 +104,14 @@ def _nodes(chat: Chat) -> tuple[dict[str, Node], str | None]:
         return {at: _node(message) for at, message in tree.items()}, chat.history.current
     listed = chat.messages or []
     names = [str(place) for place in range(len(listed))]
-    nodes = {name: Node(before, [], _message(message))
-             for name, before, message in zip(names, [None, *names[:-1]], listed, strict=False)}  # fmt: skip
+    nodes = {
+        name: Node(before, [], _message(message))
+        for name, before, message in zip(names, [None, *names[:-1]], listed, strict=False)
+    }
     return nodes, names[-1] if names else None
 
 
-def _node(written: Written | None) -> Node:
+def _node(written: ExportedMessage | None) -> Node:
     """A message in the tree; the remains of one that was never written (no role, no text) are left out."""
     if written is None:
         return Node(None, [], None)
@@ -111,7 +120,7 @@ def _node(written: Written | None) -> Node:
     return Node(written.parent, children, None if remains else _message(written))
 
 
-def _message(written: Written) -> dict[str, Any]:
+def _message(written: ExportedMessage) -> dict[str, Any]:
     """A message in our form; what has no role but a text is a reply."""
     written.role = written.role or "assistant"
     text, beside = _content(written)
@@ -119,29 +128,34 @@ def _message(written: Written) -> dict[str, Any]:
     ours = written.role == "assistant"
     counts = _counts(written.usage or {}) if ours else {}
     return {
-        "role": written.role, "text": text, "created": moment(written.timestamp), "extra": beside or None,
+        "role": written.role,
+        "text": text,
+        "created": to_seconds(written.timestamp),
+        "extra": beside or None,
         "state": "failed" if error else "interrupted" if ours and written.done is False else "done",
         "error": (error if isinstance(error, str) else "an error that is not described") if error else None,
-        "model": written.model if ours else None, "counted": bool(counts), **counts,
+        "model": written.model if ours else None,
+        "counted": bool(counts),
+        **counts,
         "feedback": _feedback(written),
-    }  # fmt: skip
+    }
 
 
-def _content(written: Written) -> tuple[str, dict[str, Any]]:
+def _content(written: ExportedMessage) -> tuple[str, dict[str, Any]]:
     """The text, and what stands beside it."""
     parts = written.content if isinstance(written.content, list) else [written.content]
     texts = [p.get("text") if isinstance(p, dict) else p for p in parts]
     text = "\n".join(t for t in texts if isinstance(t, str) and t)
-    text = text or "\n".join(_said(written.output or []))
+    text = text or "\n".join(_output_texts(written.output or []))
     files = [f for f in [*parts, *(written.files or [])] if isinstance(f, dict)]
     named = [found for file in files if (found := _attachment(file))]
-    text, blocks = _parted(text) if written.role == "assistant" else (text, [])
+    text, blocks = _extract_blocks(text) if written.role == "assistant" else (text, [])
     beside = {"attachments": named, "details": [b.strip() for b in blocks], "tool_calls": written.tool_calls}
     text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in named)
     return text, {name: value for name, value in beside.items() if value}
 
 
-def _parted(text: str) -> tuple[str, list[str]]:
+def _extract_blocks(text: str) -> tuple[str, list[str]]:
     """The text without its blocks, and these; read once, however many are opened and never closed."""
     kept, blocks, at = [], [], 0
     while opened := BLOCK.search(text, at):
@@ -155,7 +169,7 @@ def _parted(text: str) -> tuple[str, list[str]]:
     return "".join([*kept, text[at:]]), blocks
 
 
-def _said(output: list[Any]) -> list[str]:
+def _output_texts(output: list[Any]) -> list[str]:
     """The text parts of a newer reply's output."""
     items = [
         i for i in output if isinstance(i, dict) and i.get("type") == "message" and isinstance(i.get("content"), list)
@@ -179,18 +193,20 @@ def _attachment(file: dict[str, Any]) -> dict[str, str] | None:
 
 def _counts(usage: dict[str, Any]) -> dict[str, int]:
     """Tokens as OpenAI's servers and Ollama name them."""
-    names = {"prompt_tokens": ("prompt_tokens", "prompt_eval_count", "input_tokens"),
-             "completion_tokens": ("completion_tokens", "eval_count", "output_tokens")}  # fmt: skip
-    found = {
+    names = {
+        "prompt_tokens": ("prompt_tokens", "prompt_eval_count", "input_tokens"),
+        "completion_tokens": ("completion_tokens", "eval_count", "output_tokens"),
+    }
+    counts = {
         ours: next((usage[n] for n in theirs if type(usage.get(n)) is int), None) for ours, theirs in names.items()
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in counts.items() if value is not None}
 
 
-def _feedback(written: Written) -> dict[str, Any] | None:
+def _feedback(written: ExportedMessage) -> dict[str, Any] | None:
     """The thumb on a reply."""
     said = written.annotation or {}
     if said.get("rating") not in {1, -1}:
         return None
     comment = said.get("comment") or said.get("reason") or ""
-    return {"value": int(said["rating"]), "comment": str(comment), "created": moment(written.timestamp) or 0.0}
+    return {"value": int(said["rating"]), "comment": str(comment), "created": to_seconds(written.timestamp) or 0.0}

@@ -18,108 +18,110 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from conversations.exchange.errors import ExchangeError, explain, shown
+from conversations.exchange.errors import ExchangeError, explain, preview
 from conversations.store.text import clean
 from conversations.store.tree import Tree
-from documents.kind import KINDS, named
+from documents.kind import KINDS, display_name
 from prompts.persona import Persona
 
 FORMAT, VERSION = "llm-assistant", 1
 ID = r"^[A-Za-z0-9_-]{0,64}$"
-DEEPEST = 40  # levels in `extra`
-LATEST = 253_402_300_799  # the last second of the year 9999
-PAGED = {kind.name: kind.paged for kind in KINDS.values()}
+MAX_DEPTH = 40  # levels in `extra`
+MAX_TIMESTAMP = 253_402_300_799  # the last second of the year 9999
+HAS_PAGES = {kind.name: kind.paged for kind in KINDS.values()}
 
 
-def _words(value: Any) -> Any:
+def _clean_value(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def _check_json(value: Any, depth: int = 0) -> Any:
     """JSON that every database holds."""
-    if depth > DEEPEST:
-        raise ValueError(f"is nested deeper than {DEEPEST} levels")
+    if depth > MAX_DEPTH:
+        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, dict):
-        return {clean(str(key)): _plain(each, depth + 1) for key, each in value.items()}
+        return {clean(str(key)): _check_json(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list):
-        return [_plain(each, depth + 1) for each in value]
+        return [_check_json(each, depth + 1) for each in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("holds a number that is not finite")
-    return _words(value)
+    return _clean_value(value)
 
 
-def _persona(value: Any) -> Any:
+def _check_persona(value: Any) -> Any:
     """One that `prompts.persona` takes."""
-    found = _plain(value)
-    if isinstance(found, dict):
+    persona = _check_json(value)
+    if isinstance(persona, dict):
         try:
-            Persona(found["slug"], found["name"], found["description"], tuple(found["sentences"]))
+            Persona(persona["slug"], persona["name"], persona["description"], tuple(persona["sentences"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("has to have slug, name, description and sentences") from error
-    return found
+    return persona
 
 
-def _name(value: Any) -> Any:
-    return named(clean(value)) if isinstance(value, str) else value
+def _check_name(value: Any) -> Any:
+    return display_name(clean(value)) if isinstance(value, str) else value
 
 
-Words = Annotated[str, BeforeValidator(_words)]
+CleanStr = Annotated[str, BeforeValidator(_clean_value)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
-Figure = Annotated[float, Field(allow_inf_nan=False)]
-Moment = Annotated[float, Field(ge=0, le=LATEST, allow_inf_nan=False)]
-Beside = Annotated[dict[str, Any], BeforeValidator(_plain)]
+FiniteFloat = Annotated[float, Field(allow_inf_nan=False)]
+Timestamp = Annotated[float, Field(ge=0, le=MAX_TIMESTAMP, allow_inf_nan=False)]
+JsonObject = Annotated[dict[str, Any], BeforeValidator(_check_json)]
 
 
-class Form(BaseModel):
+class ExportSchema(BaseModel):
     """Nothing is guessed, and an unknown field is refused."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
 
-class FeedbackForm(Form):
+class FeedbackSchema(ExportSchema):
     """A thumb."""
 
     value: Literal[1, -1]
-    comment: Words = ""
-    created: Moment
+    comment: CleanStr = ""
+    created: Timestamp
 
 
-class SummaryForm(Form):
+class SummarySchema(ExportSchema):
     """What stands for the messages up to the one that has it."""
 
     messages: Count
-    text: Words
-    created: Moment
-    backend: Words | None = None
-    model: Words | None = None
+    text: CleanStr
+    created: Timestamp
+    backend: CleanStr | None = None
+    model: CleanStr | None = None
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
-    duration_ms: Figure | None = None
+    duration_ms: FiniteFloat | None = None
 
 
-class SourceForm(Form):
+class SourceSchema(ExportSchema):
     """A passage that a reply was made from: `begins` in the text of the document of this number, from 0."""
 
     document: Count
     begins: Count
-    score: Figure
+    score: FiniteFloat
 
 
-class DocumentForm(Form):
+class DocumentSchema(ExportSchema):
     """A file's texts, a page each; one text where its kind has no pages."""
 
-    name: Annotated[str, BeforeValidator(_name)]
-    kind: Words
+    name: Annotated[str, BeforeValidator(_check_name)]
+    kind: CleanStr
     bytes: Annotated[int, Field(ge=0, lt=2**63)]
-    created: Moment
-    pages: list[Words]
+    created: Timestamp
+    pages: list[CleanStr]
 
     @model_validator(mode="after")
-    def _readable(self) -> Self:
+    def _check_pages(self) -> Self:
         """Its kind is known, and something stands in it. White space around a page is no part of it."""
-        if self.kind not in PAGED:
-            raise ValueError(f"its kind is {shown(self.kind)}, and only {', '.join(sorted(set(PAGED)))} are known")
-        if PAGED[self.kind]:
+        if self.kind not in HAS_PAGES:
+            raise ValueError(
+                f"its kind is {preview(self.kind)}, and only {', '.join(sorted(set(HAS_PAGES)))} are known"
+            )
+        if HAS_PAGES[self.kind]:
             self.pages = [page.strip() for page in self.pages]
         elif len(self.pages) != 1:
             raise ValueError(f"a {self.kind} document has one text, and this has {len(self.pages)}")
@@ -128,59 +130,61 @@ class DocumentForm(Form):
         return self
 
 
-class MessageForm(Form):
+class MessageSchema(ExportSchema):
     """One message; `parent` is the number of the one before."""
 
     number: Count
     parent: Count | None
     role: Literal["user", "assistant", "system", "tool"]
-    text: Words = ""
-    created: Moment
+    text: CleanStr = ""
+    created: Timestamp
     state: Literal["done", "stopped", "failed", "interrupted"] = "done"
-    backend: Words | None = None
-    model: Words | None = None
+    backend: CleanStr | None = None
+    model: CleanStr | None = None
     prompt_tokens: Count | None = None
     completion_tokens: Count | None = None
     counted: bool = False
     estimated: bool = False
-    ttft_ms: Figure | None = None
-    duration_ms: Figure | None = None
-    tokens_per_second: Figure | None = None
-    stop_reason: Words | None = None
+    ttft_ms: FiniteFloat | None = None
+    duration_ms: FiniteFloat | None = None
+    tokens_per_second: FiniteFloat | None = None
+    stop_reason: CleanStr | None = None
     retries: Count = 0
-    error: Words | None = None
+    error: CleanStr | None = None
     window: Count | None = None
     dropped: Count = 0
-    extra: Beside | None = None
-    feedback: FeedbackForm | None = None
-    summaries: list[SummaryForm] = Field(default_factory=list)
-    sources: list[SourceForm] = Field(default_factory=list, exclude_if=operator.not_)
+    extra: JsonObject | None = None
+    feedback: FeedbackSchema | None = None
+    summaries: list[SummarySchema] = Field(default_factory=list)
+    sources: list[SourceSchema] = Field(default_factory=list, exclude_if=operator.not_)
 
 
-class ConversationForm(Form):
+class ConversationSchema(ExportSchema):
     """A conversation; without an id it gets one that depends on what it holds."""
 
     id: Annotated[str, Field(pattern=ID)] = ""
     kind: Literal["chat", "compare"] = "chat"
-    title: Words = ""
-    created: Moment
-    updated: Moment
+    title: CleanStr = ""
+    created: Timestamp
+    updated: Timestamp
     pinned: bool = False
-    system: Words | None = None
-    persona: Annotated[dict[str, Any], BeforeValidator(_persona)] | None = None
-    extra: Beside | None = None
+    system: CleanStr | None = None
+    persona: Annotated[dict[str, Any], BeforeValidator(_check_persona)] | None = None
+    extra: JsonObject | None = None
     head: Count | None = None
-    messages: list[MessageForm] = Field(default_factory=list)
-    documents: list[DocumentForm] = Field(default_factory=list, exclude_if=operator.not_)
+    messages: list[MessageSchema] = Field(default_factory=list)
+    documents: list[DocumentSchema] = Field(default_factory=list, exclude_if=operator.not_)
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_tree(self) -> Self:
         """The numbers make a tree, and its head is in it."""
-        for place, message in enumerate(self.messages):
-            if message.number != place:
-                raise ValueError(f"the message at place {place} is numbered {message.number}")
-            if message.parent is not None and message.parent >= place:
-                raise ValueError(f"message {place} names {message.parent} as its parent, which does not come before it")
+        for position, message in enumerate(self.messages):
+            if message.number != position:
+                raise ValueError(f"the message at place {position} is numbered {message.number}")
+            if message.parent is not None and message.parent >= position:
+                raise ValueError(
+                    f"message {position} names {message.parent} as its parent, which does not come before it"
+                )
         if self.head is not None and self.head >= len(self.messages):
             raise ValueError(f"head is {self.head}, and there are {len(self.messages)} messages")
         if self.head is None:
@@ -189,22 +193,22 @@ class ConversationForm(Form):
         return self
 
 
-def one(conversation: Mapping[str, Any]) -> dict[str, Any]:
+def validate_conversation(conversation: Mapping[str, Any]) -> dict[str, Any]:
     """A conversation with every field. Raises ExchangeError."""
     try:
-        return ConversationForm.model_validate(dict(conversation)).model_dump()
+        return ConversationSchema.model_validate(dict(conversation)).model_dump()
     except ValidationError as error:
         raise ExchangeError(explain(error)) from None
 
 
-def check(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+def validate_file(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """All conversations of a file of ours. Raises ExchangeError naming the place, the value and what is allowed."""
     if data.get("version") != VERSION:
-        raise ExchangeError(f"its version is {shown(data.get('version'))}, this program reads {VERSION}; update it")
-    found = data.get("conversations")
-    if not isinstance(found, list):
+        raise ExchangeError(f"its version is {preview(data.get('version'))}, this program reads {VERSION}; update it")
+    conversations = data.get("conversations")
+    if not isinstance(conversations, list):
         raise ExchangeError("it has no list of conversations")
-    checked = each(found, one)
+    checked = convert_each(conversations, validate_conversation)
     seen: set[str] = set()
     for place, conversation in enumerate(checked, 1):
         if conversation["id"] in seen:
@@ -213,20 +217,20 @@ def check(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     return checked
 
 
-def each(items: list[Any], convert: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
+def convert_each(items: list[Any], convert: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
     """Every item in our form; the error says which one it was."""
-    found = []
+    converted = []
     for place, item in enumerate(items, 1):
         if not isinstance(item, dict):
-            raise ExchangeError(f"conversation {place} is {shown(item)}, not an object")
+            raise ExchangeError(f"conversation {place} is {preview(item)}, not an object")
         try:
-            found.append(convert(item))
+            converted.append(convert(item))
         except ExchangeError as error:
             raise ExchangeError(f"conversation {place}: {error}") from None
-    return found
+    return converted
 
 
-def pieces(conversations: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def json_chunks(conversations: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The text of a file of ours, one conversation at a time."""
     yield f'{{"format": "{FORMAT}", "version": {VERSION}, "conversations": ['
     before = "\n"

@@ -17,65 +17,75 @@ from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import clean
-from documents.embedding import Embedder, EmbeddingError, current
-from documents.kind import DocumentError, named
-from documents.load import Told, load
-from documents.search import TOP, Passages
-from documents.settings import Limits
+from documents.embedding import Embedder, EmbeddingError, current_embedder
+from documents.kind import DocumentError, display_name
+from documents.load import ProgressCallback, load
+from documents.search import TOP_K, PassageRetriever
+from documents.settings import DocumentSettings
 from documents.split import Passage as Piece
-from documents.split import split, whole
+from documents.split import join_pages, split_pages
 
 
 def add(
     store: Store,
     name: str,
     data: bytes,
-    identity: str | None = None,
-    told: Told = lambda done, of: None,
-    compared: Told = lambda done, of: None,
+    conversation_id: str | None = None,
+    on_page: ProgressCallback = lambda done, of: None,
+    on_embedded: ProgressCallback = lambda done, of: None,
 ) -> Document:
     """Read a file and keep it, with the conversation `identity` or without one.
 
     `told` hears of pages read, `compared` of passages that have vectors. Raises DocumentError (of that EmbeddingError),
     NotFoundError, SettingsError.
     """
-    embedder = current()  # a wrong variable is told before anything is read
-    limits, name = Limits.read(), named(name)
+    embedder = current_embedder()  # a wrong variable is told before anything is read
+    limits, name = DocumentSettings.read(), display_name(name)
     with store.database.reading() as session:
-        _allowed(session, store, name, identity, limits)
-    loaded = load(name, data, limits, told)
+        _check_allowed(session, store, name, conversation_id, limits)
+    loaded = load(name, data, limits, on_page)
     pages = [clean(page) for page in loaded.pages]
-    pieces = list(split(pages, loaded.kind.paged))
-    vectors = _vectors(embedder, loaded.name, pieces, compared) if embedder is not None else []
+    pieces = list(split_pages(pages, loaded.kind.paged))
+    vectors = _vectors(embedder, loaded.name, pieces, on_embedded) if embedder is not None else []
     row = Document(
-        id=f"file-{secrets.token_urlsafe(16)}", owner=store.owner, conversation_id=identity, name=clean(loaded.name),
-        kind=loaded.kind.name, bytes=len(data), pages=len(pages) if loaded.kind.paged else None,
-        passages=len(pieces), text=whole(pages), created=time.time(), embedding=embedder and embedder.name,
-    )  # fmt: skip
+        id=f"file-{secrets.token_urlsafe(16)}",
+        owner=store.owner,
+        conversation_id=conversation_id,
+        name=clean(loaded.name),
+        kind=loaded.kind.name,
+        bytes=len(data),
+        pages=len(pages) if loaded.kind.paged else None,
+        passages=len(pieces),
+        text=join_pages(pages),
+        created=time.time(),
+        embedding=embedder and embedder.name,
+    )
     rows = [
         {"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text, "vector": vector}
         for p, vector in zip_longest(pieces, vectors)
     ]
     with store.database.writing() as session:
-        _allowed(session, store, name, identity, limits)  # it may have been deleted meanwhile
-        _touched(session, store, identity)
+        _check_allowed(session, store, name, conversation_id, limits)  # it may have been deleted meanwhile
+        _touch(session, store, conversation_id)
         session.add(row)
         session.flush()
         session.execute(insert(Passage), rows)
     return row
 
 
-def _vectors(embedder: Embedder, name: str, pieces: Sequence[Piece], compared: Told) -> list[bytes]:
+def _vectors(embedder: Embedder, name: str, pieces: Sequence[Piece], on_progress: ProgressCallback) -> list[bytes]:
     """As they are kept, before anything is written."""
     try:
-        return [row.tobytes() for row in embedder.texts([piece.text for piece in pieces], compared)]
+        return [row.tobytes() for row in embedder.embed_texts([piece.text for piece in pieces], on_progress)]
     except EmbeddingError as error:
         raise EmbeddingError(f"{name} was not kept: {error}") from error
 
 
-def _allowed(session: Session, store: Store, name: str, identity: str | None, limits: Limits) -> None:
-    if identity is not None:
-        store.found(session, identity)
+def _check_allowed(
+    session: Session, store: Store, name: str, conversation_id: str | None, limits: DocumentSettings
+) -> None:
+    if conversation_id is not None:
+        store.conversation_row(session, conversation_id)
     count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == store.owner)) or 0
     if count >= limits.max_files:
         raise DocumentError(
@@ -83,71 +93,71 @@ def _allowed(session: Session, store: Store, name: str, identity: str | None, li
         )
 
 
-def _touched(session: Session, store: Store, identity: str | None) -> None:
+def _touch(session: Session, store: Store, conversation_id: str | None) -> None:
     """Other tabs draw a conversation anew when it has changed."""
-    if identity is not None:
-        store.locked(session, identity).updated = time.time()
+    if conversation_id is not None:
+        store.lock_conversation(session, conversation_id).updated = time.time()
 
 
-def listing(store: Store, identity: str | None = None) -> list[Document]:
+def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
     """The documents of a conversation, or those without one, oldest first. Raises NotFoundError."""
     with store.database.reading() as session:
-        if identity is not None:
-            store.found(session, identity)
-        mine = _mine(store).where(Document.conversation_id == identity)
+        if conversation_id is not None:
+            store.conversation_row(session, conversation_id)
+        mine = _query(store).where(Document.conversation_id == conversation_id)
         return list(session.scalars(mine.order_by(Document.created)))
 
 
-def get(store: Store, number: str) -> Document:
+def get(store: Store, document_id: str) -> Document:
     """Raises NotFoundError."""
     with store.database.reading() as session:
-        return _one(session, store, number)
+        return _row(session, store, document_id)
 
 
-def content(store: Store, number: str) -> str:
+def content(store: Store, document_id: str) -> str:
     """The whole text of a document. Raises NotFoundError."""
     with store.database.reading() as session:
-        _one(session, store, number)
-        return session.scalars(select(Document.text).where(Document.id == number)).one()
+        _row(session, store, document_id)
+        return session.scalars(select(Document.text).where(Document.id == document_id)).one()
 
 
-def remove(store: Store, number: str) -> None:
+def delete(store: Store, document_id: str) -> None:
     """Delete a document with its passages; replies lose what they quote of it. Raises NotFoundError."""
     with store.database.writing() as session:
-        found = _one(session, store, number)
-        _touched(session, store, found.conversation_id)
-        session.delete(found)
-    indexes.forget(number)
+        row = _row(session, store, document_id)
+        _touch(session, store, row.conversation_id)
+        session.delete(row)
+    indexes.evict(document_id)
 
 
-def _mine(store: Store) -> Select[Document]:
+def _query(store: Store) -> Select[Document]:
     return select(Document).where(Document.owner == store.owner)
 
 
-def _one(session: Session, store: Store, number: str) -> Document:
-    found = session.scalar(_mine(store).where(Document.id == number))
-    if found is None:
-        raise NotFoundError(f"There is no document {number!r} of yours.")
-    return found
+def _row(session: Session, store: Store, document_id: str) -> Document:
+    row = session.scalar(_query(store).where(Document.id == document_id))
+    if row is None:
+        raise NotFoundError(f"There is no document {document_id!r} of yours.")
+    return row
 
 
-def retriever(database: Database, identity: str) -> Passages | None:
+def conversation_retriever(database: Database, conversation_id: str) -> PassageRetriever | None:
     """What finds passages in a conversation's documents; None where it has none. The caller has asked whose it is."""
     with database.reading() as session:
-        numbers = list(session.scalars(select(Document.id).where(Document.conversation_id == identity)))
-    return Passages(index=indexes.index(database, numbers)) if numbers else None
+        document_ids = list(session.scalars(select(Document.id).where(Document.conversation_id == conversation_id)))
+    return PassageRetriever(index=indexes.get_index(database, document_ids)) if document_ids else None
 
 
-def among(store: Store, numbers: Sequence[str]) -> Passages:
+def document_retriever(store: Store, document_ids: Sequence[str]) -> PassageRetriever:
     """What finds passages in these documents of the owner. Raises NotFoundError."""
     with store.database.reading() as session:
-        for number in numbers:
-            _one(session, store, number)
-    return Passages(index=indexes.index(store.database, list(dict.fromkeys(numbers))))
+        for number in document_ids:
+            _row(session, store, number)
+    return PassageRetriever(index=indexes.get_index(store.database, list(dict.fromkeys(document_ids))))
 
 
-def find(store: Store, identity: str, question: str, top: int = TOP) -> list[Found]:
+def search(store: Store, conversation_id: str, question: str, top_k: int = TOP_K) -> list[Found]:
     """The best passages in a conversation's documents, without any model. Raises NotFoundError."""
-    store.get(identity)
-    found = retriever(store.database, identity)
-    return found.index.search(question, top) if found is not None else []
+    store.get(conversation_id)
+    retriever = conversation_retriever(store.database, conversation_id)
+    return retriever.index.search(question, top_k) if retriever is not None else []

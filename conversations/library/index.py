@@ -15,71 +15,80 @@ from sqlalchemy import case, select
 
 from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
-from documents.embedding import Embedder, current
+from documents.embedding import Embedder, current_embedder
 from documents.search import Index, Vectors
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
-KEPT = 8
+MAX_INDEXES = 8
 Name = tuple[str, ...]
 _indexes: OrderedDict[Name, Index] = OrderedDict()
 _building: dict[Name, threading.Lock] = {}
 _lock = threading.Lock()
 
 
-def index(database: Database, identities: Sequence[str]) -> Index:
+def get_index(database: Database, document_ids: Sequence[str]) -> Index:
     """The index of these documents. The caller has asked whose they are."""
-    embedder = _embedder()
-    name = (str(database.url), embedder.name if embedder is not None else "", *sorted(identities))
+    embedder = _usable_embedder()
+    name = (str(database.url), embedder.name if embedder is not None else "", *sorted(document_ids))
     with _lock:
         building = _building.setdefault(name, threading.Lock())
     with building:  # two who ask at once would both build it; who asks for others does not wait
-        found = _indexes.get(name) or _built(database, identities, embedder)
+        index = _indexes.get(name) or _build(database, document_ids, embedder)
         with _lock:
             _building.pop(name, None)
-            _indexes[name] = found
+            _indexes[name] = index
             _indexes.move_to_end(name)
-            while len(_indexes) > KEPT:
+            while len(_indexes) > MAX_INDEXES:
                 _indexes.popitem(last=False)
-        return found
+        return index
 
 
-def forget(identity: str) -> None:
+def evict(document_id: str) -> None:
     """Drop every index with this document."""
     with _lock:
-        for name in [name for name in _indexes if identity in name]:
+        for name in [name for name in _indexes if document_id in name]:
             del _indexes[name]
 
 
-def _embedder() -> Embedder | None:
+def _usable_embedder() -> Embedder | None:
     """What makes vectors now; None, and a line in the log, where a variable is wrong: no reply fails because of it."""
     try:
-        return current()
+        return current_embedder()
     except SettingsError as error:
         log.warning("documents are searched by words alone: %s", error)
         return None
 
 
-def _built(database: Database, identities: Sequence[str], embedder: Embedder | None) -> Index:
+def _build(database: Database, document_ids: Sequence[str], embedder: Embedder | None) -> Index:
     columns = (Passage.id, Document.id, Document.name, Passage.page, Passage.begins, Passage.ends, Passage.text)
     vector = case((Document.embedding == (embedder and embedder.name), Passage.vector))
-    query = select(*columns, vector).join(Document).where(Document.id.in_(identities))
+    query = select(*columns, vector).join(Document).where(Document.id.in_(document_ids))
     with database.reading() as session:
         rows = session.execute(query.order_by(Document.created, Passage.id)).all()
     passages = [
-        Found(text, metadata={"file": name, "page": page, "document": document, "passage": number,
-                              "start": begins, "end": ends})
+        Found(
+            text,
+            metadata={
+                "file": name,
+                "page": page,
+                "document": document,
+                "passage": number,
+                "start": begins,
+                "end": ends,
+            },
+        )
         for number, document, name, page, begins, ends, text, _ in rows
-    ]  # fmt: skip
+    ]
     vectors = _vectors([row[-1] for row in rows]) if embedder is not None else None
-    return Index(passages, embedder.beside(vectors) if embedder is not None and vectors is not None else None)
+    return Index(passages, embedder.index_vectors(vectors) if embedder is not None and vectors is not None else None)
 
 
-def _vectors(kept: Sequence[bytes | None]) -> Vectors | None:
+def _vectors(stored: Sequence[bytes | None]) -> Vectors | None:
     """A row for each passage, zeros where it has none of the length that the newest has; None without any."""
-    size = next((len(each) for each in reversed(kept) if each), 0)
+    size = next((len(each) for each in reversed(stored) if each), 0)
     if not size:
         return None
-    nothing = bytes(size)
-    whole = b"".join(each if each is not None and len(each) == size else nothing for each in kept)
-    return np.frombuffer(whole, np.float32).reshape(len(kept), -1)
+    zeros = bytes(size)
+    whole = b"".join(each if each is not None and len(each) == size else zeros for each in stored)
+    return np.frombuffer(whole, np.float32).reshape(len(stored), -1)

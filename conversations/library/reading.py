@@ -14,12 +14,12 @@ from conversations.library import files
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError, Store
-from documents.kind import DocumentError, named
+from documents.kind import DocumentError, display_name
 from documents.progress import Progress
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
-LOOK = 0.2  # seconds between two looks of a reply that waits for a file
+POLL_INTERVAL = 0.2  # seconds between two looks of a reply that waits for a file
 READERS = 2  # at a time: one that takes long does not hold up all others
 _threads = ThreadPoolExecutor(READERS, "documents")
 _lock = threading.Lock()
@@ -32,56 +32,58 @@ class Reading(Progress):
 
     document: Document | None = None
     error: str | None = None
-    over: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
 
 
-def begin(store: Store, identity: str, name: str, data: bytes) -> Reading:
+def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading:
     """Start to read a file of a conversation."""
-    made = Reading(named(name))
+    reading = Reading(display_name(name))
     with _lock:
-        _readings.setdefault((store.database, identity), []).append(made)
-    _threads.submit(_read, made, store, identity, data)
-    return made
+        _readings.setdefault((store.database, conversation_id), []).append(reading)
+    _threads.submit(_read, reading, store, conversation_id, data)
+    return reading
 
 
-def _read(made: Reading, store: Store, identity: str, data: bytes) -> None:
+def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> None:
     try:
-        made.document = files.add(store, made.name, data, identity, made.told, made.compared)
-        files.retriever(store.database, identity)  # the first question finds the index built
+        reading.document = files.add(
+            store, reading.name, data, conversation_id, reading.set_pages, reading.set_passages
+        )
+        files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
-        made.error = str(error)
+        reading.error = str(error)
     except Exception as error:
-        made.error = f"{made.name} could not be read ({type(error).__name__}); nothing of it was kept."
+        reading.error = f"{reading.name} could not be read ({type(error).__name__}); nothing of it was kept."
         log.exception("a document could not be read")
     finally:
-        made.over.set()
-        if made.error is None:
-            dismiss(store.database, identity, made)
+        reading.finished.set()
+        if reading.error is None:
+            dismiss(store.database, conversation_id, reading)
 
 
-def under_way(database: Database, identity: str) -> list[Reading]:
+def running(database: Database, conversation_id: str) -> list[Reading]:
     """What this process reads for a conversation, and what failed until somebody has dismissed it."""
     with _lock:
-        return list(_readings.get((database, identity), ()))
+        return list(_readings.get((database, conversation_id), ()))
 
 
-def dismiss(database: Database, identity: str, reading: Reading) -> None:
+def dismiss(database: Database, conversation_id: str, reading: Reading) -> None:
     """It is over, and known to be."""
     with _lock:
-        left = [each for each in _readings.pop((database, identity), []) if each is not reading]
+        left = [each for each in _readings.pop((database, conversation_id), []) if each is not reading]
         if left:
-            _readings[database, identity] = left
+            _readings[database, conversation_id] = left
 
 
-class Waiting(Protocol):
+class Waiter(Protocol):
     """Whoever waits for a file: a reply, which shows `activity` meanwhile."""
 
     activity: str | None
 
 
-async def ended(database: Database, identity: str, reply: Waiting) -> None:
+async def wait(database: Database, conversation_id: str, reply: Waiter) -> None:
     """Until nothing of a conversation is being read any more; the reply says what it waits for."""
-    while waiting := [each for each in under_way(database, identity) if not each.over.is_set()]:
+    while waiting := [each for each in running(database, conversation_id) if not each.finished.is_set()]:
         reply.activity = waiting[0].note
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(POLL_INTERVAL)
     reply.activity = None

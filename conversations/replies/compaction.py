@@ -24,7 +24,7 @@ from conversations.replies.context import BranchContext, to_messages, visible_in
 from conversations.replies.reply import Reply
 from conversations.store.database import Database
 from conversations.store.schema import Message, Summary
-from conversations.store.store import summary_of
+from conversations.store.store import newest_summary
 from conversations.store.text import clean
 from settings import Settings
 
@@ -144,7 +144,7 @@ class Compactor:
     def stored(self) -> Compaction:
         """The newest summary on this branch."""
         with self.database.reading() as session:
-            found = summary_of(session, self.context.question.conversation_id, [m.id for m in self.context.history])
+            found = newest_summary(session, self.context.question.conversation_id, [m.id for m in self.context.history])
         return Compaction(found.messages, found.text) if found is not None else Compaction()
 
     def result(self) -> Compaction:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from conversations.replies import turn
 from conversations.replies.generation import GenerationRequest
 from conversations.store.schema import Conversation, Feedback, Message
-from conversations.store.statistics import VOTE
+from conversations.store.statistics import VOTE_COMMENT
 from conversations.store.store import NotFoundError, Store, sweep
 
 
@@ -38,14 +38,14 @@ def read(store: Store, identity: str) -> Comparison:
     """Raises NotFoundError, also for a conversation that is no comparison."""
     sweep(store.database)
     with store.database.reading() as session:
-        found: Conversation = store.found(session, identity)
+        found: Conversation = store.conversation_row(session, identity)
         mine = select(Message).where(Message.conversation_id == identity)
         question = session.scalar(mine.where(Message.parent_id.is_(None)).order_by(Message.id).limit(1))
         if found.kind != "compare" or question is None:
             raise NotFoundError(f"There is no comparison {identity!r} of yours.")
         replies = list(session.scalars(mine.where(Message.parent_id == question.id).order_by(Message.id)))
         numbers = [reply.id for reply in replies]
-        won = select(Feedback.message_id).where(Feedback.message_id.in_(numbers), Feedback.comment == VOTE)
+        won = select(Feedback.message_id).where(Feedback.message_id.in_(numbers), Feedback.comment == VOTE_COMMENT)
         names = (found.extra or {}).get("compared") or []
         return Comparison(identity, question, replies, list(map(str, names)), session.scalar(won))
 
@@ -55,4 +55,4 @@ def vote(store: Store, comparison: Comparison, number: int) -> None:
     if comparison.winner is not None:
         store.rate(comparison.winner, None)
     if comparison.winner != number:
-        store.rate(number, 1, VOTE)
+        store.rate(number, 1, VOTE_COMMENT)

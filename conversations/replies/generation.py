@@ -21,7 +21,7 @@ from conversations.replies.reply import Reply
 from conversations.store import citations
 from conversations.store.database import Database
 from conversations.store.schema import Conversation, Message
-from conversations.store.store import tree_of
+from conversations.store.store import read_tree
 from prompts.persona import Persona
 from settings import Settings
 
@@ -47,9 +47,9 @@ async def stream_reply(
     if previous is not None:
         await watch.join(database, previous)
     reply.start()
-    await reading.ended(database, row.conversation_id, reply)
+    await reading.wait(database, row.conversation_id, reply)
     before = await asyncio.to_thread(load_context, database, row)
-    retriever = await asyncio.to_thread(files.retriever, database, row.conversation_id)
+    retriever = await asyncio.to_thread(files.conversation_retriever, database, row.conversation_id)
     shown = await compaction.compact(database, row, before, request, reply)
     reply.report.unseen = before.hidden_counts(shown.messages)
     chain = build(
@@ -112,7 +112,7 @@ def _previous(database: Database, row: Message) -> int | None:
 def load_context(database: Database, row: Message) -> BranchContext:
     """Read the branch above a reply."""
     with database.reading() as session:
-        path = tree_of(session, row.conversation_id).path(row.parent_id)
+        path = read_tree(session, row.conversation_id).path(row.parent_id)
         rows = {m.id: m for m in session.scalars(select(Message).where(Message.conversation_id == row.conversation_id))}
         conversation = session.get_one(Conversation, row.conversation_id)
     *history, question = [rows[number] for number in path]

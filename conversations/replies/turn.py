@@ -17,7 +17,7 @@ from conversations.store import store as stores
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Conversation, Message, State
 from conversations.store.store import Store
-from conversations.store.text import MessageError, message
+from conversations.store.text import MessageError, check_message
 
 
 def send(
@@ -34,10 +34,12 @@ def start_turn(
     store: Store, identity: str | None, text: str, request: GenerationRequest, new: Mapping[str, Any] | None = None
 ) -> tuple[Message, Reply]:
     """The same, with the reply itself for who waits for it."""
-    text = message(text)
+    text = check_message(text)
     with store.database.writing() as session:
         found = (
-            create_conversation(session, store, **(new or {})) if identity is None else store.locked(session, identity)
+            create_conversation(session, store, **(new or {}))
+            if identity is None
+            else store.lock_conversation(session, identity)
         )
         answer = add_shown_reply(session, store, found, add_message(session, found, found.head, text=text))
     return answer, start_reply(store.database, answer, request)
@@ -45,12 +47,12 @@ def start_turn(
 
 def edit(store: Store, number: int, text: str, request: GenerationRequest) -> Message:
     """Say something else in the place of a message of one's own; returns the reply's row."""
-    text = message(text)
+    text = check_message(text)
     with store.database.writing() as session:
-        before = store.owned(session, number)
+        before = store.message_row(session, number)
         if before.role != "user":
             raise MessageError("Only a message of one's own can be edited; a reply can be regenerated.")
-        found = store.locked(session, before.conversation_id)
+        found = store.lock_conversation(session, before.conversation_id)
         answer = add_shown_reply(session, store, found, add_message(session, found, before.parent_id, text=text))
     start_reply(store.database, answer, request)
     return answer
@@ -59,11 +61,11 @@ def edit(store: Store, number: int, text: str, request: GenerationRequest) -> Me
 def regenerate(store: Store, number: int, request: GenerationRequest) -> Message:
     """Another reply beside this one; returns its row."""
     with store.database.writing() as session:
-        before = store.owned(session, number)
-        question = None if before.parent_id is None else store.owned(session, before.parent_id)
+        before = store.message_row(session, number)
+        question = None if before.parent_id is None else store.message_row(session, before.parent_id)
         if before.role != "assistant" or question is None:
             raise MessageError("Only a reply can be regenerated.")
-        found = store.locked(session, before.conversation_id)
+        found = store.lock_conversation(session, before.conversation_id)
         answer = add_shown_reply(session, store, found, question)
     start_reply(store.database, answer, request)
     return answer
@@ -72,8 +74,8 @@ def regenerate(store: Store, number: int, request: GenerationRequest) -> Message
 def continue_reply(store: Store, number: int, request: GenerationRequest) -> Message:
     """Go on with a reply that was cut short, at its last character; returns its row."""
     with store.database.writing() as session:
-        found = store.owned(session, number)
-        store.locked(session, found.conversation_id).updated = time.time()
+        found = store.message_row(session, number)
+        store.lock_conversation(session, found.conversation_id).updated = time.time()
         if found.role != "assistant" or found.parent_id is None or not found.text:
             raise MessageError("Only a reply that has begun can be continued.")
         ours = {"state": State.WAITING, "process": PROCESS, "heartbeat": store.database.now(),
@@ -91,7 +93,7 @@ def compare(
     store: Store, text: str, requests: Sequence[GenerationRequest], new: Mapping[str, Any] | None = None
 ) -> list[Message]:
     """One message to several backends, in a conversation of its own; the replies' rows."""
-    text = message(text)
+    text = check_message(text)
     if not requests:
         raise MessageError("No backend was chosen: pick at least one.")
     with store.database.writing() as session:
@@ -107,7 +109,9 @@ def compare(
 def create_conversation(session: Session, store: Store, **fields: Any) -> Conversation:
     """An empty conversation of the store's owner."""
     now = time.time()
-    made = Conversation(**{"id": stores.identity(), **fields}, owner=store.owner, title="", created=now, updated=now)
+    made = Conversation(
+        **{"id": stores.new_conversation_id(), **fields}, owner=store.owner, title="", created=now, updated=now
+    )
     session.add(made)
     session.flush()
     return made
@@ -143,7 +147,7 @@ def add_shown_reply(session: Session, store: Store, conversation: Conversation, 
 def show_reply(conversation: Conversation, answer: Message, text: str) -> None:
     """The new reply is what is shown, and the first message gives the title."""
     conversation.head, conversation.updated = answer.id, time.time()
-    conversation.title = conversation.title or stores.title(text)
+    conversation.title = conversation.title or stores.make_title(text)
 
 
 def start_reply(database: Database, row: Message, request: GenerationRequest) -> Reply:

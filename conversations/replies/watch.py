@@ -15,7 +15,7 @@ from conversations.replies.relay.remote_reply import POLL
 from conversations.replies.writer import reply_writer
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Message, State
-from conversations.store.store import NotFoundError, Store, live, sweep
+from conversations.store.store import NotFoundError, Store, is_live, sweep
 
 
 def snapshot(database: Database, number: int) -> Message | None:
@@ -78,7 +78,7 @@ def stop(store: Store, number: int) -> None:
         reply.stop()
         return
     with store.database.writing() as session:
-        session.execute(update(Message).where(Message.id == number, live()).values(stopping=True))
+        session.execute(update(Message).where(Message.id == number, is_live()).values(stopping=True))
     if row.live:
         reply_writer(store.database).relay.stop(row)
 
@@ -86,8 +86,8 @@ def stop(store: Store, number: int) -> None:
 def stop_all(store: Store, identity: str) -> None:
     """End all replies of a conversation. Raises NotFoundError."""
     with store.database.reading() as session:
-        store.found(session, identity)
-        query = select(Message.id).where(Message.conversation_id == identity, live())
+        store.conversation_row(session, identity)
+        query = select(Message.id).where(Message.conversation_id == identity, is_live())
         numbers = list(session.scalars(query))
     for number in numbers:
         with suppress(NotFoundError):  # deleted meanwhile

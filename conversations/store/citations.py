@@ -9,26 +9,26 @@ from sqlalchemy.orm import Session
 from conversations.store.database import Database
 from conversations.store.schema import Citation, Document, Passage
 from documents.source import Source as Source
-from documents.source import source as source
+from documents.source import source_of as source_of
 
 
-def cite(database: Database, number: int, passages: Sequence[Found]) -> None:
+def cite(database: Database, message_id: int, passages: Sequence[Found]) -> None:
     """Keep them with a message, best first, and no others; what was deleted meanwhile is left out."""
     wanted = {each.metadata["passage"]: each.metadata["score"] for each in passages}
     with database.writing() as session:
-        session.execute(delete(Citation).where(Citation.message_id == number))
-        there = set(session.scalars(select(Passage.id).where(Passage.id.in_(wanted))))
-        kept = [(passage, score) for passage, score in wanted.items() if passage in there]
-        for place, (passage, score) in enumerate(kept, 1):
-            session.add(Citation(message_id=number, place=place, passage_id=passage, score=score))
+        session.execute(delete(Citation).where(Citation.message_id == message_id))
+        existing = set(session.scalars(select(Passage.id).where(Passage.id.in_(wanted))))
+        kept = [(passage, score) for passage, score in wanted.items() if passage in existing]
+        for rank, (passage, score) in enumerate(kept, 1):
+            session.add(Citation(message_id=message_id, place=rank, passage_id=passage, score=score))
 
 
-def sources_of(session: Session, numbers: Sequence[int]) -> dict[int, list[Source]]:
+def read_sources(session: Session, message_ids: Sequence[int]) -> dict[int, list[Source]]:
     """What these messages were made from, best first."""
     columns = (Citation.message_id, Document.name, Passage.page, Passage.text, Citation.score)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
-    query = query.where(Citation.message_id.in_(numbers)).order_by(Citation.message_id, Citation.place)
-    found: dict[int, list[Source]] = {}
-    for number, name, page, text, score in session.execute(query):
-        found.setdefault(number, []).append(Source(name, page, text, score))
-    return found
+    query = query.where(Citation.message_id.in_(message_ids)).order_by(Citation.message_id, Citation.place)
+    sources: dict[int, list[Source]] = {}
+    for message_id, name, page, text, score in session.execute(query):
+        sources.setdefault(message_id, []).append(Source(name, page, text, score))
+    return sources

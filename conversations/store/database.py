@@ -35,8 +35,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
-BUSY = 10  # seconds to wait for another process that writes
-UPGRADING = 7401  # the number of PostgreSQL's advisory lock while one process upgrades
+BUSY_TIMEOUT = 10  # seconds to wait for another process that writes
+UPGRADE_LOCK = 7401  # the number of PostgreSQL's advisory lock while one process upgrades
 
 
 class DatabaseError(RuntimeError):
@@ -44,7 +44,7 @@ class DatabaseError(RuntimeError):
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _hide_details() -> Iterator[None]:
     """What only the operator can mend: he finds it in the log, and no visitor is shown addresses and statements."""
     try:
         yield
@@ -66,7 +66,7 @@ class Database:
             if self.file is not None:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self.engine = _engine(url, self.sqlite)
-            event.listen(self.engine, "checkin", self._returned)
+            event.listen(self.engine, "checkin", self._discard_closed)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, OSError) as error:
             raise DatabaseError(f"DATABASE_URL: {error}. Use sqlite:///file or postgresql+psycopg://…") from error
         except ValueError:  # its text may hold a piece of the password
@@ -95,7 +95,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one moment of the database. Raises DatabaseError where it is away, busy or full."""
-        with _plainly(), Session(self.engine, expire_on_commit=False) as session:
+        with _hide_details(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -103,7 +103,7 @@ class Database:
         """A transaction: all of it is written at the end, or nothing. Keep it short: on SQLite there is one writer."""
         engine = self.engine.execution_options(transaction="immediate")
         turn = self._writer if self.sqlite else nullcontext()
-        with _plainly(), turn, Session(engine, expire_on_commit=False) as session, session.begin():
+        with _hide_details(), turn, Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def now(self) -> ColumnElement[float]:
@@ -131,7 +131,7 @@ class Database:
         self.closed = True
         self.engine.dispose()
 
-    def _returned(self, _: Any, entry: ConnectionPoolEntry) -> None:
+    def _discard_closed(self, _: Any, entry: ConnectionPoolEntry) -> None:
         """Who was still asking at the end gives his connection back to a pool that keeps it for nobody."""
         if self.closed:
             entry.invalidate()
@@ -142,27 +142,27 @@ class Database:
         config.set_main_option("script_location", str(self._migrations).replace("%", "%%"))
         script = ScriptDirectory.from_config(config)
         with self.engine.connect() as connection:
-            found = self._check(connection, script)
-        if found == script.get_current_head():
+            revision = self._check(connection, script)
+        if revision == script.get_current_head():
             return
-        if self.file is not None and found:
-            self._copy(found)
+        if self.file is not None and revision:
+            self._copy(revision)
         with self.engine.execution_options(transaction="immediate").begin() as connection:
             if not self.sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADING})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
             self._check(connection, script)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")  # does nothing where another process was first
 
     def _check(self, connection: Connection, script: ScriptDirectory) -> str | None:
         """The revision of the tables. Raises DatabaseError for one that this code does not know."""
-        found = MigrationContext.configure(connection).get_current_revision()
-        if found is not None and found not in {revision.revision for revision in script.walk_revisions()}:
+        revision = MigrationContext.configure(connection).get_current_revision()
+        if revision is not None and revision not in {revision.revision for revision in script.walk_revisions()}:
             raise DatabaseError(
-                f"DATABASE_URL={self} was written by a newer version (its tables are {found}, the newest known here "
+                f"DATABASE_URL={self} was written by a newer version (its tables are {revision}, the newest known here "
                 f"{script.get_current_head()}). Update this program, or name another database."
             )
-        return found
+        return revision
 
     def _copy(self, revision: str) -> None:
         """The file as it was, beside it."""
@@ -178,12 +178,14 @@ class Database:
 def _engine(url: str, sqlite: bool) -> Engine:
     if not sqlite:
         return create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True)
-    engine = create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True, connect_args={"timeout": BUSY})
+    engine = create_engine(
+        url, pool_size=10, max_overflow=20, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver's own transactions end before DDL
-        _wal(connection)
+        _enable_wal(connection)
         for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -196,9 +198,9 @@ def _engine(url: str, sqlite: bool) -> Engine:
     return engine
 
 
-def _wal(connection: sqlite3.Connection) -> None:
+def _enable_wal(connection: sqlite3.Connection) -> None:
     """SQLite's own wait leaves this one out where another process writes to a file that is not in this mode yet."""
-    end = time.monotonic() + BUSY
+    end = time.monotonic() + BUSY_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

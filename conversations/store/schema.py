@@ -26,10 +26,10 @@ from sqlalchemy.types import TypeEngine
 
 from conversations.store.text import clean
 
-Number = BigInteger().with_variant(Integer, "sqlite")
+RowId = BigInteger().with_variant(Integer, "sqlite")
 
 
-class Words(TypeDecorator[str]):
+class CleanText(TypeDecorator[str]):
     """Text as every database can hold it, whoever wrote it: also what a server says of itself."""
 
     impl: type[TypeEngine[Any]] = Text
@@ -40,14 +40,14 @@ class Words(TypeDecorator[str]):
         return None if value is None else clean(str(value))
 
 
-class Name(Words):
+class CleanString(CleanText):
     """The same, of a length that is known."""
 
     impl = String
     cache_ok = True
 
 
-class Count(TypeDecorator[int]):
+class TokenCount(TypeDecorator[int]):
     """A number of tokens; None for one that cannot be true, whatever a server says."""
 
     impl = Integer
@@ -73,32 +73,32 @@ LIVE = (State.WAITING, State.RUNNING)
 IS_LIVE = "state IN ('waiting', 'running')"
 
 
-class Table(DeclarativeBase):
+class Base(DeclarativeBase):
     """Base of all tables."""
 
 
-class Conversation(Table):
+class Conversation(Base):
     """`id` is 128 random bits; `head` is the last message of the branch that is shown."""
 
     __tablename__ = "conversation"
     __table_args__ = (Index("conversation_listing", "owner", "pinned", "updated"),)
 
-    id: Mapped[str] = mapped_column(Name(64), primary_key=True)
-    owner: Mapped[str] = mapped_column(Name(200))
-    kind: Mapped[str] = mapped_column(Name(16), default="chat")  # or "compare": one question, several replies
-    title: Mapped[str] = mapped_column(Words, default="")
+    id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(CleanString(200))
+    kind: Mapped[str] = mapped_column(CleanString(16), default="chat")  # or "compare": one question, several replies
+    title: Mapped[str] = mapped_column(CleanText, default="")
     created: Mapped[float] = mapped_column(Double)
     updated: Mapped[float] = mapped_column(Double)
     pinned: Mapped[bool] = mapped_column(Boolean, default=False)
-    head: Mapped[int | None] = mapped_column(Number)
-    system: Mapped[str | None] = mapped_column(Words)  # this conversation's own system prompt; None: the usual one
+    head: Mapped[int | None] = mapped_column(RowId)
+    system: Mapped[str | None] = mapped_column(CleanText)  # this conversation's own system prompt; None: the usual one
     persona: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # slug, name, description, sentences
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
 
 
-class Message(Table):
+class Message(Base):
     """One message; `parent_id` is the one before, and messages of one parent are each other's branches."""
 
     __tablename__ = "message"
@@ -109,28 +109,28 @@ class Message(Table):
         {"sqlite_autoincrement": True},  # the number of a deleted message is never given again
     )
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
-    role: Mapped[str] = mapped_column(Name(16))  # user, assistant; system and tool in imports
-    text: Mapped[str] = mapped_column(Words, default="")
+    role: Mapped[str] = mapped_column(CleanString(16))  # user, assistant; system and tool in imports
+    text: Mapped[str] = mapped_column(CleanText, default="")
     created: Mapped[float] = mapped_column(Double)
-    state: Mapped[str] = mapped_column(Name(16), default=State.DONE)
-    backend: Mapped[str | None] = mapped_column(Words)
-    model: Mapped[str | None] = mapped_column(Words)
-    prompt_tokens: Mapped[int | None] = mapped_column(Count)
-    completion_tokens: Mapped[int | None] = mapped_column(Count)
+    state: Mapped[str] = mapped_column(CleanString(16), default=State.DONE)
+    backend: Mapped[str | None] = mapped_column(CleanText)
+    model: Mapped[str | None] = mapped_column(CleanText)
+    prompt_tokens: Mapped[int | None] = mapped_column(TokenCount)
+    completion_tokens: Mapped[int | None] = mapped_column(TokenCount)
     counted: Mapped[bool] = mapped_column(Boolean, default=False)  # the engine's or server's own count of tokens
     estimated: Mapped[bool] = mapped_column(Boolean, default=False)  # prompt_tokens is an estimate
     ttft_ms: Mapped[float | None] = mapped_column(Double)
     duration_ms: Mapped[float | None] = mapped_column(Double)
     tokens_per_second: Mapped[float | None] = mapped_column(Double)
-    stop_reason: Mapped[str | None] = mapped_column(Words)
+    stop_reason: Mapped[str | None] = mapped_column(CleanText)
     retries: Mapped[int] = mapped_column(Integer, default=0)
-    error: Mapped[str | None] = mapped_column(Words)
-    window: Mapped[int | None] = mapped_column(Count)  # the model's, in tokens
+    error: Mapped[str | None] = mapped_column(CleanText)
+    window: Mapped[int | None] = mapped_column(TokenCount)  # the model's, in tokens
     dropped: Mapped[int] = mapped_column(Integer, default=0)  # messages before this one that the model did not see
-    process: Mapped[str | None] = mapped_column(Name(100))  # who writes this reply, while it is live
+    process: Mapped[str | None] = mapped_column(CleanString(100))  # who writes this reply, while it is live
     heartbeat: Mapped[float | None] = mapped_column(Double)
     stopping: Mapped[bool] = mapped_column(Boolean, default=False)  # somebody asked the process to stop it
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
@@ -141,35 +141,35 @@ class Message(Table):
         return self.state in LIVE
 
 
-class Feedback(Table):
+class Feedback(Base):
     """What somebody thinks of a reply: 1 or -1, and why."""
 
     __tablename__ = "feedback"
 
     message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
     value: Mapped[int] = mapped_column(Integer)
-    comment: Mapped[str] = mapped_column(Words, default="")
+    comment: Mapped[str] = mapped_column(CleanText, default="")
     created: Mapped[float] = mapped_column(Double)
 
 
-class Summary(Table):
+class Summary(Base):
     """What stands for the messages up to and with `message_id`, written by a backend in one counted call."""
 
     __tablename__ = "summary"
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
     messages: Mapped[int] = mapped_column(Integer)
-    text: Mapped[str] = mapped_column(Words)
+    text: Mapped[str] = mapped_column(CleanText)
     created: Mapped[float] = mapped_column(Double)
-    backend: Mapped[str | None] = mapped_column(Words)
-    model: Mapped[str | None] = mapped_column(Words)
-    prompt_tokens: Mapped[int | None] = mapped_column(Count)
-    completion_tokens: Mapped[int | None] = mapped_column(Count)
+    backend: Mapped[str | None] = mapped_column(CleanText)
+    model: Mapped[str | None] = mapped_column(CleanText)
+    prompt_tokens: Mapped[int | None] = mapped_column(TokenCount)
+    completion_tokens: Mapped[int | None] = mapped_column(TokenCount)
     duration_ms: Mapped[float | None] = mapped_column(Double)
 
 
-class Document(Table):
+class Document(Base):
     """A file that somebody gave to a conversation, or to the API without one; `text` is read only where asked for.
 
     `embedding` names what made the vectors of its passages; None where there are none.
@@ -177,34 +177,34 @@ class Document(Table):
 
     __tablename__ = "document"
 
-    id: Mapped[str] = mapped_column(Name(64), primary_key=True)
-    owner: Mapped[str] = mapped_column(Name(200), index=True)
+    id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(CleanString(200), index=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(Words)
-    kind: Mapped[str] = mapped_column(Name(16))
+    name: Mapped[str] = mapped_column(CleanText)
+    kind: Mapped[str] = mapped_column(CleanString(16))
     bytes: Mapped[int] = mapped_column(BigInteger)
     pages: Mapped[int | None] = mapped_column(Integer)  # None: its kind has none
     passages: Mapped[int] = mapped_column(Integer)
-    text: Mapped[str] = mapped_column(Words, deferred=True)
-    embedding: Mapped[str | None] = mapped_column(Words)
+    text: Mapped[str] = mapped_column(CleanText, deferred=True)
+    embedding: Mapped[str | None] = mapped_column(CleanText)
     created: Mapped[float] = mapped_column(Double)
 
 
-class Passage(Table):
+class Passage(Base):
     """A piece of a document: `text` is the document's text from `begins` to `ends`; `page` counts from 1."""
 
     __tablename__ = "passage"
 
-    id: Mapped[int] = mapped_column(Number, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id", ondelete="CASCADE"), index=True)
     page: Mapped[int | None] = mapped_column(Integer)
     begins: Mapped[int] = mapped_column(Integer)
     ends: Mapped[int] = mapped_column(Integer)
-    text: Mapped[str] = mapped_column(Words)
+    text: Mapped[str] = mapped_column(CleanText)
     vector: Mapped[bytes | None] = mapped_column(LargeBinary)  # 32-bit floats, of length 1
 
 
-class Citation(Table):
+class Citation(Base):
     """A passage that stood in the prompt of a reply: the `place`-th best, from 1. Its words go with the document."""
 
     __tablename__ = "citation"
@@ -215,25 +215,25 @@ class Citation(Table):
     score: Mapped[float] = mapped_column(Double)
 
 
-class OwnPersona(Table):
+class SavedPersona(Base):
     """A persona that somebody saved for himself."""
 
     __tablename__ = "persona"
 
-    owner: Mapped[str] = mapped_column(Name(200), primary_key=True)
-    slug: Mapped[str] = mapped_column(Name(80), primary_key=True)
-    name: Mapped[str] = mapped_column(Words)
-    description: Mapped[str] = mapped_column(Words)
+    owner: Mapped[str] = mapped_column(CleanString(200), primary_key=True)
+    slug: Mapped[str] = mapped_column(CleanString(80), primary_key=True)
+    name: Mapped[str] = mapped_column(CleanText)
+    description: Mapped[str] = mapped_column(CleanText)
     sentences: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[float] = mapped_column(Double)
 
 
-class Counter(Table):
+class Counter(Base):
     """What somebody has used of a limit until `expires`; `key` holds a hash of who he is."""
 
     __tablename__ = "counter"
     __table_args__ = (Index("counter_expires", "expires"),)
 
-    key: Mapped[str] = mapped_column(Name(200), primary_key=True)
+    key: Mapped[str] = mapped_column(CleanString(200), primary_key=True)
     amount: Mapped[int] = mapped_column(BigInteger)
     expires: Mapped[float] = mapped_column(Double)

@@ -20,15 +20,17 @@ from conversations.store.schema import IS_LIVE, Conversation, Message
 from conversations.store.store import Store
 from conversations.store.text import UNSTORABLE
 
-LONGEST = 300  # characters of what is typed that count
-WIDTH = 120  # characters of a snippet
-BEFORE = 40  # of them before the hit
-MOST = 2000  # on SQLite: of a word in more messages than this, the newest ones are enough where they fill the list
-FIRST = 400  # on PostgreSQL, whose index has no order: the newest conversations, looked through first
+MAX_QUERY = 300  # characters of what is typed that count
+SNIPPET_WIDTH = 120  # characters of a snippet
+SNIPPET_LEAD = 40  # of them before the hit
+COMMON_WORD = (
+    2000  # on SQLite: of a word in more messages than this, the newest ones are enough where they fill the list
+)
+NEWEST_CONVERSATIONS = 400  # on PostgreSQL, whose index has no order: the newest conversations, looked through first
 WORD = re.compile(r"[^\W_]+")
 ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036f]+")
-INSIDE = {"Lo", "Mn", "Mc", "Me", "So"}  # Unicode's categories of letters without case, marks, and emoji
-INDEX = table("message_text", column("rowid"))  # SQLite's
+UNSEGMENTED = {"Lo", "Mn", "Mc", "Me", "So"}  # Unicode's categories of letters without case, marks, and emoji
+MESSAGE_TEXT = table("message_text", column("rowid"))  # SQLite's
 
 
 @dataclass(frozen=True)
@@ -43,52 +45,58 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Words:
+class SearchQuery:
     """What is looked for: beginnings of `indexed` words, and texts that occur anywhere."""
 
-    indexed: tuple[str, ...]
-    inside: tuple[str, ...]
+    words: tuple[str, ...]
+    substrings: tuple[str, ...]
 
     def patterns(self) -> Iterator[str]:
         """A regular expression of each, for folded text; what a word may not follow comes last, which is faster."""
-        for word in self.indexed:
+        for word in self.words:
             bare = re.escape(fold(word))
             yield rf"{bare}(?<![^\W_]{bare})" + ("" if len(word) > 1 else r"(?![^\W_])")
-        yield from (re.escape(fold(term)) for term in self.inside)
+        yield from (re.escape(fold(term)) for term in self.substrings)
 
 
-def find(store: Store, words: str, limit: int = 50) -> list[Hit]:
+def search_conversations(store: Store, typed: str, limit: int = 50) -> list[Hit]:
     """The conversations with all these words, the last changed first, each once; nothing typed, nothing found."""
-    wanted = parse(words)
-    patterns = [re.compile(pattern) for pattern in wanted.patterns()]
+    query = parse_query(typed)
+    patterns = [re.compile(pattern) for pattern in query.patterns()]
     if not patterns:
         return []
     newest = select(Conversation.id, Conversation.title, Conversation.updated).where(Conversation.owner == store.owner)
     with store.database.reading() as session:
-        mine = session.execute(newest.order_by(Conversation.updated.desc())).all()
-        said = _said(session, store, wanted, [identity for identity, _, _ in mine[:FIRST]], limit)
-        matching = (row for row in mine if row[0] in said or _all(patterns, row[1]))
-        found = list(islice(matching, limit))
-        numbers = [said[identity] for identity, _, _ in found if identity in said]
-        messages = select(Message.conversation_id, Message.text).where(Message.id.in_(numbers))
+        conversations = session.execute(newest.order_by(Conversation.updated.desc())).all()
+        messages_by_conversation = _newest_matches(
+            session, store, query, [identity for identity, _, _ in conversations[:NEWEST_CONVERSATIONS]], limit
+        )
+        matching = (row for row in conversations if row[0] in messages_by_conversation or _all(patterns, row[1]))
+        hits = list(islice(matching, limit))
+        message_ids = [
+            messages_by_conversation[identity] for identity, _, _ in hits if identity in messages_by_conversation
+        ]
+        messages = select(Message.conversation_id, Message.text).where(Message.id.in_(message_ids))
         texts = dict(session.execute(messages).all())
-    first = re.compile("|".join(wanted.patterns()))
+    first = re.compile("|".join(query.patterns()))
     return [
-        Hit(identity, title, said.get(identity), snippet(texts.get(identity, title), first), updated)
-        for identity, title, updated in found
+        Hit(
+            identity, title, messages_by_conversation.get(identity), snippet(texts.get(identity, title), first), updated
+        )
+        for identity, title, updated in hits
     ]
 
 
-def parse(typed: str) -> Words:
+def parse_query(typed: str) -> SearchQuery:
     """What somebody typed, as words."""
     indexed: dict[str, None] = {}
     inside: dict[str, None] = {}
-    for term in unicodedata.normalize("NFC", UNSTORABLE.sub(" ", typed[:LONGEST])).split():
-        if any(unicodedata.category(letter) in INSIDE for letter in term):
+    for term in unicodedata.normalize("NFC", UNSTORABLE.sub(" ", typed[:MAX_QUERY])).split():
+        if any(unicodedata.category(letter) in UNSEGMENTED for letter in term):
             inside[term] = None
         else:
             indexed |= dict.fromkeys(WORD.findall(term))
-    return Words(tuple(indexed), tuple(inside))
+    return SearchQuery(tuple(indexed), tuple(inside))
 
 
 def fold(text: str) -> str:
@@ -106,8 +114,12 @@ def snippet(text: str, first: re.Pattern[str]) -> str:
     at = hit.start() if hit else 0
     if len(folded) != len(text):  # some letter became two, or two became one
         at = bisect_left(range(len(text)), at, key=lambda end: len(fold(text[:end])))
-    start = 0 if at <= BEFORE else text.rfind(" ", max(0, at - BEFORE - 20), at - BEFORE) + 1 or at - BEFORE
-    end = start + WIDTH
+    start = (
+        0
+        if at <= SNIPPET_LEAD
+        else text.rfind(" ", max(0, at - SNIPPET_LEAD - 20), at - SNIPPET_LEAD) + 1 or at - SNIPPET_LEAD
+    )
+    end = start + SNIPPET_WIDTH
     shown = " ".join(text[start:end].split())
     return f"{'…' if start else ''}{shown}{'…' if end < len(text) else ''}"
 
@@ -117,38 +129,40 @@ def _all(patterns: list[re.Pattern[str]], title: str) -> bool:
     return all(pattern.search(folded) for pattern in patterns)
 
 
-def _said(session: Session, store: Store, wanted: Words, newest: list[str], limit: int) -> dict[str, int]:
+def _newest_matches(
+    session: Session, store: Store, wanted: SearchQuery, newest: list[str], limit: int
+) -> dict[str, int]:
     """The newest message with all of it in each conversation; of more than `limit` conversations, in the newest ones.
 
     A common word fills the list from the newest ones, so that all its messages need not be read.
     """
     matching = _matching(store, wanted)
-    few = matching.limit(MOST) if store.database.sqlite else matching.where(Message.conversation_id.in_(newest))
+    few = matching.limit(COMMON_WORD) if store.database.sqlite else matching.where(Message.conversation_id.in_(newest))
     rows: Sequence[Row[str, int, int]] = []
     for query in (few.subquery(), matching.subquery()):
         last = select(query.c.conversation_id, func.max(query.c.id), func.count()).group_by(query.c.conversation_id)
         each = last.subquery()
         found = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
         rows = session.execute(found.order_by(Conversation.updated.desc()).limit(limit)).all()
-        if len(rows) == limit or (store.database.sqlite and sum(count for *_, count in rows) < MOST):
+        if len(rows) == limit or (store.database.sqlite and sum(count for *_, count in rows) < COMMON_WORD):
             break
     return {identity: number for identity, number, _ in rows}
 
 
-def _matching(store: Store, wanted: Words) -> Select[int, str]:
+def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
     """The owner's messages in which all of it is said; SQLite gives the newest first, at no cost."""
     query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
     sqlite = store.database.sqlite
     position = func.instr if sqlite else func.strpos
-    for term in wanted.inside:
+    for term in wanted.substrings:
         said = func.lower(Message.text) if term.lower() != term.upper() else Message.text  # costly on a whole store
         query = query.where(position(said, term.lower()) > 0)
-    if sqlite and wanted.indexed:
-        asked = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.indexed)
-        query = query.join(INDEX, INDEX.c.rowid == Message.id)
-        return query.where(literal_column("message_text").op("MATCH")(asked)).order_by(INDEX.c.rowid.desc())
+    if sqlite and wanted.words:
+        asked = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
+        query = query.join(MESSAGE_TEXT, MESSAGE_TEXT.c.rowid == Message.id)
+        return query.where(literal_column("message_text").op("MATCH")(asked)).order_by(MESSAGE_TEXT.c.rowid.desc())
     query = query.where(text(f"NOT ({IS_LIVE})"))
-    if wanted.indexed:
-        asked = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.indexed)
+    if wanted.words:
+        asked = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
         query = query.where(func.message_words(Message.text).op("@@")(func.to_tsquery("simple", asked)))
     return query.order_by(Message.id.desc()) if sqlite else query

@@ -20,12 +20,12 @@ from conversations.store.store import Store
 DAY = 86_400  # seconds
 NEWEST = 5_000  # replies that medians are taken from
 UNKNOWN = "unknown"  # of replies that an import brought without backend or reason
-VOTE = "compare"  # the comment, in a conversation of that kind, that makes a thumb a vote
+VOTE_COMMENT = "compare"  # the comment, in a conversation of that kind, that makes a thumb a vote
 Rows = Select[*tuple[Any, ...]]
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-class Said(NamedTuple):
+class MessageCount(NamedTuple):
     """Messages of one role on one day."""
 
     day: date
@@ -33,7 +33,7 @@ class Said(NamedTuple):
     messages: int
 
 
-class Used(NamedTuple):
+class TokenUsage(NamedTuple):
     """Tokens that a backend read and wrote on one day."""
 
     day: date
@@ -51,7 +51,7 @@ class Speed(NamedTuple):
     tokens_per_second: float | None
 
 
-class Failed(NamedTuple):
+class FailureCount(NamedTuple):
     """How often replies of a backend ended in one kind of failure."""
 
     kind: str
@@ -59,7 +59,7 @@ class Failed(NamedTuple):
     replies: int
 
 
-class Opinion(NamedTuple):
+class Ratings(NamedTuple):
     """Thumbs that a backend's replies got, and comparisons that it won."""
 
     backend: str
@@ -73,11 +73,11 @@ class Statistics:
     """All of it, for one period."""
 
     conversations: int
-    said: list[Said]
-    used: list[Used]
+    messages: list[MessageCount]
+    usage: list[TokenUsage]
     speeds: list[Speed]
-    failed: list[Failed]
-    opinions: list[Opinion]
+    failures: list[FailureCount]
+    ratings: list[Ratings]
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,13 @@ def collect(store: Store, period: Period) -> Statistics:
     sums = _sums(store, period)
     replies = [row for row in sums if row.role == "assistant"]
     return Statistics(
-        _conversations(store, period), _said(sums), _used(replies), _speeds(store, period), _failed(replies),
-        _opinions(store, period),
-    )  # fmt: skip
+        _conversations(store, period),
+        _message_counts(sums),
+        _token_usage(replies),
+        _speeds(store, period),
+        _failure_counts(replies),
+        _ratings(store, period),
+    )
 
 
 def _sums(store: Store, period: Period) -> Sequence[Row[Any]]:
@@ -114,7 +118,7 @@ def _sums(store: Store, period: Period) -> Sequence[Row[Any]]:
         func.sum(Message.prompt_tokens).label("read"),
         func.sum(Message.completion_tokens).label("written"),
     )
-    query = _mine(store, period, select(*by, *counted)).group_by(*by).order_by(day)
+    query = _select_owned(store, period, select(*by, *counted)).group_by(*by).order_by(day)
     with store.database.reading() as session:
         return session.execute(query).all()
 
@@ -125,7 +129,7 @@ def _day(store: Store, offset: float) -> ColumnElement[int]:
     return cast(days if store.database.sqlite else func.floor(days), Integer)
 
 
-def _mine(store: Store, period: Period, query: Rows) -> Rows:
+def _select_owned(store: Store, period: Period, query: Rows) -> Rows:
     """The owner's messages of the period."""
     joined = query.join(Conversation, Conversation.id == Message.conversation_id)
     return joined.where(Conversation.owner == store.owner, Message.created >= period.since)
@@ -140,13 +144,13 @@ def _conversations(store: Store, period: Period) -> int:
 
 def _speeds(store: Store, period: Period) -> list[Speed]:
     """By backend, the one with most replies first."""
-    query = _mine(store, period, select(Message.backend, Message.ttft_ms, Message.tokens_per_second))
+    query = _select_owned(store, period, select(Message.backend, Message.ttft_ms, Message.tokens_per_second))
     query = query.where(Message.role == "assistant", Message.ttft_ms.is_not(None))
-    found = defaultdict(list)
+    by_backend = defaultdict(list)
     with store.database.reading() as session:
         for row in session.execute(query.order_by(Message.id.desc()).limit(NEWEST)):
-            found[row.backend or UNKNOWN].append(row)
-    most = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+            by_backend[row.backend or UNKNOWN].append(row)
+    most = sorted(by_backend.items(), key=lambda item: (-len(item[1]), item[0]))
     return [
         Speed(name, len(rows), _median(r.ttft_ms for r in rows), _median(r.tokens_per_second for r in rows))
         for name, rows in most
@@ -154,33 +158,33 @@ def _speeds(store: Store, period: Period) -> list[Speed]:
 
 
 def _median(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) if known else None
+    numbers = [value for value in values if value is not None]
+    return median(numbers) if numbers else None
 
 
-def _opinions(store: Store, period: Period) -> list[Opinion]:
+def _ratings(store: Store, period: Period) -> list[Ratings]:
     """By backend; a vote is no thumb."""
-    vote = (Feedback.comment == VOTE) & (Conversation.kind == VOTE)
+    vote = (Feedback.comment == VOTE_COMMENT) & (Conversation.kind == VOTE_COMMENT)
 
     def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
         return func.sum(case((condition, 1), else_=0))
 
     columns = (count((Feedback.value > 0) & ~vote), count((Feedback.value < 0) & ~vote), count(vote))
     query = select(Message.backend, *columns).select_from(Feedback).join(Message, Message.id == Feedback.message_id)
-    query = _mine(store, period, query).group_by(Message.backend).order_by(Message.backend)
+    query = _select_owned(store, period, query).group_by(Message.backend).order_by(Message.backend)
     with store.database.reading() as session:
-        return [Opinion(row[0] or UNKNOWN, *map(int, row[1:])) for row in session.execute(query)]
+        return [Ratings(row[0] or UNKNOWN, *map(int, row[1:])) for row in session.execute(query)]
 
 
-def _said(sums: Sequence[Row[Any]]) -> list[Said]:
+def _message_counts(sums: Sequence[Row[Any]]) -> list[MessageCount]:
     """By day and role."""
-    found: Counter[tuple[int, str]] = Counter()
+    counts: Counter[tuple[int, str]] = Counter()
     for row in sums:
-        found[row.day, row.role] += row.messages
-    return [Said(_date(day), role, count) for (day, role), count in sorted(found.items())]
+        counts[row.day, row.role] += row.messages
+    return [MessageCount(_date(day), role, count) for (day, role), count in sorted(counts.items())]
 
 
-def _used(replies: Sequence[Row[Any]]) -> list[Used]:
+def _token_usage(replies: Sequence[Row[Any]]) -> list[TokenUsage]:
     """By day and backend."""
     read: Counter[tuple[int, str]] = Counter()
     written: Counter[tuple[int, str]] = Counter()
@@ -188,21 +192,21 @@ def _used(replies: Sequence[Row[Any]]) -> list[Used]:
         key = row.day, row.backend or UNKNOWN
         read[key] += row.read or 0
         written[key] += row.written or 0
-    return [Used(_date(key[0]), key[1], read[key], written[key]) for key in sorted(read)]
+    return [TokenUsage(_date(key[0]), key[1], read[key], written[key]) for key in sorted(read)]
 
 
-def _failed(replies: Sequence[Row[Any]]) -> list[Failed]:
+def _failure_counts(replies: Sequence[Row[Any]]) -> list[FailureCount]:
     """By kind and backend, the most frequent first."""
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for row in replies:
         if row.state in {State.FAILED, State.INTERRUPTED}:
-            kind = "interrupted" if row.state == State.INTERRUPTED else words(row.stop_reason or UNKNOWN)
-            found[kind, row.backend or UNKNOWN] += row.messages
-    most = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return [Failed(kind, backend, count) for (kind, backend), count in most]
+            kind = "interrupted" if row.state == State.INTERRUPTED else failure_kind(row.stop_reason or UNKNOWN)
+            counts[kind, row.backend or UNKNOWN] += row.messages
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [FailureCount(kind, backend, count) for (kind, backend), count in most]
 
 
-def words(error: str) -> str:
+def failure_kind(error: str) -> str:
     """An error's class as people say it: ModelRateLimitError is "rate limit"."""
     parts = WORDS.findall(error.removeprefix("Model").removesuffix("Error"))
     return " ".join(p if p.isupper() and len(p) > 1 else p.lower() for p in parts) or error

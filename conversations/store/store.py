@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import Select, delete, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from conversations.store.citations import Source, sources_of
+from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
 from conversations.store.schema import IS_LIVE, Conversation, Document, Feedback, Message, State, Summary
 from conversations.store.tree import Tree
 from settings import Settings
 
-STALE = 10.0  # seconds without a heartbeat after which a reply's process is taken for dead
-TITLE = 60  # characters
+HEARTBEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which a reply's process is taken for dead
+MAX_TITLE = 60  # characters
 
 
 class NotFoundError(LookupError):
@@ -50,152 +50,154 @@ class Store:
         """Pinned ones first, then by their last message."""
         order = (Conversation.pinned.desc(), Conversation.updated.desc())
         with self.database.reading() as session:
-            return list(session.scalars(self.mine().order_by(*order).limit(limit).offset(offset)))
+            return list(session.scalars(self.query().order_by(*order).limit(limit).offset(offset)))
 
-    def get(self, identity: str) -> Conversation:
+    def get(self, conversation_id: str) -> Conversation:
         """Raises NotFoundError."""
         with self.database.reading() as session:
-            return self.found(session, identity)
+            return self.conversation_row(session, conversation_id)
 
-    def thread(self, identity: str, last: int = 50) -> Thread:
+    def thread(self, conversation_id: str, last: int = 50) -> Thread:
         """The last messages of the shown branch. Raises NotFoundError."""
         sweep(self.database)
         with self.database.reading() as session:
-            conversation = self.found(session, identity)
-            tree = tree_of(session, identity)
+            conversation = self.conversation_row(session, conversation_id)
+            tree = read_tree(session, conversation_id)
             path = tree.path(conversation.head)
-            shown = path[-last:]
-            rows = {m.id: m for m in session.scalars(select(Message).where(Message.id.in_(shown)))}
-            said = session.scalars(select(Feedback).where(Feedback.message_id.in_(shown)))
+            shown_ids = path[-last:]
+            rows = {m.id: m for m in session.scalars(select(Message).where(Message.id.in_(shown_ids)))}
+            feedback_rows = session.scalars(select(Feedback).where(Feedback.message_id.in_(shown_ids)))
             return Thread(
                 conversation,
-                [rows[number] for number in shown],
-                len(path) - len(shown),
-                {number: beside for number in shown if len(beside := tree.siblings(number)) > 1},
-                {feedback.message_id: feedback for feedback in said},
-                summary_of(session, identity, path),
-                sources_of(session, shown),
+                [rows[number] for number in shown_ids],
+                len(path) - len(shown_ids),
+                {number: beside for number in shown_ids if len(beside := tree.siblings(number)) > 1},
+                {feedback.message_id: feedback for feedback in feedback_rows},
+                newest_summary(session, conversation_id, path),
+                read_sources(session, shown_ids),
             )
 
-    def message(self, number: int) -> Message:
+    def message(self, message_id: int) -> Message:
         """Raises NotFoundError."""
         with self.database.reading() as session:
-            return self.owned(session, number)
+            return self.message_row(session, message_id)
 
-    def branch(self, number: int) -> list[int]:
+    def branch(self, message_id: int) -> list[int]:
         """The shown branch of this message's conversation, which may be another than its own. Raises NotFoundError."""
         with self.database.reading() as session:
-            conversation = self.found(session, self.owned(session, number).conversation_id)
-            return tree_of(session, conversation.id).path(conversation.head)
+            conversation = self.conversation_row(session, self.message_row(session, message_id).conversation_id)
+            return read_tree(session, conversation.id).path(conversation.head)
 
-    def change(self, identity: str, **fields: Any) -> None:
+    def update(self, conversation_id: str, **fields: Any) -> None:
         """Set title, pinned, system, persona. Raises NotFoundError."""
         with self.database.writing() as session:
-            conversation = self.locked(session, identity)
+            conversation = self.lock_conversation(session, conversation_id)
             for name, value in fields.items():
                 setattr(conversation, name, value)
 
-    def choose(self, number: int) -> None:
+    def select_branch(self, message_id: int) -> None:
         """Show the branch of this message, to its newest end. Raises NotFoundError."""
         with self.database.writing() as session:
-            message = self.owned(session, number)
-            conversation = self.locked(session, message.conversation_id)
-            conversation.head = tree_of(session, conversation.id).leaf(number)
+            message = self.message_row(session, message_id)
+            conversation = self.lock_conversation(session, message.conversation_id)
+            conversation.head = read_tree(session, conversation.id).leaf(message_id)
 
-    def delete(self, identity: str) -> None:
+    def delete(self, conversation_id: str) -> None:
         """Delete a conversation with all that hangs on it; replies in it end. Raises NotFoundError."""
         with self.database.writing() as session:
-            self.locked(session, identity)
-            session.execute(delete(Conversation).where(Conversation.id == identity))
+            self.lock_conversation(session, conversation_id)
+            session.execute(delete(Conversation).where(Conversation.id == conversation_id))
 
-    def empty(self, identity: str, **fields: Any) -> None:
+    def clear(self, conversation_id: str, **fields: Any) -> None:
         """Delete what was said in a conversation, and its documents; set `fields`. Replies in it end.
 
         Raises NotFoundError.
         """
         with self.database.writing() as session:
-            conversation = self.locked(session, identity)
-            session.execute(delete(Message).where(Message.conversation_id == identity))
-            session.execute(delete(Document).where(Document.conversation_id == identity))
+            conversation = self.lock_conversation(session, conversation_id)
+            session.execute(delete(Message).where(Message.conversation_id == conversation_id))
+            session.execute(delete(Document).where(Document.conversation_id == conversation_id))
             for name, value in {"head": None, "title": "", **fields}.items():
                 setattr(conversation, name, value)
 
-    def rate(self, number: int, value: int | None, comment: str = "") -> None:
+    def rate(self, message_id: int, value: int | None, comment: str = "") -> None:
         """Thumb up (1) or down (-1) with a comment; None takes it back. Raises NotFoundError."""
         with self.database.writing() as session:
-            self.locked(session, self.owned(session, number).conversation_id)
-            session.execute(delete(Feedback).where(Feedback.message_id == number))
+            self.lock_conversation(session, self.message_row(session, message_id).conversation_id)
+            session.execute(delete(Feedback).where(Feedback.message_id == message_id))
             if value is not None:
-                session.add(Feedback(message_id=number, value=value, comment=comment, created=time.time()))
+                session.add(Feedback(message_id=message_id, value=value, comment=comment, created=time.time()))
 
-    def mine(self) -> Select[Conversation]:
+    def query(self) -> Select[Conversation]:
         """The owner's conversations."""
         return select(Conversation).where(Conversation.owner == self.owner)
 
-    def found(self, session: Session, identity: str) -> Conversation:
+    def conversation_row(self, session: Session, conversation_id: str) -> Conversation:
         """A conversation of the owner. Raises NotFoundError."""
-        return self._one(session, self.mine(), identity)
+        return self._row(session, self.query(), conversation_id)
 
-    def locked(self, session: Session, identity: str) -> Conversation:
+    def lock_conversation(self, session: Session, conversation_id: str) -> Conversation:
         """The same, held until the writing session ends, so that turns come one after the other."""
-        return self._one(session, self.mine().with_for_update(), identity)
+        return self._row(session, self.query().with_for_update(), conversation_id)
 
-    def _one(self, session: Session, query: Select[Conversation], identity: str) -> Conversation:
-        found = session.scalars(query.where(Conversation.id == identity)).first()
-        if found is None:
-            raise NotFoundError(f"There is no conversation {identity!r} of yours.")
-        return found
+    def _row(self, session: Session, query: Select[Conversation], conversation_id: str) -> Conversation:
+        row = session.scalars(query.where(Conversation.id == conversation_id)).first()
+        if row is None:
+            raise NotFoundError(f"There is no conversation {conversation_id!r} of yours.")
+        return row
 
-    def owned(self, session: Session, number: int) -> Message:
+    def message_row(self, session: Session, message_id: int) -> Message:
         """A message of the owner. Raises NotFoundError."""
-        query = select(Message).join(Conversation).where(Message.id == number, Conversation.owner == self.owner)
-        found = session.scalar(query)
-        if found is None:
-            raise NotFoundError(f"There is no message {number} of yours.")
-        return found
+        query = select(Message).join(Conversation).where(Message.id == message_id, Conversation.owner == self.owner)
+        row = session.scalar(query)
+        if row is None:
+            raise NotFoundError(f"There is no message {message_id} of yours.")
+        return row
 
 
 def sweep(database: Database) -> None:
     """Mark the replies whose process died as interrupted, whoever owns them."""
     now = database.now()
-    dead = or_(Message.heartbeat < now - STALE, Message.heartbeat > now + STALE)  # a clock may be set back
+    dead = or_(
+        Message.heartbeat < now - HEARTBEAT_TIMEOUT, Message.heartbeat > now + HEARTBEAT_TIMEOUT
+    )  # a clock may be set back
     with database.reading() as session:
-        if session.scalar(select(Message.id).where(live(), dead).limit(1)) is None:
+        if session.scalar(select(Message.id).where(is_live(), dead).limit(1)) is None:
             return
     with database.writing() as session:
-        session.execute(update(Message).where(live(), dead).values(state=State.INTERRUPTED))
+        session.execute(update(Message).where(is_live(), dead).values(state=State.INTERRUPTED))
 
 
-def live() -> Any:
+def is_live() -> Any:
     """The condition that `message_live` indexes."""
     return text(IS_LIVE)
 
 
-def tree_of(session: Session, identity: str) -> Tree:
+def read_tree(session: Session, conversation_id: str) -> Tree:
     """All messages of a conversation, without their texts."""
-    query = select(Message.id, Message.parent_id).where(Message.conversation_id == identity)
+    query = select(Message.id, Message.parent_id).where(Message.conversation_id == conversation_id)
     return Tree((number, parent) for number, parent in session.execute(query))
 
 
-def summary_of(session: Session, identity: str, path: Sequence[int]) -> Summary | None:
+def newest_summary(session: Session, conversation_id: str, path: Sequence[int]) -> Summary | None:
     """The newest summary that stands for messages of this branch of a conversation."""
-    query = select(Summary).join(Message).where(Message.conversation_id == identity)
+    query = select(Summary).join(Message).where(Message.conversation_id == conversation_id)
     on_path = set(path)
-    found = [s for s in session.scalars(query) if s.message_id in on_path]
-    return max(found, key=lambda s: (s.messages, s.id), default=None)
+    summaries = [s for s in session.scalars(query) if s.message_id in on_path]
+    return max(summaries, key=lambda s: (s.messages, s.id), default=None)
 
 
-def identity() -> str:
+def new_conversation_id() -> str:
     """A new conversation's id, which nobody guesses."""
     return secrets.token_urlsafe(16)
 
 
-def title(message: str) -> str:
+def make_title(message: str) -> str:
     """The first line of the first message, cut at a word."""
     line = " ".join(next(iter(message.strip().splitlines()), "").split())
-    return line if len(line) <= TITLE else line[:TITLE].rsplit(" ", 1)[0] + "…"
+    return line if len(line) <= MAX_TITLE else line[:MAX_TITLE].rsplit(" ", 1)[0] + "…"
 
 
-def store(settings: Settings, owner: str) -> Store:
+def open_store(settings: Settings, owner: str) -> Store:
     """The store that DATABASE_URL names. Raises DatabaseError where it cannot be opened."""
     return Store(connect(settings.database_url), owner)

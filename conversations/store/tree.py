@@ -15,18 +15,18 @@ class Tree:
     def path(self, head: int | None) -> list[int]:
         """From the first message to `head`; without a head, to the newest leaf."""
         at = head if head in self.parents else self.leaf(None)
-        found: list[int] = []
+        path: list[int] = []
         while at is not None:
-            found.append(at)
+            path.append(at)
             at = self.parents[at]
-        return found[::-1]
+        return path[::-1]
 
-    def leaf(self, number: int | None) -> int | None:
+    def leaf(self, message_id: int | None) -> int | None:
         """The end of the newest branch below a message (None: of the whole tree)."""
-        while below := self.children.get(number):
-            number = below[-1]
-        return number
+        while below := self.children.get(message_id):
+            message_id = below[-1]
+        return message_id
 
-    def siblings(self, number: int) -> list[int]:
+    def siblings(self, message_id: int) -> list[int]:
         """A message and its alternatives, oldest first."""
-        return self.children[self.parents[number]]
+        return self.children[self.parents[message_id]]

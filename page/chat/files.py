@@ -14,8 +14,8 @@ from conversations.library.reading import Reading
 from conversations.store import citations
 from conversations.store.schema import Conversation, Document
 from conversations.store.store import NotFoundError, Store
-from documents.kind import READ
-from documents.settings import Limits
+from documents.kind import READABLE
+from documents.settings import DocumentSettings
 from page.chat import sources
 from page.session import actions
 from page.session.error import defer_error
@@ -28,12 +28,12 @@ NARROW = "Only two or three short passages fit beside a question in this model's
 UNABLE = "The small model that ships cannot answer from documents: look at the passages under its reply, or find below."
 
 
-def megabytes(limits: Limits) -> int:
+def megabytes(limits: DocumentSettings) -> int:
     """The largest upload in MB, rounded up: what is a little too large is refused with the exact figures."""
     return -(-limits.max_bytes // 1_000_000)
 
 
-def draw(store: Store, conversation: Conversation | None, chosen: Selection, limits: Limits) -> None:
+def draw(store: Store, conversation: Conversation | None, chosen: Selection, limits: DocumentSettings) -> None:
     """The popover; where nobody can be asked anything, files are given here too."""
     rows = files.listing(store, conversation.id) if conversation else []
     mute = chosen.backend is None or chosen.problem is not None
@@ -76,7 +76,7 @@ def figures(row: Document) -> str:
 
 def _remove(store: Store, number: str) -> None:
     try:
-        files.remove(store, number)
+        files.delete(store, number)
     except NotFoundError:
         defer_error("This document is no longer there.")
 
@@ -96,17 +96,17 @@ def find(store: Store, identity: str) -> None:
         "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
     )
     if asked and asked.strip():
-        found = [citations.source(each) for each in files.find(store, identity, asked)]
+        found = [citations.source_of(each) for each in files.search(store, identity, asked)]
         if not found:
             st.caption("Nothing found")
         sources.passages(found)
 
 
-def bring(limits: Limits) -> None:
+def bring(limits: DocumentSettings) -> None:
     """A box for files, since the one for messages is closed."""
     turn: int = st.session_state.setdefault("brought", 0)  # another key empties the box
     st.file_uploader(
-        f"{READ}: words in them are found without a model",
+        f"{READABLE}: words in them are found without a model",
         accept_multiple_files=True,
         key=f"bring-{turn}",
         max_upload_size=megabytes(limits),
@@ -124,8 +124,8 @@ def _bring(key: str) -> None:
 
 def under_way(store: Store, identity: str) -> None:
     """What is being read for a conversation, and what could not be."""
-    readings = reading.under_way(store.database, identity)
-    if live := [each for each in readings if not each.over.is_set()]:
+    readings = reading.running(store.database, identity)
+    if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_progress, run_every=TICK)(live)
     for number, each in enumerate(readings):
         if each.error:
@@ -144,7 +144,7 @@ def invite(store: Store, identity: str) -> None:
 
 def _progress(live: Sequence[Reading]) -> None:
     """How far each is; the page is drawn anew when one has ended."""
-    if any(each.over.is_set() for each in live):
+    if any(each.finished.is_set() for each in live):
         st.rerun()
     for each in live:
-        st.progress(each.done / each.of if each.of else 0.0, text=escape_markdown(each.note))
+        st.progress(each.done / each.total if each.total else 0.0, text=escape_markdown(each.note))

@@ -25,7 +25,7 @@ def edit(message: Message) -> None:
 def _send(number: int) -> None:
     typed: str = st.session_state[f"edited-{number}"]
     try:
-        text.message(typed)
+        text.check_message(typed)
     except MessageError as error:
         defer_error(str(error))
     else:

@@ -84,7 +84,7 @@ def row(conversation: Conversation) -> None:
 
 def hits(store: Store, words: str) -> None:
     """What was found, with the words around it; pressing one opens its branch there."""
-    found = search.find(store, words)
+    found = search.search_conversations(store, words)
     st.caption(f"{len(found)} found" if found else "Nothing found")
     with st.container(gap="xxsmall"):
         for hit in found:
@@ -119,6 +119,6 @@ def reach(store: Store, number: int) -> int:
     """Show the branch of a message; how many messages have to be drawn for it to be among them."""
     path = store.branch(number)
     if number not in path:
-        store.choose(number)
+        store.select_branch(number)
         path = store.branch(number)
     return max(current_conversation().message_limit, len(path) - path.index(number) + 1)

@@ -12,7 +12,7 @@ from page.session.actions import enqueue
 from page.session.current import open_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
-from prompts.handover import handover
+from prompts.handover import handover_prompt
 
 LONGEST_TITLE = 200
 WIDE: dict[str, Any] = {"width": "stretch"}
@@ -45,7 +45,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             icon=":material/summarize:",
             on_click=enqueue,
             args=("send",),
-            kwargs={"text": handover()},
+            kwargs={"text": handover_prompt()},
             **WIDE,
         )
         st.download_button(
@@ -59,7 +59,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
         )
         st.download_button(
             "Export as Markdown",
-            lambda: exchange.render(exchange.dump(store, number)),
+            lambda: exchange.render_markdown(exchange.export_conversation(store, number)),
             f"{number}.md",
             "text/markdown",
             icon=":material/description:",
@@ -71,7 +71,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
 
 def exported(store: Store, number: str) -> str:
     """The conversation as a file that can be imported."""
-    return "".join(exchange.pieces([exchange.dump(store, number)]))
+    return "".join(exchange.json_chunks([exchange.export_conversation(store, number)]))
 
 
 def _rename(store: Store, number: str, before: str) -> None:
@@ -94,7 +94,7 @@ def _pin(store: Store, pinned: bool) -> None:
 def delete(store: Store, number: str) -> None:
     """It is gone at once; this browser session alone can bring it back."""
     try:
-        dumped = exchange.dump(store, number)
+        dumped = exchange.export_conversation(store, number)
         store.delete(number)
     except NotFoundError:  # it is gone already, which was the aim
         open_conversation()
@@ -118,7 +118,7 @@ def undo(store: Store) -> None:
 def _bring_back(store: Store) -> None:
     dumped = st.session_state.get("deleted")
     if dumped is not None:
-        open_conversation(exchange.load(store, dumped))
+        open_conversation(exchange.import_conversation(store, dumped))
         _forget()  # after it is back: until then this is all there is of it
 
 

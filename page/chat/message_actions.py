@@ -74,7 +74,7 @@ def _acted(store: Store, key: str, message: Message, beside: list[int], value: i
         elif verb in {"up", "down"}:
             _rate(store, message.id, {"up": 1, "down": -1}[verb], value)
         elif verb in {"previous", "next"}:
-            store.choose(beside[here + (1 if verb == "next" else -1)])
+            store.select_branch(beside[here + (1 if verb == "next" else -1)])
     except (NotFoundError, IndexError):
         defer_error("This message is no longer there.")
 

@@ -14,7 +14,7 @@ from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 from prompts import persona as files
-from prompts.persona import Persona, another
+from prompts.persona import Persona, random_other
 
 NOBODY = "No persona"
 
@@ -37,11 +37,11 @@ def draw(store: Store, conversation: Conversation | None) -> None:
 
 def known(store: Store) -> tuple[str | None, list[Persona], list[Persona]]:
     """What is wrong with a file, the owner's own, and all; an own one hides another with its slug."""
-    mine, problem = personas.own(store), None
+    mine, problem = personas.listing(store), None
     try:
-        found = files.every()
+        found = files.load_all()
     except (ValueError, OSError) as error:
-        problem, found = str(error), files.load(files.SHIPPED)
+        problem, found = str(error), files.load(files.SHIPPED_FOLDER)
     everybody = {each.slug: each for each in [*found, *mine]}.values()
     return problem, mine, sorted(everybody, key=lambda p: (p.name.casefold(), p.slug))
 
@@ -58,7 +58,7 @@ def surprise(everybody: list[Persona]) -> None:
     """Give a new chat somebody else than the last one, once."""
     fields, last = current_conversation().new_fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
-        chosen = another(everybody, last)
+        chosen = random_other(everybody, last)
         st.session_state["surprised"] = chosen.slug
         fields["persona"] = persona_to_dict(chosen)
 
@@ -103,20 +103,20 @@ def edit(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
             "\n".join(chosen.sentences) if chosen else "",
             key=keys[2],
             placeholder="I have two cats.",
-            max_chars=personas.LONGEST,
+            max_chars=personas.MAX_CHARACTERS,
         )
         st.form_submit_button("Use in this chat", on_click=_write, args=(store, keys, False))
         st.form_submit_button("Save as my own", on_click=_write, args=(store, keys, True))
     if chosen and chosen.slug in {each.slug for each in mine}:
-        st.button("Delete from my own", key=f"forget-{place}", on_click=personas.forget, args=(store, chosen.slug))
+        st.button("Delete from my own", key=f"forget-{place}", on_click=personas.remove, args=(store, chosen.slug))
 
 
 def _write(store: Store, keys: list[str], keep: bool) -> None:
     try:
-        made = personas.written(*(st.session_state[key] for key in keys))
+        made = personas.parse(*(st.session_state[key] for key in keys))
     except MessageError as error:
         defer_error(str(error))
         return
     if keep:
-        personas.keep(store, made)
+        personas.save(store, made)
     _use(store, made)

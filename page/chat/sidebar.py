@@ -43,7 +43,7 @@ def _bring(found: PageContext, key: str) -> None:
         return
     st.session_state["imports"] += 1
     try:
-        report = exchange.load_all(found.store, exchange.read(file.getvalue(), file.name))
+        report = exchange.import_all(found.store, exchange.parse(file.getvalue(), file.name))
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return

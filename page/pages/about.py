@@ -5,7 +5,7 @@ import re
 import streamlit as st
 
 import backends
-from documents.settings import Limits
+from documents.settings import DocumentSettings
 from page.session.context import PageContext, draw_title, load_context
 from page.session.markdown import escape_markdown, safe_markdown
 from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings
@@ -46,7 +46,7 @@ def readiness(found: PageContext) -> None:
 
 def configuration() -> None:
     """Every knob with its value and where that came from."""
-    groups: list[type[EnvironmentSettings]] = [Settings, Limits, *backends.settings_groups()]
+    groups: list[type[EnvironmentSettings]] = [Settings, DocumentSettings, *backends.settings_groups()]
     rows = [
         {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
         for group in groups

@@ -14,7 +14,7 @@ from conversations.replies.generation import GenerationRequest
 from conversations.replies.preload import preload
 from conversations.replies.writer import reply_writer
 from conversations.store.schema import Message, State
-from conversations.store.statistics import VOTE
+from conversations.store.statistics import VOTE_COMMENT
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
 from page.chat import live
@@ -75,7 +75,7 @@ def show(identity: str) -> None:
 def _ask(found: PageContext, chosen: list[str]) -> None:
     """Called before the script runs."""
     question = st.session_state["compare-question"]
-    if actions.is_duplicate(Action(VOTE, current.current_conversation(), text=question)):
+    if actions.is_duplicate(Action(VOTE_COMMENT, current.current_conversation(), text=question)):
         return
     try:
         show(comparison.start(found.store, question, [GenerationRequest(found.settings, name) for name in chosen]))
@@ -182,7 +182,7 @@ def offers(store: Store, seen: Comparison, message: Message) -> None:
 def go_on(store: Store, message: Message) -> None:
     """Show this branch in the chat, and ask its backend there."""
     try:
-        store.choose(message.id)
+        store.select_branch(message.id)
     except NotFoundError:
         st.rerun()
     if message.backend:

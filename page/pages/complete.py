@@ -14,7 +14,7 @@ from chains.assistant import build
 from conversations.replies.preload import preload
 from conversations.replies.reply import Reply
 from conversations.store.schema import State
-from conversations.store.text import MessageError, message
+from conversations.store.text import MessageError, check_message
 from page.chat import live, sampling
 from page.chat.figures import figures
 from page.chat.header import model, pick
@@ -140,7 +140,7 @@ def begin(draft: Draft, settings: Settings, chosen: Selection) -> None:
     if draft.reply is not None or chosen.backend is None:
         return
     try:
-        text = message(draft.text)
+        text = check_message(draft.text)
     except MessageError as error:
         draft.refused = str(error)
         return

@@ -44,7 +44,7 @@ def draw() -> None:
     )
     ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
     seen = collect(found.store, Period(PERIODS[chosen], ahead))
-    if not seen.said:
+    if not seen.messages:
         st.info(
             "Nothing was said in this period. Write a message in Chat, and its figures appear here.",
             icon=":material/insights:",
@@ -60,24 +60,24 @@ def draw() -> None:
 
 def totals(seen: Statistics) -> None:
     """The sums."""
-    replies = sum(row.messages for row in seen.said if row.role == "assistant")
-    failed = sum(row.replies for row in seen.failed)
+    replies = sum(row.messages for row in seen.messages if row.role == "assistant")
+    failed = sum(row.replies for row in seen.failures)
     with st.container(horizontal=True, key="totals"):
         st.metric("Conversations", f"{seen.conversations:,}", border=True)
-        st.metric("Messages", f"{sum(row.messages for row in seen.said):,}", border=True)
-        st.metric("Tokens written", f"{sum(row.written for row in seen.used):,}", border=True)
+        st.metric("Messages", f"{sum(row.messages for row in seen.messages):,}", border=True)
+        st.metric("Tokens written", f"{sum(row.written for row in seen.usage):,}", border=True)
         st.metric("Failed replies", f"{failed / replies:.1%}" if replies else "–", border=True)
 
 
 def charts(seen: Statistics) -> list[Chart]:
     """All of them, an even number."""
-    names = {row.backend for group in (seen.used, seen.speeds, seen.failed, seen.opinions) for row in group}
+    names = {row.backend for group in (seen.usage, seen.speeds, seen.failures, seen.ratings) for row in group}
     backend = colour("Backend", sorted(names))
     return [
         Chart(
             "Messages a day",
             "what you wrote, and the replies",
-            [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.said],
+            [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.messages],
             partial(daily, "Messages", colour("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1]))),
         ),
         Chart(
@@ -85,7 +85,7 @@ def charts(seen: Statistics) -> list[Chart]:
             "written by each backend",
             [
                 {"Day": row.day, "Tokens written": row.written, "Backend": row.backend, "Tokens read": row.read}
-                for row in seen.used
+                for row in seen.usage
             ],
             partial(daily, "Tokens written", backend),
         ),
@@ -112,7 +112,7 @@ def charts(seen: Statistics) -> list[Chart]:
         Chart(
             "Failures",
             "replies that ended in an error, by kind",
-            [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failed],
+            [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failures],
             partial(bars, "Kind", "Replies", backend),
             "No reply failed in this period.",
         ),
@@ -121,7 +121,7 @@ def charts(seen: Statistics) -> list[Chart]:
             "thumbs in Chat, and comparisons won in Compare",
             [
                 {"Backend": row.backend, "Times": times, "What": what}
-                for row in seen.opinions
+                for row in seen.ratings
                 for what, times in zip(OPINIONS, (row.votes, row.up, row.down), strict=True)
                 if times
             ],

@@ -20,9 +20,9 @@ from conversations.store import store as stores
 from conversations.store import text as texts
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
-from documents.kind import SNIFFED, DocumentError, kind
-from documents.load import too_large
-from documents.settings import Limits
+from documents.kind import SNIFF_BYTES, DocumentError, detect_kind
+from documents.load import too_large_message
+from documents.settings import DocumentSettings
 from page.session.context import PageContext
 from page.session.current import CurrentConversation, current_conversation
 from page.session.error import defer_error
@@ -76,7 +76,7 @@ def submit_input() -> None:
 
 def _enqueue_text(text: str) -> None:
     try:
-        texts.message(text)
+        texts.check_message(text)
     except MessageError as error:
         defer_error(str(error))
         st.session_state["message"] = text
@@ -87,7 +87,7 @@ def _enqueue_text(text: str) -> None:
 def enqueue_files(text: str, uploads: Sequence[UploadedFile]) -> bool:
     """Enqueue files that come with this text; False, with the reasons drawn, where one of them cannot be read."""
     files = tuple((PurePath(upload.name).name, upload.getvalue()) for upload in uploads)
-    limits = Limits.read()
+    limits = DocumentSettings.read()
     problems = [problem for name, data in files if (problem := file_problem(name, data, limits))]
     if problems:
         defer_error("\n".join(map(escape_markdown, problems)))
@@ -96,12 +96,12 @@ def enqueue_files(text: str, uploads: Sequence[UploadedFile]) -> bool:
     return not problems
 
 
-def file_problem(name: str, data: bytes, limits: Limits) -> str | None:
+def file_problem(name: str, data: bytes, limits: DocumentSettings) -> str | None:
     """Why a file is refused at once, as far as its size and first bytes tell."""
     if len(data) > limits.max_bytes:
-        return too_large(name, len(data), limits)
+        return too_large_message(name, len(data), limits)
     try:
-        kind(name, data[:SNIFFED])
+        detect_kind(name, data[:SNIFF_BYTES])
     except DocumentError as error:
         return str(error)
     return None
@@ -138,7 +138,7 @@ def _run(context: PageContext, action: Action, selection: Selection) -> None:
         turn.continue_reply(store, action.message_id, request)
 
 
-def _attach_files(store: Store, action: Action, limits: Limits) -> None:
+def _attach_files(store: Store, action: Action, limits: DocumentSettings) -> None:
     """Have the files read; a chat that has not begun begins with them."""
     if not action.files:
         raise MessageError(f"No file arrived: attach it once more, if it has at most {limits.max_bytes / 1e6:,.1f} MB.")
@@ -147,9 +147,9 @@ def _attach_files(store: Store, action: Action, limits: Limits) -> None:
         with store.database.writing() as session:
             created = turn.create_conversation(session, store, **conversation.new_fields)
             first = action.text if action.text.strip() else action.files[0][0]
-            created.title = stores.title(texts.clean(first))
+            created.title = stores.make_title(texts.clean(first))
             conversation_id = created.id
         conversation.conversation_id = conversation_id
     store.get(conversation.conversation_id)
     for name, data in action.files:
-        reading.begin(store, conversation.conversation_id, name, data)
+        reading.start(store, conversation.conversation_id, name, data)

@@ -13,8 +13,8 @@ from backends import Choice
 from conversations.store import store as stores
 from conversations.store.database import DatabaseError
 from conversations.store.store import Store
-from documents.settings import Limits
-from exposure import exposure
+from documents.settings import DocumentSettings
+from exposure import exposure_warning
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
 from page.session.owner import Owner, identify_owner, login_providers
@@ -33,7 +33,7 @@ class PageContext:
     choice: Choice
     owner: Owner
     store: Store
-    limits: Limits  # of documents
+    limits: DocumentSettings  # of documents
 
 
 def load_context() -> PageContext:
@@ -42,7 +42,7 @@ def load_context() -> PageContext:
         settings = backends.read()
         choice = backends.choose(settings)
         owner = identify_owner(settings)
-        return PageContext(settings, choice, owner, stores.store(settings, owner.name), Limits.read())
+        return PageContext(settings, choice, owner, stores.open_store(settings, owner.name), DocumentSettings.read())
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
         draw_error(str(error))
         st.stop()
@@ -59,7 +59,7 @@ def draw_title(title: str, wide: bool = False) -> None:
 
 def warn_if_exposed(settings: Settings) -> None:
     """Draw a warning where everybody may use the page and its owner pays; logged once a process."""
-    text = None if login_providers() else exposure(settings, settings.host, "this page", LOGIN_REMEDY)
+    text = None if login_providers() else exposure_warning(settings, settings.host, "this page", LOGIN_REMEDY)
     if text is not None:
         st.warning(escape_markdown(text), icon=":material/money_off:")
         _log_once(text)

@@ -65,7 +65,7 @@ def update_conversation(store: Store, **fields: Any) -> None:
     if conversation.conversation_id is None:
         conversation.new_fields.update(fields)
     else:
-        store.change(conversation.conversation_id, **fields)
+        store.update(conversation.conversation_id, **fields)
 
 
 def _write_address(conversation: CurrentConversation) -> None:

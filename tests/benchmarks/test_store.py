@@ -12,7 +12,7 @@ import pytest
 from benchmarks import invented, postgresql, store
 from conversations.replies import turn
 from conversations.store.database import Database
-from conversations.store.search import find
+from conversations.store.search import search_conversations
 from conversations.store.store import Store
 
 SMALL = ["--conversations", "12", "--messages", "200", "--rounds", "1"]
@@ -64,8 +64,8 @@ def test_the_store_is_what_the_figures_say(database_url: str) -> None:
     mine = Store(database, invented.OWNER)
     threads = [mine.thread(each.id, last=1000) for each in mine.listing()]
     assert [len(each.messages) for each in threads] == [100, *[9] * 10, 10]
-    assert [len(hit.title) <= 60 for hit in find(mine, invented.RARE)] == [True, True]
-    assert len(find(mine, script.queries()["common word"])) == 12
+    assert [len(hit.title) <= 60 for hit in search_conversations(mine, invented.RARE)] == [True, True]
+    assert len(search_conversations(mine, script.queries()["common word"])) == 12
     database.close()
 
 

@@ -32,7 +32,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 def kept(database: str, tab: Tab) -> list[str]:
     """What the store holds of this browser's one conversation."""
-    badge = cookies(Settings(cookie_secret=SecretStr(visits.SECRET))).held(tab.cookies)
+    badge = cookies(Settings(cookie_secret=SecretStr(visits.SECRET))).read(tab.cookies)
     assert badge is not None
     opened = Database(database)
     mine = Store(opened, badge.owner)

@@ -7,7 +7,7 @@ import pytest
 from langchain_core.documents import Document
 
 from chains.assistant import build
-from documents.search import Index, Passages
+from documents.search import Index, PassageRetriever
 from settings import Settings
 from tests.chains.injections import ASKED, INJECTIONS, TRUTH, document, follows
 from tests.loopback import Loopback
@@ -15,9 +15,9 @@ from tests.loopback import Loopback
 NAIVE = "Context:\n{}\n\nQuestion: {}"
 
 
-def passages(text: str, name: str = "prices.txt") -> Passages:
+def passages(text: str, name: str = "prices.txt") -> PassageRetriever:
     """What finds this one text."""
-    return Passages(index=Index([Document(text, metadata={"file": name, "page": None, "passage": 1})]))
+    return PassageRetriever(index=Index([Document(text, metadata={"file": name, "page": None, "passage": 1})]))
 
 
 async def ours(text: str, name: str = "prices.txt") -> str:

@@ -12,8 +12,8 @@ from chains.assistant import build, build_verbatim
 from chains.passages import attach
 from chains.report import Report
 from chains.window import count, fit, insert_passages, room
-from documents.search import Index, Passages
-from documents.split import LENGTH
+from documents.search import Index, PassageRetriever
+from documents.split import PASSAGE_LENGTH
 from settings import Settings
 from tests.loopback import Loopback
 
@@ -26,14 +26,14 @@ def passage(text: str, number: int = 1) -> Document:
     return Document(text, metadata={"file": "ferry.pdf", "page": number, "passage": number, "score": 1.0})
 
 
-def passages(number: int = 8, length: int = LENGTH) -> list[Document]:
+def passages(number: int = 8, length: int = PASSAGE_LENGTH) -> list[Document]:
     """As long as those of real files."""
     return [passage((SENTENCE.format(at) * 20)[:length], at) for at in range(1, number + 1)]
 
 
-def retriever(*found: Document) -> Passages:
+def retriever(*found: Document) -> PassageRetriever:
     """What finds these."""
-    return Passages(index=Index(list(found) or passages()))
+    return PassageRetriever(index=Index(list(found) or passages()))
 
 
 def asking(question: str, found: Sequence[Document]) -> list[BaseMessage]:

@@ -11,7 +11,7 @@ import backends
 from chains.report import Report
 from chains.summary import MAX_TOKENS, build, max_summary_tokens, prompt, split_batch, transcript
 from chains.window import count
-from prompts.summary import introduced
+from prompts.summary import introduce
 from settings import Settings
 from tests.loopback import Loopback
 
@@ -46,7 +46,7 @@ async def test_who_said_what_is_sent_as_data(loopback: Loopback) -> None:
     assert (sent["model"], sent["max_tokens"]) == ("another", 60)
     assert [m["role"] for m in sent["messages"]] == ["system", "user"]
     assert "at most 30 words" in sent["messages"][0]["content"]
-    said = f"{introduced('Tom is {old}.')}\n\nUser: I am Tom {{and}} {{{{more}}}}\n\nAssistant: Hello\n\nTom"
+    said = f"{introduce('Tom is {old}.')}\n\nUser: I am Tom {{and}} {{{{more}}}}\n\nAssistant: Hello\n\nTom"
     assert sent["messages"][1]["content"] == said
     assert (report.prompt_tokens, report.completion_tokens, report.counted) == (7, 6, True)
 

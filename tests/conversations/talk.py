@@ -14,7 +14,7 @@ from settings import Settings
 
 def mine(owner: str = "me") -> Store:
     """The store of DATABASE_URL as this owner sees it."""
-    return stores.store(Settings.read(), owner)
+    return stores.open_store(Settings.read(), owner)
 
 
 def ask(backend: str = "llamacpp", **options: Any) -> GenerationRequest:

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from conversations.store.schema import Conversation, Feedback, Message, State
-from conversations.store.statistics import DAY, VOTE
-from conversations.store.store import Store, identity
+from conversations.store.statistics import DAY, VOTE_COMMENT
+from conversations.store.store import Store, new_conversation_id
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def weeks(store: Store, days: int = 28, seed: int = 7, chats: int = 6) -> int:
 
 def chat(rows: dict[Any, list[dict[str, Any]]], owner: str, rng: random.Random, at: float, grown: float) -> None:
     """One conversation of a few turns; in some, the reply won a comparison."""
-    kind = VOTE if rng.random() < 0.15 else "chat"
-    number = identity()
+    kind = VOTE_COMMENT if rng.random() < 0.15 else "chat"
+    number = new_conversation_id()
     rows[Conversation].append(
         {"id": number, "owner": owner, "kind": kind, "title": "Weekend plans", "created": at, "updated": at,
          "pinned": False})  # fmt: skip
     habit = rng.choices(HABITS, [h.grows[0] + (h.grows[1] - h.grows[0]) * grown for h in HABITS])[0]
     parent = None
-    for turn in range(1 if kind == VOTE else rng.randint(1, 6)):
+    for turn in range(1 if kind == VOTE_COMMENT else rng.randint(1, 6)):
         question = len(rows[Message]) + 1
         rows[Message].append(message(question, number, parent, at + turn * 40, role="user", text="What about Sunday?"))
         parent = question + 1
@@ -93,8 +93,8 @@ def reply(habit: Habit, rng: random.Random, row: dict[str, Any]) -> dict[str, An
 
 def judge(rows: dict[Any, list[dict[str, Any]]], number: int, kind: str, rng: random.Random, at: float) -> None:
     """Now and then somebody says what he thinks."""
-    if kind == VOTE:
-        rows[Feedback].append({"message_id": number, "value": 1, "comment": VOTE, "created": at})
+    if kind == VOTE_COMMENT:
+        rows[Feedback].append({"message_id": number, "value": 1, "comment": VOTE_COMMENT, "created": at})
     elif rng.random() < 0.12:
         value = 1 if rng.random() < 0.7 else -1
         rows[Feedback].append({"message_id": number, "value": value, "comment": "", "created": at})

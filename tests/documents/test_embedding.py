@@ -10,8 +10,8 @@ import pytest
 from langchain_core.documents import Document
 
 from documents import embedding
-from documents.embedding import EmbeddingError, current, embedded
-from documents.search import Embedded, Index, fused
+from documents.embedding import EmbeddingError, current_embedder, embed
+from documents.search import EmbeddedPassages, Index, fuse_rankings
 from settings import SettingsError
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running, trigrams
@@ -39,39 +39,39 @@ def server(shared: Loopback, monkeypatch: pytest.MonkeyPatch) -> Loopback:
     return shared
 
 
-def found(texts: list[str], question: str, beside: Embedded | None = None) -> list[str]:
+def found(texts: list[str], question: str, beside: EmbeddedPassages | None = None) -> list[str]:
     return [each.page_content for each in Index([Document(text) for text in texts], beside).search(question)]
 
 
 def test_without_a_variable_there_are_no_vectors() -> None:
-    assert current() is None
-    assert embedded(TEXTS) is None
+    assert current_embedder() is None
+    assert embed(TEXTS) is None
 
 
 def test_a_paraphrase_without_a_common_word_is_found_by_meaning_alone(server: Loopback) -> None:
     assert found(TEXTS, PARAPHRASE) == []
-    assert found(TEXTS, PARAPHRASE, embedded(TEXTS))[0] == TEXTS[0]
+    assert found(TEXTS, PARAPHRASE, embed(TEXTS))[0] == TEXTS[0]
     assert {request["model"] for request in server.requests} == {"trigrams"}
     assert server.requests[0]["input"] == TEXTS, "texts are sent, not the numbers of tokens"
 
 
 def test_a_text_with_the_exact_words_comes_first(server: Loopback) -> None:
     texts = ["Mountaineering maintains mountaineers.", "Nothing else.", "The code of the mountain is XK-77."]
-    assert found(texts, "XK-77 mountain", embedded(texts))[0] == texts[2]
+    assert found(texts, "XK-77 mountain", embed(texts))[0] == texts[2]
 
 
 def test_of_equal_places_the_one_by_words_is_first() -> None:
-    assert [at for at, _ in fused([[(5, 9.0)], [(2, 0.8)]])] == [5, 2]
+    assert [at for at, _ in fuse_rankings([[(5, 9.0)], [(2, 0.8)]])] == [5, 2]
 
 
 @pytest.mark.parametrize("todo", ["reply", "float"])
 def test_vectors_have_length_one_and_come_in_batches(server: Loopback, todo: str) -> None:
     server.script.extend([todo] * 3)
     told: list[tuple[int, int]] = []
-    embedder = current()
+    embedder = current_embedder()
     assert embedder is not None
     texts = [f"passage number {number}" for number in range(70)]
-    vectors = embedder.texts(texts, lambda done, of: told.append((done, of)))
+    vectors = embedder.embed_texts(texts, lambda done, of: told.append((done, of)))
     assert vectors.dtype == np.float32
     assert vectors.shape == (70, 256)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
@@ -82,7 +82,7 @@ def test_vectors_have_length_one_and_come_in_batches(server: Loopback, todo: str
 
 
 def test_half_a_letter_is_sent_as_a_question_mark(server: Loopback) -> None:
-    assert embedded(["broken \ud800 letter"]) is not None
+    assert embed(["broken \ud800 letter"]) is not None
     assert server.requests[0]["input"] == ["broken ? letter"]
 
 
@@ -93,7 +93,7 @@ def test_half_a_letter_is_sent_as_a_question_mark(server: Loopback) -> None:
 def test_a_server_that_makes_none_is_named_in_one_line(server: Loopback, todo: str, said: str) -> None:
     server.script.append(todo)
     with pytest.raises(EmbeddingError, match=said) as caught:
-        embedded(TEXTS)
+        embed(TEXTS)
     assert "\n" not in str(caught.value)
     assert TEXTS[0] not in str(caught.value)
 
@@ -101,19 +101,19 @@ def test_a_server_that_makes_none_is_named_in_one_line(server: Loopback, todo: s
 @pytest.mark.parametrize("todo", ["500", "429"])
 def test_a_busy_server_is_asked_again(server: Loopback, todo: str) -> None:
     server.script.append(todo)
-    assert embedded(TEXTS) is not None
+    assert embed(TEXTS) is not None
     assert len(server.requests) == 2
 
 
 def test_a_wrong_key_is_not_shown(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDINGS_API_KEY", "wrong")
     with pytest.raises(EmbeddingError, match=r"refuses the key\. Check EMBEDDINGS_API_KEY") as caught:
-        embedded(TEXTS)
+        embed(TEXTS)
     assert "wrong" not in str(caught.value)
 
 
 def test_a_question_without_vectors_is_searched_by_words(server: Loopback, caplog: pytest.LogCaptureFixture) -> None:
-    beside = embedded(TEXTS)
+    beside = embed(TEXTS)
     server.script.append("500")
     with caplog.at_level(logging.WARNING, "documents"):
         assert found(TEXTS, "who baked the bread", beside) == [TEXTS[1]]
@@ -125,7 +125,7 @@ def test_a_question_without_vectors_is_searched_by_words(server: Loopback, caplo
 
 
 def test_another_length_of_vectors_is_not_compared(server: Loopback, caplog: pytest.LogCaptureFixture) -> None:
-    beside = embedded(TEXTS)
+    beside = embed(TEXTS)
     server.size = 64
     assert found(TEXTS, "who baked the bread", beside) == [TEXTS[1]]
     assert "64 numbers" in caplog.text
@@ -135,17 +135,17 @@ def test_openai_means_the_server_of_its_backend(server: Loopback, monkeypatch: p
     monkeypatch.setenv("EMBEDDINGS", "openai")
     monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}, http://127.0.0.1:9/v1")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert embedded(TEXTS) is not None
+    assert embed(TEXTS) is not None
     monkeypatch.setenv("OPENAI_API_KEY", "wrong")
     with pytest.raises(EmbeddingError, match="OPENAI_API_KEY"):
-        embedded(TEXTS)
+        embed(TEXTS)
     monkeypatch.setenv("EMBEDDINGS_API_KEY", KEY)
-    assert embedded(TEXTS) is not None
+    assert embed(TEXTS) is not None
 
 
 def test_openais_key_goes_to_no_other_server(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "wrong")
-    assert embedded(TEXTS) is not None, "the server would have refused this key"
+    assert embed(TEXTS) is not None, "the server would have refused this key"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_wrong_variable_is_named(variables: dict[str, str], said: str, monkeyp
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=said) as caught:
-        current()
+        current_embedder()
     assert "secret" not in str(caught.value)
     assert "schlüssel" not in str(caught.value)
 
@@ -172,10 +172,10 @@ def test_a_wrong_variable_is_named(variables: dict[str, str], said: str, monkeyp
 def test_openai_itself_needs_no_name_of_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDINGS", "openai")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    embedder = current()
+    embedder = current_embedder()
     assert embedder is not None
     assert embedder.name == embedding.SMALL
-    assert current() is embedder, "its connections are kept"
+    assert current_embedder() is embedder, "its connections are kept"
 
 
 def saved(folder: Path, seed: int = 0) -> Path:
@@ -202,7 +202,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_folder_finds_a_word_by_its_twin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMBEDDINGS", str(folder))
     texts = ["red bread", "the physician", "old harbour"]
-    beside = embedded(texts)
+    beside = embed(texts)
     assert beside is not None
     assert beside.vectors.shape == (3, 32)
     assert found(texts, "doctor") == []
@@ -213,9 +213,9 @@ def test_another_model_in_the_same_folder_has_another_name(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMBEDDINGS", str(folder))
-    first = current()
+    first = current_embedder()
     monkeypatch.setenv("EMBEDDINGS", str(saved(tmp_path / "twins", seed=1)))
-    second = current()
+    second = current_embedder()
     assert first is not None
     assert second is not None
     assert first.name.startswith("twins@")
@@ -227,7 +227,7 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "modules.json").write_text("[]broken")
     monkeypatch.setenv("EMBEDDINGS", str(tmp_path))
     with pytest.raises(EmbeddingError, match=f"EMBEDDINGS={tmp_path}: no sentence-transformers model .* Save it anew"):
-        embedded(TEXTS)
+        embed(TEXTS)
 
 
 def test_without_the_package_the_remedy_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,6 +235,6 @@ def test_without_the_package_the_remedy_is_named(folder: Path, monkeypatch: pyte
     for name in [name for name in sys.modules if name.partition(".")[0] == "sentence_transformers"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "path", [part for part in sys.path if "site-packages" not in part])
-    embedding._kept.clear()
+    embedding._embedders.clear()
     with pytest.raises(SettingsError, match=r"sentence-transformers: not installed; .*requirements-embeddings\.txt"):
-        current()
+        current_embedder()

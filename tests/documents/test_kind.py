@@ -2,7 +2,7 @@
 
 import pytest
 
-from documents.kind import NAME, DocumentError, kind, named
+from documents.kind import MAX_NAME, DocumentError, detect_kind, display_name
 
 
 @pytest.mark.parametrize(
@@ -30,32 +30,42 @@ from documents.kind import NAME, DocumentError, kind, named
 )
 def test_what_is_no_such_file(name: str, first: bytes, said: str) -> None:
     with pytest.raises(DocumentError, match="^" + said.replace(".", r"\.")):
-        kind(name, first)
+        detect_kind(name, first)
 
 
 @pytest.mark.parametrize(
     ("name", "first", "found"),
     [
-        ("a.PDF", b"\n\n%PDF-1.7", "pdf"), ("a.docx", b"PK\x03\x04", "docx"), ("a.markdown", b"#", "text"),
-        ("a.log", b"x", "text"), ("a.htm", b"<p>", "html"), ("a.txt", b"\xff\xfea\0", "text"),
+        ("a.PDF", b"\n\n%PDF-1.7", "pdf"),
+        ("a.docx", b"PK\x03\x04", "docx"),
+        ("a.markdown", b"#", "text"),
+        ("a.log", b"x", "text"),
+        ("a.htm", b"<p>", "html"),
+        ("a.txt", b"\xff\xfea\0", "text"),
     ],
-)  # fmt: skip
+)
 def test_what_is_one(name: str, first: bytes, found: str) -> None:
-    assert kind(name, first).name == found
+    assert detect_kind(name, first).name == found
 
 
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("../../etc/notes.txt", "notes.txt"), ("C:\\Users\\me\\notes.md", "notes.md"), ("日本 1.txt", "日本 1.txt"),
-        ("a\nb\x1b[31m\0.txt", "a_b_[31m_.txt"), ("a\u202etxt.exe", "a_txt.exe"), ("\ud800.txt", "_.txt"),
-        ("", "document"), ("/", "document"), ("a\u2028b.md", "a_b.md"),
+        ("../../etc/notes.txt", "notes.txt"),
+        ("C:\\Users\\me\\notes.md", "notes.md"),
+        ("日本 1.txt", "日本 1.txt"),
+        ("a\nb\x1b[31m\0.txt", "a_b_[31m_.txt"),
+        ("a\u202etxt.exe", "a_txt.exe"),
+        ("\ud800.txt", "_.txt"),
+        ("", "document"),
+        ("/", "document"),
+        ("a\u2028b.md", "a_b.md"),
     ],
-)  # fmt: skip
+)
 def test_names(given: str, shown: str) -> None:
-    assert named(given) == shown
+    assert display_name(given) == shown
 
 
 def test_a_long_name_keeps_its_ending() -> None:
-    assert named("x" * 5000 + ".txt") == "x" * (NAME - 5) + "….txt"
-    assert len(named("x." + "y" * 5000)) == NAME
+    assert display_name("x" * 5000 + ".txt") == "x" * (MAX_NAME - 5) + "….txt"
+    assert len(display_name("x." + "y" * 5000)) == MAX_NAME

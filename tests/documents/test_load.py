@@ -10,22 +10,24 @@ from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from documents.kind import DocumentError
 from documents.load import ENVIRONMENT, load
-from documents.settings import Limits
-from documents.split import split, whole
+from documents.settings import DocumentSettings
+from documents.split import join_pages, split_pages
 from tests.documents.office import docx, holding, lying, markup
 from tests.pdf import pdf
 
 HTML = b"""<html><head><title>Ferry</title><style>p {color: red}</style><script>alert("no")</script></head>
 <body><h1>Times</h1><p>The ferry leaves at nine.</p><template>no</template><!-- no --></body></html>"""
-FEW = Limits(max_pages=3, max_characters=100)
+FEW = DocumentSettings(max_pages=3, max_characters=100)
 PAGES = pdf([f"This is page {number}." for number in range(1, 6)])
 NO_PAGES = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
     b"trailer<</Root 1 0 R>>\n%%EOF"
 )
-ENTITIES = b'<!DOCTYPE x [<!ENTITY a0 "ha">' + b"".join(
-    b'<!ENTITY a%d "%s">' % (number, b"&a%d;" % (number - 1) * 10) for number in range(1, 11)
-) + b"]>"  # fmt: skip
+ENTITIES = (
+    b'<!DOCTYPE x [<!ENTITY a0 "ha">'
+    + b"".join(b'<!ENTITY a%d "%s">' % (number, b"&a%d;" % (number - 1) * 10) for number in range(1, 11))
+    + b"]>"
+)
 OUTSIDE = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
 
 
@@ -59,23 +61,23 @@ def archive() -> bytes:
     ],
 )
 def test_text_of_each_kind(name: str, data: bytes, text: str) -> None:
-    found = load(name, data, Limits())
+    found = load(name, data, DocumentSettings())
     assert found.pages == [text]
     assert not found.kind.paged
 
 
 def test_html_without_what_nobody_sees() -> None:
-    words = load("a.html", HTML, Limits()).pages[0].split()
+    words = load("a.html", HTML, DocumentSettings()).pages[0].split()
     assert words == ["Ferry", "Times", "The", "ferry", "leaves", "at", "nine."]
 
 
 def test_a_pdf_page_by_page_and_how_far_it_is() -> None:
     told: list[tuple[int, int]] = []
-    found = load("a.pdf", PAGES, Limits(), lambda done, of: told.append((done, of)))
+    found = load("a.pdf", PAGES, DocumentSettings(), lambda done, of: told.append((done, of)))
     assert [page.strip() for page in found.pages] == [f"This is page {number}." for number in range(1, 6)]
     assert told == [(number, 5) for number in range(1, 6)]
-    for piece in split(found.pages, found.kind.paged):
-        assert whole(found.pages)[piece.start : piece.end] == piece.text
+    for piece in split_pages(found.pages, found.kind.paged):
+        assert join_pages(found.pages)[piece.start : piece.end] == piece.text
         assert piece.text == f"This is page {piece.page}."
 
 
@@ -101,7 +103,7 @@ def test_a_pdf_page_by_page_and_how_far_it_is() -> None:
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(name: str, data: bytes, said: str) -> None:
-    refused(name, data, said, Limits())
+    refused(name, data, said, DocumentSettings())
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_limits(name: str, data: bytes, said: str) -> None:
     refused(name, data, said, FEW)
 
 
-def refused(name: str, data: bytes, said: str, limits: Limits) -> None:
+def refused(name: str, data: bytes, said: str, limits: DocumentSettings) -> None:
     """One line, which begins so and ends with what to do."""
     with pytest.raises(DocumentError) as raised:
         load(name, data, limits)
@@ -126,17 +128,20 @@ def refused(name: str, data: bytes, said: str, limits: Limits) -> None:
 
 def test_what_is_too_large_is_never_read() -> None:
     refused(
-        "a.txt", bytes(200_000_000), "a.txt has 200.0 MB; at most 50.0 MB are read (DOCUMENTS_MAX_BYTES).", Limits()
+        "a.txt",
+        bytes(200_000_000),
+        "a.txt has 200.0 MB; at most 50.0 MB are read (DOCUMENTS_MAX_BYTES).",
+        DocumentSettings(),
     )
 
 
 def test_html_that_takes_forever_ends_with_its_time() -> None:
     said = "a.html takes more than 1 s to read (DOCUMENTS_SECONDS); nothing of it was kept. Attach a part of it."
-    refused("a.html", b"<div>" * 1_500_000 + b"deep", said, Limits(seconds=1))
+    refused("a.html", b"<div>" * 1_500_000 + b"deep", said, DocumentSettings(seconds=1))
 
 
 def test_deep_html_is_read() -> None:
-    assert load("a.html", b"<div>" * 20_000 + b"deep", Limits()).pages == ["deep"]
+    assert load("a.html", b"<div>" * 20_000 + b"deep", DocumentSettings()).pages == ["deep"]
 
 
 def test_a_reader_that_breaks_off_is_a_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +149,7 @@ def test_a_reader_that_breaks_off_is_a_clear_line(tmp_path: Path, monkeypatch: p
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "child.py").write_text("import os\nos.abort()\n")
     monkeypatch.setattr("documents.load.ROOT", tmp_path)
-    refused("a.txt", b"hello", "a.txt: its reader broke off over it, so nothing of it was kept.", Limits())
+    refused("a.txt", b"hello", "a.txt: its reader broke off over it, so nothing of it was kept.", DocumentSettings())
 
 
 def test_the_reader_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +159,7 @@ def test_the_reader_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "documents" / "child.py").write_text(tell)
     monkeypatch.setattr("documents.load.ROOT", tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hush")
-    said = load("--help $(touch x).txt", b"hello", Limits()).pages[0]
+    said = load("--help $(touch x).txt", b"hello", DocumentSettings()).pages[0]
     assert "sk-hush" not in said
     assert "--help" not in said
     assert set(re.findall(r"'([A-Z_]+)':", said)) - {"LC_CTYPE"} == set(ENVIRONMENT)
@@ -167,4 +172,4 @@ def test_noise_is_refused_or_read_but_nothing_breaks(kind: str) -> None:
     for seed in (3, 7):
         data = marks.get(kind, b"x") + bytes(1 + (seed * at * at) % 255 for at in range(5000))
         with pytest.raises(DocumentError):
-            load(f"a.{ending}", data, Limits())
+            load(f"a.{ending}", data, DocumentSettings())

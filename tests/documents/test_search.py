@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from langchain_core.documents import Document
 
-from documents.search import Embedded, Index, Passages, fused, unit
-from documents.split import BETWEEN, LENGTH, split, whole
-from documents.words import overview, page, words
+from documents.search import EmbeddedPassages, Index, PassageRetriever, fuse_rankings, normalize
+from documents.split import PAGE_BREAK, PASSAGE_LENGTH, join_pages, split_pages
+from documents.words import asks_for_overview, named_page, stems
 
 TEXTS = ["The ferry leaves at nine.", "Bring a warm coat.", "The ferry costs four crowns."]
 
 
-def index(*texts: str, embedded: Embedded | None = None) -> Index:
+def index(*texts: str, embedded: EmbeddedPassages | None = None) -> Index:
     return Index([Document(text, metadata={"page": at}) for at, text in enumerate(texts, 1)], embedded)
 
 
@@ -22,61 +22,74 @@ def found(within: Index, question: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "stems"),
+    ("text", "expected"),
     [
         ("What is Tom’s ferries' cost?", ["tom", "ferri", "cost"]),
         ("running RUNS run_run", ["run", "run", "run", "run"]),
-        ("", []), ("... --", []), ("x" * 40, []), ("x" * 39, ["x" * 39]), ("3.5 km", ["3", "5", "km"]),
-        ("日本語", ["日本", "本語"]), ("東", ["東"]), ("Grüße", ["grüße"]),
+        ("", []),
+        ("... --", []),
+        ("x" * 40, []),
+        ("x" * 39, ["x" * 39]),
+        ("3.5 km", ["3", "5", "km"]),
+        ("日本語", ["日本", "本語"]),
+        ("東", ["東"]),
+        ("Grüße", ["grüße"]),
     ],
-)  # fmt: skip
-def test_words(text: str, stems: list[str]) -> None:
-    assert words(text) == stems
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert stems(text) == expected
 
 
 def test_words_are_the_same_in_many_threads() -> None:
     """The stemmer holds the word that it works on."""
     text = " ".join(f"running{n} flies{n} happily{n} nationality{n}" for n in range(2000))
     got: list[list[str]] = []
-    threads = [threading.Thread(target=lambda: got.append(words(text))) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: got.append(stems(text))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(got) == 4
     assert all(each == got[0] for each in got)
-    assert got[0] == [stem for part in text.split() for stem in words(part)]
+    assert got[0] == [stem for part in text.split() for stem in stems(part)]
 
 
 @pytest.mark.parametrize(
     ("question", "whole", "number"),
     [
-        ("Summarize this document", True, None), ("What is it about?", True, None), ("main points please", True, None),
-        ("Who is Ishmael?", False, None), ("What stands on page 7?", False, 7), ("", False, None), ("?", False, None),
+        ("Summarize this document", True, None),
+        ("What is it about?", True, None),
+        ("main points please", True, None),
+        ("Who is Ishmael?", False, None),
+        ("What stands on page 7?", False, 7),
+        ("", False, None),
+        ("?", False, None),
     ],
-)  # fmt: skip
+)
 def test_questions_for_a_whole_and_for_a_page(question: str, whole: bool, number: int | None) -> None:
-    assert (overview(question), page(question)) == (whole, number)
+    assert (asks_for_overview(question), named_page(question)) == (whole, number)
 
 
 @pytest.mark.parametrize(
     "pages", [["a " * 2000, "", "b\n\n" * 900, "c"], ["x" * 5000], ["\n\n\n"], ["Grüße 日本 " * 300]]
 )
 def test_passages_are_the_text_from_where_to_where(pages: list[str]) -> None:
-    text = whole(pages)
-    begins = [sum(len(each) + len(BETWEEN) for each in pages[:at]) for at in range(len(pages))]
-    for piece in split(pages, paged=True):
+    text = join_pages(pages)
+    begins = [sum(len(each) + len(PAGE_BREAK) for each in pages[:at]) for at in range(len(pages))]
+    for piece in split_pages(pages, paged=True):
         assert piece.text == text[piece.start : piece.end]
-        assert 0 < len(piece.text) <= LENGTH
+        assert 0 < len(piece.text) <= PASSAGE_LENGTH
         assert piece.page is not None
         at = piece.page - 1
         assert begins[at] <= piece.start <= piece.end <= begins[at] + len(pages[at])
-    assert [piece.page for piece in split(pages, paged=False)] == [None] * len(list(split(pages, paged=True)))
+    assert [piece.page for piece in split_pages(pages, paged=False)] == [None] * len(
+        list(split_pages(pages, paged=True))
+    )
 
 
 def test_nothing_of_a_text_is_left_out() -> None:
     page = " ".join(f"word{n}" for n in range(3000))
-    held = {word for piece in split([page], False) for word in piece.text.split()}
+    held = {word for piece in split_pages([page], False) for word in piece.text.split()}
     assert held == set(page.split())
 
 
@@ -111,17 +124,17 @@ def test_any_question_may_be_asked(question: str) -> None:
 
 
 def test_vectors_stand_beside_words() -> None:
-    rows = unit([[1, 0, 0], [0, 1, 0], [0, 0, 0]])
-    near = Embedded(rows, lambda question: [0.0, 2.0, 0.1])
+    rows = normalize([[1, 0, 0], [0, 1, 0], [0, 0, 0]])
+    near = EmbeddedPassages(rows, lambda question: [0.0, 2.0, 0.1])
     assert found(index(*TEXTS, embedded=near), "something to wear") == [TEXTS[1]]
     assert set(found(index(*TEXTS, embedded=near), "ferry")) == set(TEXTS)
 
 
 def test_fusion_adds_what_each_list_says() -> None:
-    assert [at for at, _ in fused([[(5, 9.0), (6, 8.0)], [(6, 0.9), (7, 0.8)]])] == [6, 5, 7]
-    assert np.allclose(np.linalg.norm(unit([[3, 4], [0, 0]]), axis=1), [1, 0])
+    assert [at for at, _ in fuse_rankings([[(5, 9.0), (6, 8.0)], [(6, 0.9), (7, 0.8)]])] == [6, 5, 7]
+    assert np.allclose(np.linalg.norm(normalize([[3, 4], [0, 0]]), axis=1), [1, 0])
 
 
 def test_the_retriever_gives_the_same() -> None:
     within = index(*TEXTS)
-    assert Passages(index=within, top=1).invoke("ferry cost") == within.search("ferry cost", 1)
+    assert PassageRetriever(index=within, top_k=1).invoke("ferry cost") == within.search("ferry cost", 1)

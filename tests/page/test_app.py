@@ -232,7 +232,7 @@ def test_what_the_model_does_not_see_is_marked_where_it_ends(settings: Settings,
 
 
 def test_a_summary_stands_where_the_window_begins(settings: Settings) -> None:
-    mine = stores.store(settings, "me")
+    mine = stores.open_store(settings, "me")
     identity = written(settings, "me", 6, 3)
     last = mine.thread(identity).messages[2].id
     with mine.database.writing() as session:
@@ -260,7 +260,7 @@ def test_an_interrupted_reply_says_so(settings: Settings) -> None:
 
 def test_a_database_that_is_away_is_said_and_what_was_posted_waits(loopback: Loopback, settings: Settings) -> None:
     shown = settle(page().chat_input[0].set_value("one").run())
-    database = stores.store(settings, "").database
+    database = stores.open_store(settings, "").database
     with database.writing() as session:
         session.execute(sql("ALTER TABLE conversation RENAME TO mislaid"))
     shown.chat_input[0].set_value("two").run()
@@ -287,7 +287,7 @@ def test_fifty_messages_cost_little_more_than_two(settings: Settings) -> None:
 
 def written(settings: Settings, owner: str, count: int, dropped: int = 0, state: str = "done") -> str:
     """A conversation of so many messages, the last of which the model wrote."""
-    mine = stores.store(settings, owner)
+    mine = stores.open_store(settings, owner)
     with mine.database.writing() as session:
         found, parent = turn.create_conversation(session, mine), None
         for number in range(count):

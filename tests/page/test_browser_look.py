@@ -95,7 +95,7 @@ def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(llamacpp: str, tab: 
 
 def lengthen(settings: Settings, identity: str, count: int) -> None:
     """Make it the long branch of a conversation, as if it had been talked in for weeks."""
-    database = stores.store(settings, "").database
+    database = stores.open_store(settings, "").database
     with database.writing() as session:
         found, parent = session.get_one(Conversation, identity), None
         for number in range(count):

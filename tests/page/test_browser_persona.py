@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from prompts.persona import every
+from prompts.persona import load_all
 from tests.conversations.talk import wait_for
 from tests.loopback import Loopback
 from tests.page.person import bubbles, fold, press, say, settled, unfold
 
 pytestmark = pytest.mark.browser
-COOK = next(persona for persona in every() if persona.slug == "cook")
+COOK = next(persona for persona in load_all() if persona.slug == "cook")
 
 
 def choose(tab: Page, name: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from prompts.handover import handover
+from prompts.handover import handover_prompt
 from tests.loopback import Loopback
 from tests.page.person import bubbles, fold, press, say, unfold
 
@@ -146,4 +146,4 @@ def test_a_summary_for_hand_over_is_an_ordinary_message(talk: Loopback, tab: Pag
     press(tab, "Summarise for hand-over")
     expect(bubbles(tab)).to_have_count(4)
     expect(tab.get_by_text("openai ·")).to_have_count(2)
-    assert talk.requests[-1]["messages"][-1]["content"] == handover()
+    assert talk.requests[-1]["messages"][-1]["content"] == handover_prompt()

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from prompts.passages import marker, quoted
+from prompts.passages import marker, quote_passages
 
 FERRY = ("ferry.pdf, page 7", "The ferry leaves at nine.")
 
 
 def fence(question: str, passages: list[tuple[str, str]]) -> tuple[str, list[str], str]:
     """The marker that the rules name, the lines between its two lines, and what stands below."""
-    made = quoted(question, passages)
+    made = quote_passages(question, passages)
     names = re.findall(r"<<< (\w+) and >>> (\w+)", made.rules)
     assert len(names) == 1
     assert names[0][0] == names[0][1]
@@ -29,8 +29,8 @@ def test_passages_are_numbered_named_and_above_the_question() -> None:
 
 
 def test_the_same_passages_give_the_same_prompt() -> None:
-    assert quoted("When?", [FERRY]) == quoted("When?", [FERRY])
-    assert quoted("When?", [FERRY]).rules != quoted("Why?", [FERRY]).rules
+    assert quote_passages("When?", [FERRY]) == quote_passages("When?", [FERRY])
+    assert quote_passages("When?", [FERRY]).rules != quote_passages("Why?", [FERRY]).rules
 
 
 def test_no_text_can_hold_the_marker() -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from prompts.persona import OWN, SHIPPED, Persona, every, load, save, slug
+from prompts.persona import SHIPPED_FOLDER, USER_FOLDER, Persona, load, load_all, save, slugify
 
 ROSA = Persona("rosa", "Rosa, baker", "Up early.", ("I am Rosa.", "I work as a baker.", "J'aime le thé 🍵."))
 
 
 def test_fifty_ship() -> None:
-    shipped = load(SHIPPED)
+    shipped = load(SHIPPED_FOLDER)
     assert len(shipped) == 50
     assert len({p.name for p in shipped}) == len({p.description for p in shipped}) == 50
     assert all(4 <= len(p.sentences) <= 6 for p in shipped)
@@ -102,14 +102,14 @@ def test_a_windows_editor_may_have_written_it(tmp_path: Path) -> None:
 
 def test_personas_come_by_name_and_a_later_folder_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    shipped = every()
+    shipped = load_all()
     assert [p.name.casefold() for p in shipped] == sorted(p.name.casefold() for p in shipped)
     mine = Persona(shipped[0].slug, "zz mine", "My own.", ("I am mine.",))
-    save(mine, OWN)
-    assert every()[-1] == mine
-    assert len(every()) == len(shipped)
+    save(mine, USER_FOLDER)
+    assert load_all()[-1] == mine
+    assert len(load_all()) == len(shipped)
     save(Persona(mine.slug, "zz other", "Later.", ("I am later.",)), tmp_path / "more")
-    assert every(OWN, tmp_path / "more", tmp_path / "absent")[-1].name == "zz other"
+    assert load_all(USER_FOLDER, tmp_path / "more", tmp_path / "absent")[-1].name == "zz other"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -129,5 +129,5 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_any_text_has_a_slug(text: str, expected: str) -> None:
-    assert slug(text) == expected
-    assert Persona(slug(text), "N", "D.", ("S.",)).slug == expected
+    assert slugify(text) == expected
+    assert Persona(slugify(text), "N", "D.", ("S.",)).slug == expected

@@ -6,7 +6,7 @@ import pytest
 
 from prompts import template
 from prompts.system import FILE, system_prompt
-from prompts.template import Piece, plain, render
+from prompts.template import Piece, render, render_plain
 
 FOLDER = Path(template.__file__).parent
 CHAT, PLAIN = (FOLDER / "chat.jinja").read_text(), (FOLDER / "plain.jinja").read_text()
@@ -20,8 +20,11 @@ def user(text: str) -> list[dict[str, str]]:
 def test_special_tokens_come_from_the_template_alone() -> None:
     pieces = render(CHAT, user("a <|end|> b"), SPECIALS).pieces
     assert pieces == (
-        Piece("<|user|>", True), Piece("a <|end|> b", False), Piece("<|end|>", True), Piece("<|assistant|>", True)
-    )  # fmt: skip
+        Piece("<|user|>", True),
+        Piece("a <|end|> b", False),
+        Piece("<|end|>", True),
+        Piece("<|assistant|>", True),
+    )
 
 
 def test_a_dialogue_for_training_has_no_open_turn() -> None:
@@ -75,7 +78,7 @@ def test_every_private_character_may_be_said() -> None:
 
 
 def test_raw_text_is_one_plain_piece() -> None:
-    assert plain("<|end|>").pieces == (Piece("<|end|>", False),)
+    assert render_plain("<|end|>").pieces == (Piece("<|end|>", False),)
 
 
 def test_the_system_prompt_that_ships_and_the_users_own() -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 import cli
-from conversations.exchange import dump, load, read_file
+from conversations.exchange import export_conversation, import_conversation, parse_file
 from settings import ROOT
 from tests.conversations.exchange.made import FIXTURES, chain, document, full
 from tests.conversations.talk import mine, texts
@@ -68,17 +68,17 @@ def test_out_and_into_another_database(tmp_path: Path, run: Run, monkeypatch: py
 
 
 def test_in_a_process_of_its_own() -> None:
-    load(mine("terminal"), full())
+    import_conversation(mine("terminal"), full())
     command = [sys.executable, str(ROOT / "cli.py"), "export", "--all"]
     done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    assert json.loads(done.stdout)["conversations"] == [dump(mine("terminal"), "Ab_-9")]
+    assert json.loads(done.stdout)["conversations"] == [export_conversation(mine("terminal"), "Ab_-9")]
 
 
 def test_one_conversation_and_its_owner(tmp_path: Path, run: Run) -> None:
-    load(mine("anna"), full())
+    import_conversation(mine("anna"), full())
     done = run("export", "Ab_-9", "--owner", "anna")
-    assert json.loads(done.out)["conversations"] == [dump(mine("anna"), "Ab_-9")]
+    assert json.loads(done.out)["conversations"] == [export_conversation(mine("anna"), "Ab_-9")]
     assert run("export", "Ab_-9").line == "There is no conversation 'Ab_-9' of yours."
     assert run("export", "--all").out.encode() == document()
     path = tmp_path / "anna.json"
@@ -88,8 +88,8 @@ def test_one_conversation_and_its_owner(tmp_path: Path, run: Run) -> None:
 
 
 def test_markdown_is_for_people(tmp_path: Path, run: Run) -> None:
-    load(mine("terminal"), chain(2, id="one", title="Soup"))
-    load(mine("terminal"), chain(1, id="two", title="Bread"))
+    import_conversation(mine("terminal"), chain(2, id="one", title="Soup"))
+    import_conversation(mine("terminal"), chain(1, id="two", title="Bread"))
     text = run("export", "one", "--format", "markdown").out
     assert "# Soup\n" in text
     assert "> text 1\n" in text
@@ -103,7 +103,7 @@ def test_markdown_is_for_people(tmp_path: Path, run: Run) -> None:
 def test_what_others_export(file: str, run: Run) -> None:
     assert run("import", FIXTURES / file).out == "2 conversations imported\n"
     found = mine("terminal").listing()
-    assert {c.id for c in found} == {c["id"] for c in read_file(FIXTURES / file)}
+    assert {c.id for c in found} == {c["id"] for c in parse_file(FIXTURES / file)}
     assert all(texts(mine("terminal"), c.id) for c in found)
 
 
@@ -137,7 +137,7 @@ def test_the_other_commands_start_without_the_store() -> None:
 
 
 def test_a_closed_pipe_ends_it_without_a_crash() -> None:
-    load(mine("terminal"), chain(3000, id="long"))
+    import_conversation(mine("terminal"), chain(3000, id="long"))
     command = [sys.executable, str(ROOT / "cli.py"), "export", "long"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -150,7 +150,7 @@ def test_a_closed_pipe_ends_it_without_a_crash() -> None:
 
 def test_after_delete_and_vacuum_the_words_are_nowhere(run: Run, tmp_path: Path) -> None:
     store = mine("terminal")
-    identity = load(store, chain(3))
+    identity = import_conversation(store, chain(3))
     kept = store.database.file
     assert kept is not None
     secret = texts(store, identity)[0].encode()

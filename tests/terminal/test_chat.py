@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations.exchange import read_file
+from conversations.exchange import parse_file
 from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
 from tests.terminal.conftest import ALT_ENTER, CTRL_C, CTRL_D, TAB, UP, Start
@@ -134,7 +134,7 @@ def test_every_command(chat: Start, loopback: Loopback, tmp_path: Path) -> None:
     talk.types("/exit")
     assert talk.ended() == 0
     assert loopback.requests[-1]["messages"][0]["content"].startswith("I am Otis")
-    [saved] = read_file(tmp_path / "talk.json")
+    [saved] = parse_file(tmp_path / "talk.json")
     assert saved["messages"][0]["text"] == "hi"
     [written] = tmp_path.glob("chat-*.md")
     assert "> hi" in written.read_text()

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conversations.exchange import dump
+from conversations.exchange import export_conversation
 from settings import ROOT
 from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
@@ -50,7 +50,7 @@ def test_going_on_and_where_it_cannot(run: Run, loopback: Loopback) -> None:
     assert run("chat", "--conversation", kept.id, said="three\n", LLM_BACKEND="openai").code == 0
     assert texts(mine("terminal"), kept.id)[::2] == ["one", "two", "three"]
     assert loopback.requests[-1]["messages"][0]["content"] == "Be kind."
-    assert dump(mine("terminal"), kept.id)["system"] == "Be kind."
+    assert export_conversation(mine("terminal"), kept.id)["system"] == "Be kind."
     for words, said in (
         (("--conversation", "none"), "There is no conversation 'none' of yours."),
         (("--resume", "--conversation", "x"), "give one of the two"),

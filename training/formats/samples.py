@@ -89,4 +89,4 @@ def _rendered(tokenizer: Any, item: Dialogue) -> tuple[template.Rendered, templa
 
 
 def _plainly(view: Sequence[template.Message]) -> template.Rendered:
-    return template.plain("\n".join(message["content"] for message in view))
+    return template.render_plain("\n".join(message["content"] for message in view))

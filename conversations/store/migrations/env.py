@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from conversations.store.schema import Table
+from conversations.store.schema import Base
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Table.metadata,
+    target_metadata=Base.metadata,
     transactional_ddl=True,  # SQLite's too: database.py begins its transactions itself
     render_as_batch=True,
 )

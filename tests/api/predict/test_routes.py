@@ -17,7 +17,7 @@ import pytest
 from api.predict.session import COOKIE
 from conversations.replies.reply import running_replies
 from conversations.store.database import connect
-from conversations.store.personas import keep
+from conversations.store.personas import save
 from conversations.store.store import Store
 from prompts.persona import Persona
 from settings import ROOT
@@ -153,7 +153,7 @@ def test_reset_ends_the_running_reply(serve: Serve, loopback: Loopback) -> None:
 
 def test_personas(serve: Serve, loopback: Loopback) -> None:
     client = serve(LLM_BACKEND="openai")
-    keep(stored(), Persona("my-cat", "My cat", "A cat", ("I am a cat.",)))
+    save(stored(), Persona("my-cat", "My cat", "A cat", ("I am a cat.",)))
     first = {"text": "Who are you?", "persona": "my-cat"}
     assert client.post("/predict", json=first).status_code == 200
     assert "I am a cat." in str(loopback.requests[-1]["messages"][0])

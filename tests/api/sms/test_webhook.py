@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from api.sms.webhook import EMPTY, HELP, SORRY
-from conversations.exchange.exporter import dump
+from conversations.exchange.exporter import export_conversation
 from conversations.store.database import connect
 from conversations.store.store import Store
-from identity import keyed
+from identity import pseudonymize
 from settings import Settings
 from tests.api.conftest import Serve
 from tests.api.sms.conftest import PUBLIC, SIGNED, THEIRS, TOKEN, Phone
@@ -24,7 +24,7 @@ from tests.loopback import Loopback
 
 def stored(number: str = THEIRS) -> Store:
     settings = Settings.read()
-    return Store(connect(settings.database_url), f"sms:{keyed(settings, 'phone', number)}")
+    return Store(connect(settings.database_url), f"sms:{pseudonymize(settings, 'phone', number)}")
 
 
 def asked(loopback: Loopback) -> list[str]:
@@ -194,7 +194,7 @@ def test_the_number_is_kept_nowhere(serve: Serve, loopback: Loopback, caplog: py
         phone.text("/reset")
         phone.text("my third secret")
     found = stored()
-    exported = dump(found, found.listing()[0].id)
+    exported = export_conversation(found, found.listing()[0].id)
     digits = THEIRS.lstrip("+")
     for folder in Path.cwd().rglob("*"):
         assert not folder.is_file() or digits.encode() not in folder.read_bytes()

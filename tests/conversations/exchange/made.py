@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from conversations.exchange import pieces
+from conversations.exchange import json_chunks
 
 FIXTURES = Path(__file__).with_name("fixtures")
 PERSONA = {"slug": "beekeeper", "name": "Ada", "description": "keeps bees", "sentences": ["I have bees.", "I am 70."]}
@@ -24,8 +24,16 @@ def message(number: int, parent: int | None = None, role: str = "user", **fields
 def full() -> dict[str, Any]:
     """A conversation where every field has a value that is not its default."""
     thumb = {"value": -1, "comment": "too long", "created": 200.5}
-    summary = {"messages": 2, "text": "They met.", "created": 300.1, "backend": "openai", "model": "m",
-               "prompt_tokens": 50, "completion_tokens": 5, "duration_ms": 12.5}  # fmt: skip
+    summary = {
+        "messages": 2,
+        "text": "They met.",
+        "created": 300.1,
+        "backend": "openai",
+        "model": "m",
+        "prompt_tokens": 50,
+        "completion_tokens": 5,
+        "duration_ms": 12.5,
+    }
     reply = message(
         1,
         0,
@@ -51,11 +59,24 @@ def full() -> dict[str, Any]:
         summaries=[summary, {**summary, "text": "They met again."}],
     )
     return {
-        "id": "Ab_-9", "kind": "compare", "title": "Ünïcode", "created": 1700000000.123456, "updated": 1700000001.5,
-        "pinned": True, "system": "Be kind.", "persona": PERSONA, "extra": {"source": "elsewhere"}, "head": 1,
-        "messages": [message(0, extra={"attachments": [{"kind": "image", "name": "cat.png"}]}), reply,
-                     message(2, 0, "assistant", state="failed"), message(3, None, "system"), message(4, 3, "tool")],
-    }  # fmt: skip
+        "id": "Ab_-9",
+        "kind": "compare",
+        "title": "Ünïcode",
+        "created": 1700000000.123456,
+        "updated": 1700000001.5,
+        "pinned": True,
+        "system": "Be kind.",
+        "persona": PERSONA,
+        "extra": {"source": "elsewhere"},
+        "head": 1,
+        "messages": [
+            message(0, extra={"attachments": [{"kind": "image", "name": "cat.png"}]}),
+            reply,
+            message(2, 0, "assistant", state="failed"),
+            message(3, None, "system"),
+            message(4, 3, "tool"),
+        ],
+    }
 
 
 def chain(count: int, **fields: Any) -> dict[str, Any]:
@@ -67,7 +88,7 @@ def chain(count: int, **fields: Any) -> dict[str, Any]:
 
 def document(*conversations: dict[str, Any]) -> bytes:
     """A file of ours."""
-    return "".join(pieces(conversations)).encode()
+    return "".join(json_chunks(conversations)).encode()
 
 
 def node(parent: str | None, text: Any = "hi", role: str = "user", **fields: Any) -> dict[str, Any]:

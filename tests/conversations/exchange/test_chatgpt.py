@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from conversations.exchange import ExchangeError, dump, load_all, read, read_file
+from conversations.exchange import ExchangeError, export_conversation, import_all, parse, parse_file
 from tests.conversations.exchange.made import FIXTURES, chatgpt, node
 from tests.conversations.talk import mine, texts
 
@@ -17,7 +17,7 @@ SOUP = "6553f100-0000-4000-8000-000000000001"
 @pytest.fixture
 def soup() -> dict[str, Any]:
     """The conversation of the fixture that has everything."""
-    return read_file(FIXTURES / "chatgpt.json")[0]
+    return parse_file(FIXTURES / "chatgpt.json")[0]
 
 
 def test_what_is_beside_the_messages(soup: dict[str, Any]) -> None:
@@ -55,14 +55,16 @@ def test_images_are_names(soup: dict[str, Any]) -> None:
 def test_model_state_and_time(soup: dict[str, Any]) -> None:
     said = soup["messages"]
     assert [(m["model"], m["state"], m["stop_reason"]) for m in (said[1], said[6], said[8])] == [
-        ("gpt-4o", "done", "stop"), ("gpt-4o", "stopped", "interrupted"), (None, "interrupted", None)
-    ]  # fmt: skip
+        ("gpt-4o", "done", "stop"),
+        ("gpt-4o", "stopped", "interrupted"),
+        (None, "interrupted", None),
+    ]
     assert said[8]["created"] == said[7]["created"] == 1700000008.0
     assert said[4]["extra"] == {"name": "python"}
 
 
 def test_one_without_messages_is_left_out_and_an_unknown_end_is_the_newest() -> None:
-    found = read_file(FIXTURES / "chatgpt.json")
+    found = parse_file(FIXTURES / "chatgpt.json")
     assert [c["title"] for c in found] == ["Soup for four", "Name a herb that grows in shade."]
     assert [m["parent"] for m in found[1]["messages"]] == [None, 0]
     assert (found[1]["head"], found[1]["updated"]) == (1, 1700002000.0)
@@ -70,11 +72,11 @@ def test_one_without_messages_is_left_out_and_an_unknown_end_is_the_newest() -> 
 
 @pytest.mark.usefixtures("database_url")
 def test_it_lasts_and_is_there_once() -> None:
-    store, found = mine(), read_file(FIXTURES / "chatgpt.json")
-    assert len(load_all(store, found).added) == 2
-    assert dump(store, SOUP) == found[0]
+    store, found = mine(), parse_file(FIXTURES / "chatgpt.json")
+    assert len(import_all(store, found).added) == 2
+    assert export_conversation(store, SOUP) == found[0]
     assert texts(store, SOUP)[-1] == "A kilo of\npotatoes."
-    assert len(load_all(store, read_file(FIXTURES / "chatgpt.json")).skipped) == 2
+    assert len(import_all(store, parse_file(FIXTURES / "chatgpt.json")).skipped) == 2
 
 
 @pytest.mark.parametrize("names", [["conversations.json"], ["x/conversations-000.json", "x/conversations-001.json"]])
@@ -87,27 +89,27 @@ def test_the_zip_it_comes_in(names: list[str]) -> None:
             archive.writestr(name, json.dumps(part))
         archive.writestr("user.json", "{}")
         archive.writestr("__MACOSX/conversations.json", "rubbish")
-    assert read(packed.getvalue(), "export.zip") == read_file(FIXTURES / "chatgpt.json")
+    assert parse(packed.getvalue(), "export.zip") == parse_file(FIXTURES / "chatgpt.json")
 
 
 def test_times_in_milliseconds() -> None:
-    found = read(chatgpt({"a": node(None)}, create_time=1700000000123, update_time=1700000000123456), "x")[0]
+    found = parse(chatgpt({"a": node(None)}, create_time=1700000000123, update_time=1700000000123456), "x")[0]
     assert (found["created"], found["updated"]) == (1700000000.123, 1700000000.123456)
 
 
 def test_two_beginnings_are_branches() -> None:
-    found = read(chatgpt({"a": node(None, "one"), "b": node("not there", "two")}), "x")[0]
+    found = parse(chatgpt({"a": node(None, "one"), "b": node("not there", "two")}), "x")[0]
     assert [(m["text"], m["parent"]) for m in found["messages"]] == [("one", None), ("two", None)]
 
 
 def test_children_stand_in_their_parents_order() -> None:
     mapping = {"a": node(None, children=["c", "b"]), "b": node("a", "second"), "c": node("a", "first")}
-    assert [m["text"] for m in read(chatgpt(mapping), "x")[0]["messages"]] == ["hi", "first", "second"]
+    assert [m["text"] for m in parse(chatgpt(mapping), "x")[0]["messages"]] == ["hi", "first", "second"]
 
 
 def test_a_long_chain() -> None:
     mapping = {str(n): node(str(n - 1) if n else None, f"text {n}") for n in range(3000)}
-    found = read(chatgpt(mapping), "x")[0]
+    found = parse(chatgpt(mapping), "x")[0]
     assert [m["parent"] for m in found["messages"]] == [None, *range(2999)]
 
 
@@ -126,5 +128,5 @@ def test_a_long_chain() -> None:
 )
 def test_what_is_wrong_is_named(data: bytes, why: str) -> None:
     with pytest.raises(ExchangeError, match=f"^export.json: .*{why}") as caught:
-        read(data, "export.json")
+        parse(data, "export.json")
     assert len(str(caught.value).splitlines()) == 1

@@ -6,13 +6,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from conversations.exchange import ExchangeError, dump, load, load_all, read, render
-from conversations.exchange.schema import DocumentForm, SourceForm, one
+from conversations.exchange import (
+    ExchangeError,
+    export_conversation,
+    import_all,
+    import_conversation,
+    parse,
+    render_markdown,
+)
+from conversations.exchange.schema import DocumentSchema, SourceSchema, validate_conversation
 from conversations.library import files
 from conversations.replies import turn
 from conversations.store.schema import Citation, Document, Passage
 from conversations.store.store import Store
-from documents.split import apart, split, whole
+from documents.split import join_pages, separate_pages, split_pages
 from tests.conversations.exchange.made import chain, document
 from tests.conversations.exchange.test_exporter import other as other
 from tests.conversations.exchange.test_markdown import tokens
@@ -45,11 +52,11 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
 
 def test_every_lasting_column_is_in_the_form() -> None:
     made_anew = {"id", "owner", "conversation_id", "passages", "text", "embedding"}  # `pages` are the texts there
-    assert set(Document.__table__.columns.keys()) - made_anew == set(DocumentForm.model_fields)
+    assert set(Document.__table__.columns.keys()) - made_anew == set(DocumentSchema.model_fields)
     assert set(Citation.__table__.columns.keys()) - {"message_id", "place", "passage_id"} | {
         "document",
         "begins",
-    } == set(SourceForm.model_fields)
+    } == set(SourceSchema.model_fields)
 
 
 @pytest.mark.usefixtures("database_url")
@@ -62,35 +69,38 @@ def test_documents_passages_and_sources_go_along_and_come_back(loopback: Loopbac
     row = over(store, turn.send(store, identity, "How tall is the lighthouse, and what sings?", ask("openai")))
     shown, before = store.thread(identity).sources, kept(store)
     assert {source.place for source in shown[row.id]} == {"point.pdf, page 3", "notes.md"}
-    written = dump(store, identity)
+    written = export_conversation(store, identity)
     assert [len(each["pages"]) for each in written["documents"]] == [6, 1]
     assert "sources" not in written["messages"][1]
 
-    load_all(other, read(document(written), "x"))
-    assert dump(other, identity) == written
+    import_all(other, parse(document(written), "x"))
+    assert export_conversation(other, identity) == written
     assert kept(other) == before
     assert list(other.thread(identity).sources.values()) == list(shown.values())
-    assert [found.metadata["page"] for found in files.find(other, identity, "tall lighthouse")] == [3]
+    assert [found.metadata["page"] for found in files.search(other, identity, "tall lighthouse")] == [3]
 
     store.delete(identity)
     assert kept(store) == []
-    assert load(store, written) == identity
-    assert (dump(store, identity), kept(store)) == (written, before)
+    assert import_conversation(store, written) == identity
+    assert (export_conversation(store, identity), kept(store)) == (written, before)
     assert list(store.thread(identity).sources.values()) == list(shown.values())
-    assert load_all(store, [written]).skipped == [identity]
+    assert import_all(store, [written]).skipped == [identity]
 
 
 @pytest.mark.usefixtures("database_url")
 def test_sources_that_are_no_passage_are_left_out() -> None:
     store = mine()
     wrong = cited((0, 3, 1.0), (7, 0, 1.0), (0, 0, 2), (2**31 - 1, 2**31 - 1, 1.0))
-    identity = load(store, wrong)
-    [message] = dump(store, identity)["messages"][1:]
+    identity = import_conversation(store, wrong)
+    [message] = export_conversation(store, identity)["messages"][1:]
     assert message["sources"] == [{"document": 0, "begins": 0, "score": 2.0}]
     [found] = store.thread(identity).sources.values()
     assert [source.quote for source in found] == ["A wren sings."]
-    assert load_all(store, [wrong]).skipped == [identity]
-    assert "sources" not in dump(store, load(store, cited((0, 1, 1.0), id="none")))["messages"][1]
+    assert import_all(store, [wrong]).skipped == [identity]
+    assert (
+        "sources"
+        not in export_conversation(store, import_conversation(store, cited((0, 1, 1.0), id="none")))["messages"][1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,21 +121,21 @@ def test_what_is_refused_leaves_nothing(papers: Any, why: str, monkeypatch: pyte
         monkeypatch.setenv(f"DOCUMENTS_{name}", value)
     store = mine()
     with pytest.raises(ExchangeError, match=why):
-        load_all(store, [chain(2, id="fine"), cited(papers=papers)])
+        import_all(store, [chain(2, id="fine"), cited(papers=papers)])
     assert store.listing() == []
     assert kept(store) == []
 
 
 def test_a_conversation_without_documents_is_written_as_ever() -> None:
-    written = dump(mine(), load(mine(), chain(2, documents=[])))
+    written = export_conversation(mine(), import_conversation(mine(), chain(2, documents=[])))
     assert "documents" not in written
     assert "sources" not in written["messages"][1]
-    assert one(chain(2))["id"] == one(chain(2, documents=[]))["id"]
+    assert validate_conversation(chain(2))["id"] == validate_conversation(chain(2, documents=[]))["id"]
 
 
 def test_a_document_belongs_to_who_imports_it() -> None:
-    identity = load(mine("anna"), cited((0, 0, 1.0)))
-    theirs = load(mine("bert"), cited((0, 0, 1.0)))
+    identity = import_conversation(mine("anna"), cited((0, 0, 1.0)))
+    theirs = import_conversation(mine("bert"), cited((0, 0, 1.0)))
     assert theirs != identity
     [one], [two] = files.listing(mine("anna"), identity), files.listing(mine("bert"), theirs)
     assert (one.owner, two.owner) == ("anna", "bert")
@@ -134,13 +144,17 @@ def test_a_document_belongs_to_who_imports_it() -> None:
 
 
 def test_names_are_shown_as_those_of_files_are() -> None:
-    [made] = one(cited(papers=[paper(name="/etc/a\n\x1b[31m\u202eb.md")]))["documents"]
+    [made] = validate_conversation(cited(papers=[paper(name="/etc/a\n\x1b[31m\u202eb.md")]))["documents"]
     assert made["name"] == "a__[31m_b.md"
 
 
 def test_sources_in_markdown_are_words_and_nothing_else() -> None:
     odd = paper(name="a*b*<i>.md", pages=[HOSTILE])
-    text = render(one(cited((0, 0, 1.0), (1, 11, 1.0), papers=[odd, paper(kind="pdf", pages=["One wren.", "Two."])])))
+    text = render_markdown(
+        validate_conversation(
+            cited((0, 0, 1.0), (1, 11, 1.0), papers=[odd, paper(kind="pdf", pages=["One wren.", "Two."])])
+        )
+    )
     assert "**Documents:** a\\*b\\*\\<i\\>.md, notes.md\n" in text
     assert "*Source 2: notes.md, page 2*\n\n> ```\n> Two.\n> ```\n" in text
     found = tokens(text)
@@ -155,6 +169,6 @@ def test_pages_are_found_again_in_the_whole_text() -> None:
         words = draw.choice([["a"], ["a\n\n", "bc ", "d\n"], ["wren ", "owl.\n\n"]])
         pages = ["".join(draw.choices(words, k=draw.choice([0, 1, 3, 700]))).strip() for _ in range(draw.randint(1, 5))]
         first: dict[int, int] = {}
-        for passage in split(pages, paged=True):
+        for passage in split_pages(pages, paged=True):
             first.setdefault(passage.page or 0, passage.start)
-        assert apart(whole(pages), first, len(pages)) == pages
+        assert separate_pages(join_pages(pages), first, len(pages)) == pages

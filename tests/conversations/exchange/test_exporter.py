@@ -6,8 +6,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from conversations.exchange import ExchangeError, dump, dump_all, load, load_all, pieces, read
-from conversations.exchange.schema import FeedbackForm, MessageForm, SummaryForm, one
+from conversations.exchange import (
+    ExchangeError,
+    export_all,
+    export_conversation,
+    import_all,
+    import_conversation,
+    json_chunks,
+    parse,
+)
+from conversations.exchange.schema import FeedbackSchema, MessageSchema, SummarySchema, validate_conversation
 from conversations.replies import turn
 from conversations.store.database import Database
 from conversations.store.schema import Conversation, Feedback, Message, State, Summary
@@ -18,7 +26,7 @@ from tests.loopback import Loopback
 
 
 def everything(store: Store) -> bytes:
-    return "".join(pieces(dump_all(store))).encode()
+    return "".join(json_chunks(export_all(store))).encode()
 
 
 @pytest.fixture
@@ -30,28 +38,31 @@ def other(tmp_path: Any) -> Any:
 
 
 def test_every_lasting_column_is_in_the_form() -> None:
-    here = {Message: {"id", "conversation_id", "parent_id", "process", "heartbeat", "stopping"},
-            Feedback: {"message_id"}, Summary: {"id", "message_id"}}  # fmt: skip
-    forms = {Message: MessageForm, Feedback: FeedbackForm, Summary: SummaryForm}
+    here = {
+        Message: {"id", "conversation_id", "parent_id", "process", "heartbeat", "stopping"},
+        Feedback: {"message_id"},
+        Summary: {"id", "message_id"},
+    }
+    forms = {Message: MessageSchema, Feedback: FeedbackSchema, Summary: SummarySchema}
     for table, left_out in here.items():
         held = set(table.__table__.columns.keys()) - left_out
         assert held <= set(forms[table].model_fields), table  # type: ignore[attr-defined]
     assert set(Conversation.__table__.columns.keys()) - {"owner"} <= set(full())
-    assert set(MessageForm.model_fields) - {"sources"} == set(full()["messages"][1])
+    assert set(MessageSchema.model_fields) - {"sources"} == set(full()["messages"][1])
 
 
 @pytest.mark.usefixtures("database_url")
 def test_a_round_trip_is_exact(other: Store) -> None:
     store = mine()
-    load_all(store, [full(), chain(5, id="second", system="Be brief."), chain(0, id="empty", created=0.5)])
+    import_all(store, [full(), chain(5, id="second", system="Be brief."), chain(0, id="empty", created=0.5)])
     written = everything(store)
-    assert dump(store, "Ab_-9") == one(full())
-    load_all(other, read(written, "mine.json"))
+    assert export_conversation(store, "Ab_-9") == validate_conversation(full())
+    import_all(other, parse(written, "mine.json"))
     assert everything(other) == written
     back = mine("somebody else")
     for identity in ("Ab_-9", "second", "empty"):
         store.delete(identity)
-    load_all(back, read(everything(other), "back.json"))
+    import_all(back, parse(everything(other), "back.json"))
     assert everything(back) == written
 
 
@@ -62,14 +73,18 @@ def test_a_real_conversation_round_trips(loopback: Loopback, other: Store) -> No
     again = over(store, turn.regenerate(store, row.id, ask("openai")))
     over(store, turn.edit(store, again.parent_id or 0, "uno", ask("openai")))
     store.rate(row.id, 1, "good")
-    written = dump(store, row.conversation_id)
+    written = export_conversation(store, row.conversation_id)
     assert [(m["role"], m["parent"]) for m in written["messages"]] == [
-        ("user", None), ("assistant", 0), ("assistant", 0), ("user", None), ("assistant", 3)
-    ]  # fmt: skip
+        ("user", None),
+        ("assistant", 0),
+        ("assistant", 0),
+        ("user", None),
+        ("assistant", 3),
+    ]
     assert written["messages"][1]["feedback"]["comment"] == "good"
     assert (written["head"], written["system"], written["title"]) == (4, "Be brief.", "one")
-    load_all(other, read(document(written), "x"))
-    assert dump(other, row.conversation_id) == written
+    import_all(other, parse(document(written), "x"))
+    assert export_conversation(other, row.conversation_id) == written
     assert [m.text for m in other.thread(row.conversation_id).messages] == ["uno", loopback.reply + " "]
     following = over(other, turn.send(other, row.conversation_id, "go on", ask("openai")))
     assert other.message(following.parent_id or 0).parent_id == other.thread(row.conversation_id).messages[1].id
@@ -78,28 +93,28 @@ def test_a_real_conversation_round_trips(loopback: Loopback, other: Store) -> No
 @pytest.mark.usefixtures("database_url")
 def test_what_is_there_unchanged_is_skipped() -> None:
     store = mine()
-    first = load_all(store, [full()])
+    first = import_all(store, [full()])
     assert (first.added, first.renamed, first.skipped) == (["Ab_-9"], [], [])
-    again = load_all(store, [full()])
+    again = import_all(store, [full()])
     assert (again.added, again.renamed, again.skipped) == ([], [], ["Ab_-9"])
-    assert load(store, full()) == "Ab_-9"
+    assert import_conversation(store, full()) == "Ab_-9"
 
 
 @pytest.mark.usefixtures("database_url")
 def test_a_taken_id_gives_a_new_one_once() -> None:
     store, other = mine("anna"), mine("bert")
-    load(store, full())
-    theirs = load(other, full())
+    import_conversation(store, full())
+    theirs = import_conversation(other, full())
     assert theirs != "Ab_-9"
-    assert load(other, full()) == theirs
-    assert {**dump(other, theirs), "id": "Ab_-9"} == dump(store, "Ab_-9")
-    store.change("Ab_-9", title="mine now")
-    report = load_all(store, [full()])
+    assert import_conversation(other, full()) == theirs
+    assert {**export_conversation(other, theirs), "id": "Ab_-9"} == export_conversation(store, "Ab_-9")
+    store.update("Ab_-9", title="mine now")
+    report = import_all(store, [full()])
     assert report.added == report.renamed
     assert report.added[0] not in {theirs, "Ab_-9"}
     assert store.get("Ab_-9").title == "mine now"
-    store.change(report.added[0], title="changed too")
-    assert load(store, full()) not in {theirs, "Ab_-9", *report.added}
+    store.update(report.added[0], title="changed too")
+    assert import_conversation(store, full()) not in {theirs, "Ab_-9", *report.added}
     assert len(store.listing()) == 3
 
 
@@ -109,7 +124,7 @@ def test_one_wrong_conversation_leaves_nothing() -> None:
     wrong = chain(3, id="wrong")
     wrong["messages"][2]["parent"] = 2
     with pytest.raises(ExchangeError, match="message 2 names 2 as its parent"):
-        load_all(store, [full(), wrong])
+        import_all(store, [full(), wrong])
     assert store.listing() == []
 
 
@@ -123,32 +138,32 @@ def test_a_failure_in_the_middle_leaves_nothing() -> None:
     with store.database.writing() as session:
         session.execute(text(trigger if store.database.sqlite else rule))
     with pytest.raises(DBAPIError, match=r"full|violates check"):
-        load_all(store, [chain(3, id="fine"), chain(6, id="not")])
+        import_all(store, [chain(3, id="fine"), chain(6, id="not")])
     assert store.listing() == []
-    assert load(store, chain(3, id="fine")) == "fine"
+    assert import_conversation(store, chain(3, id="fine")) == "fine"
 
 
 def test_a_running_reply_is_exported_as_interrupted(loopback: Loopback) -> None:
     store = mine()
     loopback.script.append("slow")
     row = turn.send(store, None, "hi", ask("openai"))
-    written = dump(store, row.conversation_id)
+    written = export_conversation(store, row.conversation_id)
     assert written["messages"][1]["state"] == State.INTERRUPTED
-    assert read(document(written), "x") == [written]
+    assert parse(document(written), "x") == [written]
     store.delete(row.conversation_id)
 
 
 def test_somebody_elses_conversation_is_not_found() -> None:
-    identity = load(mine("anna"), full())
+    identity = import_conversation(mine("anna"), full())
     with pytest.raises(NotFoundError, match="no conversation 'Ab_-9' of yours"):
-        dump(mine("bert"), identity)
-    assert list(dump_all(mine("bert"))) == []
+        export_conversation(mine("bert"), identity)
+    assert list(export_all(mine("bert"))) == []
 
 
 @pytest.mark.usefixtures("database_url")
 def test_imported_text_is_found() -> None:
     store = mine()
-    load(store, chain(1) | {"messages": [message(0, text="A wren sings.")]})
+    import_conversation(store, chain(1) | {"messages": [message(0, text="A wren sings.")]})
     fts = "SELECT rowid FROM message_text WHERE message_text MATCH 'wren'"
     vectors = "SELECT id FROM message WHERE to_tsvector('simple', left(text, 200000)) @@ to_tsquery('simple', 'wren')"
     with store.database.reading() as session:
@@ -160,31 +175,33 @@ def test_imported_text_is_found() -> None:
 @pytest.mark.usefixtures("database_url")
 def test_long_chains() -> None:
     store = mine()
-    identity = load(store, chain(3000))
-    assert len(dump(store, identity)["messages"]) == 3000
+    identity = import_conversation(store, chain(3000))
+    assert len(export_conversation(store, identity)["messages"]) == 3000
     assert [m.text for m in store.thread(identity, 2).messages] == ["text 2998", "text 2999"]
 
 
 def test_what_no_database_holds_is_replaced() -> None:
     store = mine()
     odd = {"title": "a\x00b", "extra": {"k\x00": ["\ud800"]}, "messages": [message(0, text="\ud83d half")]}
-    identity = load(store, chain(0) | odd)
-    found = dump(store, identity)
+    identity = import_conversation(store, chain(0) | odd)
+    found = export_conversation(store, identity)
     assert (found["title"], found["extra"], found["messages"][0]["text"]) == (
-        "a\ufffdb", {"k\ufffd": ["\ufffd"]}, "\ufffd half"
-    )  # fmt: skip
+        "a\ufffdb",
+        {"k\ufffd": ["\ufffd"]},
+        "\ufffd half",
+    )
 
 
 def test_without_an_id_the_same_conversation_is_the_same() -> None:
     store = mine()
-    assert load(store, chain(2)) == load(store, chain(2))
-    assert load(store, chain(2)) != load(store, chain(3))
+    assert import_conversation(store, chain(2)) == import_conversation(store, chain(2))
+    assert import_conversation(store, chain(2)) != import_conversation(store, chain(3))
     assert len(store.listing()) == 2
 
 
 def test_two_beginnings_are_branches() -> None:
     store = mine()
-    identity = load(store, chain(0) | {"messages": [message(0), message(1, None)]})
+    identity = import_conversation(store, chain(0) | {"messages": [message(0), message(1, None)]})
     assert [m.text for m in store.thread(identity).messages] == ["text 1"]
     assert list(store.thread(identity).branches.values()) == [[m.id for m in _messages(store)]]
 

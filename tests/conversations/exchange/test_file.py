@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from conversations.exchange import ExchangeError, read, read_file
-from conversations.exchange.file import LARGEST
+from conversations.exchange import ExchangeError, parse, parse_file
+from conversations.exchange.file import MAX_BYTES
 from tests.conversations.exchange.made import chain, document, full, message
 
 
@@ -34,7 +34,7 @@ def said(**fields: Any) -> bytes:
 
 def refused(data: bytes, name: str = "mine.json") -> str:
     with pytest.raises(ExchangeError) as caught:
-        read(data, name)
+        parse(data, name)
     line = str(caught.value)
     assert line.startswith(f"{name}: ")
     assert line.isprintable()
@@ -121,15 +121,15 @@ def test_what_is_wrong_with_a_conversation(data: bytes, why: str) -> None:
 def test_a_huge_file_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(ExchangeError, match="has 500,000,001 bytes, at most 500,000,000 are read"):
-        read_file(path)
+        parse_file(path)
 
 
 def test_a_zip_that_says_it_is_huge_is_not_unpacked() -> None:
     data = bytearray(zipped(conversations=GOOD))
     at = data.index(b"PK\x01\x02") + 24  # its unpacked size in the directory
-    data[at : at + 4] = (LARGEST + 1).to_bytes(4, "little")
+    data[at : at + 4] = (MAX_BYTES + 1).to_bytes(4, "little")
     assert "has 500,000,001 bytes" in refused(bytes(data))
 
 
@@ -149,12 +149,12 @@ def test_a_locked_zip_is_refused() -> None:
 
 def test_a_name_that_is_no_line_is_shown_as_one() -> None:
     with pytest.raises(ExchangeError) as caught:
-        read(b"", "a\nb\x1b.json")
+        parse(b"", "a\nb\x1b.json")
     assert str(caught.value) == r"'a\nb\x1b.json': it is empty"
 
 
 def test_a_mark_at_the_beginning_does_no_harm() -> None:
-    assert read(b"\xef\xbb\xbf" + GOOD, "x") == read(GOOD, "x")
+    assert parse(b"\xef\xbb\xbf" + GOOD, "x") == parse(GOOD, "x")
 
 
 def test_an_object_of_many_names_is_refused_at_once() -> None:

@@ -7,14 +7,16 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from conversations.exchange import ExchangeError, read, render
-from conversations.exchange.markdown import quoted
-from conversations.exchange.schema import one
+from conversations.exchange import ExchangeError, parse, render_markdown
+from conversations.exchange.markdown import blockquote
+from conversations.exchange.schema import validate_conversation
 from tests.conversations.exchange.made import chain, full, message
 
 
 def said(text: str, **fields: Any) -> str:
-    return render(one(chain(0) | {"title": "Soup", "messages": [message(0, text=text)]} | fields))
+    return render_markdown(
+        validate_conversation(chain(0) | {"title": "Soup", "messages": [message(0, text=text)]} | fields)
+    )
 
 
 def tokens(document: str) -> list[Token]:
@@ -31,7 +33,7 @@ def outline(document: str) -> list[str]:
 
 
 def test_roles_times_and_the_shown_branch() -> None:
-    text = render(one(chain(3, title="Soup", system="Be kind.", id="x") | {"head": 1}))
+    text = render_markdown(validate_conversation(chain(3, title="Soup", system="Be kind.", id="x") | {"head": 1}))
     assert text.splitlines()[2:] == [
         "# Soup",
         "",
@@ -52,7 +54,7 @@ def test_roles_times_and_the_shown_branch() -> None:
 
 
 def test_everything_of_a_full_conversation() -> None:
-    text = render(one(full()))
+    text = render_markdown(validate_conversation(full()))
     for part in (
         "# Ünïcode",
         "**Persona:** Ada, keeps bees",
@@ -164,11 +166,11 @@ def test_a_title_and_names_are_one_line_of_text() -> None:
 
 
 def test_empty_and_odd_lines() -> None:
-    assert quoted("") == ""
-    assert quoted("a\n\nb") == "> a\n>\n> b"
+    assert blockquote("") == ""
+    assert blockquote("a\n\nb") == "> a\n>\n> b"
     assert "Untitled" in said("x", title="")
 
 
 def test_it_is_refused_when_somebody_imports_it() -> None:
     with pytest.raises(ExchangeError, match=r"soup\.md: it is Markdown, for reading only: export with --format json"):
-        read(said("hi").encode(), "soup.md")
+        parse(said("hi").encode(), "soup.md")

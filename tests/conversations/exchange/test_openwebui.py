@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversations.exchange import ExchangeError, dump, load_all, read, read_file
+from conversations.exchange import ExchangeError, export_conversation, import_all, parse, parse_file
 from tests.conversations.exchange.made import FIXTURES
 from tests.conversations.talk import mine, texts
 
@@ -16,7 +16,7 @@ BIRD = "11111111-2222-4333-8444-555555555555"
 @pytest.fixture
 def bird() -> dict[str, Any]:
     """The conversation of the fixture that has everything."""
-    return read_file(FIXTURES / "openwebui.json")[0]
+    return parse_file(FIXTURES / "openwebui.json")[0]
 
 
 def chat(**messages: dict[str, Any]) -> bytes:
@@ -54,7 +54,7 @@ def test_what_stands_beside_a_message(bird: dict[str, Any]) -> None:
 
 
 def test_an_older_chat_is_a_plain_list() -> None:
-    old = read_file(FIXTURES / "openwebui.json")[1]
+    old = parse_file(FIXTURES / "openwebui.json")[1]
     assert (old["id"], old["title"], old["system"], old["head"]) == ("old", "An older chat", "Be short.", 1)
     assert old["created"] == 1690000000.456
     assert [(m["parent"], m["text"]) for m in old["messages"]] == [(None, "What is a fjord?"), (0, "A drowned valley.")]
@@ -62,22 +62,22 @@ def test_an_older_chat_is_a_plain_list() -> None:
 
 @pytest.mark.usefixtures("database_url")
 def test_it_lasts_and_is_there_once() -> None:
-    store, found = mine(), read_file(FIXTURES / "openwebui.json")
-    load_all(store, found)
-    assert [dump(store, c["id"]) for c in found] == found
+    store, found = mine(), parse_file(FIXTURES / "openwebui.json")
+    import_all(store, found)
+    assert [export_conversation(store, c["id"]) for c in found] == found
     assert texts(store, BIRD)[1] == "A wren."
-    assert len(load_all(store, found).skipped) == 2
+    assert len(import_all(store, found).skipped) == 2
 
 
 def test_one_chat_without_a_list_around_it() -> None:
     items = json.loads((FIXTURES / "openwebui.json").read_text())
-    assert read(json.dumps(items[0]).encode(), "one.json") == read_file(FIXTURES / "openwebui.json")[:1]
+    assert parse(json.dumps(items[0]).encode(), "one.json") == parse_file(FIXTURES / "openwebui.json")[:1]
 
 
 def test_only_output_and_an_image_by_its_address() -> None:
     said = [{"type": "message", "content": [{"type": "output_text", "text": "A wren."}]}, "odd"]
     image = [{"type": "image_url", "image_url": {"url": "https://example.org/a/wren.png"}}]
-    found = read(
+    found = parse(
         chat(a={"role": "user", "content": image}, b={"parentId": "a", "role": "assistant", "output": said}), "x"
     )
     assert [m["text"] for m in found[0]["messages"]] == ["[image: wren.png]", "A wren."]
@@ -90,15 +90,17 @@ def test_remains_of_messages_are_left_out() -> None:
         c={"parentId": "b", "role": "user", "content": "two"},
         d={"parentId": "c", "content": "three"},
     )
-    found = read(data, "x")[0]["messages"]
+    found = parse(data, "x")[0]["messages"]
     assert [(m["parent"], m["role"], m["text"]) for m in found] == [
-        (None, "user", "one"), (0, "user", "two"), (1, "assistant", "three")
-    ]  # fmt: skip
+        (None, "user", "one"),
+        (0, "user", "two"),
+        (1, "assistant", "three"),
+    ]
 
 
 def test_an_id_that_cannot_be_ours_is_replaced() -> None:
     found = [
-        read(json.dumps({"id": i, "chat": {"messages": [{"role": "user"}]}}).encode(), "x")[0]
+        parse(json.dumps({"id": i, "chat": {"messages": [{"role": "user"}]}}).encode(), "x")[0]
         for i in ("a:b", "", None)
     ]
     assert len({c["id"] for c in found}) == 1
@@ -107,7 +109,7 @@ def test_an_id_that_cannot_be_ours_is_replaced() -> None:
 
 def test_a_person_who_writes_details_keeps_them() -> None:
     typed = '<details type="reasoning">x</details>'
-    assert read(chat(a={"role": "user", "content": typed}), "x")[0]["messages"][0]["text"] == typed
+    assert parse(chat(a={"role": "user", "content": typed}), "x")[0]["messages"][0]["text"] == typed
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_a_person_who_writes_details_keeps_them() -> None:
 )
 def test_what_is_wrong_is_named(data: bytes, why: str) -> None:
     with pytest.raises(ExchangeError, match=f"^export.json: conversation 1: .*{why}") as caught:
-        read(data, "export.json")
+        parse(data, "export.json")
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -130,6 +132,6 @@ def test_what_is_wrong_is_named(data: bytes, why: str) -> None:
 def test_blocks_that_are_never_closed_are_text_and_take_no_time(opened: str) -> None:
     text = opened * 20_000
     begun = time.monotonic()
-    [found] = read(chat(a={"id": "a", "role": "assistant", "content": text}), "x.json")
+    [found] = parse(chat(a={"id": "a", "role": "assistant", "content": text}), "x.json")
     assert time.monotonic() - begun < 3
     assert found["messages"][0]["text"] == text

@@ -44,7 +44,7 @@ def conversation(store: Store) -> str:
 
 
 def told(store: Store, identity: str, question: str) -> list[str]:
-    return [each.page_content for each in files.find(store, identity, question)]
+    return [each.page_content for each in files.search(store, identity, question)]
 
 
 def test_vectors_are_kept_with_the_passages_and_find_a_paraphrase(server: Loopback) -> None:
@@ -123,9 +123,9 @@ def test_the_vectors_of_another_owner_are_never_used() -> None:
     assert told(me, my, PARAPHRASE) == [WEATHER.decode()]
     assert told(you, yours, PARAPHRASE) == []
     with pytest.raises(NotFoundError):
-        files.find(you, my, PARAPHRASE)
+        files.search(you, my, PARAPHRASE)
     with pytest.raises(NotFoundError):
-        files.among(you, [secret.id])
+        files.document_retriever(you, [secret.id])
 
 
 def test_with_a_document_its_vectors_are_gone() -> None:
@@ -133,7 +133,7 @@ def test_with_a_document_its_vectors_are_gone() -> None:
     identity = conversation(store)
     kept = files.add(store, "weather.txt", WEATHER, identity)
     assert told(store, identity, PARAPHRASE)
-    files.remove(store, kept.id)
+    files.delete(store, kept.id)
     assert told(store, identity, PARAPHRASE) == []
     with store.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Passage)) == 0
@@ -145,9 +145,9 @@ def test_a_reply_cites_what_was_read_in_the_background_and_found_by_meaning(
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     store = mine()
     identity = conversation(store)
-    begun = reading.begin(store, identity, "weather.txt", WEATHER)
+    begun = reading.start(store, identity, "weather.txt", WEATHER)
     row = over(store, turn.send(store, identity, PARAPHRASE, ask("openai")))
-    assert (begun.done, begun.of, begun.what, begun.error) == (1, 1, "passages", None)
+    assert (begun.done, begun.total, begun.unit, begun.error) == (1, 1, "passages", None)
     assert [source.quote for source in store.thread(identity).sources[row.id]] == [WEATHER.decode()]
     server.script.extend(["500", "reply"])
     row = over(store, turn.send(store, identity, "How much rain?", ask("openai")))
@@ -159,8 +159,8 @@ def test_a_failed_reading_says_so_in_one_line(server: Loopback) -> None:
     store = mine()
     identity = conversation(store)
     server.script.extend(["404"])
-    begun = reading.begin(store, identity, "weather.txt", WEATHER)
-    assert begun.over.wait(60)
+    begun = reading.start(store, identity, "weather.txt", WEATHER)
+    assert begun.finished.wait(60)
     assert begun.error == (
         f"weather.txt was not kept: No embeddings from trigrams at {server.url[7:-3]}: it does not know this model or "
         "address. Check EMBEDDINGS_MODEL and EMBEDDINGS."

@@ -21,7 +21,7 @@ from conversations.store.citations import Source, cite
 from conversations.store.schema import Citation, Document, Passage, State
 from conversations.store.store import NotFoundError, Store
 from documents.kind import DocumentError
-from documents.settings import Limits
+from documents.settings import DocumentSettings
 from settings import ROOT
 from tests.conversations.talk import ask, grown, mine, over, wait_for
 from tests.loopback import Loopback
@@ -38,7 +38,7 @@ from settings import Settings
 def told(done, of):
     print(done, flush=True)
     sys.stdin.readline()
-files.add(store.store(Settings.read(), "me"), "book.pdf", Path(sys.argv[1]).read_bytes(), sys.argv[2], told)
+files.add(store.open_store(Settings.read(), "me"), "book.pdf", Path(sys.argv[1]).read_bytes(), sys.argv[2], told)
 """
 both = pytest.mark.usefixtures("database_url")  # SQLite and PostgreSQL
 
@@ -77,7 +77,7 @@ def test_a_document_is_kept_with_its_passages() -> None:
     assert [each.id for each in files.listing(store, identity)] == [row.id]
     assert files.get(store, row.id).name == row.name
     text = files.content(store, row.id)
-    best = files.find(store, identity, "How many sails has ship 7?")[0]
+    best = files.search(store, identity, "How many sails has ship 7?")[0]
     assert text[best.metadata["start"] : best.metadata["end"]] == best.page_content
     assert (best.page_content, location(best)) == ("Page 7 says that ship 7 has 77 sails.", "My_book.pdf, page 7")
 
@@ -94,7 +94,7 @@ def test_nothing_of_a_bad_file_is_kept(name: str, data: bytes) -> None:
 
 
 def test_there_is_a_most_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(Limits.variable("max_files"), "1")
+    monkeypatch.setenv(DocumentSettings.variable("max_files"), "1")
     store = mine()
     files.add(store, "a.txt", FERRY)
     with pytest.raises(DocumentError, match=r"^b\.txt: you keep 1 documents, the most .* Delete one\.$"):
@@ -109,23 +109,23 @@ def test_nobody_else_finds_it() -> None:
     identity = conversation(store)
     row, loose = files.add(store, "a.txt", FERRY, identity), files.add(store, "b.txt", FERRY)
     for number in (row.id, loose.id, "file-none", ""):
-        for verb in (files.get, files.content, files.remove):
+        for verb in (files.get, files.content, files.delete):
             with pytest.raises(NotFoundError, match="There is no document"):
                 verb(other, number)
         with pytest.raises(NotFoundError, match="There is no document"):
-            files.among(other, [number])
+            files.document_retriever(other, [number])
     for refused in (
         files.listing,
-        lambda s, i: files.find(s, i, "ferry"),
+        lambda s, i: files.search(s, i, "ferry"),
         lambda s, i: files.add(s, "c.txt", FERRY, i),
     ):
         with pytest.raises(NotFoundError, match="There is no conversation"):
             refused(other, identity)
     assert files.listing(other) == []
     files.add(other, "c.txt", b"Another ferry.", theirs := conversation(other))
-    assert [each.metadata["file"] for each in files.find(other, theirs, "ferry")] == ["c.txt"]
+    assert [each.metadata["file"] for each in files.search(other, theirs, "ferry")] == ["c.txt"]
     with pytest.raises(NotFoundError):
-        files.among(other, [files.listing(other, theirs)[0].id, row.id])
+        files.document_retriever(other, [files.listing(other, theirs)[0].id, row.id])
     assert rows(store)[0] == 3
 
 
@@ -135,10 +135,10 @@ def test_what_is_deleted_is_gone() -> None:
     identity = conversation(store)
     row = files.add(store, "a.txt", f"The word is {SECRET}.".encode(), identity)
     kept = files.add(store, "b.txt", FERRY, identity)
-    assert len(files.find(store, identity, SECRET)) == 1
-    files.remove(store, row.id)
+    assert len(files.search(store, identity, SECRET)) == 1
+    files.delete(store, row.id)
     assert not [name for name in index._indexes if row.id in name]
-    assert files.find(store, identity, SECRET) == []
+    assert files.search(store, identity, SECRET) == []
     assert [each.id for each in files.listing(store, identity)] == [kept.id]
     assert rows(store) == (1, 1, 0)
     with pytest.raises(NotFoundError):
@@ -157,7 +157,7 @@ def test_its_conversation_takes_it(emptied: bool) -> None:
     identity = conversation(store)
     files.add(store, "a.txt", FERRY, identity)
     files.add(store, "b.txt", FERRY)
-    (store.empty if emptied else store.delete)(identity)
+    (store.clear if emptied else store.delete)(identity)
     assert [each.name for each in files.listing(store)] == ["b.txt"]
     assert rows(store) == (1, 1, 0)
 
@@ -178,9 +178,12 @@ def test_a_process_that_ends_in_the_middle_leaves_nothing(tmp_path: Path) -> Non
     folder = tmp_path / "tmp"
     folder.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", READING, str(book), identity], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, "-c", READING, str(book), identity],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)},
-    ) as process:  # fmt: skip
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"1\n"
         process.send_signal(signal.SIGKILL)
@@ -191,19 +194,19 @@ def test_a_process_that_ends_in_the_middle_leaves_nothing(tmp_path: Path) -> Non
 def test_in_the_background_with_progress(occupied: threading.Event) -> None:
     store = mine()
     identity = conversation(store)
-    begun = [reading.begin(store, identity, name, BOOK) for name in ("one.pdf", "two.pdf")]
-    bad = reading.begin(store, identity, "three.pdf", BOOK[:500])
-    assert [each.note for each in reading.under_way(store.database, identity)] == [
+    begun = [reading.start(store, identity, name, BOOK) for name in ("one.pdf", "two.pdf")]
+    bad = reading.start(store, identity, "three.pdf", BOOK[:500])
+    assert [each.note for each in reading.running(store.database, identity)] == [
         f"Reading {name}.pdf…" for name in ("one", "two", "three")
     ]
     occupied.set()
-    assert all(each.over.wait(60) for each in (*begun, bad))
-    assert [(each.done, each.of, each.error) for each in begun] == [(20, 20, None)] * 2
-    wait_for(lambda: reading.under_way(store.database, identity) == [bad])
+    assert all(each.finished.wait(60) for each in (*begun, bad))
+    assert [(each.done, each.total, each.error) for each in begun] == [(20, 20, None)] * 2
+    wait_for(lambda: reading.running(store.database, identity) == [bad])
     assert bad.error is not None
     assert bad.error.startswith("three.pdf is damaged")
     reading.dismiss(store.database, identity, bad)
-    assert reading.under_way(store.database, identity) == []
+    assert reading.running(store.database, identity) == []
     assert {each.name for each in files.listing(store, identity)} == {"one.pdf", "two.pdf"}
 
 
@@ -220,13 +223,13 @@ def test_many_at_once() -> None:
 def test_a_reply_waits_for_the_file_and_cites_it(loopback: Loopback, occupied: threading.Event) -> None:
     store = mine()
     identity = conversation(store)
-    begun = reading.begin(store, identity, "book.pdf", BOOK)
+    begun = reading.start(store, identity, "book.pdf", BOOK)
     row = turn.send(store, identity, "How many sails has ship 7?", ask("openai"))
     reply = reply_writer(store.database).replies[row.id]
     wait_for(lambda: reply.activity == "Reading book.pdf…")
     assert loopback.requests == []
     occupied.set()
-    assert begun.over.wait(60)
+    assert begun.finished.wait(60)
     assert over(store, row).state == State.DONE
     sources = store.thread(identity).sources[row.id]
     assert (sources[0].file, sources[0].page, sources[0].place) == ("book.pdf", 7, "book.pdf, page 7")
@@ -280,7 +283,7 @@ def test_citations_of_a_reply_that_is_stopped_regenerated_and_continued(loopback
     assert any("ship 7 has 77 sails" in each["content"] for each in loopback.requests[-1]["messages"])
     again = over(store, turn.regenerate(store, row.id, ask("openai")))
     assert store.thread(identity).sources == {again.id: first}
-    files.remove(store, document.id)
+    files.delete(store, document.id)
     assert store.thread(identity).sources == {}
     assert rows(store) == (0, 0, 0)
     assert store.message(again.id).text
@@ -292,10 +295,10 @@ def test_a_document_deleted_before_the_first_word_is_not_cited() -> None:
     identity = conversation(store)
     document = files.add(store, "a.txt", FERRY, identity)
     row = over(store, turn.send(store, identity, "hi", ask(seed=1)))
-    found = files.find(store, identity, "When does the ferry leave?")
+    found = files.search(store, identity, "When does the ferry leave?")
     cite(store.database, row.id, found)
     assert store.thread(identity).sources[row.id] == [Source("a.txt", None, FERRY.decode(), found[0].metadata["score"])]
-    files.remove(store, document.id)
+    files.delete(store, document.id)
     cite(store.database, row.id, found)
     assert rows(store) == (0, 0, 0)
 
@@ -303,6 +306,6 @@ def test_a_document_deleted_before_the_first_word_is_not_cited() -> None:
 def test_among_takes_each_document_once() -> None:
     store = mine()
     numbers = [files.add(store, f"{name}.txt", FERRY).id for name in "ab"]
-    found = files.among(store, [*numbers, *numbers]).invoke("ferry")
+    found = files.document_retriever(store, [*numbers, *numbers]).invoke("ferry")
     assert sorted(each.metadata["file"] for each in found) == ["a.txt", "b.txt"]
-    assert files.among(store, []).invoke("ferry") == []
+    assert files.document_retriever(store, []).invoke("ferry") == []

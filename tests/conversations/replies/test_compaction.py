@@ -16,14 +16,14 @@ from conversations.replies.compaction import FAILED, NOTE, disabled_reason
 from conversations.replies.writer import reply_writer
 from conversations.store.schema import Message, State, Summary
 from conversations.store.store import Store
-from prompts.summary import introduced
+from prompts.summary import introduce
 from settings import ROOT, Settings
 from tests.conftest import GGUF
 from tests.conversations.talk import ask, mine, over, wait_for
 from tests.loopback import Loopback
 
 WINDOW = 600
-INTRODUCED = introduced("").strip()
+INTRODUCED = introduce("").strip()
 RESUME = """
 import sys
 from conversations.replies import turn

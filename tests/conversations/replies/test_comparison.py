@@ -48,7 +48,7 @@ def test_there_is_one_winner(begun: Comparison) -> None:
     assert again(begun).winner == first
     comparison.vote(mine(), again(begun), second)
     assert again(begun).winner == second
-    mine().choose(second)
+    mine().select_branch(second)
     assert list(mine().thread(begun.conversation_id).feedback) == [second]
     comparison.vote(mine(), again(begun), second)
     assert again(begun).winner is None
@@ -56,7 +56,7 @@ def test_there_is_one_winner(begun: Comparison) -> None:
 
 def test_a_chat_that_went_on_is_still_the_comparison(begun: Comparison) -> None:
     store = mine()
-    store.choose(begun.replies[0].id)
+    store.select_branch(begun.replies[0].id)
     over(store, turn.send(store, begun.conversation_id, "and you?", ask("openai")))
     over(store, turn.regenerate(store, begun.replies[0].id, ask("openai")))
     assert [again(begun).backend_name(at) for at in range(3)] == ["openai", "llamacpp", "openai"]

@@ -229,7 +229,7 @@ def test_a_running_reply_is_not_begun_twice_whatever_the_table_says(loopback: Lo
     wait_for(lambda: store.message(row.id).text)
     for _ in range(20):
         with store.database.writing() as session:
-            store.owned(session, row.id).state = State.INTERRUPTED  # as a clock that jumps ahead makes it
+            store.message_row(session, row.id).state = State.INTERRUPTED  # as a clock that jumps ahead makes it
         with pytest.raises(MessageError, match="being written"):
             turn.continue_reply(store, row.id, ask("openai"))
     watch.stop(store, row.id)
@@ -248,7 +248,7 @@ def test_words_saved_at_the_last_moment_are_not_lost_by_going_on(loopback: Loopb
         if asked.is_update and not saved:
             saved.append("once")
             with store.database.writing() as session:
-                store.owned(session, cut.id).text = "It is a fine day"
+                store.message_row(session, cut.id).text = "It is a fine day"
 
     event.listen(Session, "do_orm_execute", just_before)
     try:

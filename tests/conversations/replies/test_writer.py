@@ -15,7 +15,7 @@ from sqlalchemy import text
 from conversations.replies import turn, watch
 from conversations.replies import writer as journals
 from conversations.store.schema import State
-from conversations.store.store import STALE
+from conversations.store.store import HEARTBEAT_TIMEOUT
 from settings import ROOT
 from tests.conversations.talk import ask, grown, mine, over, texts, wait_for
 from tests.loopback import Loopback
@@ -114,7 +114,7 @@ def test_twenty_replies_survive_kill_9(writer: Writer) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert {watch.snapshot(store.database, n).state for n in numbers} == {State.RUNNING}  # type: ignore[union-attr]
-    wait_for(lambda: not any(watch.snapshot(store.database, n).live for n in numbers), STALE + 10)  # type: ignore[union-attr]
+    wait_for(lambda: not any(watch.snapshot(store.database, n).live for n in numbers), HEARTBEAT_TIMEOUT + 10)  # type: ignore[union-attr]
     for number, begun in saved.items():
         row = store.message(number)
         assert row.state == State.INTERRUPTED
@@ -134,7 +134,7 @@ def test_one_process_dies_and_the_other_writes_on(writer: Writer, other: Callabl
     dying.wait()
     kept = other()
     wait_for(lambda: store.message(kept).text)
-    wait_for(lambda: not watch.snapshot(store.database, lost).live, STALE + 10)  # type: ignore[union-attr]
+    wait_for(lambda: not watch.snapshot(store.database, lost).live, HEARTBEAT_TIMEOUT + 10)  # type: ignore[union-attr]
     assert store.message(lost).state == State.INTERRUPTED
     assert store.message(kept).state == State.RUNNING
     before = store.message(kept).text
@@ -190,7 +190,7 @@ def test_a_reply_that_another_process_took_over_is_let_go(loopback: Loopback) ->
     row = turn.send(store, None, "hi", ask("openai"))
     grown(store, row)
     with store.database.writing() as session:
-        taken = store.owned(session, row.id)
+        taken = store.message_row(session, row.id)
         taken.process, taken.text = "another", "continued there"
     wait_for(lambda: loopback.gone)
     assert store.message(row.id).text == "continued there"

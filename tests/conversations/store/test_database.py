@@ -21,7 +21,7 @@ from sqlalchemy import inspect, make_url, text
 
 from conversations.replies import turn
 from conversations.store.database import MIGRATIONS, Database, DatabaseError, connect
-from conversations.store.schema import Table
+from conversations.store.schema import Base
 from conversations.store.store import Store
 from settings import ROOT
 from tests.conversations.talk import mine
@@ -90,7 +90,7 @@ def said(url: str, words: str = "hello") -> Database:
 
 def test_an_empty_database_gets_the_tables(database_url: str) -> None:
     database = connect(database_url)
-    assert set(Table.metadata.tables) <= set(dump(database))
+    assert set(Base.metadata.tables) <= set(dump(database))
     assert revision(database) == "0003"
     assert mine().listing() == []
 
@@ -111,7 +111,7 @@ def test_models_and_migrations_agree(database_url: str) -> None:
 
     with connect(database_url).engine.connect() as connection:
         options = {"include_object": ours, "compare_type": True, "compare_server_default": True}
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), Table.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
 
 
 def test_a_newer_database_is_refused_and_left_alone(database_url: str, tmp_path: Path) -> None:
@@ -168,11 +168,17 @@ def children(url: str, count: int, writes: int) -> None:
     with ExitStack() as stack:
         started = [
             stack.enter_context(
-                subprocess.Popen([sys.executable, "-W", "error", "-c", OPENING, url, str(writes)], cwd=ROOT, text=True,
-                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                subprocess.Popen(
+                    [sys.executable, "-W", "error", "-c", OPENING, url, str(writes)],
+                    cwd=ROOT,
+                    text=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                )
             )
             for _ in range(count)
-        ]  # fmt: skip
+        ]
         for process in started:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -202,12 +208,12 @@ def test_a_writer_waits_for_the_one_before(database_url: str) -> None:
 
     def add() -> None:
         with second.writing() as session:
-            found = theirs.locked(session, kept.id)
+            found = theirs.lock_conversation(session, kept.id)
             found.title += " second"
 
     with ThreadPoolExecutor() as pool:
         with first.writing() as session:
-            found = mine_.locked(session, kept.id)
+            found = mine_.lock_conversation(session, kept.id)
             waiting = pool.submit(add)
             with pytest.raises(TimeoutError):
                 waiting.result(0.3)
@@ -223,7 +229,7 @@ def test_deleted_and_vacuumed_is_nowhere(database_url: str) -> None:
     said(database_url, "something else")
     store = mine()
     gone = next(c for c in store.listing() if store.thread(c.id).messages[0].text == words)
-    store.change(gone.id, title="the xylophone", system="Be a quicksilver.")
+    store.update(gone.id, title="the xylophone", system="Be a quicksilver.")
     number = store.thread(gone.id).messages[0].id
     store.rate(number, 1, "quicksilver!")
     store.delete(gone.id)
@@ -305,7 +311,7 @@ def test_a_folder_without_write_permission_is_one_clear_line(readonly: Path, nam
 
 
 def test_vacuum_does_not_say_done_while_somebody_still_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conversations.store.database.BUSY", 0.1)
+    monkeypatch.setattr("conversations.store.database.BUSY_TIMEOUT", 0.1)
     database = Database(f"sqlite:///{tmp_path}/read.db")
     with database.reading() as session:
         session.execute(text("SELECT count(*) FROM message")).all()

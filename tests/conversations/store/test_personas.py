@@ -3,27 +3,27 @@
 import pytest
 
 from conversations.store import personas
-from conversations.store.store import store
+from conversations.store.store import open_store
 from conversations.store.text import MessageError
 from settings import Settings
 
 
 def test_a_persona_is_kept_replaced_and_forgotten_for_one_owner(database_url: str) -> None:
-    mine, other = (store(Settings.read(), owner) for owner in ("me", "you"))
-    made = personas.written(" Zoe,\tthe diver ", "", "I dive.\n\n  I like   whales.\n")
+    mine, other = (open_store(Settings.read(), owner) for owner in ("me", "you"))
+    made = personas.parse(" Zoe,\tthe diver ", "", "I dive.\n\n  I like   whales.\n")
     assert (made.slug, made.name, made.description) == ("zoe-the-diver", "Zoe, the diver", "I dive.")
     assert made.sentences == ("I dive.", "I like whales.")
-    personas.keep(mine, made)
-    personas.keep(mine, personas.written("Zoe, the diver", "dives at night", "I dive at night."))
-    personas.keep(mine, personas.written("Abe", "", "I sing."))
-    assert [(p.name, p.sentences) for p in personas.own(mine)] == [
+    personas.save(mine, made)
+    personas.save(mine, personas.parse("Zoe, the diver", "dives at night", "I dive at night."))
+    personas.save(mine, personas.parse("Abe", "", "I sing."))
+    assert [(p.name, p.sentences) for p in personas.listing(mine)] == [
         ("Abe", ("I sing.",)),
         ("Zoe, the diver", ("I dive at night.",)),
     ]
-    assert personas.own(other) == []
-    personas.forget(other, "abe")
-    personas.forget(mine, "zoe-the-diver")
-    assert [p.slug for p in personas.own(mine)] == ["abe"]
+    assert personas.listing(other) == []
+    personas.remove(other, "abe")
+    personas.remove(mine, "zoe-the-diver")
+    assert [p.slug for p in personas.listing(mine)] == ["abe"]
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,10 @@ def test_a_persona_is_kept_replaced_and_forgotten_for_one_owner(database_url: st
 )
 def test_a_persona_that_is_none_is_refused(name: str, sentences: str, said: str) -> None:
     with pytest.raises(MessageError, match=said):
-        personas.written(name, "", sentences)
+        personas.parse(name, "", sentences)
 
 
 def test_what_no_database_holds_is_replaced() -> None:
-    made = personas.written("Z\x00oe", "a\ud800b", "I\x00 dive.\u2028Twice.")
+    made = personas.parse("Z\x00oe", "a\ud800b", "I\x00 dive.\u2028Twice.")
     assert (made.name, made.description) == ("Z\ufffdoe", "a\ufffdb")
     assert made.sentences == ("I\ufffd dive.", "Twice.")

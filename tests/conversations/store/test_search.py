@@ -9,7 +9,7 @@ from sqlalchemy import delete, event, text, update
 from conversations.replies import turn
 from conversations.store import search
 from conversations.store.schema import Conversation, Message, State
-from conversations.store.search import Hit, find, fold
+from conversations.store.search import Hit, fold, search_conversations
 from conversations.store.store import Store
 from tests.conversations.talk import mine
 
@@ -28,7 +28,7 @@ def keep(store: Store, *texts: str, title: str = "", **fields: Any) -> str:
 
 def hits(words: str, store: Store | None = None) -> list[str]:
     """The ids that are found."""
-    return [hit.conversation_id for hit in find(store or mine(), words)]
+    return [hit.conversation_id for hit in search_conversations(store or mine(), words)]
 
 
 def test_a_hit_names_its_conversation_and_its_newest_message() -> None:
@@ -37,7 +37,7 @@ def test_a_hit_names_its_conversation_and_its_newest_message() -> None:
     keep(store, "The lake")
     numbers = [message.id for message in store.thread(identity).messages]
     updated = store.get(identity).updated
-    assert find(store, "sea") == [Hit(identity, "Summer", numbers[2], "The sea was calm", updated)]
+    assert search_conversations(store, "sea") == [Hit(identity, "Summer", numbers[2], "The sea was calm", updated)]
 
 
 def test_every_word_has_to_occur_in_one_message() -> None:
@@ -57,29 +57,29 @@ def test_a_word_is_found_by_its_beginning_but_not_by_one_letter() -> None:
 
 def test_the_last_changed_comes_first_and_each_once() -> None:
     first, second, third = (keep(mine(), "an owl", "the owl again") for _ in range(3))
-    mine().change(first, updated=time.time() + 5)
+    mine().update(first, updated=time.time() + 5)
     assert hits("owl") == [first, third, second]
-    assert [hit.conversation_id for hit in find(mine(), "owl", limit=2)] == [first, third]
+    assert [hit.conversation_id for hit in search_conversations(mine(), "owl", limit=2)] == [first, third]
 
 
 def test_a_list_is_filled_however_many_messages_match(monkeypatch: pytest.MonkeyPatch) -> None:
     made = [keep(mine(), *["an owl"] * 4) for _ in range(6)]
     for newest in (1, 3, 100):
-        monkeypatch.setattr(search, "MOST", newest)
-        monkeypatch.setattr(search, "FIRST", newest)
+        monkeypatch.setattr(search, "COMMON_WORD", newest)
+        monkeypatch.setattr(search, "NEWEST_CONVERSATIONS", newest)
         assert hits("owl") == made[::-1]
 
 
 def test_titles_are_found_as_well() -> None:
     titled = keep(mine(), "Where to?", title="Übernachten in Köln: <b>now</b>")
     both = keep(mine(), "A cathedral in Köln", title="Köln")
-    found = find(mine(), "kol")
+    found = search_conversations(mine(), "kol")
     assert [(hit.conversation_id, hit.message_id is None) for hit in found] == [(both, False), (titled, True)]
     assert found[1].snippet == "Übernachten in Köln: <b>now</b>"
     assert hits("ubernachten koln") == [titled]
     assert hits("ubernachten where") == []
     keep(mine("other"), "x", title="Köln")
-    mine().change(titled, title="")
+    mine().update(titled, title="")
     assert hits("koln") == [both]
 
 
@@ -137,10 +137,36 @@ def test_signs_of_query_languages_are_no_words() -> None:
     identity = keep(mine(), "The owl: text with a � in it")
     keep(mine(), "no bird")
     for words in (
-        '"owl', 'owl"', '"owl"', "owl*", "*owl", "owl:*", "^owl", "text:owl", "{text}:owl", "-owl", "+owl", "!owl",
-        "(owl", "owl)", "owl &", "| owl", "<-> owl", "owl\\", "'owl", "owl''", "owl;--", "%owl%", ":owl", "owl\x00",
-        "\ud800 owl", "owl\u202e", "owl AND", "message_text", "%(x)s owl",
-    ):  # fmt: skip
+        '"owl',
+        'owl"',
+        '"owl"',
+        "owl*",
+        "*owl",
+        "owl:*",
+        "^owl",
+        "text:owl",
+        "{text}:owl",
+        "-owl",
+        "+owl",
+        "!owl",
+        "(owl",
+        "owl)",
+        "owl &",
+        "| owl",
+        "<-> owl",
+        "owl\\",
+        "'owl",
+        "owl''",
+        "owl;--",
+        "%owl%",
+        ":owl",
+        "owl\x00",
+        "\ud800 owl",
+        "owl\u202e",
+        "owl AND",
+        "message_text",
+        "%(x)s owl",
+    ):
         found = [] if words in {"owl AND", "message_text", "%(x)s owl"} else [identity]
         assert hits(words) == found, ascii(words)
 
@@ -158,10 +184,23 @@ def test_operators_are_words() -> None:
 def test_whatever_is_typed_nothing_breaks() -> None:
     keep(mine(), "anything")
     for words in (
-        "x" * 1_000_000, "a " * 500_000, "ab " * 200_000, "你" * 100_000, "🎉 " * 1000, '"' * 5000, "(" * 5000,
-        "ä" * 5000, "\ud83d" * 500, "𝔘𝔫𝔦", "İstanbul", "ǅ ß ﬁ", "\u0301\u0301", "a\u0301\u0302\u0303" * 90,
-        "".join(map(chr, range(1, 300))), "".join(map(chr, range(0x2000, 0x2100))),
-    ):  # fmt: skip
+        "x" * 1_000_000,
+        "a " * 500_000,
+        "ab " * 200_000,
+        "你" * 100_000,
+        "🎉 " * 1000,
+        '"' * 5000,
+        "(" * 5000,
+        "ä" * 5000,
+        "\ud83d" * 500,
+        "𝔘𝔫𝔦",
+        "İstanbul",
+        "ǅ ß ﬁ",
+        "\u0301\u0301",
+        "a\u0301\u0302\u0303" * 90,
+        "".join(map(chr, range(1, 300))),
+        "".join(map(chr, range(0x2000, 0x2100))),
+    ):
         assert hits(words) == [], ascii(words[:20])
 
 
@@ -183,7 +222,7 @@ def test_a_reply_that_grows_is_found_when_it_is_over() -> None:
     store = mine()
     identity = keep(store, "a question")
     with store.database.writing() as session:
-        found = store.locked(session, identity)
+        found = store.lock_conversation(session, identity)
         reply = turn.add_message(session, found, found.head, role="assistant", text="a heron 鷺", state=State.RUNNING)
     assert hits("heron") == hits("鷺") == []
     with store.database.writing() as session:
@@ -214,7 +253,7 @@ def test_what_is_changed_or_deleted_is_not_found_any_more() -> None:
 
 def test_a_snippet_is_the_text_around_the_first_hit() -> None:
     keep(mine(), "word " * 100 + "the\n\n  needle, **here** <script>x</script> " + "tail " * 100)
-    snippet = find(mine(), "needle")[0].snippet
+    snippet = search_conversations(mine(), "needle")[0].snippet
     assert snippet.startswith("…word word")
     assert "the needle, **here** <script>x</script> tail" in snippet
     assert snippet.endswith("…")
@@ -224,7 +263,7 @@ def test_a_snippet_is_the_text_around_the_first_hit() -> None:
 def test_a_snippet_holds_the_hit_whatever_is_before_it() -> None:
     for before in ("x" * 5000, "ǰ" * 300, "한국어 " * 400, "ﬀ" * 100 + "İ" * 300, "", "\n " * 300, "u\u0308" * 500):
         identity = keep(mine(), f"{before} Nädel {'z' * 5000}")
-        snippet = find(mine(), "nadel")[0].snippet
+        snippet = search_conversations(mine(), "nadel")[0].snippet
         assert "Nädel" in snippet, ascii(before[:20])
         assert len(snippet) <= 200
         assert "\n" not in snippet
@@ -246,7 +285,7 @@ def test_the_index_is_used() -> None:
         )
     statements: list[tuple[str, Any]] = []
     event.listen(store.database.engine, "before_cursor_execute", lambda *call: statements.append(call[2:4]))
-    assert len(find(store, "2718 number")) == 1
+    assert len(search_conversations(store, "2718 number")) == 1
     searches = [each for each in statements if "max(" in each[0]]
     assert searches
     how, index, scan = ("EXPLAIN QUERY PLAN ", "VIRTUAL TABLE INDEX", "'SCAN message'")

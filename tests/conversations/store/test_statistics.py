@@ -9,7 +9,17 @@ import pytest
 from conversations.replies import turn
 from conversations.store import statistics
 from conversations.store.schema import State
-from conversations.store.statistics import DAY, Failed, Opinion, Period, Said, Speed, Used, collect, words
+from conversations.store.statistics import (
+    DAY,
+    FailureCount,
+    MessageCount,
+    Period,
+    Ratings,
+    Speed,
+    TokenUsage,
+    collect,
+    failure_kind,
+)
 from conversations.store.store import Store
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback
@@ -34,10 +44,17 @@ def test_messages_and_tokens_are_summed_by_day() -> None:
     keep(mine(), NOON, backend="gpt2")
     seen = collect(mine(), Period())
     first, last = date(2026, 3, 14), date(2026, 3, 16)
-    assert seen.said == [
-        Said(first, "assistant", 4), Said(first, "user", 4), Said(last, "assistant", 1), Said(last, "user", 1),
-    ]  # fmt: skip
-    assert seen.used == [Used(first, "gpt2", 20, 10), Used(first, "llamacpp", 10, 5), Used(last, "unknown", 10, 5)]
+    assert seen.messages == [
+        MessageCount(first, "assistant", 4),
+        MessageCount(first, "user", 4),
+        MessageCount(last, "assistant", 1),
+        MessageCount(last, "user", 1),
+    ]
+    assert seen.usage == [
+        TokenUsage(first, "gpt2", 20, 10),
+        TokenUsage(first, "llamacpp", 10, 5),
+        TokenUsage(last, "unknown", 10, 5),
+    ]
     assert seen.conversations == 5
 
 
@@ -49,7 +66,7 @@ def test_messages_and_tokens_are_summed_by_day() -> None:
 def test_a_day_is_the_visitors_own(at: str, offset: float, day: int) -> None:
     moment = datetime.fromisoformat(f"2026-03-14T{at}+00:00").timestamp()
     keep(mine(), moment)
-    assert min(row.day for row in collect(mine(), Period(offset=offset)).said) == date(2026, 3, day)
+    assert min(row.day for row in collect(mine(), Period(offset=offset)).messages) == date(2026, 3, day)
 
 
 @pytest.mark.usefixtures("database_url")
@@ -59,7 +76,7 @@ def test_a_period_has_today_and_the_days_before_it() -> None:
         keep(mine(), now - ago * DAY, backend="gpt2", ttft_ms=1.0)
     for days, there in ((1, 1), (2, 2), (3, 3), (30, 4), (None, 4)):
         seen = collect(mine(), Period(days))
-        assert sum(row.messages for row in seen.said) == 2 * there
+        assert sum(row.messages for row in seen.messages) == 2 * there
         assert seen.speeds[0].replies == there
         assert seen.conversations == there
 
@@ -88,18 +105,27 @@ def test_failures_are_counted_by_kind(loopback: Loopback) -> None:
         keep(mine(), backend="gpt2", state=State.INTERRUPTED)
     keep(mine(), backend="gpt2", state=State.STOPPED)
     keep(mine(), state=State.FAILED)
-    assert collect(mine(), Period()).failed == [
-        Failed("interrupted", "gpt2", 2), Failed("rate limit", "openai", 1), Failed("unknown", "unknown", 1),
-    ]  # fmt: skip
+    assert collect(mine(), Period()).failures == [
+        FailureCount("interrupted", "gpt2", 2),
+        FailureCount("rate limit", "openai", 1),
+        FailureCount("unknown", "unknown", 1),
+    ]
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [("ModelRateLimitError", "rate limit"), ("ModelAPIError", "API"), ("ContextOverflowError", "context overflow"),
-     ("EmptyReplyError", "empty reply"), ("ValueError", "value"), ("Error", "Error"), ("x 9", "x")],
-)  # fmt: skip
+    [
+        ("ModelRateLimitError", "rate limit"),
+        ("ModelAPIError", "API"),
+        ("ContextOverflowError", "context overflow"),
+        ("EmptyReplyError", "empty reply"),
+        ("ValueError", "value"),
+        ("Error", "Error"),
+        ("x 9", "x"),
+    ],
+)
 def test_a_kind_is_said_in_words(error: str, said: str) -> None:
-    assert words(error) == said
+    assert failure_kind(error) == said
 
 
 @pytest.mark.usefixtures("database_url")
@@ -108,7 +134,7 @@ def test_a_vote_is_no_thumb() -> None:
     for value in (1, 1, -1):
         store.rate(keep(store, backend="gpt2"), value, "compare" if value < 0 else "good")
     store.rate(keep(store, kind="compare", backend="openai"), 1, "compare")
-    assert collect(store, Period()).opinions == [Opinion("gpt2", 2, 1, 0), Opinion("openai", 0, 0, 1)]
+    assert collect(store, Period()).ratings == [Ratings("gpt2", 2, 1, 0), Ratings("openai", 0, 0, 1)]
 
 
 @pytest.mark.usefixtures("database_url")
@@ -116,7 +142,7 @@ def test_nobody_sees_what_others_did() -> None:
     other = mine("other")
     other.rate(keep(other, backend="gpt2", ttft_ms=1.0, state=State.FAILED), 1)
     seen = collect(mine(), Period())
-    assert (seen.conversations, seen.said, seen.used, seen.speeds, seen.failed, seen.opinions) == (
+    assert (seen.conversations, seen.messages, seen.usage, seen.speeds, seen.failures, seen.ratings) == (
         0,
         [],
         [],

@@ -8,7 +8,7 @@ import pytest
 
 from conversations.replies import turn
 from conversations.store.schema import Message, State
-from conversations.store.store import NotFoundError, Store, sweep, title
+from conversations.store.store import NotFoundError, Store, make_title, sweep
 from conversations.store.text import clean
 from tests.conversations.talk import ask, mine, over, texts
 from tests.loopback import Loopback
@@ -30,8 +30,11 @@ def test_what_was_said_lasts(loopback: Loopback) -> None:
     identity = chat(mine(), "one", "two", system="Be brief.")
     found = mine().thread(identity)
     assert [(m.role, m.text.strip()) for m in found.messages] == [
-        ("user", "one"), ("assistant", loopback.reply), ("user", "two"), ("assistant", loopback.reply)
-    ]  # fmt: skip
+        ("user", "one"),
+        ("assistant", loopback.reply),
+        ("user", "two"),
+        ("assistant", loopback.reply),
+    ]
     reply = found.messages[-1]
     assert (reply.state, reply.backend, reply.model) == (State.DONE, "openai", "loopback-small")
     assert (reply.prompt_tokens, reply.completion_tokens, reply.stop_reason) == (7, 6, "stop")
@@ -44,11 +47,11 @@ def test_what_was_said_lasts(loopback: Loopback) -> None:
 def test_the_list_is_pinned_first_then_newest(loopback: Loopback) -> None:
     store = mine()
     first, second, third = (chat(store, text) for text in ("first", "second", "third"))
-    store.change(first, pinned=True)
+    store.update(first, pinned=True)
     over(store, turn.send(store, second, "again", ask("openai")))
     assert [c.id for c in store.listing()] == [first, second, third]
     assert [c.id for c in store.listing(limit=1, offset=1)] == [second]
-    store.change(third, title="renamed")
+    store.update(third, title="renamed")
     assert store.get(third).title == "renamed"
 
 
@@ -58,13 +61,18 @@ def test_nobody_sees_what_is_somebody_elses(loopback: Loopback) -> None:
     other = mine("bert")
     assert other.listing() == []
     for forbidden in (
-        lambda: other.get(identity), lambda: other.thread(identity), lambda: other.message(number),
-        lambda: other.delete(identity), lambda: other.change(identity, title="x"), lambda: other.choose(number),
-        lambda: other.rate(number, 1), lambda: turn.send(other, identity, "hi", ask("openai")),
+        lambda: other.get(identity),
+        lambda: other.thread(identity),
+        lambda: other.message(number),
+        lambda: other.delete(identity),
+        lambda: other.update(identity, title="x"),
+        lambda: other.select_branch(number),
+        lambda: other.rate(number, 1),
+        lambda: turn.send(other, identity, "hi", ask("openai")),
         lambda: turn.edit(other, number - 1, "hi", ask("openai")),
         lambda: turn.regenerate(other, number, ask("openai")),
         lambda: turn.continue_reply(other, number, ask("openai")),
-    ):  # fmt: skip
+    ):
         with pytest.raises(NotFoundError):
             forbidden()
     assert texts(mine("anna"), identity) == ["my secret", loopback.reply + " "]
@@ -90,11 +98,11 @@ def test_edit_and_regenerate_make_branches(loopback: Loopback) -> None:
     assert texts(store, identity) == ["one", "It is a fine day . ", "zwei", "Another day . "]
     branches = store.thread(identity).branches
     assert [len(beside) for beside in branches.values()] == [2, 2]
-    store.choose(two.id)
+    store.select_branch(two.id)
     assert texts(store, identity)[2] == "two"
     over(store, turn.edit(store, one.id, "eins", ask("openai")))
     assert texts(store, identity) == ["eins", "Another day . "]
-    store.choose(one.id)
+    store.select_branch(one.id)
     assert texts(store, identity)[0] == "one"
     assert store.get(identity).title == "one"
 
@@ -167,7 +175,7 @@ def test_a_reply_whose_process_died_is_interrupted_and_only_that(loopback: Loopb
     [("hi", "hi"), ("\n  two\nlines", "two"), ("word " * 30, "word " * 11 + "word…"), ("x" * 70, "x" * 60 + "…")],
 )
 def test_titles_come_from_the_first_message(text: str, made: str) -> None:
-    assert title(text) == made
+    assert make_title(text) == made
 
 
 def test_a_record_is_no_way_to_write(loopback: Loopback) -> None:
@@ -182,7 +190,7 @@ def test_a_heartbeat_from_the_future_is_no_life(loopback: Loopback) -> None:
     store = mine()
     number = store.thread(chat(store, "hi")).messages[-1].id
     with store.database.writing() as session:
-        row = store.owned(session, number)
+        row = store.message_row(session, number)
         row.state, row.process, row.heartbeat = State.RUNNING, "dead", time.time() + 3600  # the clock was set back
     assert store.thread(row.conversation_id).messages[-1].state == State.INTERRUPTED
 
@@ -194,7 +202,7 @@ def test_what_no_database_holds_is_not_found_and_does_no_harm(loopback: Loopback
         store.get(name)
     assert mine(name).listing() == []
     identity = chat(store, "hi", system=name)
-    store.change(identity, title=name)
+    store.update(identity, title=name)
     assert store.get(identity).title == clean(name)
 
 

@@ -2,19 +2,21 @@
 
 import pytest
 
-from conversations.store.text import LONGEST, MessageError, clean, message
+from conversations.store.text import MAX_CHARACTERS, MessageError, check_message, clean
 
 
-@pytest.mark.parametrize("text", ["hi", "a\tb\r\n\x1b[0m\x07", "שלום עולם", "👩‍👩‍👧", "<b>{{ 1 }}</b>", "x" * LONGEST])
+@pytest.mark.parametrize(
+    "text", ["hi", "a\tb\r\n\x1b[0m\x07", "שלום עולם", "👩‍👩‍👧", "<b>{{ 1 }}</b>", "x" * MAX_CHARACTERS]
+)
 def test_what_can_be_kept_stays_as_it_is(text: str) -> None:
-    assert message(text) == text
+    assert check_message(text) == text
 
 
 @pytest.mark.parametrize(
     ("text", "kept"), [("a\x00b", "a\ufffdb"), ("\ud800 half", "\ufffd half"), ("x\udfff", "x\ufffd")]
 )
 def test_what_no_database_holds_is_shown_as_such(text: str, kept: str) -> None:
-    assert clean(text) == message(text) == kept
+    assert clean(text) == check_message(text) == kept
 
 
 @pytest.mark.parametrize(
@@ -22,4 +24,4 @@ def test_what_no_database_holds_is_shown_as_such(text: str, kept: str) -> None:
 )
 def test_what_cannot_be_sent(text: str, said: str) -> None:
     with pytest.raises(MessageError, match=said):
-        message(text)
+        check_message(text)

@@ -41,7 +41,7 @@ def found(shown: AppTest, words: str) -> AppTest:
 
 
 def kept(settings: Settings, table: type[Conversation | Document] = Document) -> int:
-    with stores.store(settings, "me").database.reading() as session:
+    with stores.open_store(settings, "me").database.reading() as session:
         return session.scalar(select(func.count()).select_from(table)) or 0
 
 
@@ -194,7 +194,7 @@ def test_a_bad_limit_is_shown_not_raised(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_file_is_listed_and_a_small_window_named(loopback: Loopback, settings: Settings) -> None:
     loopback.window = 2048
     shown = give(page(owner="me"), ("notes.pdf", pdf(["one", "The roof was mended.", "three"])), text="the roof?")
-    assert [row.pages for row in files.listing(stores.store(settings, "me"), shows(shown))] == [3]
+    assert [row.pages for row in files.listing(stores.open_store(settings, "me"), shows(shown))] == [3]
     captions = [str(c.value) for c in shown.caption]
     assert any("3 pages · 3 passages · " in each for each in captions)
     assert any(each.endswith("short passages fit beside a question in this model's window.") for each in captions)

@@ -241,12 +241,12 @@ def test_a_writer_that_hears_nothing_is_watched_and_stopped_in_the_table(loopbac
     for word in ("one ", "two ", "three "):
         words += word
         with store.database.writing() as session:
-            store.owned(session, row.id).text = words
+            store.message_row(session, row.id).text = words
         assert grown(store, row, len(words) - 1) == words
     watch.stop(store, row.id)
     assert store.message(row.id).stopping
     with store.database.writing() as session:
-        store.owned(session, row.id).state = State.STOPPED
+        store.message_row(session, row.id).state = State.STOPPED
     assert over(store, row).text == words
 
 
@@ -280,7 +280,7 @@ def test_long_pieces_of_any_characters_come_whole(writer: Writer, loopback: Loop
     loopback.sent = 0
     assert writer.write(str(first)) == first
     with store.database.writing() as session:
-        store.owned(session, first).text = ""  # so that all of it is asked for, until the next save
+        store.message_row(session, first).text = ""  # so that all of it is asked for, until the next save
     broadcast = reply_writer(store.database).relay
     state = heard(store, first)
     wait_for(lambda: len(state.text) > len(whole))
