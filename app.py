@@ -6,6 +6,7 @@ import streamlit as st
 
 from conversations.store.database import DatabaseError
 from page.pages import about, chat, compare, complete, insights
+from page.session import presses
 from page.session.error import draw_error
 from page.session.owner import require_login
 from settings import ROOT
@@ -15,6 +16,7 @@ logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(messag
 
 def main() -> None:
     """One run of the script, which Streamlit starts at every change."""
+    presses.accept()
     st.set_page_config("LLM Assistant", page_icon=str(ROOT / "page" / "icon.png"))
     pages = [
         st.Page(chat.draw, title="Chat", url_path="chat", default=True),

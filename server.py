@@ -15,6 +15,7 @@ from api.application import app as api
 from api.application import route_paths
 from api.lifespan import LifespanMiddleware, lifespan
 from identity import LIFETIME, cookies
+from page.session.presses import PressQueue
 from page.session.ticks import TickLimiter
 from settings import ROOT, Settings
 
@@ -79,6 +80,7 @@ app = App(
     middleware=[
         Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)),
         Middleware(OwnerCookie),
+        Middleware(PressQueue),
         Middleware(TickLimiter),
     ],
 )
