@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,12 @@ from tests import markdown
 from tests.conftest import variables
 
 README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DOCUMENTS = markdown.documents(ROOT)
-# Variables that our documents name and other programs read.
-OTHERS = {"FORWARDED_ALLOW_IPS"}
 TARGET = re.compile(r"^([a-z][a-z-]*):(?!=)", re.MULTILINE)
 COMMAND = re.compile(r"(?:^|&& *)(?:[A-Z0-9_]+=\S* +)*make +([a-z][a-z-]*)", re.MULTILINE)
 ENTRY = re.compile(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})")
-FILE = re.compile(r"[\w*./-]*\w\.(?:py|txt|jinja|md|ipynb|sh|toml|yaml|conf)\b|^[\w./-]+/(?=\s)")
+FILE = re.compile(r"[\w./-]*\w\.(?:py|txt|jinja|md|ipynb|sh|toml|yaml|conf)|\w[\w./-]*/")
 
 
 def blocks(path: Path) -> list[Token]:
@@ -42,27 +41,42 @@ def codes(path: Path) -> Iterator[str]:
     yield from markdown.fences(blocks(path), "sh", "bash", "")
 
 
-def drawn() -> Iterator[tuple[Path, str]]:
-    """What README's tree names, each with the room beneath which it must stand."""
-    room = ROOT
-    for line in max(markdown.fences(section(README, "What is where")), key=len).splitlines():
-        if not line.startswith(" "):
-            first = line.split()[0]
-            room = ROOT / first if first.endswith("/") else ROOT
-            line = line.removeprefix(first) if room != ROOT else line
-        yield from ((room, name) for name in FILE.findall(re.sub(r"`[^`]*`", "", line.strip())))
+def named_paths(words: Iterable[str]) -> list[str]:
+    """What looks like a file or a folder of ours among words, without what stands behind a colon."""
+    paths = [word.partition(":")[0] for word in words]
+    return [path for path in paths if FILE.fullmatch(path)]
 
 
-def test_every_file_of_the_tree_is_there() -> None:
-    pairs = list(drawn())
-    assert len(pairs) > 150
-    assert {room.name for room, _ in pairs} >= {"api", "page", "training", "benchmarks"}
-    assert [f"{name} in {room.name}" for room, name in pairs if not stands(room, name.rstrip("/"))] == []
+def rooms() -> set[str]:
+    """The folders and files of the top level that hold code."""
+    folders = {f"{path.parent.name}/" for path in ROOT.glob("*/__init__.py")}
+    return folders | {path.name for path in ROOT.glob("*.py")}
 
 
-def stands(room: Path, name: str) -> bool:
-    """Whether a name, or a pattern, is in the root or anywhere in the room."""
-    return any(ROOT.glob(name)) or (room != ROOT and any(room.glob(f"**/{name}")))
+def test_the_readme_is_one_page() -> None:
+    assert len(README.read_bytes()) <= 9_000
+
+
+def test_the_tree_names_what_is_there_and_leaves_no_room_out() -> None:
+    (tree,) = (block for block in markdown.fences(section(README, "What is where"), ""))
+    paths = named_paths(re.findall(r"[\w./]+", tree))
+    assert [path for path in paths if not any(ROOT.rglob(path))] == []
+    folders = {room for room in rooms() if room.endswith("/")}
+    assert folders - {word for line in tree.splitlines() for word in line.split()} == set()
+
+
+def test_the_architecture_names_what_is_there_and_leaves_no_room_out() -> None:
+    words = list(markdown.codes(blocks(ARCHITECTURE)))
+    paths = named_paths(words)
+    assert len(paths) > 40
+    assert [path for path in paths if not any(ROOT.rglob(path))] == []
+    assert rooms() - set(paths) == set()
+
+
+def test_each_step_of_the_way_is_a_function() -> None:
+    steps = [word.split(":") for word in markdown.codes(blocks(ARCHITECTURE)) if re.fullmatch(r"[\w/]+\.py:\w+", word)]
+    assert len(steps) > 12
+    assert [step for step in steps if not re.search(rf"def {step[1]}\(", (ROOT / step[0]).read_text())] == []
 
 
 def test_every_test_that_is_named_is_there() -> None:
@@ -85,9 +99,9 @@ def test_every_target_of_make_is_there() -> None:
 
 
 def test_the_settings_table_and_the_settings_are_the_same() -> None:
-    cells = [row[0] for table in markdown.tables(section(README, "Settings")) for row in table[1:]]
+    cells = [row[0] for table in markdown.tables(blocks(ROOT / "docs" / "settings.md")) for row in table[1:]]
     listed = {word for cell in cells for word in markdown.codes([cell])}
-    assert listed <= {*variables(), *OTHERS}
+    assert listed == set(variables())
 
 
 def test_every_variable_is_named_in_a_document() -> None:
