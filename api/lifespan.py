@@ -20,7 +20,6 @@ from api.http.exposure import warn_if_exposed
 from api.http.log import configure_logging
 from api.http.state import AppState
 from api.http.trace import tracing
-from api.sms import knobs as sms
 from conversations.replies.reply import running_replies
 from conversations.replies.writer import interrupt_all
 from conversations.store.schema import State
@@ -61,7 +60,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """While the server runs. Raises SettingsError."""
     found = state.create_state()
     auth.check_keys(found)
-    sms.check_sms(found.sms)
+    found.sms.check()
     with configure_logging(found.api), tracing(found.api):
         state.install_state(app, found)
         warn_if_exposed(found, found.settings.host)

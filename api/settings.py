@@ -1,4 +1,7 @@
-"""The knobs of the API, and of all that it brings together. Knows variables only."""
+"""The API's settings: of HTTP, of text messages and of Ray Serve's replicas; and every group there is, by name.
+
+Knows variables only.
+"""
 
 import re
 from typing import Annotated, Any, ClassVar, Literal
@@ -7,13 +10,15 @@ from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
-from api.sms.knobs import SmsSettings
-from documents.settings import DocumentSettings, EmbeddingSettings
-from settings import EnvironmentSettings, Settings
+from documents.settings import EmbeddingSettings, DocumentSettings
+from settings import EnvironmentSettings, Settings, SettingsError
+
+URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
+PHONE_NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
 
 
 class ApiSettings(EnvironmentSettings):
-    """What only the API needs; keys are the whole app's."""
+    """What only the API over HTTP needs; its keys are the whole app's."""
 
     title: ClassVar[str] = "The API"
 
@@ -75,7 +80,7 @@ class ApiSettings(EnvironmentSettings):
     @classmethod
     def _rate(cls, value: str | None) -> str | None:
         if value is not None:
-            from limits import parse_many  # here: only this needs it
+            from limits import parse_many  # imported late: only this needs it
 
             if len(parse_many(value)) != 1:
                 raise ValueError("one limit is wanted")
@@ -85,6 +90,50 @@ class ApiSettings(EnvironmentSettings):
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         return value if value is None else str(TypeAdapter(AnyHttpUrl).validate_python(value))
+
+
+class SmsSettings(EnvironmentSettings):
+    """What only text messages (/sms) need."""
+
+    title: ClassVar[str] = "Text messages"
+
+    public_url: str | None = Field(
+        None, pattern=URL, description="the http(s) address under which others reach this server, without /sms"
+    )
+    sms_length: int = Field(320, ge=70, le=1600, description="the longest text message in characters, 70 to 1600")
+    sms_wait: float = Field(
+        10, gt=0, le=14, description="seconds after which a reply is sent later, above 0 and up to 14: Twilio waits 15"
+    )
+    twilio_account_sid: str | None = Field(
+        None, description="with TWILIO_AUTH_TOKEN and TWILIO_NUMBER: slow replies are sent later, in Twilio's API"
+    )
+    twilio_auth_token: SecretStr | None = Field(
+        None, description="proves that /sms is called by Twilio, which then needs no key; needs PUBLIC_URL"
+    )
+    twilio_number: str | None = Field(
+        None, pattern=PHONE_NUMBER, description="the number that slow replies come from, e.g. +15005550006"
+    )
+    twilio_api_url: str = Field(
+        "https://api.twilio.com", pattern=URL, description="where Twilio's API is, for a proxy of your own"
+    )
+
+    @property
+    def token(self) -> str | None:
+        """TWILIO_AUTH_TOKEN in the clear; None where it is unset."""
+        return self.twilio_auth_token.get_secret_value() if self.twilio_auth_token else None
+
+    @property
+    def sends(self) -> bool:
+        """Whether Twilio's API can be asked to send a message that answers no request."""
+        return None not in (self.twilio_account_sid, self.token, self.twilio_number)
+
+    def check(self) -> None:
+        """Raises SettingsError for a token that nothing can be checked with."""
+        if self.token and self.public_url is None:
+            raise SettingsError(
+                "TWILIO_AUTH_TOKEN is set and PUBLIC_URL is not: Twilio signs the address that it calls. "
+                "Set PUBLIC_URL to it, without /sms, e.g. PUBLIC_URL=https://chat.example.org"
+            )
 
 
 class ReplicaSettings(EnvironmentSettings):
@@ -110,10 +159,10 @@ class ReplicaSettings(EnvironmentSettings):
 
 
 def api_settings() -> tuple[type[EnvironmentSettings], ...]:
-    """The knob groups of the API, for whoever lists them."""
+    """The groups of settings that this file declares."""
     return (ApiSettings, SmsSettings, ReplicaSettings)
 
 
 def all_settings() -> tuple[type[EnvironmentSettings], ...]:
-    """All groups that there are: the app's, the documents', the API's, each backend's."""
+    """Every group of settings: the app's, the documents', the API's, each backend's."""
     return (Settings, DocumentSettings, EmbeddingSettings, *api_settings(), *backends.settings_groups())

@@ -19,7 +19,6 @@ import backends
 from api.http import auth, state
 from api.lifespan import CLOSE_TIMEOUT
 from api.settings import ApiSettings, ReplicaSettings, all_settings
-from api.sms import knobs as sms
 from conversations.store.database import disconnect
 from settings import ROOT, Settings, SettingsError
 
@@ -152,7 +151,7 @@ def run(address: str | None) -> None:
     check(backends.read(), ReplicaSettings.read())
     found = state.create_state()  # the database answers, before any replica is started
     auth.check_keys(found)
-    sms.check_sms(found.sms)
+    found.sms.check()
     disconnect()
     start(found.settings, address)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # after Ray's own, which aborts and lets no reply finish

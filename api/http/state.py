@@ -14,8 +14,7 @@ from langchain_core.exceptions import ModelNotFoundError
 import backends
 from api.http.limits import Limits
 from api.http.queue import Queues
-from api.settings import ApiSettings
-from api.sms.knobs import SmsSettings
+from api.settings import ApiSettings, SmsSettings
 from backends import Choice
 from conversations.store.database import Database, DatabaseError, connect
 from documents import embedding

@@ -15,7 +15,7 @@ from api.http.context import request_context
 from api.http.cost import count_request
 from api.http.errors import ApiError
 from api.http.state import StateDep
-from api.sms.knobs import SmsSettings
+from api.settings import SmsSettings
 from identity import pseudonymize
 from settings import Settings, install_hint
 

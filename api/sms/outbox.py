@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.concurrency import run_in_threadpool
 
-from api.sms.knobs import SmsSettings
+from api.settings import SmsSettings
 
 log = logging.getLogger(__name__)
 RETRY_DELAYS = (1.0, 4.0, 15.0)  # seconds before each further try
