@@ -10,7 +10,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 import backends
-from documents.settings import EmbeddingSettings, DocumentSettings
+from documents.settings import DocumentSettings, EmbeddingSettings
 from settings import EnvironmentSettings, Settings, SettingsError
 
 URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"

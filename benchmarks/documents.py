@@ -30,7 +30,6 @@ from benchmarks import questions
 from chains.assistant import build
 from chains.report import Report
 from conversations.library import files
-from conversations.replies import turn
 from conversations.store.database import Database
 from conversations.store.store import Store
 from documents import embedding
@@ -79,7 +78,7 @@ class Bench:
     def conversation(self) -> str:
         """An empty one."""
         with self.store.database.writing() as session:
-            return turn.create_conversation(session, self.store).id
+            return self.store.create(session).id
 
     def add(self) -> dict[str, Any]:
         """A file, end to end."""

@@ -45,6 +45,22 @@ class Persona:
         return " ".join(self.sentences)
 
 
+class PersonaNotFoundError(LookupError):
+    """There is no persona `slug`; `known` are the slugs that there are, in order."""
+
+    def __init__(self, slug: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no persona {slug!r}.")
+        self.slug, self.known = slug, known
+
+
+def find(slug: str, personas: Iterable[Persona]) -> Persona:
+    """The persona with this slug, the last of several. Raises PersonaNotFoundError."""
+    by_slug = {persona.slug: persona for persona in personas}
+    if slug not in by_slug:
+        raise PersonaNotFoundError(slug, sorted(by_slug))
+    return by_slug[slug]
+
+
 def load(folder: Path) -> list[Persona]:
     """The personas of a folder by name. Raises ValueError naming file, line and remedy; OSError without the folder."""
     if not folder.is_dir():
@@ -57,6 +73,14 @@ def load_all(*folders: Path) -> list[Persona]:
     """The shipped personas and those of `folders` (default: `data/personas`), by name; a later folder's slug wins."""
     present = (folder for folder in (SHIPPED_FOLDER, *(folders or (USER_FOLDER,))) if folder.is_dir())
     return _by_name({persona.slug: persona for folder in present for persona in load(folder)}.values())
+
+
+def load_all_or_shipped() -> tuple[list[Persona], str | None]:
+    """As `load_all`; where a file of `data/personas` is spoilt the shipped ones alone, and what is wrong with it."""
+    try:
+        return load_all(), None
+    except (ValueError, OSError) as error:
+        return load(SHIPPED_FOLDER), str(error)
 
 
 def read(path: Path) -> Persona:

@@ -4,14 +4,15 @@ import random
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from prompts.persona import Persona, load_all
+from prompts import persona
+from prompts.persona import Persona, PersonaNotFoundError
 from settings import SettingsError
 
 
 def everybody() -> dict[str, Persona]:
     """Those that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
     try:
-        return {persona.slug: persona for persona in load_all()}
+        return {one.slug: one for one in persona.load_all()}
     except (ValueError, OSError) as error:
         raise SettingsError(str(error)) from error
 
@@ -21,9 +22,10 @@ def find(slug: str) -> Persona:
     known = everybody()
     if slug == "random":
         return random.choice(list(known.values()))
-    if slug not in known:
-        raise SettingsError(f"There is no persona {slug!r}.{near(slug, known)} `/persona` in a chat lists all.")
-    return known[slug]
+    try:
+        return persona.find(slug, known.values())
+    except PersonaNotFoundError as error:
+        raise SettingsError(f"{error}{near(slug, error.known)} `/persona` in a chat lists all.") from error
 
 
 def exclusive(system: str | None, slug: str | None) -> None:

@@ -45,18 +45,13 @@ class Talk:
     @contextmanager
     def begun(self) -> Iterator[str]:
         """The conversation's id; where it has not begun it does, unless the block fails. Raises NotFoundError."""
-        new = self.identity is None
-        if self.identity is None:
-            with self.store.database.writing() as session:
-                self.identity = turn.create_conversation(session, self.store, **self.fields).id
-        identity = self.identity
-        try:
-            yield identity
-        except BaseException:  # also Ctrl-C leaves nothing behind
-            if new:
-                self.store.delete(identity)
-                self.identity = None
-            raise
+        before = self.identity
+        with self.store.ensured(before, **self.fields) as self.identity:
+            try:
+                yield self.identity
+            except BaseException:
+                self.identity = before
+                raise
 
     def sources(self, number: int) -> list[Source]:
         """The passages that a reply was made from, best first."""

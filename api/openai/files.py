@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
-from api.http import form
+from api.http import attachments, form
 from api.http.auth import ANONYMOUS, OwnerStore
 from api.http.body import json_body
 from api.http.body import json_body_schema as shown
@@ -21,7 +21,6 @@ from api.http.errors import ApiError, error_responses
 from api.http.jobs import shutting_down_error
 from api.http.sources import EXAMPLE, Citation, to_citations
 from api.http.state import StateDep
-from api.predict import attachments
 from conversations.library import files
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, JsonValue
 from starlette.concurrency import run_in_threadpool
 
+from api.http.attachments import attach_files
 from api.http.auth import OwnerStore
 from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
@@ -19,7 +20,6 @@ from api.http.sources import EXAMPLE, Citation, to_citations
 from api.http.state import AppState, StateDep
 from api.predict import schemas as bodies
 from api.predict import session
-from api.predict.attachments import attach_files
 from api.predict.schemas import PredictInput, ResetRequest
 from conversations.replies import turn, watch
 from conversations.replies.generation import GenerationRequest, stream_completion
@@ -121,7 +121,7 @@ def start_reply(
     new = session.persona_fields(store, talk, said.persona)
     if not body.files:
         return send(store, talk.id if talk else None, said.text, ask, new)
-    with attach_files(store, talk, body.files, state.document_limits, new) as identity:
+    with attach_files(store, talk.id if talk else None, body.files, state.document_limits, new) as identity:
         return send(store, identity, said.text, ask, new if talk else {})
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from api.http.errors import ApiError
-from api.predict import persona
+from api.http.personas import find_persona
 from conversations.replies.generation import persona_to_dict
 from conversations.store.schema import Conversation
 from conversations.store.store import NotFoundError, Store
@@ -52,7 +52,7 @@ def persona_fields(store: Store, session: Conversation | None, slug: str | None)
         return {}
     if session is not None and (session.persona or {}).get("slug") == slug:
         return {}
-    fields = {"persona": persona_to_dict(persona.named(store, slug))}
+    fields = {"persona": persona_to_dict(find_persona(store, slug))}
     if session is not None and session.head is not None:
         raise ApiError(
             400,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
+from api.http.personas import other_persona
 from api.http.state import AppState
-from api.predict import persona
 from conversations.replies import turn, watch
 from conversations.replies.generation import GenerationRequest, persona_to_dict
 from conversations.replies.reply import Reply
@@ -43,7 +43,8 @@ class PhoneChat:
     def restart(self, sid: str) -> Persona:
         """Forget what was said; somebody else talks from now on. Raises SeenError."""
         identity = self.admit(sid)
-        chosen = persona.another(self.store.get(identity).persona)
+        before = self.store.get(identity).persona
+        chosen = other_persona(before["slug"] if before else None)
         watch.stop_all(self.store, identity)
         self.store.clear(identity, persona=persona_to_dict(chosen))
         return chosen
@@ -65,8 +66,8 @@ class PhoneChat:
             newest = self.store.query().order_by(Conversation.updated.desc()).limit(1).with_for_update()
             found = session.scalars(newest).first()
             if found is None:
-                who = persona_to_dict(persona.another(None))
-                found = turn.create_conversation(session, self.store, id=identity, persona=who)
+                who = persona_to_dict(other_persona(None))
+                found = self.store.create(session, id=identity, persona=who)
             extra = found.extra or {}
             seen = list(extra.get(SEEN, []))
             if sid in seen:

@@ -36,11 +36,7 @@ def start_turn(
     """The same, with the reply itself for who waits for it."""
     text = check_message(text)
     with store.database.writing() as session:
-        found = (
-            create_conversation(session, store, **(new or {}))
-            if identity is None
-            else store.lock_conversation(session, identity)
-        )
+        found = store.ensure(session, identity, **(new or {}))
         answer = add_shown_reply(session, store, found, add_message(session, found, found.head, text=text))
     return answer, start_reply(store.database, answer, request)
 
@@ -97,24 +93,13 @@ def compare(
     if not requests:
         raise MessageError("No backend was chosen: pick at least one.")
     with store.database.writing() as session:
-        found = create_conversation(session, store, kind="compare", **(new or {}))
+        found = store.create(session, kind="compare", **(new or {}))
         question = add_message(session, found, None, text=text)
         answers = [add_reply(session, store, question) for _ in requests]
         show_reply(found, answers[0], text)
     for answer, ask in zip(answers, requests, strict=True):
         start_reply(store.database, answer, ask)
     return answers
-
-
-def create_conversation(session: Session, store: Store, **fields: Any) -> Conversation:
-    """An empty conversation of the store's owner."""
-    now = time.time()
-    made = Conversation(
-        **{"id": stores.new_conversation_id(), **fields}, owner=store.owner, title="", created=now, updated=now
-    )
-    session.add(made)
-    session.flush()
-    return made
 
 
 def add_message(session: Session, conversation: Conversation, parent: int | None, **fields: Any) -> Message:

@@ -1,23 +1,45 @@
-"""The personas that somebody saved for himself. Knows their table; nothing of files, pages or models."""
+"""The personas that an owner saved, and all that he may choose from. Knows their table; no page and no model."""
 
 import time
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import Delete, delete, select
 
 from conversations.store.schema import SavedPersona
 from conversations.store.store import Store
 from conversations.store.text import MessageError, clean
+from prompts import persona as files
 from prompts.persona import Persona, slugify
 
 MAX_CHARACTERS = 20_000  # characters of all sentences together
+
+
+class Available(NamedTuple):
+    """What an owner may choose from: `personas` by name, of which `own` are his; `error` names a spoilt file."""
+
+    personas: list[Persona]
+    own: list[Persona]
+    error: str | None
+
+
+def available(store: Store) -> Available:
+    """Everybody's personas and the owner's, which hide others with their slugs."""
+    mine, (everybody, error) = listing(store), files.load_all_or_shipped()
+    by_slug = {persona.slug: persona for persona in (*everybody, *mine)}
+    return Available(_by_name(by_slug.values()), mine, error)
 
 
 def listing(store: Store) -> list[Persona]:
     """The owner's personas by name."""
     query = select(SavedPersona).where(SavedPersona.owner == store.owner)
     with store.database.reading() as session:
-        personas = [Persona(p.slug, p.name, p.description, tuple(p.sentences)) for p in session.scalars(query)]
-    return sorted(personas, key=lambda p: (p.name.casefold(), p.slug))
+        found = [Persona(p.slug, p.name, p.description, tuple(p.sentences)) for p in session.scalars(query)]
+    return _by_name(found)
+
+
+def _by_name(found: Iterable[Persona]) -> list[Persona]:
+    return sorted(found, key=lambda p: (p.name.casefold(), p.slug))
 
 
 def save(store: Store, persona: Persona) -> None:

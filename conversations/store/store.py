@@ -5,7 +5,8 @@ What does not belong to the owner is not found, whatever is asked about it.
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,6 +128,40 @@ class Store:
             session.execute(delete(Feedback).where(Feedback.message_id == message_id))
             if value is not None:
                 session.add(Feedback(message_id=message_id, value=value, comment=comment, created=time.time()))
+
+    def create(self, session: Session, **fields: Any) -> Conversation:
+        """An empty conversation of the owner, with a new id and no title unless `fields` name them."""
+        now = time.time()
+        made = Conversation(
+            **{"id": new_conversation_id(), "title": "", **fields}, owner=self.owner, created=now, updated=now
+        )
+        session.add(made)
+        session.flush()
+        return made
+
+    def ensure(self, session: Session, conversation_id: str | None, **fields: Any) -> Conversation:
+        """This conversation, locked; without an id a new one with `fields`. Raises NotFoundError."""
+        if conversation_id is None:
+            return self.create(session, **fields)
+        return self.lock_conversation(session, conversation_id)
+
+    @contextmanager
+    def ensured(self, conversation_id: str | None, **fields: Any) -> Iterator[str]:
+        """The id of this conversation, or of a new one with `fields`, which is deleted where the block fails.
+
+        Raises NotFoundError.
+        """
+        if conversation_id is not None:
+            yield self.get(conversation_id).id
+            return
+        with self.database.writing() as session:
+            created = self.create(session, **fields).id
+        try:
+            yield created
+        except BaseException:  # Ctrl-C leaves nothing behind either
+            with suppress(NotFoundError):  # somebody else may have deleted it meanwhile
+                self.delete(created)
+            raise
 
     def query(self) -> Select[Conversation]:
         """The owner's conversations."""

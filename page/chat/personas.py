@@ -13,7 +13,6 @@ from conversations.store.text import MessageError
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
-from prompts import persona as files
 from prompts.persona import Persona, random_other
 
 NOBODY = "No persona"
@@ -21,7 +20,7 @@ NOBODY = "No persona"
 
 def draw(store: Store, conversation: Conversation | None) -> None:
     """A button that says who talks, with the picker behind it."""
-    problem, mine, everybody = known(store)
+    everybody, mine, problem = personas.available(store)
     if conversation is None:
         surprise(everybody)
     chosen = talking(conversation)
@@ -33,17 +32,6 @@ def draw(store: Store, conversation: Conversation | None) -> None:
         if chosen:
             st.caption(escape_markdown(chosen.description))
         edit(store, chosen, mine)
-
-
-def known(store: Store) -> tuple[str | None, list[Persona], list[Persona]]:
-    """What is wrong with a file, the owner's own, and all; an own one hides another with its slug."""
-    mine, problem = personas.listing(store), None
-    try:
-        found = files.load_all()
-    except (ValueError, OSError) as error:
-        problem, found = str(error), files.load(files.SHIPPED_FOLDER)
-    everybody = {each.slug: each for each in [*found, *mine]}.values()
-    return problem, mine, sorted(everybody, key=lambda p: (p.name.casefold(), p.slug))
 
 
 def talking(conversation: Conversation | None) -> Persona | None:

@@ -143,13 +143,8 @@ def _attach_files(store: Store, action: Action, limits: DocumentSettings) -> Non
     if not action.files:
         raise MessageError(f"No file arrived: attach it once more, if it has at most {limits.max_bytes / 1e6:,.1f} MB.")
     conversation = action.conversation
-    if conversation.conversation_id is None:
-        with store.database.writing() as session:
-            created = turn.create_conversation(session, store, **conversation.new_fields)
-            first = action.text if action.text.strip() else action.files[0][0]
-            created.title = stores.make_title(texts.clean(first))
-            conversation_id = created.id
+    title = stores.make_title(texts.clean(action.text if action.text.strip() else action.files[0][0]))
+    with store.ensured(conversation.conversation_id, **conversation.new_fields, title=title) as conversation_id:
         conversation.conversation_id = conversation_id
-    store.get(conversation.conversation_id)
-    for name, data in action.files:
-        reading.start(store, conversation.conversation_id, name, data)
+        for name, data in action.files:
+            reading.start(store, conversation_id, name, data)

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from benchmarks import invented, postgresql, store
-from conversations.replies import turn
 from conversations.store.database import Database
 from conversations.store.search import search_conversations
 from conversations.store.store import Store
@@ -84,7 +83,7 @@ def test_a_database_in_use_is_left_alone(database_url: str) -> None:
     database = Database(database_url)
     kept = Store(database, invented.OWNER)
     with database.writing() as session:
-        turn.create_conversation(session, kept)
+        kept.create(session)
     status, out, err = run("--url", database_url)
     assert (status, out) == (2, "")
     assert err.startswith("benchmark: --url ")

@@ -289,7 +289,7 @@ def written(settings: Settings, owner: str, count: int, dropped: int = 0, state:
     """A conversation of so many messages, the last of which the model wrote."""
     mine = stores.open_store(settings, owner)
     with mine.database.writing() as session:
-        found, parent = turn.create_conversation(session, mine), None
+        found, parent = mine.create(session), None
         for number in range(count):
             figures = {"role": "assistant", "backend": "openai", "prompt_tokens": 9, "dropped": dropped, "state": state}
             made = turn.add_message(session, found, parent, text=f"message {number}", **(figures if number % 2 else {}))

@@ -40,7 +40,7 @@ def server(shared: Loopback, database_url: str, monkeypatch: pytest.MonkeyPatch)
 
 def conversation(store: Store) -> str:
     with store.database.writing() as session:
-        return turn.create_conversation(session, store).id
+        return store.create(session).id
 
 
 def told(store: Store, identity: str, question: str) -> list[str]:

@@ -46,7 +46,7 @@ both = pytest.mark.usefixtures("database_url")  # SQLite and PostgreSQL
 def conversation(store: Store) -> str:
     """An empty one."""
     with store.database.writing() as session:
-        return turn.create_conversation(session, store).id
+        return store.create(session).id
 
 
 @pytest.fixture

@@ -238,7 +238,7 @@ def test_while_it_runs_the_reply_says_so_and_can_be_stopped(listening: Loopback)
 def long_conversation(store: Store, messages: int, words: int) -> str:
     """One with replies as long as its questions, from a time when the window was larger."""
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         parent: int | None = None
         for number in range(messages):
             text = " ".join(f"w{number}x{word}" for word in range(words)) + f" fact-{number}"

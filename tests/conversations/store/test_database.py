@@ -82,7 +82,7 @@ def said(url: str, words: str = "hello") -> Database:
     database = connect(url)
     store = Store(database, "me")
     with database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         found.title = "as it was"
         turn.add_message(session, found, None, text=words)
     return database

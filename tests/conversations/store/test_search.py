@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("database_url")
 def keep(store: Store, *texts: str, title: str = "", **fields: Any) -> str:
     """A conversation of these messages."""
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         for said in texts:
             found.head = turn.add_message(session, found, found.head, text=said, **fields).id
         found.title, found.updated = title, time.time()
@@ -278,7 +278,7 @@ def test_the_index_is_used() -> None:
     """Among many messages the database reads those with the word, not all."""
     store = mine()
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         session.add_all(
             Message(conversation_id=found.id, role="user", text=f"about number {n} of many", created=n)
             for n in range(3000)

@@ -30,7 +30,7 @@ NOON = datetime(2026, 3, 14, 12, tzinfo=UTC).timestamp()
 def keep(store: Store, at: float = NOON, kind: str = "chat", **fields: Any) -> int:
     """A question and its reply, with these columns; the reply's number."""
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store, kind=kind)
+        found = store.create(session, kind=kind)
         found.updated = at
         question = turn.add_message(session, found, None, text="hi", created=at)
         reply = turn.add_message(session, found, question.id, role="assistant", created=at + 1, **fields)

@@ -142,7 +142,7 @@ def test_deleted_is_gone_at_once_with_all_that_hangs_on_it(loopback: Loopback) -
 def test_deleting_a_long_conversation() -> None:
     store = mine()
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         parent: int | None = None
         for number in range(3000):
             parent = turn.add_message(session, found, parent, text=f"message {number}").id
@@ -156,7 +156,7 @@ def test_a_reply_whose_process_died_is_interrupted_and_only_that(loopback: Loopb
     loopback.script.append("slow")
     running = turn.send(store, None, "hi", ask("openai"))
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         question = turn.add_message(session, found, None, text="hi")
         dead = turn.add_reply(session, store, question)
         dead.process, dead.text, dead.state = "gone", "half an ans", State.RUNNING

@@ -36,7 +36,7 @@ def reply(**fields: object) -> None:
     """A question and its reply, now."""
     store = mine(ME)
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         question = turn.add_message(session, found, None, text="hi")
         turn.add_message(session, found, question.id, role="assistant", **fields)
 
@@ -112,7 +112,7 @@ def test_an_imported_name_is_no_markup(gpt2: str, tab: Page) -> None:
     tab.on("request", lambda request: asked.append(request.url))
     store = mine(name(tab, gpt2))
     with store.database.writing() as session:
-        found = turn.create_conversation(session, store)
+        found = store.create(session)
         question = turn.add_message(session, found, None, text="hi")
         turn.add_message(
             session, found, question.id, role="assistant", backend=MARKUP, completion_tokens=3, ttft_ms=4.0

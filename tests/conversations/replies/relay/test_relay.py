@@ -234,7 +234,7 @@ def test_a_writer_that_hears_nothing_is_watched_and_stopped_in_the_table(loopbac
     """An older version, or one behind a pooler that passes no notes on."""
     store = mine()
     with store.database.writing() as session:
-        question = turn.add_message(session, turn.create_conversation(session, store), None, text="hi")
+        question = turn.add_message(session, store.create(session), None, text="hi")
         row = turn.add_reply(session, store, question)
         row.process = "another process that does not listen"
     words = ""
