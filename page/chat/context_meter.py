@@ -9,7 +9,7 @@ from page.session.markdown import escape_markdown
 
 def draw(thread: Thread | None) -> None:
     """Tokens of the newest prompt and reply, and the window they share, below the input."""
-    newest = measured(thread)
+    newest = newest_measured(thread)
     if newest is None:
         return
     used = (newest.prompt_tokens or 0) + (newest.completion_tokens or 0)
@@ -22,19 +22,19 @@ def draw(thread: Thread | None) -> None:
             st.caption(f"Context: {about}{used:,} tokens; the window of this model is not known")
 
 
-def measured(thread: Thread | None) -> Message | None:
+def newest_measured(thread: Thread | None) -> Message | None:
     """The newest reply whose prompt was counted."""
     rows = thread.messages if thread else []
     return next((m for m in reversed(rows) if m.role == "assistant" and m.prompt_tokens is not None), None)
 
 
-def edge(thread: Thread) -> int:
+def count_outside(thread: Thread) -> int:
     """How many messages from the start of the branch the newest reply did not see."""
-    newest = measured(thread)
+    newest = newest_measured(thread)
     return newest.dropped if newest is not None else 0
 
 
-def outside(dropped: int, summary: Summary | None, refused: str | None) -> None:
+def draw_edge(dropped: int, summary: Summary | None, no_summary_reason: str | None) -> None:
     """The line between what the model sees and what it does not; a summary that stands for it is there to read.
 
     `refused` says why there is none although the settings ask for it.
@@ -42,8 +42,8 @@ def outside(dropped: int, summary: Summary | None, refused: str | None) -> None:
     number = f"{dropped} earlier message{'s are' if dropped != 1 else ' is'}"
     with st.container(key="edge"):
         st.caption(f":material/visibility_off: {number} outside the model's window")
-        if refused:
-            st.caption(escape_markdown(refused))
+        if no_summary_reason:
+            st.caption(escape_markdown(no_summary_reason))
     if summary is not None and summary.messages:
         with st.expander(f"Summary of the first {summary.messages} messages", icon=":material/summarize:"):
             st.text(summary.text)

@@ -22,35 +22,37 @@ from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from page.session.selection import Selection
 
-TICK = 0.3  # seconds between two looks at what is being read
-SMALL = 2_048  # tokens of a window in which only a few passages fit
-NARROW = "Only two or three short passages fit beside a question in this model's window."
-UNABLE = "The small model that ships cannot answer from documents: look at the passages under its reply, or find below."
+READING_TICK = 0.3  # seconds between two looks at what is being read
+SMALL_WINDOW = 2_048  # tokens of a window in which only a few passages fit
+SMALL_WINDOW_NOTE = "Only two or three short passages fit beside a question in this model's window."
+DEFAULT_MODEL_NOTE = (
+    "The small model that ships cannot answer from documents: look at the passages under its reply, or find below."
+)
 
 
-def megabytes(limits: DocumentSettings) -> int:
+def upload_limit(limits: DocumentSettings) -> int:
     """The largest upload in MB, rounded up: what is a little too large is refused with the exact figures."""
     return -(-limits.max_bytes // 1_000_000)
 
 
-def draw(store: Store, conversation: Conversation | None, chosen: Selection, limits: DocumentSettings) -> None:
+def draw(store: Store, conversation: Conversation | None, selection: Selection, limits: DocumentSettings) -> None:
     """The popover; where nobody can be asked anything, files are given here too."""
     rows = files.listing(store, conversation.id) if conversation else []
-    mute = chosen.backend is None or chosen.problem is not None
+    mute = selection.backend is None or selection.problem is not None
     if not rows and not mute:
         return
     count = f" ({len(rows)})" if rows else ""
     with st.popover(f"Documents{count}", icon=":material/description:", key="documents"):
         if mute:
-            bring(limits)
+            _draw_upload(limits)
         for row in rows:
-            one(store, row)
+            _draw_document(store, row)
         if conversation and rows:
-            limited(chosen.backend)
-            find(store, conversation.id)
+            _draw_model_limits(selection.backend)
+            _draw_search(store, conversation.id)
 
 
-def one(store: Store, row: Document) -> None:
+def _draw_document(store: Store, row: Document) -> None:
     """A document and what it holds."""
     with st.container(horizontal=True, vertical_alignment="center", key=row.id):
         with st.container(gap=None):
@@ -81,16 +83,16 @@ def _remove(store: Store, number: str) -> None:
         defer_error("This document is no longer there.")
 
 
-def limited(backend: str | None) -> None:
+def _draw_model_limits(backend: str | None) -> None:
     """What is not to be expected of a small model."""
     loaded = backends.loaded_model(backend or "")
     window = size(loaded) if loaded is not None else None
     small = backend is not None and backends.is_default_model(backend)
-    if small or (window is not None and window <= SMALL):
-        st.caption(f":material/info: {NARROW} {UNABLE if small else ''}")
+    if small or (window is not None and window <= SMALL_WINDOW):
+        st.caption(f":material/info: {SMALL_WINDOW_NOTE} {DEFAULT_MODEL_NOTE if small else ''}")
 
 
-def find(store: Store, identity: str) -> None:
+def _draw_search(store: Store, identity: str) -> None:
     """The places that fit some words, best first."""
     asked = st.text_input(
         "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
@@ -99,34 +101,34 @@ def find(store: Store, identity: str) -> None:
         found = [citations.source_of(each) for each in files.search(store, identity, asked)]
         if not found:
             st.caption("Nothing found")
-        sources.passages(found)
+        sources.draw_passages(found)
 
 
-def bring(limits: DocumentSettings) -> None:
+def _draw_upload(limits: DocumentSettings) -> None:
     """A box for files, since the one for messages is closed."""
     turn: int = st.session_state.setdefault("brought", 0)  # another key empties the box
     st.file_uploader(
         f"{READABLE}: words in them are found without a model",
         accept_multiple_files=True,
         key=f"bring-{turn}",
-        max_upload_size=megabytes(limits),
-        on_change=_bring,
+        max_upload_size=upload_limit(limits),
+        on_change=_upload,
         args=(f"bring-{turn}",),
     )
 
 
-def _bring(key: str) -> None:
+def _upload(key: str) -> None:
     given = st.session_state[key]
     st.session_state["brought"] += 1
     if given:
         actions.enqueue_files("", given)
 
 
-def under_way(store: Store, identity: str) -> None:
+def draw_readings(store: Store, identity: str) -> None:
     """What is being read for a conversation, and what could not be."""
     readings = reading.running(store.database, identity)
     if live := [each for each in readings if not each.finished.is_set()]:
-        st.fragment(_progress, run_every=TICK)(live)
+        st.fragment(_draw_progress, run_every=READING_TICK)(live)
     for number, each in enumerate(readings):
         if each.error:
             with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
@@ -136,13 +138,13 @@ def under_way(store: Store, identity: str) -> None:
                 )
 
 
-def invite(store: Store, identity: str) -> None:
+def draw_invitation(store: Store, identity: str) -> None:
     """What to do with documents about which nobody has said anything."""
     if files.listing(store, identity):
         st.caption("Ask something about the documents, or find words in them under Documents.")
 
 
-def _progress(live: Sequence[Reading]) -> None:
+def _draw_progress(live: Sequence[Reading]) -> None:
     """How far each is; the page is drawn anew when one has ended."""
     if any(each.finished.is_set() for each in live):
         st.rerun()

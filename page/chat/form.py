@@ -10,10 +10,10 @@ from page.session.actions import enqueue
 from page.session.current import current_conversation
 from page.session.error import defer_error
 
-REASON = 2000  # characters of a comment
+MAX_COMMENT_CHARACTERS = 2000  # characters of a comment
 
 
-def edit(message: Message) -> None:
+def draw_edit(message: Message) -> None:
     """The message in a box; sending it begins another branch."""
     with st.form(f"edit-{message.id}", border=False):
         st.text_area("Edit your message", message.text, key=f"edited-{message.id}", label_visibility="collapsed")
@@ -22,14 +22,14 @@ def edit(message: Message) -> None:
             st.form_submit_button("Cancel", on_click=_close)
 
 
-def _send(number: int) -> None:
-    typed: str = st.session_state[f"edited-{number}"]
+def _send(message_id: int) -> None:
+    typed: str = st.session_state[f"edited-{message_id}"]
     try:
         text.check_message(typed)
     except MessageError as error:
         defer_error(str(error))
     else:
-        enqueue("edit", number=number, text=typed)
+        enqueue("edit", number=message_id, text=typed)
         _close()
 
 
@@ -37,21 +37,28 @@ def _close() -> None:
     current_conversation().editing_id = current_conversation().commenting_id = None
 
 
-def comment(store: Store, thought: Feedback) -> None:
+def draw_comment(store: Store, feedback: Feedback) -> None:
     """Why the thumb points there, for whoever reads the feedback."""
-    asked = "What was good about it?" if thought.value > 0 else "What was bad about it?"
-    key = f"comment-{thought.message_id}"
+    asked = "What was good about it?" if feedback.value > 0 else "What was bad about it?"
+    key = f"comment-{feedback.message_id}"
     with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            asked, thought.comment, key=key, placeholder=asked, max_chars=REASON, label_visibility="collapsed"
+            asked,
+            feedback.comment,
+            key=key,
+            placeholder=asked,
+            max_chars=MAX_COMMENT_CHARACTERS,
+            label_visibility="collapsed",
         )
-        st.form_submit_button("Save", on_click=_comment, args=(store, thought))
+        st.form_submit_button("Save", on_click=_save_comment, args=(store, feedback))
         st.form_submit_button("Close", on_click=_close)
 
 
-def _comment(store: Store, thought: Feedback) -> None:
+def _save_comment(store: Store, feedback: Feedback) -> None:
     try:
-        store.rate(thought.message_id, thought.value, clean(st.session_state[f"comment-{thought.message_id}"]).strip())
+        store.rate(
+            feedback.message_id, feedback.value, clean(st.session_state[f"comment-{feedback.message_id}"]).strip()
+        )
     except NotFoundError:
         defer_error("This message is no longer there.")
     _close()

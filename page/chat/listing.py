@@ -12,7 +12,7 @@ from page.session.current import current_conversation, open_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 
-STEP = 30  # rows at first, and added by "Show more"
+PAGE_SIZE = 30  # rows at first, and added by "Show more"
 
 
 def draw(store: Store) -> None:
@@ -26,41 +26,41 @@ def draw(store: Store) -> None:
         persist_state="session",
     )
     if words and words.strip():
-        hits(store, words)
+        _draw_hits(store, words)
         return
-    shown: int = st.session_state.setdefault("listed", STEP)
+    shown: int = st.session_state.setdefault("listed", PAGE_SIZE)
     rows = store.listing(limit=shown + 1)
     with st.container(gap="xxsmall"):
-        grouped(rows[:shown])
+        _draw_groups(rows[:shown])
     if len(rows) > shown:
-        st.button("Show more", key="more", type="tertiary", on_click=_more)
+        st.button("Show more", key="more", type="tertiary", on_click=_show_more)
 
 
-def grouped(rows: list[Conversation]) -> None:
+def _draw_groups(rows: list[Conversation]) -> None:
     """The rows under their headings."""
     group = ""
     for conversation in rows:
-        if (named := day(conversation)) != group:
+        if (named := _day_heading(conversation)) != group:
             group = named
             st.caption(group)
-        row(conversation)
+        _draw_row(conversation)
 
 
-def _more() -> None:
-    st.session_state["listed"] += STEP
+def _show_more() -> None:
+    st.session_state["listed"] += PAGE_SIZE
 
 
-def day(conversation: Conversation) -> str:
+def _day_heading(conversation: Conversation) -> str:
     """The heading under which it stands."""
     if conversation.pinned:
         return "Pinned"
-    zone = timezone()
+    zone = _browser_timezone()
     today = datetime.now(zone).date()
     written = datetime.fromtimestamp(conversation.updated, zone).date()
     return "Today" if written >= today else "Yesterday" if written == today - timedelta(days=1) else "Older"
 
 
-def timezone() -> ZoneInfo | None:
+def _browser_timezone() -> ZoneInfo | None:
     """The browser's; None, the server's own, where it is not known."""
     try:
         return ZoneInfo(st.context.timezone or "")
@@ -68,7 +68,7 @@ def timezone() -> ZoneInfo | None:
         return None
 
 
-def row(conversation: Conversation) -> None:
+def _draw_row(conversation: Conversation) -> None:
     """One conversation; the open one stands out."""
     st.button(
         escape_markdown(conversation.title) or "Untitled",
@@ -82,16 +82,16 @@ def row(conversation: Conversation) -> None:
     )
 
 
-def hits(store: Store, words: str) -> None:
+def _draw_hits(store: Store, words: str) -> None:
     """What was found, with the words around it; pressing one opens its branch there."""
     found = search.search_conversations(store, words)
     st.caption(f"{len(found)} found" if found else "Nothing found")
     with st.container(gap="xxsmall"):
         for hit in found:
-            one(store, hit)
+            _draw_hit(store, hit)
 
 
-def one(store: Store, hit: search.Hit) -> None:
+def _draw_hit(store: Store, hit: search.Hit) -> None:
     """One of them."""
     st.button(
         escape_markdown(hit.title) or "Untitled",
@@ -99,26 +99,26 @@ def one(store: Store, hit: search.Hit) -> None:
         width="stretch",
         type="tertiary",
         wrap=False,
-        on_click=_open,
+        on_click=_open_hit,
         args=(store, hit),
     )
     if hit.message_id is not None:
         st.caption(escape_markdown(hit.snippet))
 
 
-def _open(store: Store, hit: search.Hit) -> None:
+def _open_hit(store: Store, hit: search.Hit) -> None:
     open_conversation(hit.conversation_id, hit.message_id)
     if hit.message_id is not None:
         try:
-            current_conversation().message_limit = reach(store, hit.message_id)
+            current_conversation().message_limit = _show_branch(store, hit.message_id)
         except NotFoundError:
             defer_error("This message is no longer there.")
 
 
-def reach(store: Store, number: int) -> int:
+def _show_branch(store: Store, message_id: int) -> int:
     """Show the branch of a message; how many messages have to be drawn for it to be among them."""
-    path = store.branch(number)
-    if number not in path:
-        store.select_branch(number)
-        path = store.branch(number)
-    return max(current_conversation().message_limit, len(path) - path.index(number) + 1)
+    path = store.branch(message_id)
+    if message_id not in path:
+        store.select_branch(message_id)
+        path = store.branch(message_id)
+    return max(current_conversation().message_limit, len(path) - path.index(message_id) + 1)

@@ -11,53 +11,53 @@ from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 
 TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
-FAR = 0.3  # and at one that is read from the table
-NEWS = 1.0  # seconds between two looks at the conversation
+TABLE_TICK = 0.3  # and at one that is read from the table
+CHANGES_TICK = 1.0  # seconds between two looks at the conversation
 
 
-def draw(store: Store, message: Message, first: bool) -> None:
+def draw(store: Store, message: Message, is_first: bool) -> None:
     """Follow a live message; Esc stops the first one on the page."""
     here = message.id in reply_writer(store.database).replies or watch.has_push(store.database)
-    st.fragment(_look, run_every=TICK if here else FAR)(store, message.id, first)
+    st.fragment(_draw_growing, run_every=TICK if here else TABLE_TICK)(store, message.id, is_first)
 
 
-def _look(store: Store, number: int, first: bool) -> None:
+def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
     """The stop button lives here, so that no other widget shares its fate."""
-    reply = reply_writer(store.database).replies.get(number)
-    seen = watch.snapshot(store.database, number) if reply is None else None
+    reply = reply_writer(store.database).replies.get(message_id)
+    seen = watch.snapshot(store.database, message_id) if reply is None else None
     if reply is None and (seen is None or not seen.live):
         st.rerun()
     text = reply.text if reply is not None else seen.text if seen is not None else ""
     if text:
         st.markdown(safe_markdown(text) + " ▌")
     else:
-        st.caption(escape_markdown(waiting(reply)))
+        st.caption(escape_markdown(waiting_text(reply)))
     st.button(
         "Stop",
-        key=f"stop-{number}",
+        key=f"stop-{message_id}",
         icon=":material/stop_circle:",
         on_click=_stop,
-        args=(store, number),
-        shortcut="Escape" if first else None,
+        args=(store, message_id),
+        shortcut="Escape" if is_first else None,
     )
 
 
-def _stop(store: Store, number: int) -> None:
+def _stop(store: Store, message_id: int) -> None:
     try:
-        watch.stop(store, number)
+        watch.stop(store, message_id)
     except NotFoundError:
         defer_error("This reply was deleted.")
 
 
-def waiting(reply: Reply | None) -> str:
+def waiting_text(reply: Reply | None) -> str:
     """What a reply without text is waiting for."""
     if reply is not None and reply.state is State.WAITING:
         return "Waiting for the reply before this one…"
     return describe_wait(reply)
 
 
-@st.fragment(run_every=NEWS)
-def news(store: Store, drawn: Conversation) -> None:
+@st.fragment(run_every=CHANGES_TICK)
+def redraw_on_change(store: Store, drawn: Conversation) -> None:
     """Draw anew when another tab, or another process, went on with this conversation."""
     try:
         now = store.get(drawn.id)

@@ -14,23 +14,23 @@ from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from prompts.handover import handover_prompt
 
-LONGEST_TITLE = 200
-WIDE: dict[str, Any] = {"width": "stretch"}
+MAX_TITLE_CHARACTERS = 200
+FULL_WIDTH: dict[str, Any] = {"width": "stretch"}
 
 
 def draw(store: Store, conversation: Conversation | None) -> None:
     """A menu beside the pickers; a new chat has none."""
     if conversation is None:
         return
-    number = conversation.id
+    conversation_id = conversation.id
     with st.popover("Chat", icon=":material/more_horiz:", key="menu"):
         st.text_input(
             "Title",
             conversation.title,
-            key=f"title-{number}",
-            max_chars=LONGEST_TITLE,
+            key=f"title-{conversation_id}",
+            max_chars=MAX_TITLE_CHARACTERS,
             on_change=_rename,
-            args=(store, number, conversation.title),
+            args=(store, conversation_id, conversation.title),
         )
         pinned = conversation.pinned
         st.button(
@@ -38,7 +38,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             icon=":material/keep_off:" if pinned else ":material/keep:",
             on_click=_pin,
             args=(store, not pinned),
-            **WIDE,
+            **FULL_WIDTH,
         )
         st.button(
             "Summarise for hand-over",
@@ -46,40 +46,40 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             on_click=enqueue,
             args=("send",),
             kwargs={"text": handover_prompt()},
-            **WIDE,
+            **FULL_WIDTH,
         )
         st.download_button(
             "Export as JSON",
-            lambda: exported(store, number),
-            f"{number}.json",
+            lambda: _export_json(store, conversation_id),
+            f"{conversation_id}.json",
             "application/json",
             icon=":material/download:",
             on_click="ignore",
-            **WIDE,
+            **FULL_WIDTH,
         )
         st.download_button(
             "Export as Markdown",
-            lambda: exchange.render_markdown(exchange.export_conversation(store, number)),
-            f"{number}.md",
+            lambda: exchange.render_markdown(exchange.export_conversation(store, conversation_id)),
+            f"{conversation_id}.md",
             "text/markdown",
             icon=":material/description:",
             on_click="ignore",
-            **WIDE,
+            **FULL_WIDTH,
         )
-        st.button("Delete", icon=":material/delete:", on_click=delete, args=(store, number), **WIDE)
+        st.button("Delete", icon=":material/delete:", on_click=_delete, args=(store, conversation_id), **FULL_WIDTH)
 
 
-def exported(store: Store, number: str) -> str:
+def _export_json(store: Store, conversation_id: str) -> str:
     """The conversation as a file that can be imported."""
-    return "".join(exchange.json_chunks([exchange.export_conversation(store, number)]))
+    return "".join(exchange.json_chunks([exchange.export_conversation(store, conversation_id)]))
 
 
-def _rename(store: Store, number: str, before: str) -> None:
+def _rename(store: Store, conversation_id: str, title: str) -> None:
     """An empty title is none: the one before comes back."""
-    typed = " ".join(clean(st.session_state[f"title-{number}"] or "").split())
-    st.session_state[f"title-{number}"] = typed or before
+    entered = " ".join(clean(st.session_state[f"title-{conversation_id}"] or "").split())
+    st.session_state[f"title-{conversation_id}"] = entered or title
     try:
-        update_conversation(store, title=typed or before)
+        update_conversation(store, title=entered or title)
     except NotFoundError as error:
         defer_error(str(error))
 
@@ -91,11 +91,11 @@ def _pin(store: Store, pinned: bool) -> None:
         defer_error(str(error))
 
 
-def delete(store: Store, number: str) -> None:
+def _delete(store: Store, conversation_id: str) -> None:
     """It is gone at once; this browser session alone can bring it back."""
     try:
-        dumped = exchange.export_conversation(store, number)
-        store.delete(number)
+        dumped = exchange.export_conversation(store, conversation_id)
+        store.delete(conversation_id)
     except NotFoundError:  # it is gone already, which was the aim
         open_conversation()
         return
@@ -103,7 +103,7 @@ def delete(store: Store, number: str) -> None:
     open_conversation()
 
 
-def undo(store: Store) -> None:
+def draw_undo(store: Store) -> None:
     """The line that offers the last deleted conversation."""
     dumped: dict[str, Any] | None = st.session_state.get("deleted")
     if dumped is None:
@@ -111,11 +111,11 @@ def undo(store: Store) -> None:
     with st.container(key="deleted", border=True):
         st.caption(f"Deleted: {escape_markdown(str(dumped['title']))}")
         with st.container(horizontal=True):
-            st.button("Undo", icon=":material/undo:", on_click=_bring_back, args=(store,))
+            st.button("Undo", icon=":material/undo:", on_click=_restore, args=(store,))
             st.button("Forget", help="Delete it for good", on_click=_forget)
 
 
-def _bring_back(store: Store) -> None:
+def _restore(store: Store) -> None:
     dumped = st.session_state.get("deleted")
     if dumped is not None:
         open_conversation(exchange.import_conversation(store, dumped))

@@ -14,25 +14,25 @@ NOTES = {
 }
 
 
-def body(message: Message, thought: Feedback | None) -> None:
+def draw_body(message: Message, feedback: Feedback | None) -> None:
     """What somebody said is drawn as it was typed, a reply as Markdown."""
     if message.role == "assistant":
-        reply(message)
+        _draw_reply(message)
     elif message.role == "user":
         st.text(message.text)
-        attached(message)
+        _draw_attachments(message)
     else:
         with st.expander(escape_markdown(message.role.capitalize()), icon=":material/data_object:"):
             st.text(message.text)
-    if thought is not None and thought.comment:
-        st.caption(f":material/comment: {escape_markdown(thought.comment)}")
+    if feedback is not None and feedback.comment:
+        st.caption(f":material/comment: {escape_markdown(feedback.comment)}")
 
 
-def reply(message: Message) -> None:
+def _draw_reply(message: Message) -> None:
     """A reply that has ended."""
     if message.text:
         st.markdown(safe_markdown(message.text))
-    attached(message)
+    _draw_attachments(message)
     if message.error:
         draw_error(message.error)
     if note := (message.extra or {}).get(NOTE):
@@ -41,7 +41,7 @@ def reply(message: Message) -> None:
     st.caption(escape_markdown(" ".join(part for part in beside if part)))
 
 
-def attached(message: Message) -> None:
+def _draw_attachments(message: Message) -> None:
     """What an import brought beside the text: names, nothing is kept of the files."""
     names = [str(each.get("name")) for each in (message.extra or {}).get("attachments", []) if isinstance(each, dict)]
     if names:

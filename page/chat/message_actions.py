@@ -16,18 +16,18 @@ from page.session.current import current_conversation
 from page.session.error import defer_error
 from page.session.selection import Selection
 
-HERE = Path(__file__).parent
-CUT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
+FOLDER = Path(__file__).parent
+CUT_SHORT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
 
 row = st.components.v2.component(
     "message_actions",
     html='<div class="row" role="group"></div>',
-    css=(HERE / "message_actions.css").read_text(encoding="utf-8"),
-    js=(HERE / "message_actions.js").read_text(encoding="utf-8"),
+    css=(FOLDER / "message_actions.css").read_text(encoding="utf-8"),
+    js=(FOLDER / "message_actions.js").read_text(encoding="utf-8"),
 )
 
 
-def draw(store: Store, thread: Thread, message: Message, chosen: Selection) -> None:
+def draw(store: Store, thread: Thread, message: Message, selection: Selection) -> None:
     """The row under a message that has ended."""
     beside = thread.branches.get(message.id, [message.id])
     thought = thread.feedback.get(message.id)
@@ -38,17 +38,17 @@ def draw(store: Store, thread: Thread, message: Message, chosen: Selection) -> N
         "text": message.text,
         "version": beside.index(message.id) + 1,
         "versions": len(beside),
-        "can": verbs(message, message is thread.messages[-1], chosen),
-        "others": [name for name in chosen.ready_backends if name != chosen.backend],
+        "can": allowed_verbs(message, message is thread.messages[-1], selection),
+        "others": [name for name in selection.ready_backends if name != selection.backend],
         "value": value,
         "found": current_conversation().highlighted_id == message.id,
     }
-    row(key=key, data=data, on_act_change=partial(_acted, store, key, message, beside, value))
+    row(key=key, data=data, on_act_change=partial(_run_verb, store, key, message, beside, value))
 
 
-def verbs(message: Message, last: bool, chosen: Selection) -> list[str]:
+def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list[str]:
     """What this message allows, beside copying."""
-    able = chosen.backend is not None and not chosen.problem
+    able = selection.backend is not None and not selection.problem
     if message.role == "user":
         return ["edit"] if able else []
     if message.role != "assistant":
@@ -56,13 +56,13 @@ def verbs(message: Message, last: bool, chosen: Selection) -> list[str]:
     found = ["rate"] if message.text else []
     if able and message.parent_id is not None:
         found.append("regenerate")
-        cut = message.state in CUT or message.stop_reason == "length"
-        if last and cut and message.text:
+        cut = message.state in CUT_SHORT or message.stop_reason == "length"
+        if is_last and cut and message.text:
             found.append("continue")
     return found
 
 
-def _acted(store: Store, key: str, message: Message, beside: list[int], value: int | None) -> None:
+def _run_verb(store: Store, key: str, message: Message, beside: list[int], value: int | None) -> None:
     """A button was pressed."""
     pressed: dict[str, Any] = st.session_state[key]["act"] or {}
     verb, here = pressed.get("verb"), beside.index(message.id)
@@ -79,7 +79,7 @@ def _acted(store: Store, key: str, message: Message, beside: list[int], value: i
         defer_error("This message is no longer there.")
 
 
-def _rate(store: Store, number: int, given: int, before: int | None) -> None:
+def _rate(store: Store, message_id: int, value: int, current: int | None) -> None:
     """A second press takes the thumb back."""
-    store.rate(number, None if given == before else given)
-    current_conversation().commenting_id = None if given == before else number
+    store.rate(message_id, None if value == current else value)
+    current_conversation().commenting_id = None if value == current else message_id

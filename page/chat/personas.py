@@ -15,26 +15,26 @@ from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 from prompts.persona import Persona, random_other
 
-NOBODY = "No persona"
+NO_PERSONA = "No persona"
 
 
 def draw(store: Store, conversation: Conversation | None) -> None:
     """A button that says who talks, with the picker behind it."""
     everybody, mine, problem = personas.available(store)
     if conversation is None:
-        surprise(everybody)
-    chosen = talking(conversation)
+        _choose_at_random(everybody)
+    chosen = current_persona(conversation)
     with st.popover(escape_markdown(chosen.name) if chosen else "Persona", icon=":material/theater_comedy:"):
         if problem:
             st.warning(safe_markdown(problem))
-        pick(store, chosen, everybody)
+        _draw_picker(store, chosen, everybody)
         st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
         if chosen:
             st.caption(escape_markdown(chosen.description))
-        edit(store, chosen, mine)
+        _draw_editor(store, chosen, mine)
 
 
-def talking(conversation: Conversation | None) -> Persona | None:
+def current_persona(conversation: Conversation | None) -> Persona | None:
     """Who talks here."""
     fields: dict[str, Any] | None = (
         conversation.persona if conversation else current_conversation().new_fields.get("persona")
@@ -42,16 +42,16 @@ def talking(conversation: Conversation | None) -> Persona | None:
     return found(fields) if fields else None
 
 
-def surprise(everybody: list[Persona]) -> None:
+def _choose_at_random(personas: list[Persona]) -> None:
     """Give a new chat somebody else than the last one, once."""
     fields, last = current_conversation().new_fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
-        chosen = random_other(everybody, last)
+        chosen = random_other(personas, last)
         st.session_state["surprised"] = chosen.slug
         fields["persona"] = persona_to_dict(chosen)
 
 
-def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
+def _draw_picker(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
     """The list; one that was edited for this conversation stands in it as it is."""
     by_slug = {each.slug: each for each in everybody}
     options: list[Persona | None] = [None, *everybody]
@@ -59,15 +59,15 @@ def pick(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None
         options.insert(1, chosen)
     key = f"persona-{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
     st.selectbox(
-        "Persona", options, options.index(chosen), key=key, format_func=_shown, on_change=_picked, args=(store, key)
+        "Persona", options, options.index(chosen), key=key, format_func=_label, on_change=_use_picked, args=(store, key)
     )
 
 
-def _shown(persona: Persona | None) -> str:
-    return NOBODY if persona is None else f"{persona.name}: {persona.description}"
+def _label(persona: Persona | None) -> str:
+    return NO_PERSONA if persona is None else f"{persona.name}: {persona.description}"
 
 
-def _picked(store: Store, key: str) -> None:
+def _use_picked(store: Store, key: str) -> None:
     _use(store, st.session_state[key])
 
 
@@ -78,7 +78,7 @@ def _use(store: Store, chosen: Persona | None) -> None:
         defer_error(str(error))
 
 
-def edit(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
+def _draw_editor(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
     """Another name, description or other sentences: for this conversation, or to keep."""
     place = f"{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
     label = "Edit" if chosen else "Write your own"
@@ -93,13 +93,13 @@ def edit(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
             placeholder="I have two cats.",
             max_chars=personas.MAX_CHARACTERS,
         )
-        st.form_submit_button("Use in this chat", on_click=_write, args=(store, keys, False))
-        st.form_submit_button("Save as my own", on_click=_write, args=(store, keys, True))
+        st.form_submit_button("Use in this chat", on_click=_save_edited, args=(store, keys, False))
+        st.form_submit_button("Save as my own", on_click=_save_edited, args=(store, keys, True))
     if chosen and chosen.slug in {each.slug for each in mine}:
         st.button("Delete from my own", key=f"forget-{place}", on_click=personas.remove, args=(store, chosen.slug))
 
 
-def _write(store: Store, keys: list[str], keep: bool) -> None:
+def _save_edited(store: Store, keys: list[str], keep: bool) -> None:
     try:
         made = personas.parse(*(st.session_state[key] for key in keys))
     except MessageError as error:

@@ -9,26 +9,26 @@ from page.session.current import open_conversation
 from page.session.error import draw_error
 
 
-def draw(found: PageContext) -> None:
+def draw(context: PageContext) -> None:
     """Draw it."""
     with st.sidebar:
         st.button("New chat", icon=":material/edit_square:", on_click=open_conversation, width="stretch")
-        menu.undo(found.store)
-        listing.draw(found.store)
+        menu.draw_undo(context.store)
+        listing.draw(context.store)
         with st.expander("Import", icon=":material/upload:"):
-            bring(found)
-        if not found.owner.is_permanent:
+            _draw_import(context)
+        if not context.owner.is_permanent:
             st.caption("These conversations belong to this tab and cannot be found again after it is closed.")
 
 
-def bring(found: PageContext) -> None:
+def _draw_import(context: PageContext) -> None:
     """A file of conversations, ours or another program's."""
     turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
     st.file_uploader(
         "Conversations from this program, ChatGPT or Open WebUI",
         key=f"import-{turn}",
-        on_change=_bring,
-        args=(found, f"import-{turn}"),
+        on_change=_import_file,
+        args=(context, f"import-{turn}"),
     )
     said = st.session_state.get("imported")
     if isinstance(said, exchange.ExchangeError):
@@ -37,13 +37,13 @@ def bring(found: PageContext) -> None:
         st.caption(said)
 
 
-def _bring(found: PageContext, key: str) -> None:
+def _import_file(context: PageContext, key: str) -> None:
     file = st.session_state[key]
     if file is None:
         return
     st.session_state["imports"] += 1
     try:
-        report = exchange.import_all(found.store, exchange.parse(file.getvalue(), file.name))
+        report = exchange.import_all(context.store, exchange.parse(file.getvalue(), file.name))
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return

@@ -10,26 +10,26 @@ import streamlit as st
 from conversations.store.citations import Source
 from page.session.markdown import escape_markdown
 
-NAMED = 3  # places in the label; the others are counted
+MAX_LABEL_PLACES = 3  # places in the label; the others are counted
 
 
-def draw(found: Sequence[Source]) -> None:
+def draw(sources: Sequence[Source]) -> None:
     """What a reply was made from, folded up under it."""
-    if found:
-        with st.expander(escape_markdown(label(found)), icon=":material/format_quote:"):
-            passages(found)
+    if sources:
+        with st.expander(escape_markdown(_label(sources)), icon=":material/format_quote:"):
+            draw_passages(sources)
 
 
-def label(found: Sequence[Source]) -> str:
+def _label(sources: Sequence[Source]) -> str:
     """Files and pages, each once."""
-    places = list(dict.fromkeys(each.place for each in found))
-    more = [f"{len(places) - NAMED} more"] if len(places) > NAMED else []
-    return f"Sources: {' · '.join([*places[:NAMED], *more])}"
+    places = list(dict.fromkeys(each.place for each in sources))
+    more = [f"{len(places) - MAX_LABEL_PLACES} more"] if len(places) > MAX_LABEL_PLACES else []
+    return f"Sources: {' · '.join([*places[:MAX_LABEL_PLACES], *more])}"
 
 
-def passages(found: Sequence[Source]) -> None:
+def draw_passages(sources: Sequence[Source]) -> None:
     """All of them, numbered as the model was told."""
-    for number, each in enumerate(found, 1):
+    for number, each in enumerate(sources, 1):
         score = f" · score {each.score:.3g}" if each.score else ""
         st.caption(f"**{escape_markdown(f'[{number}] {each.place}')}**{score}")
         st.text(each.quote)

@@ -20,31 +20,31 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another fil
 
 def draw() -> None:
     """One run of the page."""
-    found = load_context()
+    context = load_context()
     draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
-    readiness(found)
-    yours(found)
+    _draw_backends(context)
+    _draw_owner(context)
     st.header("Settings", anchor=False)
     st.caption("Read at start from the environment and .env; secrets are masked.")
-    configuration()
-    notebooks()
-    card()
+    _draw_settings()
+    _draw_notebooks()
+    _draw_model_card()
 
 
-def readiness(found: PageContext) -> None:
+def _draw_backends(context: PageContext) -> None:
     """Each backend: ready, or what is missing."""
     st.header("Backends", anchor=False)
-    for name, problem in backends.status(found.settings):
+    for name, problem in backends.status(context.settings):
         icon = ":material/check_circle:" if problem is None else ":material/block:"
         st.markdown(f"{icon} **{escape_markdown(name)}**: {'ready' if problem is None else safe_markdown(problem)}")
-    if found.choice.name:
-        st.caption(escape_markdown(f"A new chat begins with {found.choice.name}: {found.choice.reason}."))
+    if context.choice.name:
+        st.caption(escape_markdown(f"A new chat begins with {context.choice.name}: {context.choice.reason}."))
     else:
-        st.caption(safe_markdown(found.choice.reason))
+        st.caption(safe_markdown(context.choice.reason))
 
 
-def configuration() -> None:
+def _draw_settings() -> None:
     """Every knob with its value and where that came from."""
     groups: list[type[EnvironmentSettings]] = [Settings, DocumentSettings, *backends.settings_groups()]
     rows = [
@@ -56,28 +56,28 @@ def configuration() -> None:
         st.dataframe(rows, hide_index=True, alt="Every setting with its value, its origin and what it is")
 
 
-def yours(found: PageContext) -> None:
+def _draw_owner(context: PageContext) -> None:
     """The owner's name, for the terminal; only when it is asked for."""
     st.header("Your conversations", anchor=False)
     st.markdown("The terminal can export them too, by the name that your conversations are kept under.")
     shown = st.toggle("Show my name", key="owner-shown")
     with st.container():  # of its own, so that what comes and goes here moves nothing below
         if shown:
-            name(found)
+            _draw_export_command(context)
 
 
-def name(found: PageContext) -> None:
+def _draw_export_command(context: PageContext) -> None:
     """The command that exports what is this visitor's."""
     st.warning(
         "Whoever has this name, and access to the database, sees your conversations. Keep it to yourself.",
         icon=":material/key:",
     )
-    st.code(f"python cli.py export --all --owner {found.owner.name}", language=None, wrap_lines=True)
-    if not found.owner.is_permanent:
+    st.code(f"python cli.py export --all --owner {context.owner.name}", language=None, wrap_lines=True)
+    if not context.owner.is_permanent:
         st.caption("It belongs to this tab, and is another one after the page is loaded anew.")
 
 
-def notebooks() -> None:
+def _draw_notebooks() -> None:
     """For download."""
     files = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not files:
@@ -97,7 +97,7 @@ def notebooks() -> None:
             )
 
 
-def card() -> None:
+def _draw_model_card() -> None:
     """The card of the model that ships, with the pictures that lie beside it."""
     st.header("The model that ships", anchor=False)
     if not CARD.is_file():
@@ -106,13 +106,13 @@ def card() -> None:
     with st.expander("Model card", icon=":material/description:"):
         text = FRONT.sub("", CARD.read_text(encoding="utf-8"))
         parts = IMAGE.split(text)  # text, then caption, file and text for each picture
-        prose(parts[0])
+        _draw_prose(parts[0])
         for caption, name, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
             if (DEFAULT_MODEL / name).is_file():
                 st.image(str(DEFAULT_MODEL / name), alt=caption or name)
-            prose(after)
+            _draw_prose(after)
 
 
-def prose(text: str) -> None:
+def _draw_prose(text: str) -> None:
     """Links into the repository lead nowhere from here: their words stay. Coloured code is too pale for some."""
     st.markdown(safe_markdown(FENCE.sub("```", LINK.sub(r"\1", text))))

@@ -22,34 +22,34 @@ STYLE = Path(__file__).with_name("chat.css")
 
 def draw() -> None:
     """One run of the page."""
-    found = load_context()
-    preload(found.choice.name, found.settings)
+    context = load_context()
+    preload(context.choice.name, context.settings)
     follow_address()
     st.html(STYLE)
-    warn_if_exposed(found.settings)
+    warn_if_exposed(context.settings)
     try:
-        thread = read(found.store)
-        chosen = header.draw(found, thread.conversation if thread else None)
+        thread = _read_thread(context.store)
+        chosen = header.draw(context, thread.conversation if thread else None)
         if chosen.backend and not chosen.problem:
-            preload(chosen.backend, found.settings)
-        if run_pending(found, chosen):
+            preload(chosen.backend, context.settings)
+        if run_pending(context, chosen):
             st.rerun()  # what is drawn already may have been for a chat that had not begun
     except NotFoundError:
         thread, chosen = None, Selection(None, None)
-        missing()
+        _draw_missing()
     else:
-        conversation(found, thread, chosen)
+        _draw_conversation(context, thread, chosen)
     for problem in filter(None, (pop_error(), chosen.problem)):
         draw_error(problem)
-    box(found, chosen)
+    _draw_input(context, chosen)
     context_meter.draw(thread)
-    sidebar.draw(found)
+    sidebar.draw(context)
 
 
-def box(found: PageContext, chosen: Selection) -> None:
+def _draw_input(context: PageContext, selection: Selection) -> None:
     """Where messages are written and files attached; of which kind they may be, our own words say."""
-    closed = chosen.backend is None or chosen.problem is not None
-    largest = files.megabytes(found.limits)
+    closed = selection.backend is None or selection.problem is not None
+    largest = files.upload_limit(context.limits)
     st.chat_input(
         "Write a message",
         key="message",
@@ -60,69 +60,69 @@ def box(found: PageContext, chosen: Selection) -> None:
     )
 
 
-def read(store: Store) -> Thread | None:
+def _read_thread(store: Store) -> Thread | None:
     """What is open; None for a chat that has not begun. Raises NotFoundError."""
     mine = current_conversation()
     return None if mine.conversation_id is None else store.thread(mine.conversation_id, last=mine.message_limit)
 
 
-def missing() -> None:
+def _draw_missing() -> None:
     """The same for what never was, what was deleted and what is somebody else's."""
     st.title("Conversation not found")
     st.markdown("It may have been deleted, or its address is mistyped.")
     st.button("Start a new chat", on_click=open_conversation)
 
 
-def conversation(found: PageContext, thread: Thread | None, chosen: Selection) -> None:
+def _draw_conversation(context: PageContext, thread: Thread | None, selection: Selection) -> None:
     """The shown branch, from its oldest drawn message to the newest."""
     if thread is None:
-        files.draw(found.store, None, chosen, found.limits)
-        welcome.draw(chosen.backend, personas.talking(None))
+        files.draw(context.store, None, selection, context.limits)
+        welcome.draw(selection.backend, personas.current_persona(None))
         return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title(escape_markdown(thread.conversation.title), anchor=False)
-        files.draw(found.store, thread.conversation, chosen, found.limits)
+        files.draw(context.store, thread.conversation, selection, context.limits)
     if thread.earlier:
         st.button(
             f"Show earlier ({thread.earlier})",
             key="earlier",
-            on_click=_earlier,
+            on_click=_show_earlier,
             type="tertiary",
             icon=":material/expand_less:",
         )
     live = [message.id for message in thread.messages if message.live]
-    edge = context_meter.edge(thread)
+    edge = context_meter.count_outside(thread)
     for place, message in enumerate(thread.messages, thread.earlier):
         if edge and place == max(edge, thread.earlier):
-            context_meter.outside(edge, thread.summary, chosen.no_summary_reason)
-        said(found.store, thread, message, chosen, first=[message.id] == live[:1])
-    files.under_way(found.store, thread.conversation.id)
+            context_meter.draw_edge(edge, thread.summary, selection.no_summary_reason)
+        _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live[:1])
+    files.draw_readings(context.store, thread.conversation.id)
     if not thread.messages:
-        files.invite(found.store, thread.conversation.id)
-    tail.news(found.store, thread.conversation)
+        files.draw_invitation(context.store, thread.conversation.id)
+    tail.redraw_on_change(context.store, thread.conversation)
 
 
-def _earlier() -> None:
+def _show_earlier() -> None:
     current_conversation().message_limit += PAGE_SIZE
 
 
-def said(store: Store, thread: Thread, message: Message, chosen: Selection, first: bool) -> None:
+def _draw_message(store: Store, thread: Thread, message: Message, selection: Selection, is_first_live: bool) -> None:
     """One message with all that belongs to it."""
     role = message.role if message.role in {"user", "assistant"} else "system"
     thought, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
-                tail.draw(store, message, first)
+                tail.draw(store, message, is_first_live)
             elif editing:
-                form.edit(message)
+                form.draw_edit(message)
             else:
-                bubble.body(message, thought)
+                bubble.draw_body(message, thought)
                 sources.draw(thread.sources.get(message.id, []))
         if not message.live and not editing:
-            message_actions.draw(store, thread, message, chosen)
+            message_actions.draw(store, thread, message, selection)
         if thought is not None and current_conversation().commenting_id == message.id:
-            form.comment(store, thought)
+            form.draw_comment(store, thought)
 
 
 AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "system": ":material/build:"}

@@ -25,29 +25,31 @@ from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, safe_markdown
 
-BESIDE = 3  # columns of one row
+COLUMNS = 3  # columns of one row
 NOTES = {State.STOPPED: "Stopped", State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply"}
 
 
 def draw() -> None:
     """One run of the page."""
-    found = load_context()
+    context = load_context()
     draw_title("Compare", wide=True)
-    chosen = choose(backends.status(found.settings))
+    chosen = _pick_backends(backends.status(context.settings))
     for name in chosen:  # so that nobody's first word waits for its model
-        preload(name, found.settings)
+        preload(name, context.settings)
     refused = st.session_state.pop("compare-refused", None)
-    identity = open_now()
+    identity = _open_comparison()
     if identity is not None:
-        board(found.store, identity)
+        _draw_comparison(context.store, identity)
     elif chosen:
         st.caption("One question, every model that is ready. Ask something below.")
     if refused:
         draw_error(refused)
-    st.chat_input("Ask all of them", key="compare-question", disabled=not chosen, on_submit=_ask, args=(found, chosen))
+    st.chat_input(
+        "Ask all of them", key="compare-question", disabled=not chosen, on_submit=_ask, args=(context, chosen)
+    )
 
 
-def choose(statuses: list[Status]) -> list[str]:
+def _pick_backends(statuses: list[Status]) -> list[str]:
     """Which backends are asked; those that are not ready say why."""
     ready = [status.name for status in statuses if status.problem is None]
     chosen = st.multiselect(
@@ -59,31 +61,33 @@ def choose(statuses: list[Status]) -> list[str]:
     return chosen
 
 
-def open_now() -> str | None:
+def _open_comparison() -> str | None:
     """What this tab shows; the address says it after a reload, and is behind for a moment after every change."""
     wanted = st.session_state.get("comparison") or st.query_params.get("c")
     if wanted:
-        show(wanted)
+        _write_address(wanted)
     return wanted
 
 
-def show(identity: str) -> None:
+def _write_address(identity: str) -> None:
     """Open it, and write it into the address."""
     st.session_state["comparison"] = st.query_params["c"] = identity
 
 
-def _ask(found: PageContext, chosen: list[str]) -> None:
+def _ask(context: PageContext, names: list[str]) -> None:
     """Called before the script runs."""
     question = st.session_state["compare-question"]
     if actions.is_duplicate(Action(VOTE_COMMENT, current.current_conversation(), text=question)):
         return
     try:
-        show(comparison.start(found.store, question, [GenerationRequest(found.settings, name) for name in chosen]))
+        _write_address(
+            comparison.start(context.store, question, [GenerationRequest(context.settings, name) for name in names])
+        )
     except MessageError as error:
         st.session_state["compare-refused"] = str(error)
 
 
-def board(store: Store, identity: str) -> None:
+def _draw_comparison(store: Store, identity: str) -> None:
     """The question and its replies; while one of them grows, all are looked at again every tick."""
     try:
         seen = comparison.read(store, identity)
@@ -96,25 +100,25 @@ def board(store: Store, identity: str) -> None:
         st.text(seen.question.text)
     growing = any(message.live for message in seen.replies)
     if growing:
-        st.fragment(columns, run_every=live.TICK)(store, seen)
+        st.fragment(_draw_replies, run_every=live.TICK)(store, seen)
     else:
-        columns(store, seen)
+        _draw_replies(store, seen)
 
 
-def columns(store: Store, seen: Comparison) -> None:
+def _draw_replies(store: Store, compared: Comparison) -> None:
     """All replies as they are now."""
-    growing = any(message.live for message in seen.replies)
-    seen.replies = [now(store, message) if message.live else message for message in seen.replies]
-    if growing and not any(message.live for message in seen.replies):
+    growing = any(message.live for message in compared.replies)
+    compared.replies = [_refresh(store, message) if message.live else message for message in compared.replies]
+    if growing and not any(message.live for message in compared.replies):
         st.rerun()
-    for first in range(0, len(seen.replies), BESIDE):
-        row = range(first, min(first + BESIDE, len(seen.replies)))
+    for first in range(0, len(compared.replies), COLUMNS):
+        row = range(first, min(first + COLUMNS, len(compared.replies)))
         for at, column in zip(row, st.columns(len(row)), strict=True):
-            with column, st.container(border=True, key=f"reply-{seen.replies[at].id}"):
-                one(store, seen, at)
+            with column, st.container(border=True, key=f"reply-{compared.replies[at].id}"):
+                _draw_reply(store, compared, at)
 
 
-def now(store: Store, message: Message) -> Message:
+def _refresh(store: Store, message: Message) -> Message:
     """A live reply as it is at this moment; the database is asked for those of other processes, and at the end."""
     reply = reply_writer(store.database).replies.get(message.id)
     if reply is None:
@@ -123,17 +127,17 @@ def now(store: Store, message: Message) -> Message:
     return message
 
 
-def one(store: Store, seen: Comparison, at: int) -> None:
+def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
     """A reply, its figures, and what can be done with it."""
-    message = seen.replies[at]
-    won = ":material/trophy: " if message.id == seen.winner else ""
-    st.subheader(won + escape_markdown(seen.backend_name(at) or "?"), anchor=False)
+    message = compared.replies[at]
+    won = ":material/trophy: " if message.id == compared.winner else ""
+    st.subheader(won + escape_markdown(compared.backend_name(at) or "?"), anchor=False)
     reply = reply_writer(store.database).replies.get(message.id)
-    figures(message if reply is None else reply.report)
+    _draw_metrics(message if reply is None else reply.report)
     if message.text:
         st.markdown(safe_markdown(message.text) + (" ▌" if message.live else ""))
     elif message.live:
-        st.caption(escape_markdown(live.waiting(reply)))
+        st.caption(escape_markdown(live.waiting_text(reply)))
     if message.error:
         draw_error(message.error)
     if message.state in NOTES:
@@ -145,13 +149,13 @@ def one(store: Store, seen: Comparison, at: int) -> None:
             key=f"stop-{message.id}",
             on_click=_stop,
             args=(store, message.id),
-            help=f"Stop {seen.backend_name(at)}",
+            help=f"Stop {compared.backend_name(at)}",
         )
-    elif message.text and not any(each.live for each in seen.replies):
-        offers(store, seen, message)
+    elif message.text and not any(each.live for each in compared.replies):
+        _draw_choices(store, compared, message)
 
 
-def figures(of: Message | Report) -> None:
+def _draw_metrics(of: Message | Report) -> None:
     """Time to the first token, speed and length, as far as they are known."""
     first = "–" if of.ttft_ms is None else f"{of.ttft_ms / 1000:.2f} s"
     speed = "–" if of.tokens_per_second is None else f"{of.tokens_per_second:,.0f}"
@@ -162,24 +166,24 @@ def figures(of: Message | Report) -> None:
         st.metric("Tokens", length)
 
 
-def offers(store: Store, seen: Comparison, message: Message) -> None:
+def _draw_choices(store: Store, compared: Comparison, message: Message) -> None:
     """The vote, and the way to the chat."""
-    won = message.id == seen.winner
+    won = message.id == compared.winner
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Best reply",
             icon=":material/trophy:",
             key=f"vote-{message.id}",
             on_click=_vote,
-            args=(store, seen, message.id),
+            args=(store, compared, message.id),
             type="primary" if won else "secondary",
             help="Take the vote back" if won else "Vote for this reply",
         )
         if st.button("Go on with this one", icon=":material/forum:", key=f"go-{message.id}"):
-            go_on(store, message)
+            _continue_in_chat(store, message)
 
 
-def go_on(store: Store, message: Message) -> None:
+def _continue_in_chat(store: Store, message: Message) -> None:
     """Show this branch in the chat, and ask its backend there."""
     try:
         store.select_branch(message.id)
@@ -191,15 +195,15 @@ def go_on(store: Store, message: Message) -> None:
     st.switch_page(st.Page(chat.draw, title="Chat", url_path="chat"), query_params={"c": message.conversation_id})
 
 
-def _vote(store: Store, seen: Comparison, number: int) -> None:
+def _vote(store: Store, compared: Comparison, message_id: int) -> None:
     try:
-        comparison.vote(store, seen, number)
+        comparison.vote(store, compared, message_id)
     except NotFoundError:
         st.session_state["compare-refused"] = "This comparison is no longer there."
 
 
-def _stop(store: Store, number: int) -> None:
+def _stop(store: Store, message_id: int) -> None:
     try:
-        watch.stop(store, number)
+        watch.stop(store, message_id)
     except NotFoundError:
         st.session_state["compare-refused"] = "This comparison is no longer there."

@@ -17,7 +17,7 @@ from conversations.store.schema import State
 from conversations.store.text import MessageError, check_message
 from page.chat import live, sampling
 from page.chat.figures import figures
-from page.chat.header import model, pick
+from page.chat.header import pick_backend, pick_model
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
@@ -25,8 +25,8 @@ from page.session.selection import Selection
 from settings import Settings
 
 SUGGESTION = "Data Science is"
-STEPS = 100  # that can be undone
-NO_RAW = "{} answers messages only: it cannot continue raw text. Choose gpt2, llamacpp or openai."
+MAX_UNDO = 100  # that can be undone
+NO_RAW_TEXT = "{} answers messages only: it cannot continue raw text. Choose gpt2, llamacpp or openai."
 
 
 @dataclass
@@ -34,96 +34,96 @@ class Draft:
     """The text in the box, the steps that led to it, and the continuation under way or last ended."""
 
     text: str = ""
-    steps: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
     reply: Reply | None = None
-    ended: Reply | None = None
-    refused: str | None = None
+    last_reply: Reply | None = None
+    error: str | None = None
 
-    def put(self, text: str) -> None:
+    def replace(self, text: str) -> None:
         """Another text; the one before can be had back."""
         if text != self.text:
-            self.steps = [*self.steps, self.text][-STEPS:]
+            self.history = [*self.history, self.text][-MAX_UNDO:]
             self.text = text
 
     def undo(self) -> None:
         """One step back."""
-        if self.steps:
-            self.text, self.ended = self.steps.pop(), None
+        if self.history:
+            self.text, self.last_reply = self.history.pop(), None
 
-    def settle(self) -> None:
+    def adopt_reply(self) -> None:
         """Take over what a continuation brought, once it has ended."""
         if self.reply is not None and not self.reply.running:
-            self.put(self.text + self.reply.text)
-            self.reply, self.ended = None, self.reply
+            self.replace(self.text + self.reply.text)
+            self.reply, self.last_reply = None, self.reply
 
 
 def draw() -> None:
     """One run of the page."""
-    found = load_context()
+    context = load_context()
     draft: Draft = st.session_state.setdefault("draft", Draft())
-    draft.settle()
+    draft.adopt_reply()
     draw_title("Complete")
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
-    chosen = choose(found)
+    selection = _pick_model(context)
     if draft.reply is not None:
-        st.fragment(grow, run_every=live.TICK)(draft)
+        st.fragment(_draw_growing, run_every=live.TICK)(draft)
         return
     st.session_state["completing"] = draft.text
     st.text_area(
         "Text to continue",
         height=320,
         key="completing",
-        on_change=_typed,
+        on_change=_keep_edit,
         args=(draft,),
         placeholder="Begin a sentence, and let the model go on.",
     )
-    controls(found, draft, chosen)
-    below(draft, chosen)
+    _draw_buttons(context, draft, selection)
+    _draw_outcome(draft, selection)
 
 
-def choose(found: PageContext) -> Selection:
+def _pick_model(context: PageContext) -> Selection:
     """The backend and how it samples."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        chosen = pick(backends.status(found.settings), found)
-        if chosen.backend and ":" in chosen.backend:
-            chosen.problem = chosen.problem or NO_RAW.format(chosen.backend)
-        if chosen.backend and not chosen.problem:
-            preload(chosen.backend, found.settings)
-        model(chosen, found)
+        selection = pick_backend(backends.status(context.settings), context)
+        if selection.backend and ":" in selection.backend:
+            selection.problem = selection.problem or NO_RAW_TEXT.format(selection.backend)
+        if selection.backend and not selection.problem:
+            preload(selection.backend, context.settings)
+        pick_model(selection, context)
         with st.popover("Sampling", icon=":material/tune:"):
-            chosen.options.update(sampling.draw(backends.sampling_defaults(chosen.backend, found.settings)))
-    return chosen
+            selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
+    return selection
 
 
-def controls(found: PageContext, draft: Draft, chosen: Selection) -> None:
+def _draw_buttons(context: PageContext, draft: Draft, selection: Selection) -> None:
     """What can be done with the text."""
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Continue",
             icon=":material/play_arrow:",
             type="primary",
-            on_click=begin,
+            on_click=_start,
             key="continue",
-            args=(draft, found.settings, chosen),
-            disabled=bool(chosen.problem),
+            args=(draft, context.settings, selection),
+            disabled=bool(selection.problem),
         )
         st.button(
             "Undo",
             icon=":material/undo:",
             on_click=draft.undo,
-            disabled=not draft.steps,
+            disabled=not draft.history,
             key="undo",
             help="Take the last change back",
         )
         if not draft.text:
-            st.button(SUGGESTION, on_click=draft.put, args=(SUGGESTION,), key="suggestion")
+            st.button(SUGGESTION, on_click=draft.replace, args=(SUGGESTION,), key="suggestion")
 
 
-def below(draft: Draft, chosen: Selection) -> None:
+def _draw_outcome(draft: Draft, selection: Selection) -> None:
     """What went wrong, or how the last continuation went."""
-    refused, draft.refused = draft.refused, None
-    ended = draft.ended
-    for problem in (chosen.problem, refused, ended.error if ended else None):
+    refused, draft.error = draft.error, None
+    ended = draft.last_reply
+    for problem in (selection.problem, refused, ended.error if ended else None):
         if problem:
             draw_error(problem)
     if ended is not None:
@@ -131,21 +131,21 @@ def below(draft: Draft, chosen: Selection) -> None:
         st.caption(escape_markdown(stopped + figures(ended.report)))
 
 
-def _typed(draft: Draft) -> None:
-    draft.put(st.session_state["completing"] or "")
+def _keep_edit(draft: Draft) -> None:
+    draft.replace(st.session_state["completing"] or "")
 
 
-def begin(draft: Draft, settings: Settings, chosen: Selection) -> None:
+def _start(draft: Draft, settings: Settings, selection: Selection) -> None:
     """Start a continuation of the text as it stands in the box."""
-    if draft.reply is not None or chosen.backend is None:
+    if draft.reply is not None or selection.backend is None:
         return
     try:
         text = check_message(draft.text)
     except MessageError as error:
-        draft.refused = str(error)
+        draft.error = str(error)
         return
-    backend, options = chosen.backend, dict(chosen.options)
-    draft.ended = None
+    backend, options = selection.backend, dict(selection.options)
+    draft.last_reply = None
     draft.reply = Reply(lambda reply: continued(settings, backend, options, text, reply))
 
 
@@ -159,7 +159,7 @@ async def continued(
         yield part
 
 
-def grow(draft: Draft) -> None:
+def _draw_growing(draft: Draft) -> None:
     """The text with what has come so far; the stop button lives here, so that no other widget shares its fate."""
     reply = draft.reply
     if reply is None or not reply.running:
@@ -169,4 +169,4 @@ def grow(draft: Draft) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=reply.stop, shortcut="Escape")
         if not reply.text:
-            st.caption(escape_markdown(live.waiting(reply)))
+            st.caption(escape_markdown(live.waiting_text(reply)))

@@ -12,9 +12,9 @@ from page.session.markdown import escape_markdown
 
 PERIODS: dict[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "All": None}
 COLOURS = ("#4a7fc1", "#e39b4b", "#58a68c", "#b8637f", "#8c7cc9", "#8d939c")
-OPINIONS = {"won": COLOURS[0], "liked": COLOURS[2], "disliked": COLOURS[3]}
-FIT = {"type": "fit-x", "contains": "padding"}  # the height is the bars' own, axis and legend come on top
-WHO = {"user": "yours", "assistant": "replies"}
+OPINION_COLOURS = {"won": COLOURS[0], "liked": COLOURS[2], "disliked": COLOURS[3]}
+AUTOSIZE = {"type": "fit-x", "contains": "padding"}  # the height is the bars' own, axis and legend come on top
+ROLE_NAMES = {"user": "yours", "assistant": "replies"}
 Spec = dict[str, Any]  # of Vega-Lite, which Streamlit brings along
 Rows = list[dict[str, Any]]  # their first number is what is drawn
 
@@ -23,15 +23,15 @@ class Chart(NamedTuple):
     """One chart: `rows` are also its table, `draw` gives their spec, and `empty` stands where there are none."""
 
     title: str
-    about: str
+    caption: str
     rows: Rows
-    draw: Callable[[Rows], Spec]
-    empty: str = "Nothing in this period."
+    spec: Callable[[Rows], Spec]
+    empty_text: str = "Nothing in this period."
 
 
 def draw() -> None:
     """One run of the page."""
-    found = load_context()
+    context = load_context()
     draw_title("Insights", wide=True)
     chosen = st.segmented_control(
         "Period",
@@ -43,77 +43,84 @@ def draw() -> None:
         label_visibility="collapsed",
     )
     ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
-    seen = collect(found.store, Period(PERIODS[chosen], ahead))
-    if not seen.messages:
+    statistics = collect(context.store, Period(PERIODS[chosen], ahead))
+    if not statistics.messages:
         st.info(
             "Nothing was said in this period. Write a message in Chat, and its figures appear here.",
             icon=":material/insights:",
         )
         return
-    totals(seen)
-    drawn = charts(seen)
+    _draw_totals(statistics)
+    drawn = build_charts(statistics)
     for left, right in zip(drawn[::2], drawn[1::2], strict=True):
         for column, chart in zip(st.columns(2), (left, right), strict=True):
             with column:
-                one(chart)
+                _draw_chart(chart)
 
 
-def totals(seen: Statistics) -> None:
+def _draw_totals(statistics: Statistics) -> None:
     """The sums."""
-    replies = sum(row.messages for row in seen.messages if row.role == "assistant")
-    failed = sum(row.replies for row in seen.failures)
+    replies = sum(row.messages for row in statistics.messages if row.role == "assistant")
+    failed = sum(row.replies for row in statistics.failures)
     with st.container(horizontal=True, key="totals"):
-        st.metric("Conversations", f"{seen.conversations:,}", border=True)
-        st.metric("Messages", f"{sum(row.messages for row in seen.messages):,}", border=True)
-        st.metric("Tokens written", f"{sum(row.written for row in seen.usage):,}", border=True)
+        st.metric("Conversations", f"{statistics.conversations:,}", border=True)
+        st.metric("Messages", f"{sum(row.messages for row in statistics.messages):,}", border=True)
+        st.metric("Tokens written", f"{sum(row.written for row in statistics.usage):,}", border=True)
         st.metric("Failed replies", f"{failed / replies:.1%}" if replies else "–", border=True)
 
 
-def charts(seen: Statistics) -> list[Chart]:
+def build_charts(statistics: Statistics) -> list[Chart]:
     """All of them, an even number."""
-    names = {row.backend for group in (seen.usage, seen.speeds, seen.failures, seen.ratings) for row in group}
-    backend = colour("Backend", sorted(names))
+    names = {
+        row.backend
+        for group in (statistics.usage, statistics.speeds, statistics.failures, statistics.ratings)
+        for row in group
+    }
+    backend = colour_scale("Backend", sorted(names))
     return [
         Chart(
             "Messages a day",
             "what you wrote, and the replies",
-            [{"Day": row.day, "Messages": row.messages, "Whose": WHO.get(row.role, row.role)} for row in seen.messages],
-            partial(daily, "Messages", colour("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1]))),
+            [
+                {"Day": row.day, "Messages": row.messages, "Whose": ROLE_NAMES.get(row.role, row.role)}
+                for row in statistics.messages
+            ],
+            partial(daily_spec, "Messages", colour_scale("Whose", ("replies", "yours"), (COLOURS[0], COLOURS[-1]))),
         ),
         Chart(
             "Tokens a day",
             "written by each backend",
             [
                 {"Day": row.day, "Tokens written": row.written, "Backend": row.backend, "Tokens read": row.read}
-                for row in seen.usage
+                for row in statistics.usage
             ],
-            partial(daily, "Tokens written", backend),
+            partial(daily_spec, "Tokens written", backend),
         ),
         Chart(
             "Time to first token",
             "median seconds, shorter is better",
             [
                 {"Backend": row.backend, "Seconds": round(row.ttft_ms / 1000, 3), "Replies": row.replies}
-                for row in seen.speeds
+                for row in statistics.speeds
                 if row.ttft_ms is not None
             ],
-            partial(bars, "Backend", "Seconds", backend),
+            partial(bar_spec, "Backend", "Seconds", backend),
         ),
         Chart(
             "Speed",
             "median tokens a second after the first, longer is better",
             [
                 {"Backend": row.backend, "Tokens a second": round(row.tokens_per_second, 1), "Replies": row.replies}
-                for row in seen.speeds
+                for row in statistics.speeds
                 if row.tokens_per_second is not None
             ],
-            partial(bars, "Backend", "Tokens a second", backend),
+            partial(bar_spec, "Backend", "Tokens a second", backend),
         ),
         Chart(
             "Failures",
             "replies that ended in an error, by kind",
-            [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in seen.failures],
-            partial(bars, "Kind", "Replies", backend),
+            [{"Kind": row.kind, "Replies": row.replies, "Backend": row.backend} for row in statistics.failures],
+            partial(bar_spec, "Kind", "Replies", backend),
             "No reply failed in this period.",
         ),
         Chart(
@@ -121,25 +128,30 @@ def charts(seen: Statistics) -> list[Chart]:
             "thumbs in Chat, and comparisons won in Compare",
             [
                 {"Backend": row.backend, "Times": times, "What": what}
-                for row in seen.ratings
-                for what, times in zip(OPINIONS, (row.votes, row.up, row.down), strict=True)
+                for row in statistics.ratings
+                for what, times in zip(OPINION_COLOURS, (row.votes, row.up, row.down), strict=True)
                 if times
             ],
-            partial(bars, "Backend", "Times", colour("What", tuple(OPINIONS), tuple(OPINIONS.values()))),
+            partial(
+                bar_spec,
+                "Backend",
+                "Times",
+                colour_scale("What", tuple(OPINION_COLOURS), tuple(OPINION_COLOURS.values())),
+            ),
             "No thumbs and no votes in this period.",
         ),
     ]
 
 
-def one(chart: Chart) -> None:
+def _draw_chart(chart: Chart) -> None:
     """A chart, or why there is none, and the same as a table for whoever cannot see it."""
     with st.container(border=True, height="stretch"):
         st.subheader(chart.title, anchor=False)
-        st.caption(chart.about)
+        st.caption(chart.caption)
         if not chart.rows:
-            st.markdown(chart.empty)
+            st.markdown(chart.empty_text)
             return
-        st.vega_lite_chart(chart.rows, chart.draw(chart.rows), alt=spoken(chart))
+        st.vega_lite_chart(chart.rows, chart.spec(chart.rows), alt=describe(chart))
         with st.expander("As a table"):
             st.table(
                 [
@@ -149,7 +161,7 @@ def one(chart: Chart) -> None:
             )
 
 
-def colour(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -> Spec:
+def colour_scale(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -> Spec:
     """The same colour for a name in every chart."""
     scale = {"domain": names, "range": [colours[at % len(colours)] for at in range(len(names))]}
     return {
@@ -160,7 +172,7 @@ def colour(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -
     }
 
 
-def daily(value: str, by: Spec, rows: Rows) -> Spec:
+def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
     """Stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
     axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, len({row["Day"] for row in rows}))}
     day = {
@@ -173,30 +185,30 @@ def daily(value: str, by: Spec, rows: Rows) -> Spec:
     }
     return {
         "height": 170,
-        "autosize": FIT,
+        "autosize": AUTOSIZE,
         "mark": {"type": "bar", "tooltip": True},
         "encoding": {
             "x": day,
             "y": {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5}},
-            "color": by,
+            "color": colour,
         },
     }
 
 
-def bars(name: str, value: str, by: Spec, rows: Rows) -> Spec:
+def bar_spec(name: str, value: str, colour: Spec, rows: Rows) -> Spec:
     """Bars that lie, one for each name, the longest first."""
-    shown = by if by["field"] != name else {**by, "legend": None}
+    shown = colour if colour["field"] != name else {**colour, "legend": None}
     length = {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 0.001}}
     place = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
     return {
         "height": {"step": 32},
-        "autosize": FIT,
+        "autosize": AUTOSIZE,
         "mark": {"type": "bar", "tooltip": True, "size": 18},
         "encoding": {"y": place, "x": length, "color": shown},
     }
 
 
-def spoken(chart: Chart) -> str:
+def describe(chart: Chart) -> str:
     """The chart in one sentence: sums by what the rows are named after, without the days."""
     sums: dict[str, float] = {}
     for row in chart.rows:
