@@ -18,6 +18,7 @@ from typing import NamedTuple
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
+from backends.remote.retry_after import retry_after as retry_after  # for those who know backends by this door alone
 from settings import EnvironmentSettings, Settings, SettingsError
 
 # Threads that wait look a thousand times, then sleep: those that spin on slow a busy machine down a hundredfold, those
@@ -179,6 +180,12 @@ def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float |
     """What is known of how a reply is drawn while nobody chooses otherwise."""
     known = getattr(_loaded.get(name or ""), "sampling_defaults", {})
     return {**known, **settings.sampling_options()}
+
+
+def queue_length(name: str) -> int:
+    """Requests that wait or run in a backend's engine; 0 where it has none here, or is not loaded."""
+    engine = getattr(_loaded.get(name), "engine", None)
+    return 0 if engine is None else engine.waiting()
 
 
 @atexit.register  # an engine still computing while the interpreter ends takes the process down

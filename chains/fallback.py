@@ -49,7 +49,7 @@ class RetryPolicy:
         """Move on after a failure. Raises it where nothing is left to try, or nothing else could help."""
         self.tries += 1
         if error.is_retryable and self.tries < TRIES:
-            asked = retry_after(error)
+            asked = backends.retry_after(error)
             self.wait = min(MAX_WAIT, 0.25 * 2**self.tries * random.uniform(0.8, 1.2)) if asked is None else asked
             if self.wait <= MAX_WAIT:
                 return
@@ -214,15 +214,3 @@ def rephrase(cause: Exception, kind: type[ModelError], text: str) -> ModelError:
     error = kind(text)
     error.__cause__ = cause
     return error
-
-
-def retry_after(error: BaseException) -> float | None:
-    """Seconds a server asked us to wait (Retry-After), where it did."""
-    cause: BaseException | None = error
-    while cause is not None:
-        headers = getattr(getattr(cause, "response", None), "headers", None)
-        if headers is not None:
-            value = str(headers.get("retry-after", ""))
-            return float(value) if value.replace(".", "", 1).isdecimal() else None
-        cause = cause.__cause__
-    return None

@@ -4,6 +4,7 @@ Knows kinds of failure; nothing of routes.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,8 +27,8 @@ from langchain_core.exceptions import (
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+import backends
 from api.http.context import request_context
-from chains.fallback import retry_after
 from conversations.store.database import DatabaseError
 from conversations.store.store import NotFoundError
 from conversations.store.text import MessageError
@@ -113,9 +114,9 @@ def to_api_error(error: BaseException) -> ApiError:
         log.error("a request failed: %s", type(error).__name__, exc_info=error)
         return ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
     status, code = found
-    wait = retry_after(error) if status == 429 else None
+    wait = backends.retry_after(error) if status == 429 else None
     text = f"{TOO_LONG} {error}" if isinstance(error, ContextOverflowError) else str(error)
-    return ApiError(status, text, code=code, headers=None if wait is None else {"Retry-After": f"{wait:.0f}"})
+    return ApiError(status, text, code=code, headers=None if wait is None else {"Retry-After": str(math.ceil(wait))})
 
 
 def install_handlers(app: FastAPI) -> None:

@@ -76,9 +76,8 @@ def _backend_health(state: AppState, name: str, problem: str | None) -> BackendH
 
 
 def queue_length(state: AppState, name: str) -> int:
-    """What waits or runs for a backend: the API's requests, and the page's where the engine knows of them."""
-    engine = getattr(backends.loaded_model(name), "engine", None)
-    return max(engine.waiting() if engine is not None else 0, state.queues.busy[name])
+    """Requests that wait or run for a backend: the API's, and the page's where the engine knows of them."""
+    return max(backends.queue_length(name), state.queues.busy[name])
 
 
 def database_answers(database: Database) -> bool:

@@ -14,7 +14,8 @@ from typing import Self
 
 from langchain_core.exceptions import ModelError
 
-from backends.remote.errors import asked, briefly
+from backends.remote.errors import briefly
+from backends.remote.retry_after import retry_after
 
 FIRST, LONGEST = 1.0, 60.0  # seconds that a server is left out: after its first failure, and at most
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Balance:
                 return
             server.failures, server.failed, server.cause = server.failures + 1, now, briefly(error)
             grown = FIRST * 2 ** min(server.failures - 1, 10) * random.uniform(0.8, 1.2)
-            pause = min(LONGEST, max(grown, asked(error)))
+            pause = min(LONGEST, max(grown, retry_after(error) or 0.0))
             server.until = now + pause
         log.warning("openai: %s is left out for %.1f s: %s", server.address, pause, server.cause)
 

@@ -78,13 +78,6 @@ def briefly(error: ModelError) -> str:
     return next((words for kind, words in BRIEFLY.items() if isinstance(error, kind)), "it does not serve the model")
 
 
-def asked(error: ModelError) -> float:
-    """Seconds that a busy server wants to be left alone (Retry-After); 0 where it says nothing."""
-    headers = getattr(getattr(error.__cause__, "response", None), "headers", None) or {}
-    value = str(headers.get("retry-after", ""))
-    return float(value) if value.replace(".", "", 1).isdecimal() else 0.0
-
-
 def overflows(error: Exception) -> bool:
     """Whether a bad request was one that is too long, as OpenAI, vLLM and llama-server word it."""
     return isinstance(error, openai.BadRequestError) and bool(TOO_LONG.search(str(error)))

@@ -1,6 +1,8 @@
 """Chat, as OpenAI's own client and bare HTTP ask for it."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -294,6 +296,10 @@ def test_no_other_backend_answers_for_the_one_that_was_named(talk: Talk, loopbac
     with pytest.raises(RateLimitError) as refused:
         client.chat.completions.create(model="openai", messages=HI)
     assert refused.value.response.headers["retry-after"] == "60"
+    loopback.script.append(f"429 {format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)}")
+    with pytest.raises(RateLimitError) as refused:
+        client.chat.completions.create(model="openai", messages=HI)
+    assert 50 <= int(refused.value.response.headers["retry-after"]) <= 60
 
 
 def gathered(stream: Any) -> tuple[str, APIError]:
