@@ -78,12 +78,23 @@ def cookies(settings: Settings) -> Cookies:
     return Cookies(_secret(settings))
 
 
-def pseudonymize(settings: Settings, kind: str, value: str) -> str:
-    """What stands for a phone number, an address or a key where it must not be read: 128 bits, hexadecimal.
+class Pseudonyms:
+    """What stands for a phone number, an address or a key where it must not be read.
 
-    The same for every process with this COOKIE_SECRET or key file. Raises as `cookies`.
+    The same in every process with the same key.
     """
-    return hmac.new(_secret(settings).encode(), f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def of(self, kind: str, value: str) -> str:
+        """128 bits, hexadecimal."""
+        return hmac.new(self._key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def pseudonyms(settings: Settings) -> Pseudonyms:
+    """Those of COOKIE_SECRET, or of the key file. Raises as `cookies`."""
+    return Pseudonyms(_secret(settings))
 
 
 def _secret(settings: Settings) -> str:

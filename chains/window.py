@@ -50,6 +50,13 @@ def counts_exactly(model: BaseChatModel) -> bool:
     return bool(getattr(model, "exact_count", False))
 
 
+def prompt_tokens(model: BaseChatModel | None, messages: Sequence[BaseMessage], reported: int | None) -> int:
+    """Tokens of a prompt as its reply reported them, else as `model` counts them; 0 where it is not loaded."""
+    if reported or model is None:
+        return reported or 0
+    return count(model, messages)
+
+
 def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     """Tokens of a prompt; nothing is fetched for it."""
     return (

@@ -21,7 +21,6 @@ from api.http.context import request_context
 from api.http.errors import ApiError
 from api.http.state import AppState, StateDep
 from conversations.store.store import Store
-from identity import pseudonymize
 from settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -84,9 +83,7 @@ def authenticate(
     """For routes as `who: Who`. Raises ApiError 401."""
     hashes = _current_hashes(state.settings)
     if not hashes:
-        return _identify(
-            request, ANONYMOUS, f"address:{pseudonymize(state.settings, 'address', client_address(request))}"
-        )
+        return _identify(request, ANONYMOUS, f"address:{state.pseudonyms.of('address', client_address(request))}")
     given = hash_key(sent.credentials) if sent is not None else ""
     fits = [hmac.compare_digest(given, known) for known in hashes]  # all are compared, whichever it is
     if not any(fits):
@@ -97,7 +94,7 @@ def authenticate(
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    owner = f"key:{pseudonymize(state.settings, 'key', given)}"
+    owner = f"key:{state.pseudonyms.of('key', given)}"
     return _identify(request, owner, owner)
 
 

@@ -1,6 +1,6 @@
-"""What the API knows for as long as it runs: settings and knobs, read once, and its database.
+"""What the API knows for as long as it runs: its settings, read once, its database, its limits and its models.
 
-`setup(request)` gives it to a route. Knows no route.
+`StateDep` gives it to a route. Knows no route.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ from api.settings import ApiSettings, SmsSettings
 from backends import Choice
 from conversations.store.database import Database, DatabaseError, connect
 from documents import embedding
-from documents.settings import DocumentSettings as Documents
-from identity import cookies
+from documents.settings import DocumentSettings
+from identity import Pseudonyms, pseudonyms
 from settings import Settings, SettingsError
 
 MAX_READERS = 2  # files that are read at once: each takes a core, and others wait
@@ -27,20 +27,24 @@ MAX_READERS = 2  # files that are read at once: each takes a core, and others wa
 
 @dataclass
 class AppState:
-    """One start of the API. `ending`: it was told to end and takes no new work; `warned`: whose money is at stake.
+    """One start of the API.
 
-    `documents` are the bounds of files, and `reading` the threads in which they are read.
+    `choice` is the backend that answers; `models` are all names that a client may send: backends, ready or not, and
+    provider:model; `document_limits` bound uploaded files, and `readers` the threads that read them; `shutting_down`
+    means that no new work is taken; `exposure_warned`, that the log says already whose money is at stake.
     """
 
     settings: Settings
     api: ApiSettings
+    sms: SmsSettings
     database: Database
     choice: Choice
+    models: tuple[str, ...]
     limits: Limits
-    document_limits: Documents
+    document_limits: DocumentSettings
+    pseudonyms: Pseudonyms
     readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
     queues: Queues = field(default_factory=Queues)
-    sms: SmsSettings = field(default_factory=SmsSettings.read)
     shutting_down: bool = False
     exposure_warned: bool = False
 
@@ -52,34 +56,49 @@ class AppState:
 
 
 def create_state() -> AppState:
-    """Raises SettingsError, in one line, where something is wrong."""
+    """The state as settings have it. Raises SettingsError, in one line, where something is wrong."""
     settings = backends.read()
     try:
         database = connect(settings.database_url)
-        cookies(settings)
+        names = pseudonyms(settings)
     except DatabaseError as error:
         raise SettingsError(str(error)) from error
     embedding.current_embedder()
-    knobs = ApiSettings.read()
-    for name in knobs.api_models:
+    api = ApiSettings.read()
+    for name in api.api_models:
         backends.check(name, "API_MODELS")
-    return AppState(settings, knobs, database, backends.choose(settings), Limits(knobs, database), Documents.read())
+    return AppState(
+        settings=settings,
+        api=api,
+        sms=SmsSettings.read(),
+        database=database,
+        choice=backends.choose(settings),
+        models=_model_names(settings, api),
+        limits=Limits(api, database),
+        document_limits=DocumentSettings.read(),
+        pseudonyms=names,
+    )
 
 
-def install_state(app: FastAPI, found: AppState) -> None:
-    """From now on routes find this."""
-    app.state.api = found
+def _model_names(settings: Settings, api: ApiSettings) -> tuple[str, ...]:
+    configured = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ":" in name]
+    return tuple(dict.fromkeys([*backends.names(), *configured, *api.api_models]))
+
+
+def install_state(app: FastAPI, state: AppState) -> None:
+    """Have the routes of `app` find this state from now on."""
+    app.state.api = state
 
 
 def get_state(request: Request) -> AppState:
-    """The running API's; for routes as `here: Here`."""
-    found: AppState = request.app.state.api
-    return found
+    """The state that was installed."""
+    state: AppState = request.app.state.api
+    return state
 
 
 async def _get_state(request: Request) -> AppState:
     return get_state(request)
 
 
-# What takes no time is asynchronous here and elsewhere: for a plain function FastAPI would wake a thread.
+# Dependencies that take no time are asynchronous: for a plain function FastAPI would wake a thread.
 StateDep = Annotated[AppState, Depends(_get_state)]

@@ -74,14 +74,13 @@ class Choices:
 
     def usage(self) -> Usage:
         """Tokens of all; a prompt counts once, however many replies it has."""
-        read = sum(self._prompt_tokens(at, prompt) for at, prompt in enumerate(self.prompts))
-        said = sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)
-        return Usage(prompt_tokens=read, completion_tokens=said, total_tokens=read + said)
-
-    def _prompt_tokens(self, at: int, prompt: Sequence[BaseMessage]) -> int:
-        told = self.replies[at * self.n].report.prompt_tokens
-        model = backends.loaded_model(self.backend)
-        return window.count(model, prompt) if not told and model is not None else told or 0
+        model, firsts = backends.loaded_model(self.backend), self.replies[:: self.n]
+        prompt = sum(
+            window.prompt_tokens(model, messages, reply.report.prompt_tokens)
+            for messages, reply in zip(self.prompts, firsts, strict=True)
+        )
+        completion = sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)
+        return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
 
 
 def start_replies(

@@ -48,7 +48,7 @@ class ModelList(BaseModel):
 @router.get("/models")
 def models(state: StateDep) -> ModelList:
     """The ready backends, `default`, and the names in API_MODELS."""
-    ready = [name for name in model_names(state) if backends.availability_error(name, state.settings) is None]
+    ready = [name for name in state.models if backends.availability_error(name, state.settings) is None]
     first = [_to_model(DEFAULT, state.choice.name)] if state.choice.name in ready else []
     return ModelList(data=[*first, *(_to_model(name, name) for name in ready)])
 
@@ -59,19 +59,12 @@ async def model(state: StateDep, model: str) -> Model:
     return _to_model(model, await resolve_model(state, model))
 
 
-def model_names(state: AppState) -> list[str]:
-    """The backends there are, ready or not, and the provider:model names that this server may use."""
-    settings = state.settings
-    picked = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ":" in name]
-    return list(dict.fromkeys([*backends.names(), *picked, *state.api.api_models]))
-
-
 async def resolve_model(state: AppState, model: str) -> str:
     """The backend behind a name. Raises ApiError 404, and 503 for `default` where nothing can answer."""
     name = state.choice.name if model == DEFAULT else model
     if name is None:
         raise ApiError(503, state.choice.reason, code="backend_unavailable")
-    if name not in model_names(state):
+    if name not in state.models:
         raise _model_not_found(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
     if backends.loaded_model(name) is None:
         problem = await run_in_threadpool(backends.availability_error, name, state.settings)

@@ -16,7 +16,6 @@ from conversations.store import store as stores
 from conversations.store import text
 from conversations.store.schema import Conversation, Message
 from conversations.store.store import Store
-from identity import pseudonymize
 from prompts.persona import Persona
 
 SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones
@@ -79,4 +78,4 @@ class PhoneChat:
 
 def phone_chat(state: AppState, owner: str) -> PhoneChat:
     """Of this owner."""
-    return PhoneChat(Store(state.database, owner), pseudonymize(state.settings, "conversation", owner))
+    return PhoneChat(Store(state.database, owner), state.pseudonyms.of("conversation", owner))

@@ -16,8 +16,8 @@ from api.http.cost import count_request
 from api.http.errors import ApiError
 from api.http.state import StateDep
 from api.settings import SmsSettings
-from identity import pseudonymize
-from settings import Settings, install_hint
+from identity import Pseudonyms
+from settings import install_hint
 
 FIELDS = 200  # Twilio sends about 20, more with many pictures
 INSTALL = install_hint("twilio, which /sms needs", "run pip install -r requirements-sms.txt", "EXTRAS=sms") + "."
@@ -75,7 +75,7 @@ async def verify_message(
             param="From",
         )
     text = TextMessage(
-        phone_owner(state.settings, number),
+        phone_owner(state.pseudonyms, number),
         number,
         fields.get("Body", "").strip(),
         fields.get("MessageSid", "").strip()[:100],
@@ -85,9 +85,9 @@ async def verify_message(
     return text
 
 
-def phone_owner(settings: Settings, number: str) -> str:
+def phone_owner(pseudonyms: Pseudonyms, number: str) -> str:
     """Whose conversations they are: nobody reads the number from it."""
-    return f"sms:{pseudonymize(settings, 'phone', number)}"
+    return f"sms:{pseudonyms.of('phone', number)}"
 
 
 def parse_form(body: bytes) -> ImmutableMultiDict[str, str]:

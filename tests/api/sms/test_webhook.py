@@ -15,7 +15,7 @@ from api.sms.webhook import EMPTY, HELP, SORRY
 from conversations.exchange.exporter import export_conversation
 from conversations.store.database import connect
 from conversations.store.store import Store
-from identity import pseudonymize
+from identity import pseudonyms
 from settings import Settings
 from tests.api.conftest import Serve
 from tests.api.sms.conftest import PUBLIC, SIGNED, THEIRS, TOKEN, Phone
@@ -24,7 +24,7 @@ from tests.loopback import Loopback
 
 def stored(number: str = THEIRS) -> Store:
     settings = Settings.read()
-    return Store(connect(settings.database_url), f"sms:{pseudonymize(settings, 'phone', number)}")
+    return Store(connect(settings.database_url), f"sms:{pseudonyms(settings).of('phone', number)}")
 
 
 def asked(loopback: Loopback) -> list[str]:
