@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
@@ -50,6 +50,22 @@ class Status(NamedTuple):
 
     name: str
     problem: str | None
+
+
+@runtime_checkable
+class LocalModel(Protocol):
+    """What a loaded model has beside LangChain's methods where it computes in this process."""
+
+    @property
+    def template_origin(self) -> str:
+        """Where its chat template comes from, for people."""
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests wait or run."""
+
+    def close(self) -> None:
+        """End what computes. Requests that wait or run fail."""
 
 
 def names() -> list[str]:
@@ -176,16 +192,22 @@ def loaded_model(name: str) -> BaseChatModel | None:
     return _loaded.get(name)
 
 
+def template_origin(name: str) -> str | None:
+    """Where the chat template of a loaded local model comes from, for people; None for others."""
+    model = loaded_model(name)
+    return model.template_origin if isinstance(model, LocalModel) else None
+
+
+def queue_length(name: str) -> int:
+    """How many requests wait or run in the engine of a loaded local model; 0 for others."""
+    model = loaded_model(name)
+    return model.queue_length if isinstance(model, LocalModel) else 0
+
+
 def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float | int]:
     """What is known of how a reply is drawn while nobody chooses otherwise."""
     known = getattr(_loaded.get(name or ""), "sampling_defaults", {})
     return {**known, **settings.sampling_options()}
-
-
-def queue_length(name: str) -> int:
-    """Requests that wait or run in a backend's engine; 0 where it has none here, or is not loaded."""
-    engine = getattr(_loaded.get(name), "engine", None)
-    return 0 if engine is None else engine.waiting()
 
 
 @atexit.register  # an engine still computing while the interpreter ends takes the process down
@@ -193,7 +215,6 @@ def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
     with _guard:
         for model in list(_loaded.values()):  # what is being loaded in another thread may come meanwhile
-            engine = getattr(model, "engine", None)
-            if engine is not None:
-                engine.close()
+            if isinstance(model, LocalModel):
+                model.close()
         _loaded.clear()

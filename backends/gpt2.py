@@ -12,8 +12,8 @@ from langchain_core.exceptions import ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from backends.hf.engine import PipelineEngine
-from backends.hf.model import load, own_template
+from backends.hf.engine import TransformersEngine
+from backends.hf.model import load_pipeline, saved_template
 from backends.local import template
 from backends.local.chat import LocalChat
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
@@ -40,7 +40,7 @@ def availability_error(settings: Settings) -> str | None:
     if absent:
         return install_hint(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
     name = BackendSettings.read().model
-    if trouble := template.problem(settings):
+    if trouble := template.template_error(settings):
         return trouble
     if Path(name).is_dir():
         folder = Path(name)
@@ -64,8 +64,7 @@ def build(settings: Settings) -> LocalChat:
     reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")
-    pipeline = load(options.model)
-    chosen = template.choose(settings, own_template(pipeline.tokenizer), options.model)
-    engine = PipelineEngine(pipeline, options.parallel, int8=options.quantize == "int8")
-    engine.template, engine.template_origin = chosen
-    return LocalChat(engine=engine, model=display_model(options.model), **settings.sampling_options())
+    pipeline = load_pipeline(options.model)
+    chosen = template.choose_template(settings, saved_template(pipeline.tokenizer), options.model)
+    engine = TransformersEngine(pipeline, options.parallel, int8=options.quantize == "int8")
+    return LocalChat(engine=engine, template=chosen, model=display_model(options.model), **settings.sampling_options())

@@ -49,7 +49,7 @@ def availability_error(settings: Settings) -> str | None:
     if find_spec("llama_cpp") is None:
         return install_hint("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
     name = BackendSettings.read().model_path()
-    if trouble := template.problem(settings):
+    if trouble := template.template_error(settings):
         return trouble
     if Path(name).is_file():
         return None
@@ -73,21 +73,22 @@ def build(settings: Settings) -> LocalChat:
     options = BackendSettings.read()
     model = Model(fetch(options.model_path()), options.n_gpu_layers)
     try:
-        chosen = template.choose(settings, model.template(), model.path.name)
+        chosen = template.choose_template(settings, model.saved_template(), model.path.name)
         engine = LlamaEngine(model, limits(options, model), options.cache_mb * 2**20)
     except ModelError:
         model.close()
         raise
-    engine.template, engine.template_origin = chosen
-    return LocalChat(engine=engine, model=display_model(options.model_path()), **settings.sampling_options())
+    return LocalChat(
+        engine=engine, template=chosen, model=display_model(options.model_path()), **settings.sampling_options()
+    )
 
 
 def limits(options: BackendSettings, model: Model) -> Limits:
     """The bounds of this model under the settings. Raises ModelNotFoundError for a window it was not trained for."""
-    window = options.n_ctx or min(model.trained, LONGEST)
-    if window > model.trained:
+    window = options.n_ctx or min(model.trained_window, LONGEST)
+    if window > model.trained_window:
         raise ModelNotFoundError(
-            f"llamacpp: LLAMACPP_N_CTX={window} is more than the {model.trained} tokens "
+            f"llamacpp: LLAMACPP_N_CTX={window} is more than the {model.trained_window} tokens "
             f"{model.path.name} was trained for."
         )
     total = options.kv_tokens or min(LONGEST, window * options.parallel)

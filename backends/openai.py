@@ -12,11 +12,11 @@ from settings import EnvironmentSettings, Settings
 
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
-    from backends.remote.load_balancer import SpreadChat
+    from backends.remote.load_balancer import LoadBalancedChat
 
 OFFICIAL = "https://api.openai.com/v1"
-SMALL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
-HURRY = 3.0  # seconds to connect, and to list the models, where another server could answer meanwhile
+DEFAULT_MODEL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
+FAILOVER_TIMEOUT = 3.0  # seconds to connect, and to list the models, where another server could answer meanwhile
 
 
 class BackendSettings(EnvironmentSettings):
@@ -31,20 +31,21 @@ class BackendSettings(EnvironmentSettings):
         "or a comma list of several that serve the same model",
     )
     model: str | None = Field(
-        None, description=f"the model; unset: {SMALL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL"
+        None,
+        description=f"the model; unset: {DEFAULT_MODEL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL",
     )
     n_ctx: int | None = Field(None, ge=8, description="the server's window in tokens, where it is not known")
     timeout: float = Field(60, gt=0, allow_inf_nan=False, description="seconds to wait for the server")
 
     @field_validator("base_url")
     @classmethod
-    def _addresses(cls, value: str | None) -> str | None:
+    def _check_addresses(cls, value: str | None) -> str | None:
         if value is None:
             return None
         addresses = [part.strip() for part in value.split(",") if part.strip()]
         known: set[str] = set()
         for address in addresses or [value]:
-            parsed = str(_address(address)).rstrip("/")
+            parsed = str(_parse_address(address)).rstrip("/")
             if parsed in known:
                 raise ValueError(f"{address} is named twice")
             known.add(parsed)
@@ -59,14 +60,14 @@ class BackendSettings(EnvironmentSettings):
 
     @field_validator("api_key")
     @classmethod
-    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
         key = value.get_secret_value().strip() if value is not None else ""
         if not (key.isascii() and key.isprintable()):
             raise ValueError("it holds characters that no key has; copy it again")
         return SecretStr(key) if key else None
 
 
-def _address(value: str) -> AnyHttpUrl:
+def _parse_address(value: str) -> AnyHttpUrl:
     parsed = TypeAdapter(AnyHttpUrl).validate_python(value)
     if parsed.username or parsed.password or parsed.query:
         raise ValueError("it holds credentials, which would be shown; put them into OPENAI_API_KEY")
@@ -100,10 +101,10 @@ def is_metered() -> bool:
 
 def list_models(settings: Settings) -> list[str]:
     """What the server offers (several: all of them together), by asking. Raises ModelError kinds."""
-    return build(settings).offered()
+    return build(settings).list_models()
 
 
-def build(settings: Settings) -> "OpenAIChat | SpreadChat":
+def build(settings: Settings) -> "OpenAIChat | LoadBalancedChat":
     """A client; nothing is sent before the first message. Raises ModelError kinds where a setting is missing."""
     reason = availability_error(settings)
     if reason:
@@ -112,24 +113,26 @@ def build(settings: Settings) -> "OpenAIChat | SpreadChat":
     options = BackendSettings.read()
     addresses = options.addresses or [OFFICIAL]
     if len(addresses) == 1:
-        return _client(addresses[0], options, settings, timeout=options.timeout)
+        return _build_client(addresses[0], options, settings, timeout=options.timeout)
     from httpx2 import Timeout
 
-    from backends.remote.load_balancer import SpreadChat
+    from backends.remote.load_balancer import LoadBalancedChat
 
-    hurry = min(options.timeout, HURRY)
-    timeout = Timeout(options.timeout, connect=hurry)
-    clients = [_client(address, options, settings, timeout=timeout, hurry=hurry) for address in addresses]
-    return SpreadChat(servers=clients, patience=options.timeout)
+    quick = min(options.timeout, FAILOVER_TIMEOUT)
+    timeout = Timeout(options.timeout, connect=quick)
+    clients = [
+        _build_client(address, options, settings, timeout=timeout, listing_timeout=quick) for address in addresses
+    ]
+    return LoadBalancedChat(servers=clients, failover_timeout=options.timeout)
 
 
-def _client(address: str, options: BackendSettings, settings: Settings, **waiting: Any) -> "OpenAIChat":
-    """`waiting`: how long the client waits for what."""
+def _build_client(address: str, options: BackendSettings, settings: Settings, **timeouts: Any) -> "OpenAIChat":
+    """A client of one server; `timeouts`: fields of OpenAIChat, in seconds."""
     from backends.remote.chat import OpenAIChat
 
     own = is_compatible_server(options)
     return OpenAIChat(
-        model=options.model or ("" if own else SMALL),
+        model=options.model or ("" if own else DEFAULT_MODEL),
         api_key=options.api_key or SecretStr("none"),
         base_url=address,  # named, since the SDK would look into variables of its own
         compatible=own,
@@ -137,6 +140,6 @@ def _client(address: str, options: BackendSettings, settings: Settings, **waitin
         stream_usage=True,
         use_responses_api=False,
         profile={"max_input_tokens": options.n_ctx} if options.n_ctx else None,
-        **waiting,
+        **timeouts,
         **settings.sampling_options(),
     )

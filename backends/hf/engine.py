@@ -1,8 +1,10 @@
 """Many chats at once on the pipeline's model: continuous batching, in one thread.
 
-Each step computes, for a chat that is being written, the token it drew last, and for one that has just come a piece of
-its prompt. So requests join and leave between two tokens, and a long prompt stalls nobody. One chat alone goes the
-same way. Knows tokens; nothing of messages.
+A request joins (`_admit`) where a row of the cache is free: 1. choose the row, 2. keep what it holds of this prompt.
+Each step (`_step`): 1. release who left, 2. plan the batch: the token that each chat sampled last, then chunks of the
+prompts of those that have just come, 3. compute them together, 4. sample where a chat's last token was computed,
+5. hand the token out. So requests join and leave between two tokens, and a long prompt stalls nobody. One chat alone
+goes the same way. Knows tokens; nothing of messages.
 """
 
 import ctypes
@@ -14,168 +16,173 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelNotFoundError
 
-from backends.hf.model import Words, end_ids, saved_sampling, window
-from backends.hf.network import Network, Piece, known
-from backends.hf.sampler import Draw
-from backends.hf.sequential import Turns
+from backends.hf.model import Tokenizer, context_window, end_ids, saved_sampling
+from backends.hf.network import Chunk, Network, is_supported
+from backends.hf.sampler import Sampler
+from backends.hf.sequential import SequentialRunner
 from backends.local.engine import Engine, Request
-from backends.local.prefix import continued, shared
+from backends.local.prefix import common_prefix, continued_prefix
 
-TOGETHER = 8192  # tokens of all chats, or one window where that is longer
-PACE = 16 * 10**9  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
+TOTAL_TOKENS = 8192  # tokens of all chats, or one window where that is longer
+PREFILL_BUDGET = 16 * 10**9  # parameters times tokens of a chunk: it delays the other chats by a fraction of a second
 log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class Chat:
-    """A running request in its row: `past` tokens are computed, `todo` are not yet."""
+class RunningChat:
+    """A running request in its row: `past` tokens are computed, `pending` are not yet."""
 
     request: Request
     row: int
-    draw: Draw
-    todo: list[int]
+    sampler: Sampler
+    pending: list[int]
     past: int = 0
-    writes: bool = False  # its prompt is done
+    is_decoding: bool = False  # its prompt is done
 
     @property
     def reserved(self) -> int:
-        """Tokens it may come to need."""
+        """Tokens that it may come to need, prompt and reply."""
         return len(self.request.prompt) + self.request.sampling.max_tokens
 
 
-class PipelineEngine(Engine):
+class TransformersEngine(Engine):
     """A pipeline's model and tokenizer, and the chats that run on it."""
 
     name = "gpt2"
 
     def __init__(self, pipeline: Any, parallel: int, *, int8: bool = False) -> None:
-        """`int8`: compute a GPT-2 with 8 bits, on a CPU. Raises ModelNotFoundError where that cannot be."""
-        if int8 and not (known(pipeline.model) and pipeline.model.device.type == "cpu"):
+        """`int8`: compute a GPT-2 with 8 bits, on a CPU. Raises ModelNotFoundError for another model, or a GPU."""
+        if int8 and not (is_supported(pipeline.model) and pipeline.model.device.type == "cpu"):
             raise ModelNotFoundError("gpt2: GPT2_QUANTIZE=int8 is for GPT-2 models on a CPU; unset it for this one.")
         self.pipeline, self.parallel = pipeline, parallel
-        model, words = pipeline.model, Words(pipeline.tokenizer)
-        self.window = window(model.config, pipeline.tokenizer)
-        self._words, self._ends = words, end_ids(pipeline)
-        self.specials, self.variables, self.start = tuple(words.specials), words.variables, words.start
-        self.defaults = saved_sampling(model.generation_config)
-        self.network = Network(model, parallel, int8=int8) if known(model) else Turns(model, parallel)
-        give_back()
-        self._piece = max(16, min(512, PACE // model.num_parameters()))
-        self._chats: list[Chat] = []  # the first come first
-        self._past: list[list[int]] = [[] for _ in range(parallel)]  # the tokens that each row holds computed
-        self._used, self._joined = [0] * parallel, 0  # when each row was given last
+        model, tokenizer = pipeline.model, Tokenizer(pipeline.tokenizer)
+        self.window = context_window(model.config, pipeline.tokenizer)
+        self._tokenizer, self._end_ids = tokenizer, end_ids(pipeline)
+        self.special_tokens, self.bos_ids = tuple(tokenizer.special_tokens), tokenizer.bos_ids
+        self.template_variables = tokenizer.template_variables
+        self.saved_sampling = saved_sampling(model.generation_config)
+        self.network = Network(model, parallel, int8=int8) if is_supported(model) else SequentialRunner(model, parallel)
+        trim_memory()
+        self._chunk_size = max(16, min(512, PREFILL_BUDGET // model.num_parameters()))
+        self._chats: list[RunningChat] = []  # the first come first
+        self._cached: list[list[int]] = [[] for _ in range(parallel)]  # the tokens that each row of the cache holds
+        self._last_used, self._admitted = [0] * parallel, 0  # when each row was given last
         super().__init__()
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text."""
-        return self._words.encode(text)
+        """Token ids of plain text; special tokens in it stay text."""
+        return self._tokenizer.encode(text)
 
-    def special(self, text: str) -> int:
-        """The id of a special token."""
-        return self._words.specials[text]
+    def special_id(self, text: str) -> int:
+        """The id of one of `special_tokens`."""
+        return self._tokenizer.special_tokens[text]
 
-    def data(self, token: int) -> bytes:
-        """Bytes of a token."""
-        return self._words.data(token)
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token; none of a special one."""
+        return self._tokenizer.token_bytes(token)
 
-    def ends(self, token: int) -> bool:
-        """Whether the token is an end-of-sequence token."""
-        return token in self._ends
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends a reply."""
+        return token in self._end_ids
 
-    def _join(self, request: Request) -> bool:
-        """Give a request the first free row; False where it has to wait."""
+    def _admit(self, request: Request) -> bool:
+        """Give a request a row that holds as much of its prompt as can be; False where it has to wait."""
         need = len(request.prompt) + request.sampling.max_tokens
         taken = {chat.row for chat in self._chats}
         free = [row for row in range(self.parallel) if row not in taken]
-        if not free or need > max(TOGETHER, self.window) - sum(chat.reserved for chat in self._chats):
+        if not free or need > max(TOTAL_TOKENS, self.window) - sum(chat.reserved for chat in self._chats):
             return False
-        draw = Draw(request.sampling, request.prompt, self._ends)
-        row, past = self._prepared(free, request)
-        self._chats.append(Chat(request, row, draw, list(request.prompt[past:]), past))
+        sampler = Sampler(request.sampling, request.prompt, self._end_ids)
+        row, past = self._choose_row(free, request)
+        self._chats.append(RunningChat(request, row, sampler, list(request.prompt[past:]), past))
         return True
 
-    def _prepared(self, free: Sequence[int], request: Request) -> tuple[int, int]:
-        """The row whose conversation goes on, else an empty one, else the least used; and how much of it serves."""
+    def _choose_row(self, free: Sequence[int], request: Request) -> tuple[int, int]:
+        """A row for a request, and how many tokens of its prompt the row holds."""
         prompt = request.prompt[:-1]  # the last token is computed for its logits
-        past = self._past
-        row = max(free, key=lambda row: (continued(past[row], prompt), not past[row], -self._used[row]))
-        # A beginning computed in other steps rounds otherwise: with a seed all of it is computed anew.
-        anew = request.sampling.seed is not None or not self.network.keeps
-        length = 0 if anew else shared(past[row], prompt)
+        past = self._cached
+        # 1. Choose: whose conversation goes on, else an empty row, else the least used one.
+        row = max(free, key=lambda row: (continued_prefix(past[row], prompt), not past[row], -self._last_used[row]))
+        # 2. Keep. A beginning computed in other steps rounds otherwise: with a seed all of it is computed anew.
+        recompute = request.sampling.seed is not None or not self.network.keeps_prefix
+        length = 0 if recompute else common_prefix(past[row], prompt)
         del past[row][length:]
-        self._joined += 1
-        self._used[row] = self._joined
+        self._admitted += 1
+        self._last_used[row] = self._admitted
         return row, length
 
-    def _advance(self) -> None:
-        """Compute one step and draw the next token of every chat whose prompt is done."""
+    def _step(self) -> None:
+        """Compute one batch, and the next token of every chat whose prompt is done."""
         import torch
 
+        # 1. Release who left.
         for chat in list(self._chats):
             if chat.request.cancelled.is_set():
-                self._free(chat)
+                self._release(chat)
         if self._chats:
-            with torch.inference_mode():
-                self._step(self._due_now())
+            with torch.inference_mode():  # 2. Plan the batch; 3. compute it, which samples and hands out: 4 and 5
+                self._compute(self._plan_batch())
 
-    def _due_now(self) -> list[tuple[Chat, list[int]]]:
-        """Which tokens a step computes: those drawn last, by row, then pieces of prompts, the first come first."""
-        writing = sorted((chat for chat in self._chats if chat.writes), key=lambda chat: chat.row)
-        due = [(chat, chat.todo) for chat in writing]
-        left = self._piece if writing else 4 * self._piece
+    def _plan_batch(self) -> list[tuple[RunningChat, list[int]]]:
+        """The tokens to compute: those sampled last, by row, then chunks of prompts, the first come first."""
+        decoding = sorted((chat for chat in self._chats if chat.is_decoding), key=lambda chat: chat.row)
+        plan = [(chat, chat.pending) for chat in decoding]
+        budget = self._chunk_size if decoding else 4 * self._chunk_size
         for chat in self._chats:
-            if not chat.writes and left > 0:
-                due.append((chat, chat.todo[:left]))
-                left -= len(chat.todo[:left])
-        return due
+            if not chat.is_decoding and budget > 0:
+                plan.append((chat, chat.pending[:budget]))
+                budget -= len(chat.pending[:budget])
+        return plan
 
-    def _step(self, due: Sequence[tuple[Chat, list[int]]]) -> None:
-        """Where it fails, each is tried alone: one request is given up, and the others go on."""
+    def _compute(self, plan: Sequence[tuple[RunningChat, list[int]]]) -> None:
+        """Compute a batch. Where that fails, each is tried alone: one is given up, and the others go on."""
         try:
-            logits = self.network.compute([Piece(chat.row, chat.past, tokens) for chat, tokens in due])
+            logits = self.network.compute([Chunk(chat.row, chat.past, tokens) for chat, tokens in plan])
         except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-            if len(due) == 1:
-                self._give_up(due[0][0], error)
+            if len(plan) == 1:
+                self._fail(plan[0][0], error)
             else:
-                for single in due:
-                    self._step([single])
+                for single in plan:
+                    self._compute([single])
             return
-        for (chat, tokens), row in zip(due, logits, strict=True):
+        for (chat, tokens), row in zip(plan, logits, strict=True):
             chat.past += len(tokens)
-            self._past[chat.row] += tokens
-            chat.todo = chat.todo[len(tokens) :]
-            if not chat.todo:
-                self._draw(chat, row)
+            self._cached[chat.row] += tokens
+            chat.pending = chat.pending[len(tokens) :]
+            if not chat.pending:
+                self._sample(chat, row)
 
-    def _draw(self, chat: Chat, logits: Any) -> None:
+    def _sample(self, chat: RunningChat, logits: Any) -> None:
+        # 4. Sample from the logits after the chat's last token.
         try:
-            token = chat.draw.draw(logits)
+            token = chat.sampler.sample(logits)
         except (RuntimeError, ValueError, IndexError) as error:
-            self._give_up(chat, error)
+            self._fail(chat, error)
             return
-        chat.writes, chat.todo = True, [token]
+        # 5. Hand out: the token is computed in the next step, unless it was the last.
+        chat.is_decoding, chat.pending = True, [token]
         if not self._accept(chat.request, token):
-            self._free(chat)
+            self._release(chat)
 
-    def _give_up(self, chat: Chat, error: Exception) -> None:
+    def _fail(self, chat: RunningChat, error: Exception) -> None:
         log.error("gpt2: a request was given up", exc_info=error)
-        self._past[chat.row].clear()
-        self._free(chat, ModelAPIError(f"gpt2: computing failed ({error!r}); the request was given up."))
+        self._cached[chat.row].clear()
+        self._release(chat, ModelAPIError(f"gpt2: computing failed ({error!r}); the request was given up."))
 
-    def _drop(self, request: Request, error: ModelError) -> None:
+    def _abort(self, request: Request, error: ModelError) -> None:
         for chat in self._chats:
             if chat.request is request:
-                self._past[chat.row].clear()
+                self._cached[chat.row].clear()
         self._chats = [chat for chat in self._chats if chat.request is not request]
-        self._end(request, error)
+        self._finish(request, error)
 
-    def _free(self, chat: Chat, error: ModelError | None = None) -> None:
+    def _release(self, chat: RunningChat, error: ModelError | None = None) -> None:
         self._chats.remove(chat)
-        self._end(chat.request, error)
+        self._finish(chat.request, error)
 
 
-def give_back() -> None:
-    """Return what loading needed for a moment to the system, where its C library can (glibc)."""
+def trim_memory() -> None:
+    """Return the memory that loading needed for a moment to the system, where its C library can (glibc)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
     if trim is not None:
         trim(0)

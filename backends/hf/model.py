@@ -10,41 +10,44 @@ from typing import Any
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
 
-class Words:
-    """A tokenizer's tokens, as ids and as bytes."""
+class Tokenizer:
+    """A tokenizer of transformers': text to ids, ids to bytes. `special_tokens` are ids by their text."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder.items()
-        self.specials = {str(token): int(i) for i, token in added if token.special}
+        self.special_tokens = {str(token): int(i) for i, token in added if token.special}
         self._added = {int(i): str(token).encode() for i, token in added if not token.special}
-        self.variables = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
+        self.template_variables = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
         bos = tokenizer.bos_token_id
-        self.start = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
+        self.bos_ids = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
         byte_level = any("\u0120" in piece for piece in tokenizer.get_vocab())  # how it writes a space
-        self._byte = byte_table() if byte_level else None
+        self._byte_decoder = byte_decoder() if byte_level else None
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text; special tokens in it stay text."""
+        """Token ids of plain text; special tokens in it stay text."""
         ids = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [int(i) for i in ids]
 
-    def data(self, token: int) -> bytes:
-        """Bytes of a token, for byte-level BPE and for SentencePiece vocabularies; none of a special one."""
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token, of byte-level BPE or of a SentencePiece vocabulary; none of a special one."""
         piece = str(self._tokenizer.convert_ids_to_tokens(token))
-        if piece in self.specials:
+        if piece in self.special_tokens:
             return b""
         if token in self._added:
             return self._added[token]
-        if self._byte is not None:
-            return bytes(self._byte[c] for c in piece if c in self._byte)
+        if self._byte_decoder is not None:
+            return bytes(self._byte_decoder[c] for c in piece if c in self._byte_decoder)
         if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
             return bytes([int(piece[3:5], 16)])
         return piece.replace("\u2581", " ").encode("utf-8")
 
 
-def load(name: str) -> Any:
-    """The pipeline, in fp32 on a CPU. A folder is read without asking the hub."""
+def load_pipeline(name: str) -> Any:
+    """The text-generation pipeline of a folder or hub name, in fp32 on a CPU; a folder is read without asking the hub.
+
+    Raises ModelNotFoundError where there is none, ModelAPIError where its files are damaged.
+    """
     import torch
     import transformers
 
@@ -66,35 +69,35 @@ def load(name: str) -> Any:
     return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
 
 
-def window(config: Any, tokenizer: Any) -> int:
-    """Positions of the model, by the names that configs have for them, else the tokenizer's limit."""
+def context_window(config: Any, tokenizer: Any) -> int:
+    """Tokens of the model's window, by the names that configs have for it, else the tokenizer's limit."""
     names = ("n_positions", "max_position_embeddings", "seq_length", "n_ctx")
-    found = next((int(n) for name in names if (n := getattr(config, name, None))), 0)
-    return found or min(int(tokenizer.model_max_length), 2048)
+    positions = next((int(n) for name in names if (n := getattr(config, name, None))), 0)
+    return positions or min(int(tokenizer.model_max_length), 2048)
 
 
-def own_template(tokenizer: Any) -> str | None:
-    """The template saved with the tokenizer; of several, the default one."""
+def saved_template(tokenizer: Any) -> str | None:
+    """The chat template saved with the tokenizer, of several the default one; None where there is none."""
     saved = tokenizer.chat_template
     return saved.get("default") if isinstance(saved, dict) else saved
 
 
 def saved_sampling(config: Any) -> dict[str, float | int]:
-    """The sampling knobs of generation_config.json."""
+    """The sampling options of generation_config.json, by the names of `Sampling`."""
     saved = config.to_diff_dict()
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
     return {name: saved[name] for name in names if saved.get(name) is not None}
 
 
 def end_ids(pipeline: Any) -> frozenset[int]:
-    """Ids that end a reply, of the tokenizer and of the model's generation config."""
+    """The ids that end a reply: the tokenizer's and those of the model's generation config."""
     saved = pipeline.model.generation_config.eos_token_id
     several = saved if isinstance(saved, list) else [saved]
     return frozenset(int(i) for i in [*several, pipeline.tokenizer.eos_token_id] if i is not None)
 
 
-def byte_table() -> dict[str, int]:
-    """GPT-2's printable stand-ins for bytes, the other way round."""
+def byte_decoder() -> dict[str, int]:
+    """The byte that each of GPT-2's printable characters stands for."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     return {character: byte for byte, character in bytes_to_unicode().items()}

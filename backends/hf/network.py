@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backends.hf.linear import exact, rounded, twofold
+from backends.hf.linear import int8_linear, packed_linear, plain_linear
 
-SMALL = 160 * 10**6  # parameters of a model whose matrices are kept twice, at most 640 MB
-Product = Callable[[Any], Any]
+PACKED_PARAMETERS = 160 * 10**6  # parameters of a model whose matrices are kept twice, at most 640 MB
+Linear = Callable[[Any], Any]
 GELUS = {"gelu_new": "tanh", "gelu_pytorch_tanh": "tanh", "gelu": "none"}
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Tokens of one row that a step computes, after the `past` tokens that were computed before."""
+class Chunk:
+    """Tokens of one chat, in its `row` of the cache, that a step computes after the `past` ones computed before."""
 
     row: int
     past: int
@@ -29,16 +29,16 @@ class Piece:
 class Layer:
     """One block: its two norms, and its four matrices with their biases."""
 
-    norm: tuple[Any, Any]
-    attention: Product
-    project: Product
-    second: tuple[Any, Any]
-    widen: Product
-    narrow: Product
+    attention_norm: tuple[Any, Any]
+    qkv: Linear
+    attention_output: Linear
+    mlp_norm: tuple[Any, Any]
+    mlp_up: Linear
+    mlp_down: Linear
 
 
-def known(model: Any) -> bool:
-    """Whether this is a GPT-2 whose every switch is where this file expects it."""
+def is_supported(model: Any) -> bool:
+    """Whether a model is a GPT-2 whose every switch is where this file expects it."""
     config = model.config
     return (
         type(model).__name__ == "GPT2LMHeadModel"
@@ -52,140 +52,144 @@ def known(model: Any) -> bool:
 class Network:
     """The weights of a GPT2LMHeadModel and the keys and values of at most `rows` chats."""
 
-    keeps = True  # what was computed in a row stays until something else is
+    keeps_prefix = True  # what was computed in a row stays until something else is
 
     def __init__(self, model: Any, rows: int, *, int8: bool = False) -> None:
         config, inner = model.config, model.transformer
         self._heads, self._width, self._eps = config.n_head, config.n_embd, config.layer_norm_epsilon
         self._gelu = GELUS[config.activation_function]
-        self._words, self._places = inner.wte.weight, inner.wpe.weight
-        product = rounded if int8 else twofold if self._doubles(model, rows) else exact
-        self._last, self._head = pair(inner.ln_f), product(model.lm_head.weight.t(), None)
+        self._token_embedding, self._position_embedding = inner.wte.weight, inner.wpe.weight
+        linear = int8_linear if int8 else packed_linear if self._can_pack(model, rows) else plain_linear
+        self._final_norm, self._head = weight_and_bias(inner.ln_f), linear(model.lm_head.weight.t(), None)
         self._layers = [
             Layer(
-                pair(b.ln_1), product(*pair(b.attn.c_attn)), product(*pair(b.attn.c_proj)),
-                pair(b.ln_2), product(*pair(b.mlp.c_fc)), product(*pair(b.mlp.c_proj)),
+                attention_norm=weight_and_bias(block.ln_1),
+                qkv=linear(*weight_and_bias(block.attn.c_attn)),
+                attention_output=linear(*weight_and_bias(block.attn.c_proj)),
+                mlp_norm=weight_and_bias(block.ln_2),
+                mlp_up=linear(*weight_and_bias(block.mlp.c_fc)),
+                mlp_down=linear(*weight_and_bias(block.mlp.c_proj)),
             )
-            for b in inner.h
-        ]  # fmt: skip
-        self._kept = [(self._room(rows, config), self._room(rows, config)) for _ in self._layers]
+            for block in inner.h
+        ]
+        self._cache = [(self._empty_cache(rows, config), self._empty_cache(rows, config)) for _ in self._layers]
 
-    def compute(self, pieces: Sequence[Piece]) -> Any:
-        """Logits after the last token of each piece, [pieces, vocabulary] in fp32 on the CPU."""
+    def compute(self, chunks: Sequence[Chunk]) -> Any:
+        """Logits after the last token of each chunk, [chunks, vocabulary] in fp32 on the CPU."""
         import torch
         from torch.nn import functional
 
-        device = self._words.device
-        tokens = torch.tensor([t for piece in pieces for t in piece.tokens], device=device)
-        places = torch.tensor([p.past + i for p in pieces for i in range(len(p.tokens))], device=device)
-        views = looks(pieces, self._words)
-        x = self._words[tokens] + self._places[places]
-        for layer, (keys, values) in zip(self._layers, self._kept, strict=True):
-            h = functional.layer_norm(x, (self._width,), *layer.norm, self._eps)
-            h = layer.attention(h)
-            h = self._attend(h.view(-1, 3, self._heads, self._width // self._heads), keys, values, views)
-            x = layer.project(h).add_(x)
-            h = functional.layer_norm(x, (self._width,), *layer.second, self._eps)
-            h = functional.gelu(layer.widen(h), approximate=self._gelu)
-            x = layer.narrow(h).add_(x)
-        if len(x) > len(pieces):
-            ends = [sum(len(p.tokens) for p in pieces[: i + 1]) - 1 for i in range(len(pieces))]
+        device = self._token_embedding.device
+        tokens = torch.tensor([token for chunk in chunks for token in chunk.tokens], device=device)
+        positions = torch.tensor([c.past + i for c in chunks for i in range(len(c.tokens))], device=device)
+        groups = attention_groups(chunks, self._token_embedding)
+        x = self._token_embedding[tokens] + self._position_embedding[positions]
+        for layer, (keys, values) in zip(self._layers, self._cache, strict=True):
+            h = functional.layer_norm(x, (self._width,), *layer.attention_norm, self._eps)
+            h = layer.qkv(h)
+            h = self._attend(h.view(-1, 3, self._heads, self._width // self._heads), keys, values, groups)
+            x = layer.attention_output(h).add_(x)
+            h = functional.layer_norm(x, (self._width,), *layer.mlp_norm, self._eps)
+            h = functional.gelu(layer.mlp_up(h), approximate=self._gelu)
+            x = layer.mlp_down(h).add_(x)
+        if len(x) > len(chunks):
+            ends = [sum(len(chunk.tokens) for chunk in chunks[: i + 1]) - 1 for i in range(len(chunks))]
             x = x[ends]
-        x = functional.layer_norm(x, (self._width,), *self._last, self._eps)
+        x = functional.layer_norm(x, (self._width,), *self._final_norm, self._eps)
         return self._head(x).float().cpu()
 
-    def _attend(self, mixed: Any, keys: Any, values: Any, views: Any) -> Any:
-        """What each token takes from its own chat's past; `mixed`: [tokens, 3, heads, size]."""
+    def _attend(self, qkv: Any, keys: Any, values: Any, groups: "Sequence[AttentionGroup]") -> Any:
+        """Each token attended to its own row, [tokens, width]; `qkv`: [tokens, 3, heads, size]. Fills the cache."""
         from torch import arange, cat
         from torch.nn.functional import scaled_dot_product_attention
 
-        found = []
-        for view in views:
-            q, k, v = mixed[view.begin : view.end].unbind(1)
-            if view.places is None:  # tokens of one row
-                keys[view.rows.start, :, view.past : view.length] = k.transpose(0, 1)
-                values[view.rows.start, :, view.past : view.length] = v.transpose(0, 1)
+        outputs = []
+        for group in groups:
+            q, k, v = qkv[group.start : group.end].unbind(1)
+            if group.positions is None:  # tokens of one row
+                keys[group.rows.start, :, group.past : group.length] = k.transpose(0, 1)
+                values[group.rows.start, :, group.past : group.length] = v.transpose(0, 1)
                 q = q.transpose(0, 1).unsqueeze(0)
-            else:  # one token of each of several
-                numbers = arange(view.rows.start, view.rows.stop, device=k.device)
-                keys[numbers, :, view.places] = k
-                values[numbers, :, view.places] = v
+            else:  # one token of each of several rows
+                numbers = arange(group.rows.start, group.rows.stop, device=k.device)
+                keys[numbers, :, group.positions] = k
+                values[numbers, :, group.positions] = v
                 q = q.unsqueeze(2)
-            k, v = (kept[view.rows, :, : view.length] for kept in (keys, values))
-            seen = scaled_dot_product_attention(q, k, v, attn_mask=view.mask)
-            found.append(seen.transpose(1, 2).reshape(-1, self._width))
-        return found[0] if len(found) == 1 else cat(found)
+            k, v = (cache[group.rows, :, : group.length] for cache in (keys, values))
+            mixed = scaled_dot_product_attention(q, k, v, attn_mask=group.mask)
+            outputs.append(mixed.transpose(1, 2).reshape(-1, self._width))
+        return outputs[0] if len(outputs) == 1 else cat(outputs)
 
     @staticmethod
-    def _doubles(model: Any, rows: int) -> bool:
-        """Whether a second copy of the matrices costs little memory and can be used."""
+    def _can_pack(model: Any, rows: int) -> bool:
+        """Whether oneDNN can compute with a second copy of the matrices, which costs little memory."""
         import torch
 
         fits = model.device.type == "cpu" and model.dtype == torch.float32
-        small = rows > 1 and model.num_parameters() <= SMALL
+        small = rows > 1 and model.num_parameters() <= PACKED_PARAMETERS
         return fits and small and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
-    def _room(self, rows: int, config: Any) -> Any:
-        """Keys or values of a layer, [rows, heads, places, size]: memory that nothing was written to takes none."""
+    def _empty_cache(self, rows: int, config: Any) -> Any:
+        """Keys or values of a layer, [rows, heads, positions, size]: what nothing was written to takes no memory."""
         import numpy
         import torch
 
         shape = (rows, self._heads, int(config.n_positions), self._width // self._heads)
-        if self._words.device.type == "cpu" and self._words.dtype == torch.float32:
+        if self._token_embedding.device.type == "cpu" and self._token_embedding.dtype == torch.float32:
             return torch.from_numpy(numpy.zeros(shape, numpy.float32))
-        return torch.zeros(shape, dtype=self._words.dtype, device=self._words.device)
+        return torch.zeros(shape, dtype=self._token_embedding.dtype, device=self._token_embedding.device)
 
 
 @dataclass(frozen=True)
-class View:
-    """Tokens `begin` to `end` of a step, which attend together to the first `length` places of these rows."""
+class AttentionGroup:
+    """Tokens `start` to `end` of a step, which attend together to the first `length` positions of these rows."""
 
-    begin: int
+    start: int
     end: int
     rows: slice
     length: int
     past: int  # of a single row
-    places: Any = None  # of several rows, with one token each: where it goes
-    mask: Any = None
+    positions: Any = None  # [rows], of several rows with one token each: where it goes
+    mask: Any = None  # added to the scores; broadcast to [rows, heads, tokens, length]
 
 
-def looks(pieces: Sequence[Piece], like: Any) -> list[View]:
-    """Neighbouring rows of one token each are looked at together, a piece of a prompt alone."""
-    views, at = list[View](), 0
-    for run in runs(pieces):
-        count, first = sum(len(piece.tokens) for piece in run), run[0]
-        rows = slice(first.row, first.row + len(run))
-        length = max(piece.past + len(piece.tokens) for piece in run)
-        places, mask = (None, None) if count == 1 else shade(run, length, like)
-        views.append(View(at, at + count, rows, length, first.past, places, mask))
-        at += count
-    return views
+def attention_groups(chunks: Sequence[Chunk], like: Any) -> list[AttentionGroup]:
+    """The groups of a step, in its order; `like`: a tensor of the device and type to use."""
+    groups, start = list[AttentionGroup](), 0
+    for adjacent in group_adjacent(chunks):
+        count, first = sum(len(chunk.tokens) for chunk in adjacent), adjacent[0]
+        rows = slice(first.row, first.row + len(adjacent))
+        length = max(chunk.past + len(chunk.tokens) for chunk in adjacent)
+        positions, mask = (None, None) if count == 1 else positions_and_mask(adjacent, length, like)
+        groups.append(AttentionGroup(start, start + count, rows, length, first.past, positions, mask))
+        start += count
+    return groups
 
 
-def runs(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Pieces in their order, those of one token and of neighbouring rows together."""
-    found = list[list[Piece]]()
-    for piece in pieces:
-        before = found[-1][-1] if found else None
-        if before and len(before.tokens) == len(piece.tokens) == 1 and piece.row == before.row + 1:
-            found[-1].append(piece)
+def group_adjacent(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
+    """Chunks in their order, those of one token each and of neighbouring rows together."""
+    groups = list[list[Chunk]]()
+    for chunk in chunks:
+        previous = groups[-1][-1] if groups else None
+        if previous and len(previous.tokens) == len(chunk.tokens) == 1 and chunk.row == previous.row + 1:
+            groups[-1].append(chunk)
         else:
-            found.append([piece])
-    return found
+            groups.append([chunk])
+    return groups
 
 
-def shade(run: Sequence[Piece], length: int, like: Any) -> tuple[Any, Any]:
-    """For several rows the place of each one's token, else None; and a mask of what is later than each token."""
+def positions_and_mask(chunks: Sequence[Chunk], length: int, like: Any) -> tuple[Any, Any]:
+    """The position of each row's token, [rows] (None for a single row), and the mask of what is later than a token."""
     import torch
 
-    empty = torch.full((len(run[0].tokens), length), -torch.inf, dtype=like.dtype, device=like.device)
-    if len(run) == 1:
-        return None, empty.triu_(run[0].past + 1)
-    places = torch.tensor([piece.past for piece in run], device=like.device)
-    later = torch.arange(length, device=like.device)[None] > places[:, None]
-    return places, torch.where(later, empty, 0.0)[:, None, None]
+    empty = torch.full((len(chunks[0].tokens), length), -torch.inf, dtype=like.dtype, device=like.device)
+    if len(chunks) == 1:
+        return None, empty.triu_(chunks[0].past + 1)
+    positions = torch.tensor([chunk.past for chunk in chunks], device=like.device)
+    later = torch.arange(length, device=like.device)[None] > positions[:, None]
+    return positions, torch.where(later, empty, 0.0)[:, None, None]
 
 
-def pair(module: Any) -> tuple[Any, Any]:
-    """Its weight and its bias."""
+def weight_and_bias(module: Any) -> tuple[Any, Any]:
+    """The weight and the bias of a module."""
     return module.weight, module.bias

@@ -1,4 +1,4 @@
-"""Conversations put aside: what a model computed for their tokens, copied out of its context and back. Least used goes.
+"""Evicted conversations: what a model computed for their tokens, copied out of its context and back; an LRU cache.
 
 A context that holds only what runs is faster: each token looks at all of it. Knows tokens; nothing of requests.
 """
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.llama.context import Context
-from backends.local.prefix import shared
+from backends.local.prefix import common_prefix
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class CachedState:
     """The state of a sequence after these tokens."""
 
     tokens: tuple[int, ...]
@@ -20,41 +20,41 @@ class Kept:
 
     @property
     def bytes(self) -> int:
-        """What it takes."""
+        """The size of the state."""
         return len(self.state)
 
 
-class Cache:
+class StateCache:
     """At most `limit` bytes of states of sequences of one context."""
 
     def __init__(self, context: Context, limit: int) -> None:
         self._context, self.limit = context, limit
-        self._kept: list[Kept] = []  # the least used first
+        self._states: list[CachedState] = []  # the least used first
 
     @property
     def bytes(self) -> int:
-        """What all take."""
-        return sum(kept.bytes for kept in self._kept)
+        """The size of all states."""
+        return sum(cached.bytes for cached in self._states)
 
-    def keep(self, sequence: int, tokens: Sequence[int]) -> None:
-        """Copy a sequence's state; what it begins like and is longer needs no copy of its own."""
-        if any(shared(kept.tokens, tokens) == len(tokens) for kept in self._kept):
+    def store(self, sequence: int, tokens: Sequence[int]) -> None:
+        """Copy a sequence's state after these tokens, unless a longer one begins with them; the least used go."""
+        if any(common_prefix(cached.tokens, tokens) == len(tokens) for cached in self._states):
             return
         if self._context.size(sequence) > self.limit:
             return
         state = self._context.state(sequence)
-        self._kept = [kept for kept in self._kept if shared(kept.tokens, tokens) < len(kept.tokens)]
-        self._kept.append(Kept(tuple(tokens), state))
+        self._states = [old for old in self._states if common_prefix(old.tokens, tokens) < len(old.tokens)]
+        self._states.append(CachedState(tuple(tokens), state))
         while self.bytes > self.limit:
-            self._kept.pop(0)
+            self._states.pop(0)
 
-    def best(self, prompt: Sequence[int]) -> tuple[int, Kept | None]:
-        """How many tokens of a prompt the fittest one begins with."""
-        fits = [(shared(kept.tokens, prompt), kept) for kept in self._kept]
-        return max(fits, key=lambda fit: fit[0], default=(0, None))
+    def longest_prefix(self, prompt: Sequence[int]) -> tuple[int, CachedState | None]:
+        """How many tokens of a prompt the fittest state begins with, and that state; (0, None) where there is none."""
+        lengths = [(common_prefix(cached.tokens, prompt), cached) for cached in self._states]
+        return max(lengths, key=lambda found: found[0], default=(0, None))
 
-    def restore(self, kept: Kept, sequence: int) -> bool:
-        """Copy it into an empty sequence; False where the context has no room. It becomes the last used."""
-        self._kept.remove(kept)
-        self._kept.append(kept)
-        return self._context.put(kept.state, sequence)
+    def restore(self, cached: CachedState, sequence: int) -> bool:
+        """Copy a state into an empty sequence; False where the context has no room. It becomes the last used."""
+        self._states.remove(cached)
+        self._states.append(cached)
+        return self._context.restore(cached.state, sequence)

@@ -17,7 +17,7 @@ BATCH = 512  # tokens of one llama_decode
 
 @dataclass(frozen=True)
 class Limits:
-    """Tokens of one chat, chats computed together, tokens of all of them, and computing threads."""
+    """Tokens of one chat (`window`), chats computed together, tokens of all of them, and computing threads."""
 
     window: int
     parallel: int
@@ -25,19 +25,20 @@ class Limits:
     threads: int
 
     @property
-    def parts(self) -> bool:
-        """Whether there is a whole window for every chat."""
+    def is_partitioned(self) -> bool:
+        """Whether the context has a part with a whole window for every chat."""
         return self.window * self.parallel <= self.total
 
 
 class Context:
-    """Of a loaded model. `pointer` is llama.cpp's own. Raises ModelAPIError where memory does not suffice."""
+    """The context of a loaded model. `pointer` is llama.cpp's own."""
 
     def __init__(self, model: Model, limits: Limits) -> None:
-        self._api, self._parts = model.api, limits.parts
+        """Raises ModelAPIError where memory does not suffice."""
+        self._api, self._is_partitioned = model.api, limits.is_partitioned
         params = self._api.llama_context_default_params()
-        params.n_ctx = limits.window * limits.parallel if limits.parts else limits.total
-        params.n_seq_max, params.kv_unified = limits.parallel, not limits.parts
+        params.n_ctx = limits.window * limits.parallel if limits.is_partitioned else limits.total
+        params.n_seq_max, params.kv_unified = limits.parallel, not limits.is_partitioned
         params.n_batch = params.n_ubatch = BATCH
         params.n_threads = params.n_threads_batch = limits.threads
         self.pointer = self._api.llama_init_from_model(model.pointer, params)
@@ -48,59 +49,59 @@ class Context:
         self.memory = self._api.llama_get_memory(self.pointer)
 
     def size(self, sequence: int) -> int:
-        """Bytes of a sequence's state."""
+        """The size of a sequence's state in bytes."""
         return int(self._api.llama_state_seq_get_size(self.pointer, sequence))
 
     def state(self, sequence: int) -> Any:
-        """A copy of what was computed for a sequence."""
+        """A copy of what was computed for a sequence. Raises ModelAPIError where llama.cpp cannot copy it."""
         size = self.size(sequence)
         state = (ctypes.c_uint8 * size)()
         if self._api.llama_state_seq_get_data(self.pointer, state, size, sequence) != size:
             raise ModelAPIError(f"llamacpp: {size} bytes of a conversation cannot be copied.")
         return state
 
-    def put(self, state: Any, sequence: int) -> bool:
-        """Into an empty sequence; False where the context has no room for it."""
+    def restore(self, state: Any, sequence: int) -> bool:
+        """Copy a state into an empty sequence; False where the context has no room for it."""
         return int(self._api.llama_state_seq_set_data(self.pointer, state, len(state), sequence)) > 0
 
-    def cut(self, sequence: int, length: int) -> int:
+    def truncate(self, sequence: int, length: int) -> int:
         """Forget what was computed after the first `length` tokens; how many are left: some models only forget all.
 
         One with a sliding window, or with a single state, no longer has the beginning of what it goes on from.
         """
-        done = length and self._api.llama_memory_seq_rm(self.memory, sequence, length, -1)
-        if done and self._api.llama_memory_seq_pos_min(self.memory, sequence) == 0:
+        removed = length and self._api.llama_memory_seq_rm(self.memory, sequence, length, -1)
+        if removed and self._api.llama_memory_seq_pos_min(self.memory, sequence) == 0:
             return length
         self._api.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return 0
 
     def copy(self, source: int, target: int, length: int) -> int:
         """Give an empty sequence the first `length` tokens of another; how many it has then."""
-        if not self._parts:
+        if not self._is_partitioned:
             self._api.llama_memory_seq_cp(self.memory, source, target, 0, length)
-            return self.cut(target, length)
+            return self.truncate(target, length)
         # llama_memory_seq_cp would copy the whole part, and only with the next llama_decode.
-        return self.cut(target, length if self.put(self.state(source), target) else 0)
+        return self.truncate(target, length if self.restore(self.state(source), target) else 0)
 
     def swap(self, one: int, other: int) -> bool:
-        """Each takes what the other had; False where that failed, after which both are empty."""
-        states = {other: self._taken(one), one: self._taken(other)}
-        done = all(state is None or self.put(state, sequence) for sequence, state in states.items())
-        if not done:
-            self.cut(one, 0)
-            self.cut(other, 0)
-        return done
+        """Exchange what two sequences hold; False where that failed, after which both are empty."""
+        states = {other: self._take_state(one), one: self._take_state(other)}
+        restored = all(state is None or self.restore(state, sequence) for sequence, state in states.items())
+        if not restored:
+            self.truncate(one, 0)
+            self.truncate(other, 0)
+        return restored
 
-    def _taken(self, sequence: int) -> Any:
-        """The state of a sequence, which is empty then; None where it was."""
+    def _take_state(self, sequence: int) -> Any:
+        """The state of a sequence, which is empty afterwards; None where it was before."""
         if self._api.llama_memory_seq_pos_max(self.memory, sequence) < 0:
             return None
         state = self.state(sequence)
-        self.cut(sequence, 0)
+        self.truncate(sequence, 0)
         return state
 
     def close(self) -> None:
-        """Give the memory back, once."""
+        """Free the memory; a second call does nothing."""
         if self.pointer:
             self._api.llama_free(self.pointer)
             self.pointer = None

@@ -1,8 +1,10 @@
 """Many chats at once on one llama.cpp context: continuous batching, in one thread.
 
-Each step computes the token that was drawn last of every chat that is being written, in one batch, then a piece of the
-prompts of those that have just come. So requests join and leave between two tokens, and a long prompt stalls nobody.
-What was computed for a conversation stays, and its next turn begins there. Knows tokens; nothing of messages.
+A request joins (`_admit`) where a slot is free: 1. choose the slot, 2. forget what it holds of another conversation,
+3. reuse what anybody computed of this prompt. Each step (`_step`) then goes on with all of them: 1. release who left,
+2. compact, so that those that decode are neighbours, 3. decode one token of each in one batch, 4. prefill a chunk of
+the prompts of those that have just come, 5. sample where a chat's last token was computed, 6. hand the token out.
+So requests join and leave between two tokens, and a long prompt stalls nobody. Knows tokens; nothing of messages.
 """
 
 from collections.abc import Sequence
@@ -10,72 +12,74 @@ from dataclasses import dataclass, field
 
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
-from backends.llama.cache import Cache
+from backends.llama.cache import StateCache
 from backends.llama.context import BATCH, Context, Limits
 from backends.llama.model import Model
 from backends.llama.sampler import Sampler
 from backends.local.engine import Engine, Request
-from backends.local.prefix import continued, shared
+from backends.local.prefix import common_prefix, continued_prefix
 
-PACE = 32 * 10**9  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
-WORTH = 8  # tokens: to copy fewer than these takes as long as to compute them
-FULL = 1  # llama_decode: there is no room in the context
+PREFILL_BUDGET = (
+    32 * 10**9
+)  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
+MIN_REUSE = 8  # tokens: to copy fewer than these takes as long as to compute them
+NO_ROOM = 1  # llama_decode: there is no room in the context
 
-Row = tuple["Slot", list[int]]  # a chat and which of its tokens a step computes
+Chunk = tuple["Slot", list[int]]  # a slot and which of its tokens a batch computes
 
 
 @dataclass(eq=False)
 class Slot:
-    """A sequence of the context: `past` are the tokens computed for it, `todo` those of a prompt still to compute."""
+    """A sequence of the context: `past` are the tokens computed for it, `pending` those still to compute."""
 
     number: int
     past: list[int] = field(default_factory=list)
-    todo: list[int] = field(default_factory=list)
+    pending: list[int] = field(default_factory=list)
     request: Request | None = None
     sampler: Sampler | None = None
-    used: int = 0
+    last_used: int = 0
 
     @property
     def reserved(self) -> int:
-        """Places in the context that its request may come to need."""
+        """Tokens of the context that its request may come to need."""
         return 0 if self.request is None else len(self.request.prompt) + self.request.sampling.max_tokens
 
 
 class LlamaEngine(Engine):
-    """A model, its context and the chats in it."""
+    """A model, its context, and the chats in it."""
 
     name = "llamacpp"
 
     def __init__(self, model: Model, limits: Limits, cache: int) -> None:
-        """`cache`: bytes that keep conversations beside those that run. Raises ModelAPIError."""
+        """`cache`: bytes of conversations kept beside those that run. Raises ModelAPIError where memory lacks."""
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
-        self._piece = max(16, min(BATCH // 2, PACE // model.parameters))
+        self._chunk_size = max(16, min(BATCH // 2, PREFILL_BUDGET // model.parameters))
         self._context = Context(model, limits)
         self._batch = self.api.llama_batch_init(BATCH, 0, 1)
-        self._cache = Cache(self._context, cache)
+        self._cache = StateCache(self._context, cache)
         self._slots = [Slot(number) for number in range(limits.parallel)]
-        self._joined = 0
-        self.specials = tuple(model.specials)
-        self.variables = {"bos_token": model.text("bos"), "eos_token": model.text("eos")}
-        self.start, self.defaults = model.start, model.sampling()
+        self._admitted = 0
+        self.special_tokens = tuple(model.special_tokens)
+        self.template_variables = {"bos_token": model.special_text("bos"), "eos_token": model.special_text("eos")}
+        self.bos_ids, self.saved_sampling = model.bos_ids, model.saved_sampling()
         super().__init__()
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text."""
+        """Token ids of plain text. Raises ModelAPIError after `close`."""
         return self.model.encode(text)
 
-    def special(self, text: str) -> int:
-        """The id of a control token."""
-        return self.model.specials[text]
+    def special_id(self, text: str) -> int:
+        """The id of one of `special_tokens`."""
+        return self.model.special_tokens[text]
 
-    def data(self, token: int) -> bytes:
-        """Bytes of a token."""
-        return self.model.data(token)
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token; none of a control token."""
+        return self.model.token_bytes(token)
 
-    def ends(self, token: int) -> bool:
-        """Whether the token ends generation."""
-        return self.model.end(token)
+    def is_end(self, token: int) -> bool:
+        """Whether the token ends a reply."""
+        return self.model.is_end(token)
 
     def close(self) -> None:
         """End the thread, then give back the memory."""
@@ -86,10 +90,10 @@ class LlamaEngine(Engine):
                 self._context.close()
                 self.model.close()
 
-    # Joining
+    # A request joins
 
-    def _join(self, request: Request) -> bool:
-        """Give a request a slot that has computed as much of its prompt as can be; False where it has to wait."""
+    def _admit(self, request: Request) -> bool:
+        """Give a request a slot that holds as much of its prompt as can be; False where it has to wait."""
         free = [slot for slot in self._slots if slot.request is None]
         need = len(request.prompt) + request.sampling.max_tokens
         if not request.prompt or need > self.limits.total:
@@ -99,175 +103,186 @@ class LlamaEngine(Engine):
             )
         if not free or need > self.limits.total - sum(slot.reserved for slot in self._slots):
             return False
-        slot = self._prepared(free, request)
+        slot = self._prepare_slot(free, request)
         slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt)
-        slot.request, slot.todo = request, list(request.prompt[len(slot.past) :])
-        self._joined += 1
-        slot.used = self._joined
+        slot.request, slot.pending = request, list(request.prompt[len(slot.past) :])
+        self._admitted += 1
+        slot.last_used = self._admitted
         return True
 
-    def _prepared(self, free: Sequence[Slot], request: Request) -> Slot:
-        """The free slot whose conversation goes on, else an empty one, else the least used one, its past put aside."""
+    def _prepare_slot(self, free: Sequence[Slot], request: Request) -> Slot:
         prompt = request.prompt[:-1]  # the last token is computed for its logits
-        mine = max(free, key=lambda slot: (continued(slot.past, prompt), not slot.past, -slot.used))
+        # 1. Choose: whose conversation goes on, else an empty slot, else the least used one.
+        chosen = max(free, key=lambda slot: (continued_prefix(slot.past, prompt), not slot.past, -slot.last_used))
+        # 2. Forget: the rest of a conversation goes to the cache first.
         for slot in free:
-            if slot is not mine and not self.limits.parts:  # there each token looks at all that is kept
-                self._aside(slot)
-        if shared(mine.past, prompt) < len(mine.past):
-            self._cache.keep(mine.number, mine.past)
-        # A beginning computed in other batches rounds otherwise: with a seed all of it is computed anew.
-        self._cut(mine, 0 if request.sampling.seed is not None else shared(mine.past, prompt))
+            if slot is not chosen and not self.limits.is_partitioned:  # there each token looks at all that is kept
+                self._evict(slot)
+        common = common_prefix(chosen.past, prompt)
+        if common < len(chosen.past):
+            self._cache.store(chosen.number, chosen.past)
+        # 3. Reuse. A beginning computed in other batches rounds otherwise: with a seed all of it is computed anew.
+        self._truncate(chosen, 0 if request.sampling.seed is not None else common)
         if request.sampling.seed is None:
-            self._borrow(mine, prompt)
-        return mine
+            self._reuse_prefix(chosen, prompt)
+        return chosen
 
-    def _borrow(self, mine: Slot, prompt: Sequence[int]) -> None:
-        """Take a longer beginning over from another chat, or from what was put aside."""
-        others = ((shared(slot.past, prompt), -len(slot.past), slot.number) for slot in self._slots if slot is not mine)
+    def _reuse_prefix(self, slot: Slot, prompt: Sequence[int]) -> None:
+        """Copy a longer beginning of a prompt from another slot, or from the cache."""
+        others = ((common_prefix(s.past, prompt), -len(s.past), s.number) for s in self._slots if s is not slot)
         common, _, number = max(others, default=(0, 0, 0))
-        length, kept = self._cache.best(prompt)
-        if max(common, length) < len(mine.past) + WORTH:
+        length, cached = self._cache.longest_prefix(prompt)
+        if max(common, length) < len(slot.past) + MIN_REUSE:
             return
-        self._cut(mine, 0)
+        self._truncate(slot, 0)
         if common >= length:
-            mine.past = list(prompt[: self._context.copy(number, mine.number, common)])
-        elif kept is not None:
-            mine.past = list(kept.tokens) if self._cache.restore(kept, mine.number) else []
-            self._cut(mine, min(length, len(mine.past)))
+            slot.past = list(prompt[: self._context.copy(number, slot.number, common)])
+        elif cached is not None:
+            slot.past = list(cached.tokens) if self._cache.restore(cached, slot.number) else []
+            self._truncate(slot, min(length, len(slot.past)))
 
-    def _aside(self, slot: Slot) -> None:
+    def _evict(self, slot: Slot) -> None:
+        """Move what a slot holds to the cache."""
         if slot.past:
-            self._cache.keep(slot.number, slot.past)
-            self._cut(slot, 0)
+            self._cache.store(slot.number, slot.past)
+            self._truncate(slot, 0)
 
-    def _cut(self, slot: Slot, length: int) -> None:
+    def _truncate(self, slot: Slot, length: int) -> None:
         """Forget what was computed after the first `length` tokens."""
         if length < len(slot.past) or not length:
-            del slot.past[self._context.cut(slot.number, length) :]
+            del slot.past[self._context.truncate(slot.number, length) :]
 
     # A step
 
-    def _advance(self) -> None:
-        """The next token of every chat that is being written, then a piece of the prompts that came first."""
-        for slot in self._busy():
+    def _step(self) -> None:
+        """Compute the next token of every chat that decodes, then a chunk of the prompts that came first."""
+        # 1. Release who left.
+        for slot in self._running_slots():
             if slot.request is not None and slot.request.cancelled.is_set():
-                self._free(slot)
-        self._close_ranks()
-        writing = self._writing()
-        if writing:
-            self._compute([(slot, slot.todo) for slot in sorted(writing, key=lambda slot: slot.number)])
-        left = self._piece if writing else min(BATCH, 4 * self._piece)
-        for slot in sorted(self._busy(), key=lambda slot: slot.used):
-            if slot not in writing and left > 0:
-                left -= self._read(slot, left)
+                self._release(slot)
+        # 2. Compact.
+        self._compact()
+        # 3. Decode: the token that each drew last, all in one batch. (`_compute` samples and hands out: 5 and 6.)
+        decoding = self._decoding_slots()
+        if decoding:
+            self._compute([(slot, slot.pending) for slot in sorted(decoding, key=lambda slot: slot.number)])
+        # 4. Prefill: a chunk that delays nobody for long, or a larger one where nobody decodes.
+        budget = self._chunk_size if decoding else min(BATCH, 4 * self._chunk_size)
+        for slot in sorted(self._running_slots(), key=lambda slot: slot.last_used):
+            if slot not in decoding and budget > 0:
+                budget -= self._prefill(slot, budget)
 
-    def _busy(self) -> list[Slot]:
+    def _running_slots(self) -> list[Slot]:
         return [slot for slot in self._slots if slot.request is not None]
 
-    def _writing(self) -> list[Slot]:
-        return [slot for slot in self._busy() if slot.request is not None and slot.request.tokens]
+    def _decoding_slots(self) -> list[Slot]:
+        return [slot for slot in self._running_slots() if slot.request is not None and slot.request.tokens]
 
-    def _close_ranks(self) -> None:
-        """Those that are being written take the first parts of the context: neighbours are computed in one go."""
-        writing = self._writing()
-        last = [slot for slot in writing if slot.number >= len(writing)]
-        gaps = [slot for slot in self._slots if slot.number < len(writing) and slot not in writing]
+    def _compact(self) -> None:
+        """Move those that decode to the first parts of the context: neighbours are computed in one go."""
+        decoding = self._decoding_slots()
+        last = [slot for slot in decoding if slot.number >= len(decoding)]
+        gaps = [slot for slot in self._slots if slot.number < len(decoding) and slot not in decoding]
         for slot, gap in zip(last, gaps, strict=True):
-            if self.limits.parts and not self._context.swap(slot.number, gap.number):
+            if self.limits.is_partitioned and not self._context.swap(slot.number, gap.number):
                 slot.past, gap.past = [], []
-                self._free(slot, ModelAPIError("llamacpp: its context could not be moved; the request was given up."))
-            elif self.limits.parts:
+                cause = "llamacpp: its context could not be moved; the request was given up."
+                self._release(slot, ModelAPIError(cause))
+            elif self.limits.is_partitioned:
                 slot.number, gap.number = gap.number, slot.number
 
-    def _read(self, slot: Slot, most: int) -> int:
-        """Compute the next piece of a prompt; how many tokens it had."""
+    def _prefill(self, slot: Slot, budget: int) -> int:
+        """Compute at most `budget` tokens of a prompt; how many they were."""
         assert slot.request is not None
         if slot.request.cancelled.is_set():
             return 0
         if slot.request.sampling.seed is None:  # another may have computed its beginning by now
-            self._borrow(slot, slot.request.prompt[:-1])
-        slot.todo = list(slot.request.prompt[len(slot.past) :])
-        # With a seed always the same pieces: others would round otherwise.
-        piece = slot.todo[: most if slot.request.sampling.seed is None else self._piece]
-        self._compute([(slot, piece)])
-        return len(piece)
+            self._reuse_prefix(slot, slot.request.prompt[:-1])
+        slot.pending = list(slot.request.prompt[len(slot.past) :])
+        # With a seed always the same chunks: others would round otherwise.
+        chunk = slot.pending[: budget if slot.request.sampling.seed is None else self._chunk_size]
+        self._compute([(slot, chunk)])
+        return len(chunk)
 
-    def _compute(self, rows: Sequence[Row]) -> None:
-        """Where llama.cpp cannot, each is tried alone: one request is given up, and the others go on."""
-        last = self._fill(rows)
-        other = self._accompany(rows)
+    def _compute(self, chunks: Sequence[Chunk]) -> None:
+        """Decode one batch. Where llama.cpp cannot, each is tried alone: one is given up, and the others go on."""
+        last = self._fill_batch(chunks)
+        padding = self._pad_batch(chunks)
         status = self.api.llama_decode(self._context.pointer, self._batch)
-        if other is not None:
-            del other.past[self._context.cut(other.number, len(other.past)) :]
+        if padding is not None:
+            del padding.past[self._context.truncate(padding.number, len(padding.past)) :]
         if status == 0:
-            for (slot, tokens), row in zip(rows, last, strict=True):
+            for (slot, tokens), row in zip(chunks, last, strict=True):
                 slot.past += tokens
-                slot.todo = slot.todo[len(tokens) :]
-                if not slot.todo:
-                    self._draw(slot, row)
-        elif len(rows) > 1:
-            for single in rows:
+                slot.pending = slot.pending[len(tokens) :]
+                if not slot.pending:
+                    self._sample(slot, row)
+        elif len(chunks) > 1:
+            for single in chunks:
                 self._compute([single])
         else:
-            self._give_up(rows[0][0], status)
+            self._fail(chunks[0][0], status)
 
-    def _fill(self, rows: Sequence[Row]) -> list[int]:
-        """Put tokens into the batch; where the last one of each row stands."""
-        batch, at, last = self._batch, 0, []
-        for slot, tokens in rows:
-            for place, token in enumerate(tokens, len(slot.past)):
-                batch.token[at], batch.pos[at], batch.n_seq_id[at] = token, place, 1
-                batch.seq_id[at][0], batch.logits[at] = slot.number, 0
-                at += 1
-            batch.logits[at - 1] = len(tokens) == len(slot.todo)
-            last.append(at - 1)
-        batch.n_tokens = at
+    def _fill_batch(self, chunks: Sequence[Chunk]) -> list[int]:
+        """Put tokens into the batch; the row of each chunk's last one, which has logits if it is the last pending."""
+        batch, row, last = self._batch, 0, []
+        for slot, tokens in chunks:
+            for position, token in enumerate(tokens, len(slot.past)):
+                batch.token[row], batch.pos[row], batch.n_seq_id[row] = token, position, 1
+                batch.seq_id[row][0], batch.logits[row] = slot.number, 0
+                row += 1
+            batch.logits[row - 1] = len(tokens) == len(slot.pending)
+            last.append(row - 1)
+        batch.n_tokens = row
         return last
 
-    def _accompany(self, rows: Sequence[Row]) -> Slot | None:
-        """The neighbour that gets a token, to be forgotten again, beside a single one of a seeded request.
+    def _pad_batch(self, chunks: Sequence[Chunk]) -> Slot | None:
+        """Put a token of a neighbour, to be forgotten again, beside a single one of a seeded request; that neighbour.
 
         llama.cpp computes one token with other kernels than two or eight, which round otherwise; so the text is the
         same in whatever company. Only where each chat looks at a part of its own.
         """
-        (slot, tokens), batch = rows[0], self._batch
+        (slot, tokens), batch = chunks[0], self._batch
         if batch.n_tokens > 1 or slot.request is None or slot.request.sampling.seed is None:
             return None
-        writing = self._writing()
-        beside = [other for other in self._slots if abs(other.number - slot.number) == 1 and other not in writing]
-        if not (beside and self.limits.parts):
+        decoding = self._decoding_slots()
+        neighbours = [s for s in self._slots if abs(s.number - slot.number) == 1 and s not in decoding]
+        if not (neighbours and self.limits.is_partitioned):
             return None
-        if len(beside[0].past) >= self.window:
-            self._aside(beside[0])
-        batch.token[1], batch.pos[1], batch.n_seq_id[1] = tokens[0], len(beside[0].past), 1
-        batch.seq_id[1][0], batch.logits[1], batch.n_tokens = beside[0].number, 0, 2
-        return beside[0]
+        padding = neighbours[0]
+        if len(padding.past) >= self.window:
+            self._evict(padding)
+        batch.token[1], batch.pos[1], batch.n_seq_id[1] = tokens[0], len(padding.past), 1
+        batch.seq_id[1][0], batch.logits[1], batch.n_tokens = padding.number, 0, 2
+        return padding
 
-    def _draw(self, slot: Slot, row: int) -> None:
+    def _sample(self, slot: Slot, row: int) -> None:
         assert slot.sampler is not None
         assert slot.request is not None
-        token = slot.sampler.draw(self._context.pointer, row)
+        # 5. Sample from the logits of the chat's row of the batch.
+        token = slot.sampler.sample(self._context.pointer, row)
+        # 6. Hand out: the token is decoded in the next step, unless it was the last.
         if self._accept(slot.request, token):
-            slot.todo = [token]
+            slot.pending = [token]
         else:
-            self._free(slot)
+            self._release(slot)
 
-    def _drop(self, request: Request, error: ModelError) -> None:
-        slot = next(slot for slot in self._busy() if slot.request is request)
-        self._cut(slot, 0)
-        self._free(slot, error)
+    def _abort(self, request: Request, error: ModelError) -> None:
+        slot = next(slot for slot in self._running_slots() if slot.request is request)
+        self._truncate(slot, 0)
+        self._release(slot, error)
 
-    def _give_up(self, slot: Slot, status: int) -> None:
-        cause = "its context has no room left" if status == FULL else f"llama_decode failed with status {status}"
-        self._cut(slot, 0)
-        self._free(slot, ModelAPIError(f"llamacpp: {cause}; the request was given up."))
+    def _fail(self, slot: Slot, status: int) -> None:
+        cause = "its context has no room left" if status == NO_ROOM else f"llama_decode failed with status {status}"
+        self._truncate(slot, 0)
+        self._release(slot, ModelAPIError(f"llamacpp: {cause}; the request was given up."))
 
-    def _free(self, slot: Slot, error: ModelError | None = None) -> None:
-        """The request leaves; what was computed for it stays until somebody needs the slot."""
+    def _release(self, slot: Slot, error: ModelError | None = None) -> None:
+        """End the request; what was computed for it stays until somebody needs the slot."""
         request, sampler = slot.request, slot.sampler
         slot.request = slot.sampler = None
-        slot.todo = []
+        slot.pending = []
         if sampler is not None:
             sampler.close()
         if request is not None:
-            self._end(request, error)
+            self._finish(request, error)

@@ -11,38 +11,44 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
-SAVED = (("temp", "temperature", float), ("top_p", "top_p", float), ("top_k", "top_k", int),
-         ("min_p", "min_p", float), ("penalty_repeat", "repetition_penalty", float))  # fmt: skip
-_lines: list[str] = []
+SAMPLING_METADATA: tuple[tuple[str, str, type[float] | type[int]], ...] = (
+    ("temp", "temperature", float),
+    ("top_p", "top_p", float),
+    ("top_k", "top_k", int),
+    ("min_p", "min_p", float),
+    ("penalty_repeat", "repetition_penalty", float),
+)
+_log_lines: list[str] = []
 _callback: Any = None  # kept alive: llama.cpp holds a bare pointer to it
 
 
 class Model:
-    """A loaded file. `specials` are its control tokens, `ends` those that end a reply. Raises ModelNotFoundError."""
+    """A loaded file. `special_tokens`: ids of control tokens by their text; `end_ids`: those that end a reply."""
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
+        """`gpu_layers`: -1 for all. Raises ModelNotFoundError for what is no file that llama.cpp can load."""
         import llama_cpp
 
         self.api: Any = llama_cpp.llama_cpp
         self.path = path
-        _quiet(self.api)
+        _capture_log(self.api)
         self.pointer = self._load(path, gpu_layers)
         self._vocab = self.api.llama_model_get_vocab(self.pointer)
-        self.size = int(self.api.llama_vocab_n_tokens(self._vocab))
+        self.vocabulary_size = int(self.api.llama_vocab_n_tokens(self._vocab))
         self.parameters = int(self.api.llama_model_n_params(self.pointer))
-        self.trained = int(self.api.llama_model_n_ctx_train(self.pointer))
-        self.specials = self._specials()
-        self.ends = frozenset(t for t in self.specials.values() if self.api.llama_vocab_is_eog(self._vocab, t))
+        self.trained_window = int(self.api.llama_model_n_ctx_train(self.pointer))
+        self.special_tokens = self._read_special_tokens()
+        self.end_ids = frozenset(t for t in self.special_tokens.values() if self.api.llama_vocab_is_eog(self._vocab, t))
         add = self.api.llama_vocab_get_add_bos(self._vocab)
-        self.start = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
-        self._pieces: dict[int, bytes] = {}
-        self._open = threading.Lock()
+        self.bos_ids = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
+        self._token_bytes: dict[int, bytes] = {}
+        self._lock = threading.Lock()
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain text."""
+        """Token ids of plain text; special tokens in it stay text. Raises ModelAPIError after `close`."""
         data = text.encode("utf-8")
         ids = (self.api.llama_token * (len(data) + 2))()
-        with self._open:
+        with self._lock:
             if not self.pointer:
                 raise ModelAPIError("The llamacpp model was closed; start it again.")
             count = self.api.llama_tokenize(self._vocab, data, len(data), ids, len(ids), False, False)
@@ -50,41 +56,41 @@ class Model:
             raise ModelAPIError("llamacpp: the tokenizer failed on this text.")
         return list(ids[:count])
 
-    def data(self, token: int) -> bytes:
-        """Bytes of a token; none of a control token."""
-        found = self._pieces.get(token)
-        if found is None:
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token; none of a control token."""
+        data = self._token_bytes.get(token)
+        if data is None:
             buffer = ctypes.create_string_buffer(256)
             size = self.api.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
-            found = self._pieces[token] = buffer.raw[: max(0, size)]
-        return found
+            data = self._token_bytes[token] = buffer.raw[: max(0, size)]
+        return data
 
-    def end(self, token: int) -> bool:
-        """Whether a token ends generation."""
+    def is_end(self, token: int) -> bool:
+        """Whether a token ends a reply."""
         return bool(self.api.llama_vocab_is_eog(self._vocab, token))
 
-    def text(self, which: str) -> str:
-        """The text of the bos or eos token, empty where there is none."""
+    def special_text(self, which: str) -> str:
+        """The text of the `bos` or `eos` token, empty where there is none."""
         token = int(getattr(self.api, f"llama_vocab_{which}")(self._vocab))
-        return next((text for text, number in self.specials.items() if number == token), "")
+        return next((text for text, number in self.special_tokens.items() if number == token), "")
 
-    def template(self) -> str | None:
-        """The chat template in the file."""
+    def saved_template(self) -> str | None:
+        """The chat template in the file; None where it has none."""
         own = self.api.llama_model_chat_template(self.pointer, None)
         return own.decode() if own else None
 
-    def sampling(self) -> dict[str, float | int]:
-        """The sampling knobs in the file's `general.sampling.*` metadata."""
-        found: dict[str, float | int] = {}
-        for key, name, kind in SAVED:
+    def saved_sampling(self) -> dict[str, float | int]:
+        """The sampling options in the file's `general.sampling.*` metadata, by the names of `Sampling`."""
+        saved: dict[str, float | int] = {}
+        for key, name, kind in SAMPLING_METADATA:
             buffer = ctypes.create_string_buffer(64)
             if self.api.llama_model_meta_val_str(self.pointer, f"general.sampling.{key}".encode(), buffer, 64) > 0:
-                found[name] = kind(buffer.value.decode())
-        return found
+                saved[name] = kind(buffer.value.decode())
+        return saved
 
     def close(self) -> None:
-        """Give the memory back, when nobody's text is being read."""
-        with self._open:
+        """Free the memory, after the texts that are being encoded."""
+        with self._lock:
             if self.pointer:
                 self.api.llama_model_free(self.pointer)
                 self.pointer = None
@@ -92,10 +98,10 @@ class Model:
     def _load(self, path: Path, gpu_layers: int) -> Any:
         try:
             with path.open("rb") as file:
-                begins = file.read(4)
+                magic = file.read(4)
         except OSError as error:
             raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} cannot be read: {error.strerror}.") from error
-        if begins != b"GGUF":
+        if magic != b"GGUF":
             raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} is not a GGUF file.")
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 2**31 - 1 if gpu_layers < 0 else gpu_layers
@@ -104,35 +110,35 @@ class Model:
             raise ModelNotFoundError(f"llamacpp: {path} cannot be loaded: {_log_tail()}. Download the file again.")
         return model
 
-    def _specials(self) -> dict[str, int]:
+    def _read_special_tokens(self) -> dict[str, int]:
         """Control tokens of the vocabulary, by their text; user-defined ones are ordinary text to llama.cpp."""
-        wanted = self.api.LLAMA_TOKEN_ATTR_CONTROL
-        found: dict[str, int] = {}
-        for token in range(self.size):
-            if self.api.llama_vocab_get_attr(self._vocab, token) & wanted:
-                found[self.api.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace")] = token
-        return found
+        control = self.api.LLAMA_TOKEN_ATTR_CONTROL
+        tokens: dict[str, int] = {}
+        for token in range(self.vocabulary_size):
+            if self.api.llama_vocab_get_attr(self._vocab, token) & control:
+                tokens[self.api.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace")] = token
+        return tokens
 
 
-def _quiet(api: Any) -> None:
-    """Keep llama.cpp's log lines to ourselves, for the reason of a failure."""
+def _capture_log(api: Any) -> None:
+    """Keep the last of llama.cpp's log lines, for the reason of a failure, and load what it computes with; once."""
     global _callback
     if _callback is None:
 
         @api.llama_log_callback  # type: ignore[untyped-decorator]
         def keep(level: int, text: bytes, _: Any) -> None:
             if level >= 3:
-                _lines.append(text.decode("utf-8", "replace").strip())
-                del _lines[:-20]
+                _log_lines.append(text.decode("utf-8", "replace").strip())
+                del _log_lines[:-20]
 
         _callback = keep
         api.llama_log_set(keep, None)
-        _kernels(api)
+        _load_kernels(api)
         api.llama_backend_init()
 
 
-def _kernels(api: Any) -> None:
-    """Load the best that this CPU can run, where the library was built for several (GGML_BACKEND_DL)."""
+def _load_kernels(api: Any) -> None:
+    """Load the best kernels that this CPU can run, where the library was built with several (GGML_BACKEND_DL)."""
     folder = Path(api.__file__).with_name("lib")
     if next(folder.glob("libggml-cpu-*.so"), None) is not None:
         # Through libllama: in a wheel each name of libggml is a file of its own, and the other one is another library.
@@ -140,4 +146,4 @@ def _kernels(api: Any) -> None:
 
 
 def _log_tail() -> str:
-    return next((line for line in reversed(_lines) if "error" in line.lower() or "fail" in line.lower()), "damaged")
+    return next((line for line in reversed(_log_lines) if "error" in line.lower() or "fail" in line.lower()), "damaged")

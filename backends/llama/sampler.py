@@ -18,26 +18,26 @@ class Sampler:
     def __init__(self, model: Model, window: int, sampling: Sampling, prompt: Sequence[int]) -> None:
         self._api, self._model = model.api, model
         self._chain = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
-        for part in (*self._changes(window, sampling, prompt), *self._draws(sampling)):
+        for part in (*self._penalties(window, sampling, prompt), *self._choice(sampling)):
             self._api.llama_sampler_chain_add(self._chain, part)
-        self._first = True
+        self._is_first = True
 
-    def draw(self, context: Any, row: int) -> int:
-        """The next token, from the logits of this row of the batch."""
-        if self._first:
-            self._first = False
+    def sample(self, context: Any, row: int) -> int:
+        """The next token, drawn from the logits of this row of the batch."""
+        if self._is_first:
+            self._is_first = False
             logits = self._api.llama_get_logits_ith(context, row)
-            for end in self._model.ends:  # a reply begins with no end: transformers calls this min_new_tokens=1
+            for end in self._model.end_ids:  # a reply begins with no end: transformers calls this min_new_tokens=1
                 logits[end] = -math.inf
         return int(self._api.llama_sampler_sample(self._chain, context, row))
 
     def close(self) -> None:
-        """Once."""
+        """Free the chain; not to be called twice."""
         self._api.llama_sampler_free(self._chain)
 
-    def _changes(self, window: int, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
+    def _penalties(self, window: int, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
         """No end, the penalty for tokens of the prompt and the reply, then those for tokens of the reply alone."""
-        api, size, ends = self._api, self._model.size, self._model.ends
+        api, size, ends = self._api, self._model.vocabulary_size, self._model.end_ids
         if sampling.ignore_eos and ends:
             never = (api.llama_logit_bias * len(ends))(*((token, -math.inf) for token in ends))
             yield api.llama_sampler_init_logit_bias(size, len(never), never)
@@ -50,7 +50,7 @@ class Sampler:
         if often or once:
             yield api.llama_sampler_init_penalties(size, window, 1.0, often, once)
 
-    def _draws(self, sampling: Sampling) -> Iterator[Any]:
+    def _choice(self, sampling: Sampling) -> Iterator[Any]:
         """Top-k, temperature, top-p, min-p, draw; or the likeliest."""
         api = self._api
         if sampling.temperature == 0:

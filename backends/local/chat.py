@@ -1,6 +1,6 @@
-"""A LangChain chat model over an engine of this process: messages in, chunks out, stop reaches the engine.
+"""A LangChain chat model over an engine of this process: messages in, chunks out; a cancelled call frees the engine.
 
-It knows messages, templates and counting; nothing of how tokens are computed.
+Knows messages, templates and counting; nothing of how tokens are computed.
 """
 
 import queue
@@ -23,22 +23,24 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 from pydantic import ConfigDict, Field
 
+from backends.local.decoder import StreamDecoder
 from backends.local.engine import Engine, Event, Request, Sampling
 from backends.local.inbox import Inbox
-from backends.local.text import Text
+from backends.local.template import ChatTemplate
 from prompts.template import Piece, Rendered, render, render_plain
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
-KNOBS = tuple(f.name for f in fields(Sampling))
-PASSING = ("model", "stream")  # what a caller may say to any chat model, and here changes nothing
+SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
+IGNORED_OPTIONS = ("model", "stream")  # what clients send to any chat model, and here changes nothing
 
 
 class LocalChat(BaseChatModel):
-    """Chat over an `Engine`. Call arguments: stop, raw, and each field of `Sampling`."""
+    """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
     engine: Engine = Field(exclude=True)
+    template: ChatTemplate = Field(exclude=True)
     model_name: str = Field("", alias="model")
     temperature: float | None = None
     top_p: float | None = None
@@ -62,16 +64,30 @@ class LocalChat(BaseChatModel):
         return {"max_input_tokens": self.engine.window}
 
     @property
+    def template_origin(self) -> str:
+        """Where the chat template comes from, for people."""
+        return self.template.origin
+
+    @property
+    def queue_length(self) -> int:
+        """How many requests wait or run."""
+        return self.engine.pending_count()
+
+    def close(self) -> None:
+        """End the engine and its thread. Requests that wait or run fail."""
+        self.engine.close()
+
+    @property
     def sampling_defaults(self) -> dict[str, Any]:
-        """What a reply is drawn with where nobody set a knob: ours, then those saved with the model."""
-        return {**asdict(Sampling()), **self.engine.defaults}
+        """The options that a reply is sampled with where nobody set one: ours, under those saved with the model."""
+        return {**asdict(Sampling()), **self.engine.saved_sampling}
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
-        """Tokens of the whole prompt, template and start of the reply included."""
-        return len(self._ids(self._render(messages)))
+        """The number of tokens of the whole prompt, with the template and the start of the reply."""
+        return len(self._tokenize(self._render(messages)))
 
     def get_token_ids(self, text: str) -> list[int]:
-        """Ids of plain text, by the model's own tokenizer."""
+        """Token ids of plain text, by the model's own tokenizer."""
         return self.engine.encode(text)
 
     def _stream(
@@ -88,7 +104,7 @@ class LocalChat(BaseChatModel):
             finished = False
             while not finished:
                 event = events.get()
-                if event.position is not None and nested():
+                if event.position is not None and runs_in_chain():
                     dispatch_custom_event("queue", {"position": event.position})
                 for chunk in self._chunks(request, event):
                     if run_manager:
@@ -96,7 +112,7 @@ class LocalChat(BaseChatModel):
                     yield chunk
                 finished = event.finish is not None
         finally:
-            self.engine.leave(request)
+            self.engine.cancel(request)
 
     async def _astream(
         self,
@@ -105,14 +121,14 @@ class LocalChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        inbox = Inbox(self.engine.waiting)
+        inbox = Inbox(self.engine.pending_count)
         request = self._request(messages, stop, inbox.put, kwargs)
         self.engine.submit(request)
         try:
             finished = False
             while not finished:
                 for event in await inbox.take():
-                    if event.position is not None and nested():
+                    if event.position is not None and runs_in_chain():
                         await adispatch_custom_event("queue", {"position": event.position})
                     for chunk in self._chunks(request, event):
                         if run_manager:
@@ -120,7 +136,7 @@ class LocalChat(BaseChatModel):
                         yield chunk
                     finished = event.finish is not None
         finally:
-            self.engine.leave(request)
+            self.engine.cancel(request)
 
     def _generate(
         self,
@@ -148,16 +164,16 @@ class LocalChat(BaseChatModel):
         options: dict[str, Any],
     ) -> Request:
         raw = bool(options.pop("raw", False))
-        rendered = self._raw(messages) if raw else self._render(messages)
-        ids = self._ids(rendered)
-        self._check(ids)
+        rendered = self._render_raw(messages) if raw else self._render(messages)
+        ids = self._tokenize(rendered)
+        self._check_length(ids)
         sampling = self._sampling(options, self.engine.window - len(ids))
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
         ends = [*(stop if stop is not None else self.stop or ()), *turns]
-        goes_on = messages[-1].type == "ai"  # and its first space belongs to the text
-        return Request(ids, sampling, Text(ends, strip=not raw and not goes_on), emit)
+        continues = messages[-1].type == "ai"  # and its first space belongs to the text
+        return Request(ids, sampling, StreamDecoder(ends, strip=not raw and not continues), emit)
 
-    def _check(self, ids: list[int]) -> None:
+    def _check_length(self, ids: list[int]) -> None:
         if not ids:
             raise ModelInvalidRequestError("The prompt is empty: there is nothing to continue. Write some text.")
         if len(ids) >= self.engine.window:
@@ -169,79 +185,81 @@ class LocalChat(BaseChatModel):
     def _sampling(self, options: dict[str, Any], room: int) -> Sampling:
         if "max_completion_tokens" in options:
             options["max_tokens"] = options.pop("max_completion_tokens")
-        self._known(options)
-        values: dict[str, Any] = {}
-        for name in KNOBS:
-            given = options.get(name)
-            value = getattr(self, name) if given is None else given
+        self._check_options(options)
+        values = dict(self.sampling_defaults)
+        for name in SAMPLING_OPTIONS:
+            argument = options.get(name)
+            value = getattr(self, name) if argument is None else argument
             if value is not None:
                 values[name] = value
-        sampling: dict[str, Any] = {**self.sampling_defaults, **values}
-        found = Sampling(**sampling)
-        return replace(found, max_tokens=min(found.max_tokens, room))
+        sampling = Sampling(**values)
+        return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 
-    def _known(self, options: dict[str, Any]) -> None:
-        strange = [name for name, value in options.items() if value is not None and name not in {*KNOBS, *PASSING}]
-        if strange:
+    def _check_options(self, options: dict[str, Any]) -> None:
+        known = {*SAMPLING_OPTIONS, *IGNORED_OPTIONS}
+        unknown = [name for name, value in options.items() if value is not None and name not in known]
+        if unknown:
             raise ModelInvalidRequestError(
-                f"{self.engine.name} knows no option {', '.join(strange)}: leave it out. "
-                f"It knows {', '.join(KNOBS)}, stop and raw."
+                f"{self.engine.name} knows no option {', '.join(unknown)}: leave it out. "
+                f"It knows {', '.join(SAMPLING_OPTIONS)}, stop and raw."
             )
 
     def _render(self, messages: Sequence[BaseMessage]) -> Rendered:
-        strange = next((m.type for m in messages if m.type not in ROLES), None)
-        if strange:
-            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {strange}.")
+        unknown = next((m.type for m in messages if m.type not in ROLES), None)
+        if unknown:
+            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {unknown}.")
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
-            begun = self._render(messages[:-1])
-            return Rendered((*begun.pieces, Piece(spoken(messages[-1]), special=False)), begun.stop)
-        rows = [{"role": ROLES[m.type], "content": spoken(m)} for m in messages]
+            prompt = self._render(messages[:-1])
+            return Rendered((*prompt.pieces, Piece(message_text(messages[-1]), special=False)), prompt.stop)
+        rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
         engine = self.engine
         try:
-            return render(engine.template, rows, engine.specials, **engine.variables)
+            return render(self.template.text, rows, engine.special_tokens, **engine.template_variables)
         except ValueError as error:
             if [row["role"] for row in rows[:2]] != ["system", "user"]:
                 raise ModelInvalidRequestError(str(error)) from error
         try:  # some templates know no system role: what it says goes before the first message
             rows[:2] = [{"role": "user", "content": f"{rows[0]['content']}\n\n{rows[1]['content']}"}]
-            return render(engine.template, rows, engine.specials, **engine.variables)
+            return render(self.template.text, rows, engine.special_tokens, **engine.template_variables)
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
 
-    def _raw(self, messages: Sequence[BaseMessage]) -> Rendered:
+    def _render_raw(self, messages: Sequence[BaseMessage]) -> Rendered:
         if len(messages) != 1 or messages[0].type != "human":
             raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
-        return render_plain(spoken(messages[0]))
+        return render_plain(message_text(messages[0]))
 
-    def _ids(self, rendered: Rendered) -> list[int]:
+    def _tokenize(self, rendered: Rendered) -> list[int]:
         ids: list[int] = []
         for piece in rendered.pieces:
-            ids += [self.engine.special(piece.text)] if piece.special else self.engine.encode(piece.text)
-        start = list(self.engine.start)
+            ids += [self.engine.special_id(piece.text)] if piece.special else self.engine.encode(piece.text)
+        start = list(self.engine.bos_ids)
         return ids if not ids or ids[: len(start)] == start else start + ids
 
     def _chunks(self, request: Request, event: Event) -> Iterator[ChatGenerationChunk]:
         if event.error is not None:
             raise event.error
         if event.text:
-            fresh, request.told = event.tokens - request.told, event.tokens
-            yield ChatGenerationChunk(message=AIMessageChunk(content=event.text, usage_metadata=usage(0, fresh)))
+            fresh, request.reported = event.tokens - request.reported, event.tokens
+            yield ChatGenerationChunk(
+                message=AIMessageChunk(content=event.text, usage_metadata=usage_metadata(0, fresh))
+            )
         if event.finish is not None:
-            yield self._last(request, event.finish)
+            yield self._last_chunk(request, event.finish)
 
-    def _last(self, request: Request, finish: str) -> ChatGenerationChunk:
+    def _last_chunk(self, request: Request, finish: str) -> ChatGenerationChunk:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
                 chunk_position="last",
-                usage_metadata=usage(len(request.prompt), request.tokens - request.told),
+                usage_metadata=usage_metadata(len(request.prompt), request.tokens - request.reported),
                 response_metadata={"model_name": self.model_name, "finish_reason": finish},
             ),
             generation_info={"finish_reason": finish},
         )
 
 
-def spoken(message: BaseMessage) -> str:
+def message_text(message: BaseMessage) -> str:
     """The text of a message, lone surrogates replaced. Raises ModelInvalidRequestError for images and the like."""
     if isinstance(message.content, list):
         for block in message.content:
@@ -250,11 +268,13 @@ def spoken(message: BaseMessage) -> str:
     return str(message.text).encode("utf-8", "replace").decode("utf-8")
 
 
-def usage(read: int, said: int) -> UsageMetadata:
-    """Tokens of the prompt and of this chunk; LangChain adds up those of all chunks."""
-    return UsageMetadata(input_tokens=read, output_tokens=said, total_tokens=read + said)
+def usage_metadata(prompt_tokens: int, reply_tokens: int) -> UsageMetadata:
+    """The usage of one chunk; LangChain adds up those of all chunks."""
+    return UsageMetadata(
+        input_tokens=prompt_tokens, output_tokens=reply_tokens, total_tokens=prompt_tokens + reply_tokens
+    )
 
 
-def nested() -> bool:
-    """Whether this call runs inside a chain, which is who hears of the queue."""
+def runs_in_chain() -> bool:
+    """Whether this call runs inside a chain, whose callbacks get events of the queue."""
     return get_callback_manager_for_config(ensure_config()).parent_run_id is not None

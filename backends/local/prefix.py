@@ -1,17 +1,17 @@
-"""What two texts begin with alike. Knows tokens only."""
+"""The common beginning of two token sequences. Knows tokens only."""
 
 from collections.abc import Sequence
 
 
-def shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two begin with alike."""
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many tokens two sequences begin with alike."""
+    for position, (a, b) in enumerate(zip(one, other, strict=False)):
         if a != b:
-            return place
+            return position
     return min(len(one), len(other))
 
 
-def continued(past: Sequence[int], prompt: Sequence[int]) -> int:
+def continued_prefix(past: Sequence[int], prompt: Sequence[int]) -> int:
     """How many tokens of `past` a prompt begins with where it goes on with that conversation, else 0."""
-    begins = shared(past, prompt)
-    return begins if 2 * begins > len(past) else 0
+    length = common_prefix(past, prompt)
+    return length if 2 * length > len(past) else 0

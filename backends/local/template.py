@@ -1,33 +1,46 @@
-"""Which chat template a local model gets: the user's file, the model's own, or plain speaker lines."""
+"""Which chat template a local model gets: the user's file, the model's own, or plain speaker lines.
+
+Knows files and settings; nothing of messages or of what a template renders.
+"""
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
-from prompts import template as module
+from prompts import template as renderer
 from settings import Settings
 
-PLAIN = Path(module.__file__).with_name("plain.jinja")
+PLAIN = Path(renderer.__file__).with_name("plain.jinja")
 log = logging.getLogger(__name__)
 
 
-def problem(settings: Settings) -> str | None:
-    """What is wrong with the user's file, before any model is loaded."""
+class ChatTemplate(NamedTuple):
+    """A Jinja template and, for people, where it comes from."""
+
+    text: str
+    origin: str
+
+
+def template_error(settings: Settings) -> str | None:
+    """What is wrong with the user's file, before any model is loaded; None where nothing is."""
     if settings.chat_template is None:
         return None
     try:
-        module.check_template(settings.chat_template.read_text(encoding="utf-8"))
+        renderer.check_template(settings.chat_template.read_text(encoding="utf-8"))
     except ValueError as error:  # UnicodeDecodeError is one
         return f"CHAT_TEMPLATE={settings.chat_template} is no Jinja template: {error}"
     return None
 
 
-def choose(settings: Settings, own: str | None, model: str) -> tuple[str, str]:
-    """The template and, for people, where it comes from."""
+def choose_template(settings: Settings, saved: str | None, model: str) -> ChatTemplate:
+    """The template for a model, which was `saved` with one or with none."""
     if settings.chat_template is not None:
-        chosen = settings.chat_template.read_text(encoding="utf-8"), f"CHAT_TEMPLATE ({settings.chat_template})"
-    elif own:
-        chosen = own, "saved with the model"
+        path = settings.chat_template
+        chosen = ChatTemplate(path.read_text(encoding="utf-8"), f"CHAT_TEMPLATE ({path})")
+    elif saved:
+        chosen = ChatTemplate(saved, "saved with the model")
     else:
-        chosen = PLAIN.read_text(encoding="utf-8"), "prompts/plain.jinja (the model was saved without one)"
-    log.info("chat template of %s: %s", model, chosen[1])
+        origin = "prompts/plain.jinja (the model was saved without one)"
+        chosen = ChatTemplate(PLAIN.read_text(encoding="utf-8"), origin)
+    log.info("chat template of %s: %s", model, chosen.origin)
     return chosen

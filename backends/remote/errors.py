@@ -24,8 +24,8 @@ TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|exceeds? the (available )?context", re.IGNORECASE
 )
 
-# The first kind that fits, and what a person can do about it.
-KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
+# What the SDK raises, what it is to LangChain, and what a person can do about it; the first that fits counts.
+ERROR_KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (ContextOverflowError, ContextOverflowError, "Shorten the message, or set OPENAI_N_CTX."),
     (openai.AuthenticationError, ModelAuthenticationError, "Check OPENAI_API_KEY."),
     (openai.PermissionDeniedError, ModelPermissionDeniedError, "This key may not use this model; choose another."),
@@ -42,10 +42,10 @@ KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (TimeoutError, ModelTimeoutError, "Nothing came for too long; try again."),  # what LangChain raises itself
     (httpx2.TimeoutException, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
     (httpx2.HTTPError, ModelConnectionError, "The connection broke; try again."),
-]  # fmt: skip
+]
 
 # What a later try, or another server, may mend, in words that hold nothing of the request.
-BRIEFLY: dict[type[ModelError], str] = {
+BRIEF_CAUSES: dict[type[ModelError], str] = {
     ModelRateLimitError: "it has too many requests",
     ModelTimeoutError: "it did not answer in time",
     ModelConnectionError: "it cannot be reached, or broke off",
@@ -54,37 +54,39 @@ BRIEFLY: dict[type[ModelError], str] = {
 
 
 @contextmanager
-def explained(server: str) -> Iterator[None]:
-    """Raise what goes wrong inside as a ModelError that names server, cause and remedy."""
+def translate_errors(server: str) -> Iterator[None]:
+    """A block whose failures are raised as ModelError kinds that name server, cause and remedy."""
     try:
         yield
-    except tuple(kind for kind, _, _ in KINDS) as error:
-        fitting = ContextOverflowError if overflows(error) else type(error)
-        kind, remedy = next((to, text) for of, to, text in KINDS if issubclass(fitting, of))
+    except tuple(kind for kind, _, _ in ERROR_KINDS) as error:
+        fitting = ContextOverflowError if is_context_overflow(error) else type(error)
+        kind, remedy = next((to, text) for of, to, text in ERROR_KINDS if issubclass(fitting, of))
         raise kind(f"openai ({server}): {_cause(error)} {remedy}") from error
 
 
-def servers_own(error: ModelError) -> bool:
-    """Whether the failure is the server's and not the request's, so that another server may do better."""
+def is_server_error(error: ModelError) -> bool:
+    """Whether a failure is the server's and not the request's, so that another server may do better."""
     if isinstance(error, ModelNotFoundError):  # it has no model at all, or is something else than a server of models
         return not isinstance(error.__cause__, openai.NotFoundError)
-    return isinstance(error, tuple(BRIEFLY))
+    return isinstance(error, tuple(BRIEF_CAUSES))
 
 
-def briefly(error: ModelError) -> str:
-    """The failure without a word of the server's or the request's."""
+def brief_cause(error: ModelError) -> str:
+    """The cause of a failure in a few words, none of which is the server's or the request's."""
     if isinstance(error, ModelAuthenticationError):
         return "it refuses the key"
-    return next((words for kind, words in BRIEFLY.items() if isinstance(error, kind)), "it does not serve the model")
+    return next(
+        (words for kind, words in BRIEF_CAUSES.items() if isinstance(error, kind)), "it does not serve the model"
+    )
 
 
-def overflows(error: Exception) -> bool:
+def is_context_overflow(error: Exception) -> bool:
     """Whether a bad request was one that is too long, as OpenAI, vLLM and llama-server word it."""
     return isinstance(error, openai.BadRequestError) and bool(TOO_LONG.search(str(error)))
 
 
 def _cause(error: Exception) -> str:
     body = getattr(error, "body", None)
-    said = body.get("message") if isinstance(body, dict) else body
-    text = str(said or error).strip() or type(error).__name__
+    detail = body.get("message") if isinstance(body, dict) else body
+    text = str(detail or error).strip() or type(error).__name__
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,6 +1,6 @@
-"""One chat model over several servers that serve the same model: each request goes to the least busy, past dead ones.
+"""One chat model over several servers of the same model: each request goes to the least busy, past dead ones.
 
-Knows that a server is an OpenAIChat; who is asked next is decided in `balance`.
+Knows that a server is an OpenAIChat; which one is next is decided in `server_pool`.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -15,45 +15,47 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr
 
-from backends.remote.balance import Balance, Place, Way
 from backends.remote.chat import OpenAIChat
-from backends.remote.errors import servers_own
+from backends.remote.errors import is_server_error
+from backends.remote.server_pool import Failover, Lease, ServerPool
 
 
-class SpreadChat(BaseChatModel):
+class LoadBalancedChat(BaseChatModel):
     """Chat over any of `servers`. Call arguments: those of OpenAIChat; the reply's metadata names the server."""
 
     servers: list[OpenAIChat] = Field(min_length=2, description="one client for each address")
-    patience: float = Field(60, description="seconds a request may have tried before it gives up servers left out")
+    failover_timeout: float = Field(
+        60, description="seconds a request may have tried before it gives up servers left out"
+    )
     exact_count: bool = Field(False, description="the count is an estimate, as each server's is")
 
-    _balance: Balance = PrivateAttr()
+    _pool: ServerPool = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
-        """The counts begin at nothing."""
+        """Start with a pool of idle servers, and the window that is known so far."""
         super().model_post_init(context)
-        self._balance = Balance(chat.server for chat in self.servers)
-        self._learn()
+        self._pool = ServerPool(chat.server for chat in self.servers)
+        self._update_window()
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """No: LangChain could not load a class of ours."""
+        """False: LangChain could not load a class of ours."""
         return False
 
     @property
     def server(self) -> str:
-        """Who may be asked, for people."""
+        """The addresses, as people read them."""
         return ", ".join(chat.server for chat in self.servers)
 
     @property
     def model_name(self) -> str:
-        """The model's name as far as a server has said it."""
+        """The model's name, empty until a server has listed it."""
         return next((chat.model_name for chat in self.servers if chat.model_name), "")
 
     @property
-    def running(self) -> dict[str, int]:
-        """Each address with the requests of this process that it has now."""
-        return {server.address: server.running for server in self._balance.servers}
+    def running_requests(self) -> dict[str, int]:
+        """How many requests of this process each address has now."""
+        return {server.address: server.running for server in self._pool.servers}
 
     @property
     def _llm_type(self) -> str:
@@ -63,76 +65,80 @@ class SpreadChat(BaseChatModel):
         return self.servers[0]._get_ls_params(stop=stop, **kwargs)
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
-        """An estimate."""
+        """An estimate of the number of tokens."""
         return self.servers[0].get_num_tokens_from_messages(messages)
 
     def get_num_tokens(self, text: str) -> int:
-        """An estimate."""
+        """An estimate of the number of tokens."""
         return self.servers[0].get_num_tokens(text)
 
     def get_token_ids(self, text: str) -> list[int]:
-        """Not known. Raises NotImplementedError."""
+        """Raises NotImplementedError: the servers' tokenizer is not known."""
         return self.servers[0].get_token_ids(text)
 
-    def offered(self) -> list[str]:
-        """The names that any server lists; who picks one is sent to those that have it. Raises ModelError kinds."""
+    def list_models(self) -> list[str]:
+        """The models that any server lists, sorted. Raises ModelError kinds where none answers."""
 
         def ask(chat: OpenAIChat) -> list[str] | ModelError:
             try:
-                return chat.offered()
+                return chat.list_models()
             except ModelError as error:
                 return error
 
         with ThreadPoolExecutor(len(self.servers)) as pool:
-            said = list(pool.map(ask, self.servers))
-        lists = [names for names in said if isinstance(names, list)]
+            results = list(pool.map(ask, self.servers))
+        lists = [names for names in results if isinstance(names, list)]
         if not lists:
-            errors = [error for error in said if isinstance(error, ModelError)]
+            errors = [error for error in results if isinstance(error, ModelError)]
             raise type(errors[-1])("\n".join(map(str, errors))) from errors[-1]
         return sorted({name for names in lists for name in names})
 
-    def _way(self, options: dict[str, Any]) -> Way:
-        """The servers for one request: those that have the model it names, as far as they have said what they have."""
-        wanted = options.get("model")
-        having = [chat.server for chat in self.servers if not wanted or chat.names is None or wanted in chat.names]
-        fit = [server for server in self._balance.servers if server.address in having]
+    def _start_failover(self, options: dict[str, Any]) -> Failover:
+        """The failover of one request among the servers that list the model it names, as far as they were asked."""
+        model = options.get("model")
+        serving = [
+            chat.server
+            for chat in self.servers
+            if not model or chat.listed_models is None or model in chat.listed_models
+        ]
+        servers = [server for server in self._pool.servers if server.address in serving]
 
-        def ours(error: ModelError) -> bool:
+        def is_client_error(error: ModelError) -> bool:
             # A server that was started with another key, or without the model of our settings, refuses at once. If it
             # were not left out, it would always be the least busy one, and get nearly every request.
             refused = isinstance(error, ModelAuthenticationError) or (
-                not wanted and isinstance(error, ModelNotFoundError)
+                not model and isinstance(error, ModelNotFoundError)
             )
-            return not (servers_own(error) or refused)
+            return not (is_server_error(error) or refused)
 
-        return Way(self._balance, fit or self._balance.servers, ours, self.patience)
+        return Failover(self._pool, servers or self._pool.servers, is_client_error, self.failover_timeout)
 
-    def _at(self, place: Place) -> OpenAIChat:
-        return self.servers[self._balance.servers.index(place.server)]
+    def _client_at(self, lease: Lease) -> OpenAIChat:
+        return self.servers[self._pool.servers.index(lease.server)]
 
-    def _tried(self, place: Place) -> OpenAIChat:
-        """Who has the place; one that was left out first shows that he answers."""
-        chat = self._at(place)
-        if place.trial:
-            chat.look()
+    def _probed_client(self, lease: Lease) -> OpenAIChat:
+        """The client of a leased server; one that was left out is probed first. Raises ModelError kinds."""
+        chat = self._client_at(lease)
+        if lease.is_probe:
+            chat.probe()
         return chat
 
-    async def _atried(self, place: Place) -> OpenAIChat:
-        chat = self._at(place)
-        if place.trial:
-            await chat.alook()
+    async def _aprobed_client(self, lease: Lease) -> OpenAIChat:
+        chat = self._client_at(lease)
+        if lease.is_probe:
+            await chat.aprobe()
         return chat
 
-    def _note(self, place: Place, generation: ChatGeneration) -> None:
-        """The first chunk, or the whole reply, has come."""
-        place.answered()
-        self._learn()
-        generation.message.response_metadata["server"] = place.server.address
+    def _record_answer(self, lease: Lease, generation: ChatGeneration) -> None:
+        """Note that the first chunk, or the whole reply, has come, and from which server."""
+        lease.mark_started()
+        self._update_window()
+        generation.message.response_metadata["server"] = lease.server.address
 
-    def _learn(self) -> None:
-        """The window is the smallest that is known, so that a prompt fits wherever it goes."""
-        known = [(chat.profile or {}).get("max_input_tokens") for chat in self.servers]
-        smallest = min((size for size in known if size), default=None)
+    def _update_window(self) -> None:
+        """Take the smallest window that is known, so that a prompt fits wherever it goes."""
+        sizes = [(chat.profile or {}).get("max_input_tokens") for chat in self.servers]
+        smallest = min((size for size in sizes if size), default=None)
         self.profile = {"max_input_tokens": smallest} if smallest else None
 
     def _stream(
@@ -142,12 +148,12 @@ class SpreadChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        way = self._way(kwargs)
+        failover = self._start_failover(kwargs)
         while True:
-            with way.next() as place:
-                for chunk in self._tried(place)._stream(messages, stop, run_manager, **kwargs):
-                    if not place.begun:
-                        self._note(place, chunk)
+            with failover.next_lease() as lease:
+                for chunk in self._probed_client(lease)._stream(messages, stop, run_manager, **kwargs):
+                    if not lease.started:
+                        self._record_answer(lease, chunk)
                     yield chunk
                 return
 
@@ -158,13 +164,13 @@ class SpreadChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        way = self._way(kwargs)
+        failover = self._start_failover(kwargs)
         while True:
-            with way.next() as place:
-                chat = await self._atried(place)
+            with failover.next_lease() as lease:
+                chat = await self._aprobed_client(lease)
                 async for chunk in chat._astream(messages, stop, run_manager, **kwargs):
-                    if not place.begun:
-                        self._note(place, chunk)
+                    if not lease.started:
+                        self._record_answer(lease, chunk)
                     yield chunk
                 return
 
@@ -175,11 +181,11 @@ class SpreadChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        way = self._way(kwargs)
+        failover = self._start_failover(kwargs)
         while True:
-            with way.next() as place:
-                result = self._tried(place)._generate(messages, stop, run_manager, **kwargs)
-                self._note(place, result.generations[0])
+            with failover.next_lease() as lease:
+                result = self._probed_client(lease)._generate(messages, stop, run_manager, **kwargs)
+                self._record_answer(lease, result.generations[0])
                 return result
 
     async def _agenerate(
@@ -189,10 +195,10 @@ class SpreadChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        way = self._way(kwargs)
+        failover = self._start_failover(kwargs)
         while True:
-            with way.next() as place:
-                chat = await self._atried(place)
+            with failover.next_lease() as lease:
+                chat = await self._aprobed_client(lease)
                 result = await chat._agenerate(messages, stop, run_manager, **kwargs)
-                self._note(place, result.generations[0])
+                self._record_answer(lease, result.generations[0])
                 return result

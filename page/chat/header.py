@@ -125,8 +125,7 @@ def _draw_readiness(context: PageContext, statuses: list[Status], selection: Sel
         st.caption(escape_markdown(f"At start: {context.choice.name}. {context.choice.reason}."))
     if _model_name(selection.backend):
         st.caption(escape_markdown(f"Model: {_model_name(selection.backend)}"))
-    origin = getattr(getattr(backends.loaded_model(selection.backend or ""), "engine", None), "template_origin", None)
-    if origin:
+    if origin := backends.template_origin(selection.backend or ""):
         st.caption(escape_markdown(f"Chat template: {origin}"))
     if selection.no_summary_reason:
         st.caption(escape_markdown(selection.no_summary_reason))

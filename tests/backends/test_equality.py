@@ -22,8 +22,8 @@ def greedy(model: Any, prompt: str) -> list[int]:
     """Exactly 40 greedy tokens without a penalty; what would end a reply is drawn like any other token."""
     engine, drawn = model.engine, list[int]()
     # What the engine keeps from being drawn first, or would end at.
-    holder, field = (engine, "_ends") if hasattr(engine, "pipeline") else (engine.model, "ends")
-    ends, end_ids = engine.ends, getattr(holder, field)
+    holder, field = (engine, "_end_ids") if hasattr(engine, "pipeline") else (engine.model, "end_ids")
+    is_end, end_ids = engine.is_end, getattr(holder, field)
 
     def noting(token: int) -> bool:
         drawn.append(token)
@@ -31,7 +31,7 @@ def greedy(model: Any, prompt: str) -> list[int]:
 
     config = engine.pipeline.model.generation_config if hasattr(engine, "pipeline") else None
     saved = getattr(config, "eos_token_id", None)
-    engine.ends = noting
+    engine.is_end = noting
     setattr(holder, field, ())
     if config is not None:
         config.eos_token_id = None
@@ -39,7 +39,7 @@ def greedy(model: Any, prompt: str) -> list[int]:
         messages = [SystemMessage(system_prompt()), HumanMessage(prompt)]
         model.invoke(messages, temperature=0, repetition_penalty=1.0, max_tokens=TOKENS, seed=0)
     finally:
-        engine.ends = ends
+        engine.is_end = is_end
         setattr(holder, field, end_ids)
         if config is not None:
             config.eos_token_id = saved
@@ -64,6 +64,6 @@ def test_greedy_tokens_are_equal(prompt: str, settings: Settings) -> None:
     llama: Any = backends.load("llamacpp", settings)
     one, other = greedy(gpt2, prompt), greedy(llama, prompt)
     if one != other:
-        start = gpt2._ids(gpt2._render([SystemMessage(system_prompt()), HumanMessage(prompt)]))
+        start = gpt2._tokenize(gpt2._render([SystemMessage(system_prompt()), HumanMessage(prompt)]))
         at = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
         assert lead(gpt2, start + one[:at]) < 0.02

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
 import backends
-from backends.hf.network import Network, Piece, runs
-from backends.hf.sampler import Draw
-from backends.hf.sequential import Turns
+from backends.hf.network import Chunk, Network, group_adjacent
+from backends.hf.sampler import Sampler
+from backends.hf.sequential import SequentialRunner
+from backends.local.decoder import StreamDecoder
 from backends.local.engine import Event, Request, Sampling
-from backends.local.text import Text
 from settings import DEFAULT_MODEL, Settings, SettingsError
 
 OPEN = {"temperature": 0.0, "repetition_penalty": 1.0}
 
 
-class Noting(Text):
+class Noting(StreamDecoder):
     """A text that remembers the bytes of each token."""
 
     def __init__(self, *stop: str) -> None:
@@ -68,7 +68,7 @@ def plain(engine: Any, request: Asked) -> list[int]:
     import torch
     from transformers import GenerationConfig
 
-    ids, ends, sampling = torch.tensor([request.prompt]), sorted(engine._ends), request.sampling
+    ids, ends, sampling = torch.tensor([request.prompt]), sorted(engine._end_ids), request.sampling
     config = GenerationConfig(
         do_sample=False, min_new_tokens=1, max_new_tokens=sampling.max_tokens, eos_token_id=ends, pad_token_id=0,
         repetition_penalty=sampling.repetition_penalty, suppress_tokens=ends if sampling.ignore_eos else None,
@@ -86,15 +86,15 @@ def lead(engine: Any, request: Asked, replied: list[int]) -> float:
 
     with torch.inference_mode():
         logits = engine.pipeline.model(torch.tensor([[*request.prompt, *replied]])).logits[0, -1]
-        draw = Draw(request.sampling, [*request.prompt, *replied], engine._ends)
-        draw._change(logits)
+        draw = Sampler(request.sampling, [*request.prompt, *replied], engine._end_ids)
+        draw._apply_penalties(logits)
     first, second = torch.topk(logits, 2).values.tolist()
     return float(first - second)
 
 
 def differs(engine: Any, request: Asked, expected: list[int]) -> bool:
     """Whether what was drawn is not how `expected` begins, a tie of two tokens (0.01 logits) apart."""
-    pieces = [engine.data(token) for token in expected]
+    pieces = [engine.token_bytes(token) for token in expected]
     at = next((i for i, (a, b) in enumerate(zip(request.noting.pieces, pieces, strict=False)) if a != b), None)
     return at is not None and lead(engine, request, expected[:at]) >= 0.01
 
@@ -126,7 +126,7 @@ def test_greedy_tokens_of_a_batch_are_those_of_generate(engine: Any, asks: list[
         prompt = some(ask["length"], seed + number)
         knobs = {"max_tokens": ask["tokens"], "repetition_penalty": ask["penalty"], "ignore_eos": ask["endless"]}
         expected = plain(engine, Asked(prompt, **knobs))
-        words = b"".join(map(engine.data, expected)).decode("utf-8", "replace")
+        words = b"".join(map(engine.token_bytes, expected)).decode("utf-8", "replace")
         stop = words[len(words) // 2 :][:4] if ask["end"] == "stop" else ""
         wanted.append((Asked(prompt, stop, **knobs), expected, words.partition(stop)[0] if stop else words))
     for number, ((request, *_), ask) in enumerate(zip(wanted, asks, strict=True)):
@@ -134,13 +134,14 @@ def test_greedy_tokens_of_a_batch_are_those_of_generate(engine: Any, asks: list[
             wanted[number - 1][0].wait(ask["after"])
         engine.submit(request)
         if ask["end"] == "cancel":
-            engine.leave(request)
+            engine.cancel(request)
     for (request, expected, words), ask in zip(wanted, asks, strict=True):
         if ask["end"] != "cancel":
             request.wait()
             assert not differs(engine, request, expected)
             assert (
-                request.words == words or request.noting.pieces != [engine.data(t) for t in expected][: request.tokens]
+                request.words == words
+                or request.noting.pieces != [engine.token_bytes(t) for t in expected][: request.tokens]
             )
     idle(engine)
 
@@ -150,7 +151,7 @@ def idle(engine: Any) -> None:
     last = Asked([5], max_tokens=1)
     engine.submit(last)
     last.wait()
-    while engine.waiting():
+    while engine.pending_count():
         threading.Event().wait(0.001)
     assert engine._chats == []
 
@@ -163,7 +164,7 @@ def test_a_second_chat_does_not_wait_for_the_first(engine: Any) -> None:
     assert second.wait().finish
     assert not first.over.finish
     assert first.tokens < 900
-    engine.leave(first)
+    engine.cancel(first)
     first.wait()
     idle(engine)
 
@@ -177,10 +178,10 @@ def test_who_comes_while_all_rows_are_taken_waits_for_one(engine: Any) -> None:
     ninth = Asked(some(5, 9), max_tokens=2)
     engine.submit(ninth)
     assert ninth.heard.get(timeout=20).position == 1
-    engine.leave(eight[3])
+    engine.cancel(eight[3])
     assert ninth.wait().finish
     for request in eight:
-        engine.leave(request)
+        engine.cancel(request)
     idle(engine)
 
 
@@ -213,7 +214,7 @@ def test_a_seed_gives_the_same_whatever_runs_beside_it(engine: Any) -> None:
     beside.wait()
     assert beside.noting.pieces == alone.noting.pieces
     for request in others:
-        engine.leave(request)
+        engine.cancel(request)
     idle(engine)
 
 
@@ -248,7 +249,7 @@ def test_hundreds_that_leave_leave_nothing_behind(engine: Any) -> None:
     for request in asked:
         engine.submit(request)
         if dice.random() < 0.5:
-            engine.leave(dice.choice(asked[: asked.index(request) + 1]))
+            engine.cancel(dice.choice(asked[: asked.index(request) + 1]))
     for request in asked:
         if not request.cancelled.is_set():
             request.wait()
@@ -281,22 +282,22 @@ def test_what_may_be_drawn_is_what_transformers_would_draw_from(
     found = LogitsProcessorList(steps)(torch.tensor([[3, 7, 7]]), logits[None].clone())[0]
     knobs = Sampling(temperature, top_p, top_k, penalty, seed=seed, max_tokens=1, min_p=min_p)
     for turn in range(30):
-        draw = Draw(Sampling(**{**vars(knobs), "seed": seed + turn}), [3, 7, 7], ())
-        assert torch.isfinite(found[draw.draw(logits.clone())])
+        draw = Sampler(Sampling(**{**vars(knobs), "seed": seed + turn}), [3, 7, 7], ())
+        assert torch.isfinite(found[draw.sample(logits.clone())])
 
 
 def test_how_often_a_token_is_drawn_is_its_share() -> None:
     import torch
 
-    draw = Draw(Sampling(1.0, 1.0, 0, 1.0, seed=1, max_tokens=4000), [0], ())
+    draw = Sampler(Sampling(1.0, 1.0, 0, 1.0, seed=1, max_tokens=4000), [0], ())
     shares = torch.tensor([0.1, 0.2, 0.3, 0.4])
-    drawn = torch.tensor([draw.draw(shares.log()) for _ in range(4000)])
+    drawn = torch.tensor([draw.sample(shares.log()) for _ in range(4000)])
     assert torch.allclose(torch.bincount(drawn) / 4000, shares, atol=0.03)
 
 
 def test_neighbouring_rows_are_looked_at_together() -> None:
-    pieces = [Piece(0, 5, [1]), Piece(1, 3, [1]), Piece(3, 9, [1]), Piece(4, 0, [1, 2]), Piece(5, 0, [1])]
-    assert [[piece.row for piece in run] for run in runs(pieces)] == [[0, 1], [3], [4], [5]]
+    pieces = [Chunk(0, 5, [1]), Chunk(1, 3, [1]), Chunk(3, 9, [1]), Chunk(4, 0, [1, 2]), Chunk(5, 0, [1])]
+    assert [[piece.row for piece in run] for run in group_adjacent(pieces)] == [[0, 1], [3], [4], [5]]
 
 
 @pytest.fixture
@@ -322,7 +323,7 @@ def test_any_other_model_takes_turns(llama: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("GPT2_MODEL", str(llama))
     model: Any = backends.load("gpt2", Settings.read())
     engine = model.engine
-    assert isinstance(engine.network, Turns)
+    assert isinstance(engine.network, SequentialRunner)
     asked = [Asked(some(10 * n + 1, n), max_tokens=20, ignore_eos=True, repetition_penalty=1.2) for n in range(4)]
     expected = [plain(engine, request) for request in asked]
     bad = Asked([10**6])
@@ -349,7 +350,7 @@ def test_eight_bits_nearly_say_the_same(engine: Any) -> None:
     same = 0
     with torch.inference_mode():
         for prompt in prompts:
-            one, other = (network.compute([Piece(0, 0, prompt)])[0] for network in (exact, rounded))
+            one, other = (network.compute([Chunk(0, 0, prompt)])[0] for network in (exact, rounded))
             assert 0 < float((one - other).abs().mean()) < 0.1 * float(one.std())
             same += int(one.argmax() == other.argmax())
     assert same >= 3

@@ -30,7 +30,7 @@ async def test_stop_reaches_the_engine_within_one_token(
 
     def noting(self: Request) -> None:
         if not self.cancelled.is_set():
-            at_cancel.append(model.engine.computed)
+            at_cancel.append(model.engine.sampled_tokens)
         cancel(self)
 
     monkeypatch.setattr(Request, "cancel", noting)
@@ -54,7 +54,7 @@ async def test_stop_reaches_the_engine_within_one_token(
         assert await build(settings, name, options={"max_tokens": 1, "temperature": 0.0}).ainvoke(
             {"history": [], "input": "hi"}
         )
-        assert model.engine.computed - before <= 2, "one token after the stop, and the one of the next request"
+        assert model.engine.sampled_tokens - before <= 2, "one token after the stop, and the one of the next request"
 
 
 async def test_eight_tasks_stream_together(name: str, settings: Settings) -> None:
@@ -117,7 +117,7 @@ async def test_those_who_wait_keep_their_order_and_know_their_place(
     tasks = []
     for number in range(4):
         tasks.append(asyncio.create_task(one(number)))
-        while one_by_one.engine.waiting() < number + 1 and not tasks[0].done():
+        while one_by_one.engine.pending_count() < number + 1 and not tasks[0].done():
             await asyncio.sleep(0)
     await asyncio.gather(*tasks)
     assert ended == [0, 1, 2, 3]
@@ -200,18 +200,18 @@ def test_images_are_refused_clearly(model: Any) -> None:
      "\u202eright to left", "\u05e9\u05dc\u05d5\u05dd", "\U0001f600 \U0001f468\u200d\U0001f469", "<|", " "],
 )  # fmt: skip
 def test_user_text_is_never_template_or_special_token(model: Any, text: str) -> None:
-    specials = {model.engine.special(s) for s in model.engine.specials}
-    empty = model._ids(model._render([HumanMessage("x")]))
-    ids = model._ids(model._render([HumanMessage(text)]))
+    specials = {model.engine.special_id(s) for s in model.engine.special_tokens}
+    empty = model._tokenize(model._render([HumanMessage("x")]))
+    ids = model._tokenize(model._render([HumanMessage(text)]))
     assert [i for i in ids if i in specials] == [i for i in empty if i in specials]
     assert model.invoke([HumanMessage(text)], max_tokens=3).usage_metadata["input_tokens"] == len(ids)
-    words = b"".join(model.engine.data(i) for i in model.get_token_ids(text.encode("utf-8", "replace").decode()))
+    words = b"".join(model.engine.token_bytes(i) for i in model.get_token_ids(text.encode("utf-8", "replace").decode()))
     assert words.decode("utf-8") == text.encode("utf-8", "replace").decode()
 
 
 def test_without_a_template_speaker_lines_are_used(bare: str) -> None:
     model: Any = backends.load(bare, Settings.read())
-    assert "plain.jinja" in model.engine.template_origin
+    assert "plain.jinja" in model.template_origin
     rendered = model._render([SystemMessage("Be kind."), HumanMessage("hi")])
     assert "".join(p.text for p in rendered.pieces) == "Be kind.\n\nUser: hi\nAssistant:"
     reply = model.invoke([HumanMessage("hi")], max_tokens=60).text
@@ -224,7 +224,7 @@ def test_chat_template_names_a_file(bare: str, tmp_path: Path, monkeypatch: pyte
     own.write_text("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}")
     monkeypatch.setenv("CHAT_TEMPLATE", str(own))
     model: Any = backends.load(bare, Settings.read())
-    assert str(own) in model.engine.template_origin
+    assert str(own) in model.template_origin
     assert "".join(p.text for p in model._render([HumanMessage("hi")]).pieces) == "[user] hi\n"
     monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "none.jinja"))
     with pytest.raises(SettingsError, match=r"CHAT_TEMPLATE=.*none.jinja.*no such file"):
@@ -273,7 +273,7 @@ async def test_who_leaves_the_line_is_no_longer_before_the_others(
     tasks = []
     for number in range(3):
         tasks.append(ask(number))
-        while one_by_one.engine.waiting() <= number:
+        while one_by_one.engine.pending_count() <= number:
             await asyncio.sleep(0.001)
     tasks[1].cancel()
     while reports[2].queue_position != 1:
@@ -324,9 +324,9 @@ def test_repetition_penalty_means_the_same_on_both(settings: Settings) -> None:
 
 
 def test_knobs_saved_with_the_model_hold_until_somebody_sets_others(model: Any) -> None:
-    saved = model.engine.defaults
+    saved = model.engine.saved_sampling
     assert set(saved) == {"temperature", "top_p", "top_k", "repetition_penalty"}
     assert model._sampling({}, 100).temperature == pytest.approx(saved["temperature"])
     assert model._sampling({"temperature": 0.11}, 100).temperature == 0.11
-    other: Any = type(model)(engine=model.engine, temperature=0.22)
+    other: Any = type(model)(engine=model.engine, template=model.template, temperature=0.22)
     assert other._sampling({}, 100).temperature == 0.22

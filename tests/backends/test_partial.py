@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
 import backends
-from backends.remote.chat import GO_ON
+from backends.remote.chat import CONTINUE_PROMPT
 from chains.assistant import build
 from settings import Settings
 from tests.loopback import Loopback
@@ -96,7 +96,7 @@ def test_a_server_is_asked_to_go_on(loopback: Loopback) -> None:
     loopback.answer = lambda _: " there, Tom"
     reply = backends.load("openai", Settings.read()).invoke([HumanMessage("hi"), AIMessage("Hello \ud800")])
     assert [(m["role"], m["content"]) for m in loopback.requests[-1]["messages"]] == [
-        ("user", "hi"), ("assistant", "Hello ?"), ("user", GO_ON)
+        ("user", "hi"), ("assistant", "Hello ?"), ("user", CONTINUE_PROMPT)
     ]  # fmt: skip
     assert reply.text == " there, Tom", "its space is kept"
 

@@ -29,9 +29,9 @@ def shares(prompt: str) -> dict[str, float]:
     with torch.inference_mode():
         logits = engine.pipeline.model(torch.tensor([engine.encode(prompt)])).logits[0, -1]
     logits = logits.clone()
-    logits[list(engine._ends)] = -torch.inf
+    logits[list(engine._end_ids)] = -torch.inf
     found = torch.exp(logits - logits.max())
-    return {engine.data(token).decode("utf-8", "replace"): float(share) for token, share in enumerate(found)}
+    return {engine.token_bytes(token).decode("utf-8", "replace"): float(share) for token, share in enumerate(found)}
 
 
 @pytest.mark.parametrize(
@@ -118,11 +118,11 @@ def test_the_next_speaker_is_an_end_too(bare: str) -> None:
     """A model without a chat template ends where a line of the user's begins."""
     model: Any = backends.load(bare, Settings.read())
     for ignored in (False, True):
-        text = model._request([HumanMessage("hi")], None, print, {"ignore_eos": ignored}).text
-        shown = text.push(b"Hello!\nUser: and you?") + text.close()
+        decoder = model._request([HumanMessage("hi")], None, print, {"ignore_eos": ignored}).decoder
+        shown = decoder.push(b"Hello!\nUser: and you?") + decoder.close()
         assert shown == ("Hello!\nUser: and you?" if ignored else "Hello!")
-        text = model._request([HumanMessage("hi")], ["and"], print, {"ignore_eos": ignored}).text
-        assert text.push(b"You and I") == "You "
+        decoder = model._request([HumanMessage("hi")], ["and"], print, {"ignore_eos": ignored}).decoder
+        assert decoder.push(b"You and I") == "You "
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_value_out_of_range_is_one_line(model: Any, knob: str, value: object) 
 def test_an_unknown_option_is_named(name: str, model: Any) -> None:
     with pytest.raises(ModelInvalidRequestError, match=rf"^{name} knows no option logit_bias, n: .*It knows temperat"):
         model.invoke("hi", max_tokens=2, logit_bias={"5": 1}, n=2)
-    before = model.engine.computed
+    before = model.engine.sampled_tokens
     with pytest.raises(ModelInvalidRequestError, match="no option temprature"):
         list(model.stream("hi", max_tokens=2, temprature=0))
-    assert model.engine.computed == before
+    assert model.engine.sampled_tokens == before
 
 
 def test_what_any_chat_model_is_told_is_no_unknown_option(model: Any) -> None:

@@ -48,6 +48,5 @@ def wait(done: Callable[[], Any], seconds: float = 10) -> None:
 
 def idle(backend: str = "llamacpp") -> bool:
     """Whether no reply runs, no place is held, and the engine's line is empty."""
-    engine = getattr(backends.loaded_model(backend), "engine", None)
     held = app.state.api.queues.busy[backend]
-    return not running_replies() and not held and (engine is None or not engine.waiting())
+    return not running_replies() and not held and not backends.queue_length(backend)

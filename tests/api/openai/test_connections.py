@@ -67,7 +67,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     def noting(self: Request) -> None:
         if not self.cancelled.is_set():
-            found.append(engine().computed)
+            found.append(engine().sampled_tokens)
         cancel(self)
 
     monkeypatch.setattr(Request, "cancel", noting)
@@ -93,10 +93,10 @@ def test_a_client_that_goes_in_mid_stream_ends_the_engines_work(
     client = serve()
     with client.stream("POST", path, json={**body, "stream": True}) as answer:
         assert next(answer.iter_lines())
-        before = engine().computed
+        before = engine().sampled_tokens
     wait(idle)
     assert len(drawn) == 1
-    assert engine().computed - drawn[0] <= 1
+    assert engine().sampled_tokens - drawn[0] <= 1
     assert drawn[0] - before < 600, "the reply was not ended, it came to its end"
 
 
@@ -107,12 +107,12 @@ def test_a_client_that_does_not_wait_for_the_whole_ends_it_too(
     client = serve()
     client.post("/v1/completions", json={"prompt": "hi", "max_tokens": 1})
     drawn.clear()
-    before = engine().computed
+    before = engine().sampled_tokens
     with pytest.raises(httpx.ReadTimeout):
         client.post(path, json=body, timeout=0.1)
     wait(idle)
     assert len(drawn) == 1
-    assert engine().computed - drawn[0] <= 1
+    assert engine().sampled_tokens - drawn[0] <= 1
     assert drawn[0] - before < 600
 
 
@@ -129,7 +129,7 @@ def test_a_client_that_goes_while_it_waits_leaves_the_line(
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/completions", json={"prompt": "hi", "stream": stream}, timeout=0.1)
         wait(lambda: len(drawn) == 1)
-        assert engine().waiting() == 1, "the first goes on"
+        assert engine().pending_count() == 1, "the first goes on"
         assert list(lines)
     wait(idle)
 

@@ -14,8 +14,8 @@ import numpy as np
 from backends.llama.context import Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.model import Model
+from backends.local.decoder import StreamDecoder
 from backends.local.engine import Event, Request, Sampling
-from backends.local.text import Text
 from tests.conftest import GGUF
 
 TIE = 0.02  # logits: within f16's rounding
@@ -95,7 +95,9 @@ class Ear:
     ) -> None:
         ids = engine.encode(prompt) if isinstance(prompt, str) else list(prompt)
         self.engine, self.events, self._over, self._hear = engine, list[Event](), threading.Event(), hear
-        self.request = Request(ids, Sampling(**{**GREEDY, "max_tokens": 20, **sampling}), Text(stop), self._emit)
+        self.request = Request(
+            ids, Sampling(**{**GREEDY, "max_tokens": 20, **sampling}), StreamDecoder(stop), self._emit
+        )
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)
@@ -153,11 +155,12 @@ class Alone:
         array = (self._api.llama_token * len(ids))(*ids)
         assert self._api.llama_decode(self._context, self._api.llama_batch_get_one(array, len(ids))) == 0
         found = self._api.llama_get_logits_ith(self._context, -1)
-        return np.ctypeslib.as_array(ctypes.cast(found, ctypes.POINTER(ctypes.c_float)), (self._model.size,)).copy()
+        shape = (self._model.vocabulary_size,)
+        return np.ctypeslib.as_array(ctypes.cast(found, ctypes.POINTER(ctypes.c_float)), shape).copy()
 
     def greedy(self, request: Request, stop: Sequence[str] = ()) -> list[int]:
         """The tokens drawn for a greedy request, the one that ends it among them."""
-        ends, text, drawn = list(self._model.ends), Text(stop), list[int]()
+        ends, text, drawn = list(self._model.end_ids), StreamDecoder(stop), list[int]()
         logits = self.logits(request.prompt)
         while len(drawn) < request.sampling.max_tokens and not text.stopped:
             if not drawn or request.sampling.ignore_eos:
@@ -165,7 +168,7 @@ class Alone:
             drawn.append(int(logits.argmax()))
             if drawn[-1] in ends:
                 break
-            text.push(self._model.data(drawn[-1]))
+            text.push(self._model.token_bytes(drawn[-1]))
             logits = self._compute(drawn[-1:])
         return drawn
 

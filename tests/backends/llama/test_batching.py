@@ -70,8 +70,8 @@ def alone(engine: Watching) -> Iterator[Alone]:
 
 def talk(engine: Watching, chat: Chat, said: list[tuple[Turn, Ear]], over: threading.Event) -> None:
     """All turns of a conversation, each after the reply before it."""
-    begin = engine.computed
-    while engine.computed < begin + chat.arrival and engine.waiting():
+    begin = engine.sampled_tokens
+    while engine.sampled_tokens < begin + chat.arrival and engine.pending_count():
         over.wait(0.001)
     ids = engine.encode(BEGINNINGS[chat.beginning])
     for turn in chat.turns:
@@ -80,7 +80,7 @@ def talk(engine: Watching, chat: Chat, said: list[tuple[Turn, Ear]], over: threa
         said.append((turn, ear.ask()))
         if turn.cancel is not None:
             ear.heard(turn.cancel)
-            engine.leave(ear.request)
+            engine.cancel(ear.request)
             return
         ear.end()
         ids += engine.drawn[ear.request]
@@ -102,7 +102,7 @@ def test_together_as_alone(engine: Watching, alone: Alone, chats: list[Chat]) ->
         assert not thread.is_alive()
     for turn, ear in said:
         compare(engine, alone, turn, ear)
-    assert engine.watched.samplers == engine.waiting()
+    assert engine.watched.samplers == engine.pending_count()
 
 
 def compare(engine: Watching, alone: Alone, turn: Turn, ear: Ear) -> None:
@@ -116,10 +116,10 @@ def compare(engine: Watching, alone: Alone, turn: Turn, ear: Ear) -> None:
         return
     if drawn[: len(expected)] == expected:
         assert len(drawn) == len(expected)
-    whole = b"".join(engine.data(token) for token in drawn).decode("utf-8", "replace")
+    whole = b"".join(engine.token_bytes(token) for token in drawn).decode("utf-8", "replace")
     cut = min((at for stop in turn.stop if (at := whole.find(stop)) >= 0), default=len(whole))
     assert ear.text == whole[:cut]
-    ended = cut < len(whole) or engine.ends(drawn[-1])
+    ended = cut < len(whole) or engine.is_end(drawn[-1])
     assert ear.end().finish == ("stop" if ended else "length")
 
 
@@ -144,7 +144,7 @@ def test_characters_of_several_tokens_come_whole(engine: Watching) -> None:
     ears = [Ear(engine, prompt, **heat, max_tokens=60, ignore_eos=True, seed=seed).ask() for seed in range(10)]
     whole = [ear.reply() for ear in ears]
     for ear, text in zip(ears, whole, strict=True):
-        drawn = b"".join(engine.data(token) for token in engine.drawn[ear.request])
+        drawn = b"".join(engine.token_bytes(token) for token in engine.drawn[ear.request])
         assert text == drawn.decode("utf-8", "replace")
     assert any(ord(character) > 0x7F and character != "\ufffd" for character in "".join(whole))
     assert sum(1 for ear in ears for event in ear.events if not event.text) > 50, "bytes were held back"

@@ -21,7 +21,7 @@ WORDS = tuple(range(300, 4000))
 
 def unharmed(engine: Watching) -> None:
     """Nothing is reserved, held or left, and the next request is answered."""
-    assert engine.watched.samplers == engine.waiting() == 0
+    assert engine.watched.samplers == engine.pending_count() == 0
     for slot in engine._slots:
         assert slot.request is None
         assert slot.reserved == 0
@@ -46,7 +46,7 @@ def test_a_token_that_is_none_fails_its_own_request(size: int, penalty: float) -
     with opened(4, 4096) as engine:
         others = [Ear(engine, text, max_tokens=60, ignore_eos=True).ask() for text in ("I like", "My dog is")]
         assert others[0].heard(2)
-        bad = Ear(engine, [*WORDS[:size], engine.model.size + 5], repetition_penalty=penalty).ask()
+        bad = Ear(engine, [*WORDS[:size], engine.model.vocabulary_size + 5], repetition_penalty=penalty).ask()
         others.append(Ear(engine, "Good morning", max_tokens=20, ignore_eos=True).ask())
         error = bad.end().error
         assert isinstance(error, ModelAPIError)
@@ -101,7 +101,7 @@ def test_a_state_that_cannot_be_read_back_is_computed_again() -> None:
         first = Ear(engine, WORDS[:200], max_tokens=5, ignore_eos=True).ask()
         first.reply()
         Ear(engine, WORDS[900:1000], max_tokens=5, ignore_eos=True).ask().reply()
-        kept = max(engine._cache._kept, key=lambda kept: shared_with(kept.tokens))
+        kept = max(engine._cache._states, key=lambda kept: shared_with(kept.tokens))
         assert len(kept.tokens) == 204
         kept.state[12:16] = struct.pack("<I", 2**31)  # more cells than there are
         before = engine.watched.computed
@@ -136,7 +136,7 @@ LOADING = """
 import json, sys
 from langchain_core.exceptions import ModelError
 import backends
-from backends.gguf.model import Model
+from backends.llama.model import Model
 from pathlib import Path
 found = {}
 for path in sys.argv[1:]:

@@ -28,7 +28,7 @@ def idle(engine: Watching) -> None:
     """Wait until nobody waits or runs."""
     pause = threading.Event()
     for _ in range(PATIENCE * 1000):
-        if not engine.waiting():
+        if not engine.pending_count():
             return
         pause.wait(0.001)
     raise AssertionError("requests are left")
@@ -49,12 +49,12 @@ def crowd(engine: Watching, chance: random.Random, count: int) -> None:
                   temperature=chance.choice((0.0, 0.9)), ignore_eos=True)  # fmt: skip
         asked.append((ear.ask(), chance.choice((-1, 0, 1, 3, 99))))
         if asked[-1][1] == -1:
-            engine.leave(ear.request)
+            engine.cancel(ear.request)
         while len(asked) > 11 or (asked and number == count - 1):
             ear, after = asked.pop(chance.randrange(len(asked)))
             if after >= 0:
                 ear.heard(after) if after < 99 else ear.end()
-            engine.leave(ear.request)
+            engine.cancel(ear.request)
     idle(engine)
     engine.drawn.clear()
     engine.watched.batches.clear()
@@ -67,7 +67,7 @@ def test_a_thousand_requests_leave_nothing_behind(engine: Watching) -> None:
     crowd(engine, chance, 600)
     assert threading.active_count() == threads
     assert not engine._running
-    assert not engine._line
+    assert not engine._queue
     assert engine.watched.samplers == 0
     for slot in engine._slots:
         assert slot.request is None
@@ -90,7 +90,7 @@ def elsewhere(act: Callable[[], object]) -> None:
 def test_a_reply_ends_within_one_token(engine: Watching, after: int) -> None:
     def hear(event: Event) -> None:
         if event.tokens == after:
-            elsewhere(lambda: engine.leave(leaving.request))
+            elsewhere(lambda: engine.cancel(leaving.request))
 
     leaving = Ear(engine, "I like music and", max_tokens=900, ignore_eos=True, hear=hear)
     leaving.ask().end()
@@ -106,7 +106,7 @@ def test_a_prompt_ends_within_one_piece(engine: Watching) -> None:
         large = [batch for batch in engine.watched.batches if max(batch.values()) > 10]
         if len(large) == 2 and not pieces:
             pieces.append(2)
-            elsewhere(lambda: engine.leave(leaving.request))
+            elsewhere(lambda: engine.cancel(leaving.request))
 
     writing = Ear(engine, "I like music and", max_tokens=200, ignore_eos=True, hear=hear).ask()
     assert writing.heard(1)
@@ -126,13 +126,13 @@ def test_who_leaves_the_middle_of_the_line_moves_up_those_behind(engine: Watchin
     waiting = [Ear(engine, WORDS[:900], max_tokens=100) for _ in range(3)]  # no room beside the two
     for ear in waiting:
         ear.ask()
-        while not ear.request.place:
+        while not ear.request.position:
             time.sleep(0.001)
-    engine.leave(waiting[1].request)
-    engine.leave(waiting[1].request)
-    assert waiting[1].request not in engine._line
+    engine.cancel(waiting[1].request)
+    engine.cancel(waiting[1].request)
+    assert waiting[1].request not in engine._queue
     for ear in running:
-        engine.leave(ear.request)
+        engine.cancel(ear.request)
     assert waiting[2].end().error is None
     for ear in (waiting[0], waiting[2]):
         places = [event.position for event in ear.events if event.position is not None]
@@ -150,7 +150,7 @@ def test_nobody_who_runs_is_told_that_it_waits(engine: Watching) -> None:
         for _ in range(30):
             ear = Ear(engine, "hi", max_tokens=chance.randint(1, 3), ignore_eos=True).ask()
             if chance.random() < 0.3:
-                engine.leave(ear.request)
+                engine.cancel(ear.request)
             else:
                 ear.end()
                 heard.append(ear)

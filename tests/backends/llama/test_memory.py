@@ -59,7 +59,7 @@ def test_a_shared_beginning_is_computed_once(runs: bool) -> None:
         long = Ear(engine, [*shared, *one], max_tokens=600, ignore_eos=True).ask()
         assert long.heard(1)
         if not runs:
-            engine.leave(long.request)
+            engine.cancel(long.request)
             told(engine, talks(5)[4])
         seen = len(engine.watched.batches)
         ear = Ear(engine, [*shared, *other], max_tokens=1, ignore_eos=True).ask()
@@ -69,7 +69,7 @@ def test_a_shared_beginning_is_computed_once(runs: bool) -> None:
         alone.close()
         pieces = [count for batch in engine.watched.batches[seen:] for count in batch.values() if count > 1]
         assert sum(pieces) == len(other)
-        engine.leave(long.request)
+        engine.cancel(long.request)
 
 
 def test_who_was_not_used_for_longest_is_forgotten() -> None:
@@ -112,7 +112,7 @@ def test_a_conversation_longer_than_the_room_left_is_computed_again() -> None:
         assert alone.same(ear.request, engine.drawn[ear.request], alone.greedy(ear.request))
         alone.close()
         assert busy.request.tokens > 0
-        engine.leave(busy.request)
+        engine.cancel(busy.request)
         assert busy.end().error is None
 
 
@@ -154,7 +154,7 @@ def test_what_needs_more_than_there_is_waits_in_order() -> None:
 
             prompt = WORDS[number * 700 : number * 700 + size]
             ears.append(Ear(engine, prompt, max_tokens=longest, ignore_eos=True, hear=hear).ask())
-            while number == 2 and not ears[2].request.place:
+            while number == 2 and not ears[2].request.position:
                 time.sleep(0.001)
         for ear, (_, longest) in zip(ears, needs, strict=True):
             ear.reply()
@@ -178,4 +178,4 @@ def test_a_long_prompt_stalls_nobody() -> None:
         assert sum(engine.watched.batches[at].total() for at in read) == 900
         assert len(read) >= 3
         assert all(engine.watched.batches[at - 1] == {first: 1} for at in read)
-        engine.leave(writing.request)
+        engine.cancel(writing.request)

@@ -63,4 +63,4 @@ def test_a_closed_event_loop_ends_only_its_own() -> None:
             time.sleep(0.001)
         assert gone.request.cancelled.is_set()
         assert gone.request.tokens < 900
-        assert engine.watched.samplers == engine.waiting() == 0
+        assert engine.watched.samplers == engine.pending_count() == 0

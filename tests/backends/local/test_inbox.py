@@ -10,7 +10,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from backends.local.engine import Event
-from backends.local.inbox import CROWDED, PAUSE, Inbox, gathered
+from backends.local.inbox import CROWDED_PAUSE, PAUSE, Inbox, merge_events
 from chains.assistant import build
 from chains.report import Report
 from settings import Settings
@@ -38,7 +38,7 @@ async def test_many_are_given_to_at_the_same_beats() -> None:
         await inbox.take()
         beats.add(inbox._next)
         await asyncio.sleep(0.001)
-    assert all(math.isclose(beat / CROWDED, round(beat / CROWDED)) for beat in beats)
+    assert all(math.isclose(beat / CROWDED_PAUSE, round(beat / CROWDED_PAUSE)) for beat in beats)
     assert len(beats) < 8
 
 
@@ -87,7 +87,7 @@ def test_whoever_is_gone_is_noticed() -> None:
 
 def test_text_goes_before_the_error_after_it() -> None:
     error = Event(error=ValueError("x"))
-    assert list(gathered([Event(position=1), Event(text="a", tokens=1), Event(text="b", tokens=2), error])) == [
+    assert list(merge_events([Event(position=1), Event(text="a", tokens=1), Event(text="b", tokens=2), error])) == [
         Event(position=1), Event(text="ab", tokens=2), error
     ]  # fmt: skip
 
@@ -109,7 +109,7 @@ async def test_a_reply_that_is_stopped_knows_its_tokens(
 ) -> None:
     """What was drawn is told although the end never came: quotas are charged by it."""
     monkeypatch.setattr("backends.local.inbox.PAUSE", 0.1)
-    report, before = Report(), model.engine.computed
+    report, before = Report(), model.engine.sampled_tokens
     chain = build(settings, name, raw=True, options={"max_tokens": 900, "ignore_eos": True, **NOISE})
     text = ""
     async with asyncio.timeout(20):
@@ -117,8 +117,8 @@ async def test_a_reply_that_is_stopped_knows_its_tokens(
             text += part
             if (report.completion_tokens or 0) >= 30:
                 break
-    while model.engine.waiting():
+    while model.engine.pending_count():
         await asyncio.sleep(0.01)
-    drawn = model.engine.computed - before
+    drawn = model.engine.sampled_tokens - before
     assert 30 <= (report.completion_tokens or 0) <= drawn < 900
     assert report.pieces < (report.completion_tokens or 0)

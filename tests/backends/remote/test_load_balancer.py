@@ -19,8 +19,8 @@ from langchain_core.exceptions import (
 )
 
 import backends
-from backends.remote import balance
-from backends.remote.load_balancer import SpreadChat
+from backends.remote import server_pool
+from backends.remote.load_balancer import LoadBalancedChat
 from chains.assistant import build
 from chains.report import Report
 from settings import Settings
@@ -28,7 +28,7 @@ from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running
 
 HI = {"history": [], "input": "hi"}
-Use = Callable[..., SpreadChat]
+Use = Callable[..., LoadBalancedChat]
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,14 @@ def pair(servers: list[Loopback]) -> list[Loopback]:
 def use(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Use:
     """Loads the backend over these servers or addresses."""
 
-    def load(*them: Loopback | str, **environment: str) -> SpreadChat:
+    def load(*them: Loopback | str, **environment: str) -> LoadBalancedChat:
         urls = [one if isinstance(one, str) else one.url for one in them]
         monkeypatch.setenv("OPENAI_BASE_URL", " , ".join(urls))
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         model = backends.load("openai", Settings.read())
-        assert isinstance(model, SpreadChat)
+        assert isinstance(model, LoadBalancedChat)
         return model
 
     return load
@@ -79,13 +79,13 @@ def mute() -> Iterator[str]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that failed is tried again at once."""
-    monkeypatch.setattr(balance, "FIRST", 0.0)
+    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that failed stays left out for the rest of the test."""
-    monkeypatch.setattr(balance, "FIRST", 40.0)
+    monkeypatch.setattr(server_pool, "FIRST_PAUSE", 40.0)
 
 
 def asked(pair: list[Loopback]) -> list[int]:
@@ -96,8 +96,8 @@ async def read(chunks: AsyncIterator[Any]) -> str:
     return "".join([str(chunk.text) async for chunk in chunks])
 
 
-def idle(model: SpreadChat) -> bool:
-    return not any(model.running.values())
+def idle(model: LoadBalancedChat) -> bool:
+    return not any(model.running_requests.values())
 
 
 async def test_streams_at_once_are_shared_out_evenly(pair: list[Loopback], use: Use) -> None:
@@ -307,7 +307,7 @@ async def test_who_leaves_frees_the_place(pair: list[Loopback], use: Use, mute: 
 
     task = asyncio.create_task(follow())
     await begun.wait()
-    assert sum(model.running.values()) == 1
+    assert sum(model.running_requests.values()) == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -315,7 +315,7 @@ async def test_who_leaves_frees_the_place(pair: list[Loopback], use: Use, mute: 
     pair[1].script.append("slow")
     stream = model.stream("hi")
     next(stream)
-    assert sum(model.running.values()) == 1
+    assert sum(model.running_requests.values()) == 1
     stream.close()  # type: ignore[attr-defined]
     assert idle(model)
 
@@ -389,7 +389,7 @@ def test_each_server_has_its_own_name_and_the_window_is_the_smallest(pair: list[
 def test_all_models_are_offered_and_a_picked_one_goes_where_it_is(pair: list[Loopback], use: Use, dead: str) -> None:
     model = use(*pair, dead)
     pair[0].models, pair[1].models = ["a", "c"], ["b", "c"]
-    assert model.offered() == ["a", "b", "c"]
+    assert model.list_models() == ["a", "b", "c"]
     for _ in range(3):
         assert model.invoke("hi", model="b").response_metadata["server"] == pair[1].url
     assert {request["model"] for request in pair[1].requests} == {"b"}
@@ -398,6 +398,6 @@ def test_all_models_are_offered_and_a_picked_one_goes_where_it_is(pair: list[Loo
 def test_no_server_offers_anything(use: Use, dead: str) -> None:
     other = f"http://127.0.0.1:{free_port()}/v1"
     with pytest.raises(ModelConnectionError) as caught:
-        use(dead, other).offered()
+        use(dead, other).list_models()
     assert dead in str(caught.value)
     assert other in str(caught.value)

@@ -30,7 +30,7 @@ def shares(engine: Watching) -> Any:
     alone = Alone(engine.model)
     logits = alone.logits(engine.encode(PROMPT))
     alone.close()
-    logits[list(engine.model.ends)] = -np.inf
+    logits[list(engine.model.end_ids)] = -np.inf
     order = np.argsort(-logits)
     share = np.exp(logits[order] - logits.max())
     return share / share.sum(), order.tolist()
@@ -129,7 +129,7 @@ def test_a_seed_gives_the_same_text_in_whatever_company(engine: Watching) -> Non
         ear.ask()
         other = Ear(engine, PROMPT * (at % 5 * 20 + 1), **WHOLE, max_tokens=1 + at).ask()
         if at % 3 == 0:
-            engine.leave(other.request)
+            engine.cancel(other.request)
     assert [ear.reply() for ear in together] == before
 
 

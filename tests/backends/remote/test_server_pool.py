@@ -2,10 +2,10 @@
 
 from langchain_core.exceptions import ModelConnectionError, ModelError, ModelTimeoutError
 
-from backends.remote.balance import Balance, Place, Server
+from backends.remote.server_pool import Lease, Server, ServerPool
 
 
-def fail(place: Place | None, error: ModelError) -> Server:
+def fail(place: Lease | None, error: ModelError) -> Server:
     """A request at this place fails."""
     assert place is not None
     with place:
@@ -13,29 +13,29 @@ def fail(place: Place | None, error: ModelError) -> Server:
     return place.server
 
 
-def take(of: Balance, forced: bool = True) -> Place | None:
-    return of.take(of.servers, lambda error: False, forced)
+def take(of: ServerPool, forced: bool = True) -> Lease | None:
+    return of.acquire(of.servers, lambda error: False, forced)
 
 
 def test_the_pause_grows_up_to_a_minute_and_is_forgotten_with_an_answer() -> None:
-    one = Balance(["http://a/v1"])
+    one = ServerPool(["http://a/v1"])
     pauses = []
     for _ in range(9):
         server = fail(take(one), ModelTimeoutError("x"))
-        pauses.append(server.until - server.failed)
+        pauses.append(server.retry_at - server.failed_at)
     for number, pause in enumerate(pauses):
         assert min(60, 0.8 * 2**number) <= pause <= min(60, 1.2 * 2**number)
     assert take(one, forced=False) is None
     place = take(one)
     assert place is not None
     with place:
-        place.answered()
+        place.mark_started()
     server = fail(take(one), ModelTimeoutError("x"))
-    assert server.until - server.failed <= 1.2
+    assert server.retry_at - server.failed_at <= 1.2
 
 
 def test_requests_that_fail_together_are_one_failure() -> None:
-    one = Balance(["http://a/v1"])
+    one = ServerPool(["http://a/v1"])
     places = [take(one) for _ in range(20)]
     for place in places:
         fail(place, ModelConnectionError("x"))
@@ -44,12 +44,12 @@ def test_requests_that_fail_together_are_one_failure() -> None:
 
 
 def test_after_its_pause_a_server_gets_one_request_until_that_is_answered() -> None:
-    both = Balance(["http://a/v1", "http://b/v1"])
+    both = ServerPool(["http://a/v1", "http://b/v1"])
     failed = fail(take(both), ModelConnectionError("x"))
-    failed.until = 0.0
+    failed.retry_at = 0.0
     places = [take(both) for _ in range(4)]
     found = [place.server.address[7] for place in places if place is not None]
     assert found == ["b", "a", "b", "b"]
     assert places[1] is not None
-    places[1].answered()
+    places[1].mark_started()
     assert [place.server.address[7] for place in (take(both), take(both)) if place is not None] == ["a", "a"]

@@ -1,13 +1,14 @@
-"""Tokens' bytes to text: split UTF-8 is held back, stop strings end the reply. Knows no model."""
+"""Bytes of tokens to text: split UTF-8 is held back, stop strings end the reply. Knows no model."""
 
 import codecs
 from collections.abc import Sequence
 
 
-class Text:
-    """A reply growing byte by byte; `push` and `close` return what is safe to show."""
+class StreamDecoder:
+    """A reply growing byte by byte; `push` and `close` return text that no later byte can change."""
 
     def __init__(self, stop: Sequence[str] = (), *, strip: bool = False) -> None:
+        """`strip`: leave out white space before the first visible character."""
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._stop = [s for s in stop if s]
         self._strip = strip
@@ -15,36 +16,36 @@ class Text:
         self.stopped = False
 
     def push(self, data: bytes) -> str:
-        """Text that can no longer become part of a stop string; sets `stopped` where one is complete."""
+        """The text that can no longer become part of a stop string; sets `stopped` where one is complete."""
         self._held += self._decoder.decode(data)
         return self._release()
 
     def close(self) -> str:
-        """What was held back when the tokens ended."""
+        """The text that was held back when the tokens ended."""
         if self.stopped:
             return ""
         self._held += self._decoder.decode(b"", final=True)
-        shown = self._release()
+        text = self._release()
         if not self.stopped:
-            shown, self._held = shown + self._stripped(self._held), ""
-        return shown
+            text, self._held = text + self._strip_start(self._held), ""
+        return text
 
     def _release(self) -> str:
-        found = min((at for s in self._stop if (at := self._held.find(s)) >= 0), default=-1)
-        if found >= 0:
+        end = min((at for s in self._stop if (at := self._held.find(s)) >= 0), default=-1)
+        if end >= 0:
             self.stopped = True
-            shown, self._held = self._held[:found], ""
-            return self._stripped(shown)
+            text, self._held = self._held[:end], ""
+            return self._strip_start(text)
         cut = len(self._held) - self._overlap()
-        shown, self._held = self._held[:cut], self._held[cut:]
-        return self._stripped(shown)
+        text, self._held = self._held[:cut], self._held[cut:]
+        return self._strip_start(text)
 
-    def _stripped(self, shown: str) -> str:
+    def _strip_start(self, text: str) -> str:
         """Without the white space before the first visible character; stop strings are sought before that."""
         if self._strip:
-            shown = shown.lstrip()
-            self._strip = not shown
-        return shown
+            text = text.lstrip()
+            self._strip = not text
+        return text
 
     def _overlap(self) -> int:
         """Length of the longest end of the held text that begins a stop string."""

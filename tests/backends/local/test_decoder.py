@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from backends.local.text import Text
+from backends.local.decoder import StreamDecoder
 
 
 def cuts(data: bytes) -> Iterator[list[bytes]]:
@@ -32,7 +32,7 @@ def cuts(data: bytes) -> Iterator[list[bytes]]:
 )
 def test_however_it_is_cut(said: str, stop: list[str], strip: bool, shown: str, stopped: bool) -> None:
     for pieces in cuts(said.encode()):
-        text = Text(stop, strip=strip)
+        text = StreamDecoder(stop, strip=strip)
         parts: list[str] = []
         for piece in pieces:
             if not text.stopped:
@@ -43,6 +43,6 @@ def test_however_it_is_cut(said: str, stop: list[str], strip: bool, shown: str, 
 
 
 def test_bytes_that_are_no_text_are_marked_at_the_end() -> None:
-    text = Text()
+    text = StreamDecoder()
     assert text.push(b"a\xc3") == "a"
     assert text.close() == "\ufffd"
