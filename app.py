@@ -4,7 +4,7 @@ import logging
 
 import streamlit as st
 
-from conversations.store.database import DatabaseError
+from conversations.store import DatabaseError
 from page.pages import about, chat, compare, complete, insights
 from page.session import presses
 from page.session.error import draw_error

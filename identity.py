@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from itsdangerous import BadData, TimestampSigner
 
-from conversations.store.database import connect
+from conversations.store import connect
 from settings import ROOT, Settings, SettingsError, display_path
 
 PREFIX = "llm_assistant_owner_"

@@ -15,7 +15,7 @@ from api.lifespan import LifespanMiddleware, lifespan
 from api.openai import chat, completions, files, models, responses
 from api.predict import routes
 from api.sms import webhook
-from conversations.replies.reply import listeners
+from conversations.replies import listeners
 from settings import VERSION
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,100}")  # of another's form: it goes into every line of the log

@@ -20,9 +20,8 @@ from api.http.exposure import warn_if_exposed
 from api.http.log import configure_logging
 from api.http.state import AppState
 from api.http.trace import tracing
-from conversations.replies.reply import running_replies
-from conversations.replies.writer import interrupt_all
-from conversations.store.schema import State
+from conversations.replies import interrupt_all, running_replies
+from conversations.store import State
 from settings import SettingsError
 
 log = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from benchmarks import postgresql
-from conversations.replies.relay.notifier import NOTIFY, channel_of
+from conversations.replies import NOTIFY, channel_of
 from training.command import parser, run
 
 HERE = channel_of("benchmark")

@@ -30,8 +30,7 @@ from benchmarks import questions
 from chains.assistant import build
 from chains.report import Report
 from conversations.library import files
-from conversations.store.database import Database
-from conversations.store.store import Store
+from conversations.store import Database, Store
 from documents import embedding
 from settings import ROOT, Settings
 from training.command import parser, run

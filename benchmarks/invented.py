@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from conversations.store.database import Database
-from conversations.store.schema import Conversation, Message
+from conversations.store import Conversation, Database, Message
 
 OWNER = "benchmark"
 LONG = 2000  # messages of the long conversation

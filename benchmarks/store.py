@@ -28,11 +28,15 @@ from sqlalchemy import delete, select, text
 
 from benchmarks import postgresql
 from benchmarks.invented import OWNER, Script, imagined, settle, write
-from conversations.store.database import Database, DatabaseError
-from conversations.store.schema import Conversation
-from conversations.store.search import search_conversations
-from conversations.store.statistics import Period, collect
-from conversations.store.store import Store
+from conversations.store import (
+    Conversation,
+    Database,
+    DatabaseError,
+    Period,
+    Store,
+    collect_statistics,
+    search_conversations,
+)
 from training.command import parser, run
 
 TARGET = 50  # milliseconds
@@ -101,7 +105,7 @@ def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[
         calls: dict[str, Callable[[], Any]] = {
             "list page": store.listing,
             "open the long conversation": partial(store.thread, f"talk-{args.conversations - 1}"),
-            "insights": partial(collect, store, Period()),
+            "insights": partial(collect_statistics, store, Period()),
         }
         calls |= {
             f"search: {name}": partial(search_conversations, store, words) for name, words in script.queries().items()

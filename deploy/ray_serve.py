@@ -19,7 +19,7 @@ import backends
 from api.http import auth, state
 from api.lifespan import CLOSE_TIMEOUT
 from api.settings import ApiSettings, ReplicaSettings, all_settings
-from conversations.store.database import disconnect
+from conversations.store import disconnect
 from settings import ROOT, Settings, SettingsError
 
 if TYPE_CHECKING:

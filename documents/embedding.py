@@ -14,22 +14,17 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings as Model
 
-from documents.kind import DocumentError
+from documents.errors import EmbeddingError
 from documents.search import EmbeddedPassages, Vectors, normalize
-from documents.settings import OPENAI, EmbeddingSettings, Shared
+from documents.settings import OFFICIAL, OPENAI, EmbeddingSettings, Shared, is_openai
 from settings import SettingsError, install_hint
 
 log = logging.getLogger(__name__)
-OFFICIAL = "https://api.openai.com/v1"
 SMALL = "text-embedding-3-small"  # at OpenAI itself: the cheapest, 1,536 numbers
 BATCH = 32  # texts at a time: of more some servers want none, and for so many a question may have to wait
 ProgressCallback = Callable[[int, int], None]
 _lock = threading.Lock()
 _embedders: dict[tuple[EmbeddingSettings, Shared], "Embedder"] = {}
-
-
-class EmbeddingError(DocumentError):
-    """No vectors could be made; the text says by whom, why, and what to do. It holds no key and no text."""
 
 
 class Embedder:
@@ -118,7 +113,7 @@ def _local(folder: Path) -> Embedder:
 
 def _remote(settings: EmbeddingSettings, shared: Shared) -> Embedder:
     """The model's name alone says which it is: a server may move."""
-    from documents.served import ServerEmbeddings, is_openai
+    from documents.served import ServerEmbeddings
 
     url = settings.embeddings if settings.served else shared.base_url or OFFICIAL
     assert url is not None
@@ -128,7 +123,7 @@ def _remote(settings: EmbeddingSettings, shared: Shared) -> Embedder:
         raise SettingsError("EMBEDDINGS=openai: set EMBEDDINGS_MODEL, since OPENAI_BASE_URL is not OpenAI's own.")
     if key is None and is_openai(url):
         raise SettingsError(f"EMBEDDINGS={settings.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
-    return Embedder(model, lambda: ServerEmbeddings(url, model, key))
+    return Embedder(model, lambda: ServerEmbeddings(url, model, key, BATCH))
 
 
 def _replace_surrogates(text: str) -> str:

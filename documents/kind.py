@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from unicodedata import category
 
+from documents.errors import DocumentError
+
 SNIFF_BYTES = 4096  # first bytes that tell what a file is
 PDF, ZIP = b"%PDF-", b"PK\x03\x04"
 BINARY = {
@@ -18,10 +20,6 @@ BINARY = {
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
-
-
-class DocumentError(ValueError):
-    """A file that cannot be read; the text names it, says why, and what to do."""
 
 
 @dataclass(frozen=True)

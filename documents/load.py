@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from documents.kind import SNIFF_BYTES, DocumentError, Kind, detect_kind, display_name
+from documents.errors import DocumentError
+from documents.kind import SNIFF_BYTES, Kind, detect_kind, display_name
 from documents.settings import DocumentSettings
 from settings import ROOT
 

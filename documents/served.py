@@ -13,7 +13,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
-from documents.embedding import BATCH, OFFICIAL, EmbeddingError
+from documents.errors import EmbeddingError
 
 PATIENCE = 30.0  # seconds for a batch of a document, tried three times
 HURRY = 10.0  # for a question, tried once: somebody waits for the reply
@@ -33,7 +33,7 @@ NO_API = "it answers, but with no embeddings. Does its address end in /v1, and d
 class ServerEmbeddings(Embeddings):
     """Nothing is sent before the first text."""
 
-    def __init__(self, url: str, model: str, key: SecretStr | None) -> None:
+    def __init__(self, url: str, model: str, key: SecretStr | None, batch: int) -> None:
         def client(timeout: float, retries: int) -> OpenAIEmbeddings:
             return OpenAIEmbeddings(
                 model=model,
@@ -41,7 +41,7 @@ class ServerEmbeddings(Embeddings):
                 openai_api_base=url,  # named, since the SDK would look into variables of its own
                 request_timeout=timeout,
                 max_retries=retries,
-                chunk_size=BATCH,
+                chunk_size=batch,
                 check_embedding_ctx_length=False,  # else tiktoken's tables would be fetched
             )
 
@@ -69,8 +69,3 @@ class ServerEmbeddings(Embeddings):
         else:
             return
         raise EmbeddingError(f"No embeddings from {self._whom}: {said}")
-
-
-def is_openai(address: str) -> bool:
-    """Whether this is OpenAI's own address."""
-    return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
@@ -9,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from settings import EnvironmentSettings
 
 OPENAI = "openai"
+OFFICIAL = "https://api.openai.com/v1"
 
 
 class DocumentSettings(EnvironmentSettings):
@@ -111,3 +113,8 @@ def printable(value: SecretStr | None) -> SecretStr | None:
     if not (key.isascii() and key.isprintable()):
         raise ValueError("it holds characters that no key has; copy it again")
     return SecretStr(key) if key else None
+
+
+def is_openai(address: str) -> bool:
+    """Whether this is OpenAI's own address."""
+    return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname

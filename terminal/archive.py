@@ -124,7 +124,7 @@ def write(texts: Iterable[str], output: Path | None) -> None:
 
 
 def _store(owner: str) -> Any:
-    from conversations.store.store import open_store
+    from conversations.store import open_store
 
     return open_store(Settings.read(), owner)
 
@@ -135,8 +135,7 @@ def _plainly() -> Iterator[None]:
     from sqlalchemy.exc import DBAPIError
 
     from conversations.exchange import ExchangeError
-    from conversations.store.database import DatabaseError
-    from conversations.store.store import NotFoundError
+    from conversations.store import DatabaseError, NotFoundError
 
     try:
         yield

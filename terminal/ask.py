@@ -125,7 +125,7 @@ def _passages(files: list[Path]) -> Retriever:
 
 def _read(report: Report) -> tuple[list["Source"], str | None]:
     """Which passages the reply was made from, and what has to be said of that."""
-    from conversations.replies.generation import document_note
+    from conversations.replies import document_note
     from documents.source import source_of as shown
 
     return [shown(each) for each in report.passages], document_note(report)

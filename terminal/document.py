@@ -5,8 +5,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from conversations.library import files
-from conversations.store.schema import Document
-from documents.kind import KINDS, DocumentError
+from conversations.store import Document
+from documents.errors import DocumentError
+from documents.kind import KINDS
 from documents.progress import Progress
 from documents.settings import DocumentSettings
 from documents.source import source_of as shown

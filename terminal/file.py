@@ -38,7 +38,7 @@ def content(path: Path, limits: "DocumentSettings") -> bytes:
 def index(paths: Sequence[Path], screen: Screen) -> "Index":
     """What is found in all of them. Raises SettingsError."""
     from documents.embedding import embed
-    from documents.kind import DocumentError
+    from documents.errors import DocumentError
     from documents.progress import Progress
     from documents.search import Index
     from documents.settings import DocumentSettings

@@ -6,11 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from conversations.replies import watch
-from conversations.replies.compaction import NOTE
-from conversations.replies.reply import Reply, describe_wait, running_replies
-from conversations.replies.writer import reply_writer
-from conversations.store.schema import Message, State
+from conversations.replies import NOTE, Reply, describe_wait, reply_writer, running_replies, watch
+from conversations.store import Message, State
 from documents.source import Source
 from terminal import source
 from terminal.choice import Chosen

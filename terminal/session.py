@@ -10,11 +10,8 @@ from typing import Any
 
 from langchain_core.exceptions import ModelError
 
-from conversations.replies.preload import preload
-from conversations.store import store as stores
-from conversations.store.database import DatabaseError
-from conversations.store.store import NotFoundError
-from conversations.store.text import MessageError
+from conversations.replies import preload_model
+from conversations.store import DatabaseError, MessageError, NotFoundError, open_store
 from settings import SettingsError
 from terminal import document, reply, slash
 from terminal.choice import Chosen
@@ -29,7 +26,7 @@ PLAIN = (SettingsError, ModelError, MessageError, DatabaseError)  # their texts 
 def opened(chosen: Chosen, options: Mapping[str, Any], identity: str | None, resume: bool) -> Talk:
     """The conversation of this id, the last one, or a new one. Raises SettingsError."""
     try:
-        talk = Talk(stores.open_store(chosen.settings, OWNER), chosen, options)
+        talk = Talk(open_store(chosen.settings, OWNER), chosen, options)
         found = talk.store.get(identity) if identity else talk.last() if resume else None
     except (DatabaseError, NotFoundError) as error:
         raise SettingsError(str(error)) from error
@@ -68,7 +65,7 @@ def _run(talk: Talk, screen: Screen) -> bool:
     if not terminal():
         return _loop(talk, Piped(), screen)
     if talk.chosen.url is None:
-        preload(talk.chosen.backend, talk.chosen.settings)
+        preload_model(talk.chosen.backend, talk.chosen.settings)
     _greet(talk, screen)
     _loop(talk, Typed(talk.said(), partial(slash.words, talk), screen.note), screen)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more Ctrl-C, while threads end, is no traceback

@@ -8,11 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from conversations.replies import turn
-from conversations.replies.generation import GenerationRequest, persona_to_dict
-from conversations.store.citations import read_sources
-from conversations.store.schema import Conversation, Message
-from conversations.store.store import Store
+from conversations.replies import GenerationRequest, persona_to_dict, turn
+from conversations.store import Conversation, Message, Store, read_sources
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError

@@ -1,83 +1,194 @@
-"""Who may import whom, read from the files; and the sizes we keep."""
+"""Who may import whom, read from the files: down one list, never in a circle, through the doors; and our sizes."""
 
 import ast
 import statistics
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from settings import ROOT
 
-# A room may import those to its right, and itself.
-ALLOWED = {
-    "server": {"app", "api", "page", "exposure", "identity", "conversations", "documents", "chains", "backends",
-               "prompts", "settings"},
-    "app": {"page", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "api": {"exposure", "identity", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "page": {"exposure", "identity", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "cli": {"server", "api", "terminal", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "exposure": {"backends", "settings"},
-    "identity": {"conversations", "settings"},
-    "conversations": {"documents", "chains", "backends", "prompts", "settings"},
-    "documents": {"settings"},
-    "chains": {"backends", "prompts", "settings"},
-    "backends": {"prompts", "settings"},
-    "training": {"prompts"},
-    "terminal": {"conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "benchmarks": {"api", "conversations", "documents", "chains", "backends", "prompts", "settings", "training"},
-    "deploy": {"api", "conversations", "documents", "chains", "backends", "prompts", "settings"},
-    "prompts": set(),
-    "settings": set(),
+# Arrows run down this list only. A file belongs to the longest name here that begins its own.
+ORDER = (
+    "deploy",
+    "benchmarks",
+    "cli",
+    "server",
+    "app",
+    "terminal",
+    "api",
+    "api.sms",
+    "api.predict",
+    "api.openai",
+    "api.http",
+    "api.settings",
+    "page",
+    "page.pages",
+    "page.chat",
+    "page.session",
+    "exposure",
+    "identity",
+    "conversations",
+    "conversations.exchange",
+    "conversations.replies",
+    "conversations.library",
+    "conversations.store",
+    "documents",
+    "chains",
+    "backends",
+    "backends.remote",
+    "backends.llama",
+    "backends.hf",
+    "backends.local",
+    "training",
+    "prompts",
+    "settings",
+)
+# What a room leaves alone although it stands further down.
+APART = {
+    "deploy": {"benchmarks", "cli", "server", "app", "terminal", "page", "exposure", "identity", "training"},
+    "benchmarks": {"cli", "server", "app", "terminal", "page", "exposure", "identity"},
+    "cli": {"app", "page", "exposure", "identity", "training"},
+    "server": {"terminal", "training"},
+    "app": {"terminal", "api", "exposure", "identity", "training"},
+    "terminal": {"api", "page", "exposure", "identity", "training"},
+    "api": {"page", "training"},
+    "api.sms": {"api.predict", "api.openai"},
+    "api.predict": {"api.openai"},
+    "page": {"training"},
+    "exposure": {"identity", "conversations", "documents", "chains", "training", "prompts"},
+    "identity": {"documents", "chains", "backends", "training", "prompts"},
+    "conversations": {"training"},
+    "conversations.exchange": {"conversations.replies", "conversations.library", "chains", "backends"},
+    "conversations.library": {"chains", "backends"},
+    "conversations.store": {"chains", "backends"},
+    "documents": {"chains", "backends", "training", "prompts"},
+    "chains": {"training"},
+    "backends": {"training"},
+    "backends.remote": {"backends.llama", "backends.hf", "backends.local"},
+    "backends.llama": {"backends.hf"},
+    "training": {"settings"},
+    "prompts": {"settings"},
 }  # fmt: skip
+DOORS = ("store", "replies", "library", "exchange")  # of conversations
 
 
-def sources(room: str) -> list[Path]:
-    """The files of a room, which is a module or a folder."""
-    return [path] if (path := ROOT / f"{room}.py").exists() else sorted((ROOT / room).rglob("*.py"))
+def name_of(path: Path) -> str:
+    """The module's dotted name; a package's for its __init__."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-SOURCES = [path for room in ALLOWED for path in sources(room)]
+ROOMS = [unit for unit in ORDER if "." not in unit]
+SOURCES = {
+    name_of(path): path
+    for room in ROOMS
+    for path in [ROOT / f"{room}.py", *sorted((ROOT / room).rglob("*.py"))]
+    if path.exists()
+}
 
 
-def imports(path: Path) -> set[str]:
-    """The first part of every module that a file imports."""
-    found: set[str] = set()
+def arrows(path: Path) -> Iterator[tuple[str, str]]:
+    """Modules of ours that a file imports and the names that it takes, wherever in it: also where only types are read.
+
+    Of `from package import module` the arrow points to the module.
+    """
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.partition(".")[0])
-    return found
+            yield from ((alias.name, "") for alias in node.names if alias.name in SOURCES)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if inner in SOURCES or node.module in SOURCES:
+                    yield inner if inner in SOURCES else str(node.module), alias.name
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_no_arrow_runs_the_other_way(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    ours = imports(path) & set(ALLOWED)
-    assert ours <= ALLOWED[room] | {room}
+@cache
+def imports() -> dict[str, set[str]]:
+    """Every file's arrows."""
+    return {name: {target for target, _ in arrows(path)} - {name} for name, path in SOURCES.items()}
 
 
-def test_every_room_is_known() -> None:
+def within(module: str, unit: str) -> bool:
+    return module == unit or module.startswith(f"{unit}.")
+
+
+def unit_of(module: str) -> str:
+    return max((unit for unit in ORDER if within(module, unit)), key=len)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_arrows_run_down_the_list_only(module: str) -> None:
+    place = ORDER.index(unit_of(module))
+    assert [target for target in imports()[module] if ORDER.index(unit_of(target)) < place] == []
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_some_rooms_stay_apart(module: str) -> None:
+    apart = set().union(*(units for room, units in APART.items() if within(module, room)))
+    assert [target for target in imports()[module] for unit in apart if within(target, unit)] == []
+
+
+def test_no_circle_of_files() -> None:
+    left = {name: set(targets) for name, targets in imports().items()}
+    while leaves := [name for name, targets in left.items() if not targets]:
+        for name in leaves:
+            del left[name]
+        for targets in left.values():
+            targets.difference_update(leaves)
+    while tops := set(left) - set().union(*left.values()):  # who only leads there
+        for name in tops:
+            del left[name]
+    assert sorted(left) in ([], ["conversations.replies.compaction", "conversations.replies.generation"])  # soon none
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, "conversations")])
+def test_conversations_are_entered_through_their_doors(module: str) -> None:
+    for node in ast.walk(ast.parse(SOURCES[module].read_text())):
+        if isinstance(node, ast.Import):
+            assert not [alias.name for alias in node.names if within(alias.name, "conversations")]
+        elif isinstance(node, ast.ImportFrom) and within(str(node.module), "conversations"):
+            rooms = [str(node.module).removeprefix("conversations").removeprefix(".")]
+            names = [alias.name for alias in node.names]
+            if rooms == [""]:  # `from conversations import exchange`
+                rooms, names = names, []
+            assert set(rooms) <= set(DOORS), f"{node.module} is behind a door"
+            assert set(names) <= offered(rooms[0])
+
+
+@cache
+def offered(room: str) -> set[str]:
+    """A door's `__all__`."""
+    for node in ast.parse(SOURCES[f"conversations.{room}"].read_text()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def test_every_room_is_in_the_list() -> None:
     rooms = {p.parent.name for p in ROOT.glob("*/__init__.py")} | {p.stem for p in ROOT.glob("*.py")}
-    assert rooms - {"tests"} == set(ALLOWED)
+    assert rooms - {"tests"} == set(ROOMS)
+    for outer in ("api", "page", "conversations", "backends"):
+        inner = {name_of(path) for path in (ROOT / outer).glob("*/__init__.py")}
+        assert inner <= set(ORDER)
 
 
 def test_files_are_small() -> None:
-    lengths = [len(p.read_text().splitlines()) for p in SOURCES]
+    lengths = [len(p.read_text().splitlines()) for p in SOURCES.values()]
     assert statistics.median(lengths) < 150
     assert max(lengths) <= 400
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_each_module_says_what_it_is(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text()))
+@pytest.mark.parametrize("module", SOURCES)
+def test_each_module_says_what_it_is(module: str) -> None:
+    assert ast.get_docstring(ast.parse(SOURCES[module].read_text()))
 
 
-def test_the_backends_rooms_are_not_imported_by_name_elsewhere() -> None:
+@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, "backends")])
+def test_the_backends_rooms_are_not_imported_by_name_elsewhere(module: str) -> None:
     """Pages, commands and chains know backends through `backends` alone."""
-    for path in SOURCES:
-        if path.relative_to(ROOT).parts[0] in {"backends"}:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                assert not node.module.startswith("backends."), path
+    for node in ast.walk(ast.parse(SOURCES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.module.startswith("backends.")

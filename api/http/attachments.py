@@ -8,8 +8,7 @@ from starlette.datastructures import UploadFile
 
 from api.http.errors import ApiError
 from conversations.library import files
-from conversations.store.schema import Document
-from conversations.store.store import NotFoundError, Store
+from conversations.store import Document, NotFoundError, Store
 from documents.load import too_large_message
 from documents.settings import DocumentSettings
 

@@ -20,7 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.http.context import request_context
 from api.http.errors import ApiError
 from api.http.state import AppState, StateDep
-from conversations.store.store import Store
+from conversations.store import Store
 from settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)

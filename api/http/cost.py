@@ -13,8 +13,8 @@ from api.http.auth import CurrentPrincipal
 from api.http.context import request_context
 from api.http.limits import Limits
 from api.http.state import AppState, StateDep
-from conversations.replies.reply import Reply
-from conversations.store.schema import State
+from conversations.replies import Reply
+from conversations.store import State
 
 _payer: ContextVar[tuple[Limits, str] | None] = ContextVar("payer", default=None)
 CHARACTERS_PER_TOKEN = 4  # of a prompt that nobody counted, to a token

@@ -11,8 +11,7 @@ from limits.storage import Storage
 from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from conversations.store.database import Database, DatabaseError
-from conversations.store.schema import Counter
+from conversations.store import Counter, Database, DatabaseError
 
 SWEEP_INTERVAL = 60.0  # seconds between two removals of rows whose time is over
 

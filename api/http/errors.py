@@ -29,11 +29,8 @@ from starlette.exceptions import HTTPException
 
 import backends
 from api.http.context import request_context
-from conversations.store.database import DatabaseError
-from conversations.store.store import NotFoundError
-from conversations.store.text import MessageError
-from documents.embedding import EmbeddingError
-from documents.kind import DocumentError
+from conversations.store import DatabaseError, MessageError, NotFoundError
+from documents.errors import DocumentError, EmbeddingError
 
 log = logging.getLogger(__name__)
 CLIENT_CLOSED = 499  # nobody reads it: the client is gone

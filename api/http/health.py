@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 import backends
 from api.http.state import AppState, StateDep
-from conversations.store.database import Database, DatabaseError
+from conversations.store import Database, DatabaseError
 from settings import VERSION
 
 router = APIRouter(tags=["operations"])

@@ -16,8 +16,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.http.errors import CLIENT_CLOSED, ApiError, to_api_error
 from api.http.state import AppState
-from conversations.replies.reply import Reply
-from conversations.store.schema import State
+from conversations.replies import Reply
+from conversations.store import State
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -17,7 +17,7 @@ from limits.storage import Storage, storage_from_string
 from api.http.counter import DatabaseStorage
 from api.http.errors import ApiError
 from api.settings import ApiSettings
-from conversations.store.database import Database, DatabaseError
+from conversations.store import Database, DatabaseError
 from settings import SettingsError
 
 log = logging.getLogger(__name__)

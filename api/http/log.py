@@ -16,7 +16,7 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from api.settings import ApiSettings
-from conversations.replies.reply import Reply
+from conversations.replies import Reply
 
 OUR_LOGGERS = ("api", "app", "backends", "chains", "cli", "conversations", "page", "prompts", "server")
 UVICORN_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access")

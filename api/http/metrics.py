@@ -20,7 +20,7 @@ from api.http.auth import CurrentPrincipal
 from api.http.errors import error_responses
 from api.http.health import queue_length
 from api.http.state import StateDep
-from conversations.replies.reply import Reply
+from conversations.replies import Reply
 
 router = APIRouter(tags=["operations"])
 disable_created_metrics()  # type: ignore[no-untyped-call]  # else each figure comes with a second one, of when it began

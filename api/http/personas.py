@@ -3,8 +3,7 @@
 import logging
 
 from api.http.errors import ApiError
-from conversations.store import personas
-from conversations.store.store import Store
+from conversations.store import Store, personas
 from prompts import persona
 from prompts.persona import Persona, PersonaNotFoundError
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from conversations.store.citations import source_of
+from documents.source import source_of
 
 EXAMPLE: dict[str, JsonValue] = {
     "file": "notes.pdf",

@@ -16,7 +16,7 @@ from api.http.limits import Limits
 from api.http.queue import Queues
 from api.settings import ApiSettings, SmsSettings
 from backends import Choice
-from conversations.store.database import Database, DatabaseError, connect
+from conversations.store import Database, DatabaseError, connect
 from documents import embedding
 from documents.settings import DocumentSettings
 from identity import Pseudonyms, pseudonyms

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from api.http import log
 from api.settings import ApiSettings
-from conversations.replies.reply import Reply
+from conversations.replies import Reply
 from settings import VERSION, SettingsError, install_hint
 
 if TYPE_CHECKING:

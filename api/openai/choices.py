@@ -18,8 +18,7 @@ from api.http.state import AppState
 from api.openai.request import CompletionRequest
 from chains import window
 from chains.assistant import Retriever
-from conversations.replies.generation import GenerationRequest, stream_messages
-from conversations.replies.reply import Reply
+from conversations.replies import GenerationRequest, Reply, stream_messages
 from settings import VERSION
 
 FinishReason = Literal["stop", "length", "content_filter"]

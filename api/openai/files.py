@@ -22,8 +22,7 @@ from api.http.jobs import shutting_down_error
 from api.http.sources import EXAMPLE, Citation, to_citations
 from api.http.state import StateDep
 from conversations.library import files
-from conversations.store.schema import Document
-from conversations.store.store import NotFoundError
+from conversations.store import Document, NotFoundError
 from documents.search import TOP_K
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])

@@ -11,7 +11,7 @@ from typing import Any
 
 from api.http.errors import ApiError
 from api.http.jobs import Job, raise_for_state
-from conversations.replies.reply import Reply
+from conversations.replies import Reply
 
 MARK = "\x00"  # no name that stands in a line holds it
 DONE = "data: [DONE]\n\n"

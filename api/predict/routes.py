@@ -21,11 +21,8 @@ from api.http.state import AppState, StateDep
 from api.predict import schemas as bodies
 from api.predict import session
 from api.predict.schemas import PredictInput, ResetRequest
-from conversations.replies import turn, watch
-from conversations.replies.generation import GenerationRequest, stream_completion
-from conversations.replies.reply import Reply
-from conversations.store import text
-from conversations.store.store import Store
+from conversations.replies import GenerationRequest, Reply, stream_completion, turn, watch
+from conversations.store import Store, check_message
 
 router = APIRouter(tags=["predict"])
 PREDICT_EXAMPLE: dict[str, JsonValue] = {
@@ -106,7 +103,7 @@ async def complete(state: AppState, body: PredictInput, ask: GenerationRequest, 
             code="invalid_value",
             param=name,
         )
-    before = text.check_message(body.request.text)
+    before = check_message(body.request.text)
     work = Job(state, ask.backend, [lambda: Reply(lambda reply: stream_completion(before, ask, reply))])
     return await wait_response(work, request, None)
 
@@ -116,7 +113,7 @@ def start_reply(
 ) -> tuple[str, Reply]:
     """Put the text into its session, or a new one; its id, and the reply on its way. A refusal changes no session."""
     said = body.request
-    text.check_message(said.text)
+    check_message(said.text)
     talk = session.find_session(store, said.session_id, cookie)
     new = session.persona_fields(store, talk, said.persona)
     if not body.files:

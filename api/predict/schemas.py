@@ -11,7 +11,7 @@ from starlette.datastructures import UploadFile
 from api.http import form
 from api.http.body import json_body, json_body_schema
 from api.http.sampling import SamplingParams
-from conversations.store import text
+from conversations.store import MAX_MESSAGE_LENGTH
 
 SESSION = "the session's id; without one the session of the cookie, or a new one"
 SESSION_EXAMPLE = "pQ4Xw2mZ0sB7tKcN1yVd9A"
@@ -31,7 +31,7 @@ class PredictRequest(SamplingParams):
 
     text: str = Field(
         description="what you say, or with mode=complete the text to go on with",
-        json_schema_extra={"minLength": 1, "maxLength": text.MAX_CHARACTERS, "pattern": r"\S"},
+        json_schema_extra={"minLength": 1, "maxLength": MAX_MESSAGE_LENGTH, "pattern": r"\S"},
     )
     session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
     persona: str | None = Field(None, min_length=1, max_length=80, description="who answers in a new session: a slug")

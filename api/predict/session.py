@@ -7,9 +7,8 @@ from fastapi import Request, Response
 
 from api.http.errors import ApiError
 from api.http.personas import find_persona
-from conversations.replies.generation import persona_to_dict
-from conversations.store.schema import Conversation
-from conversations.store.store import NotFoundError, Store
+from conversations.replies import persona_to_dict
+from conversations.store import Conversation, NotFoundError, Store
 
 COOKIE = "llm_assistant_session"
 

@@ -9,13 +9,14 @@ from sqlalchemy.exc import IntegrityError
 
 from api.http.personas import other_persona
 from api.http.state import AppState
-from conversations.replies import turn, watch
-from conversations.replies.generation import GenerationRequest, persona_to_dict
-from conversations.replies.reply import Reply
-from conversations.store import store as stores
-from conversations.store import text
-from conversations.store.schema import Conversation, Message
-from conversations.store.store import Store
+from conversations.replies import GenerationRequest, Reply, persona_to_dict, turn, watch
+from conversations.store import (
+    Conversation,
+    Message,
+    Store,
+    check_message,
+    new_conversation_id,
+)
 from prompts.persona import Persona
 
 SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones
@@ -35,7 +36,7 @@ class PhoneChat:
 
     def send(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
         """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
-        text.check_message(said)
+        check_message(said)
         row, reply = turn.start_turn(self.store, self.admit(sid), said, ask)
         return row.id, reply
 
@@ -58,7 +59,7 @@ class PhoneChat:
         try:
             return self._admit(sid, self.identity)
         except IntegrityError:  # another worker was faster, or the id came into somebody else's hands by an import
-            return self._admit(sid, stores.new_conversation_id())
+            return self._admit(sid, new_conversation_id())
 
     def _admit(self, sid: str, identity: str) -> str:
         with self.store.database.writing() as session:

@@ -20,12 +20,8 @@ from api.sms.chat import DuplicateMessageError, PhoneChat, phone_chat
 from api.sms.form import REQUEST_BODY, TextMessage, verify_message
 from api.sms.outbox import deliver
 from api.sms.sentence import shorten
-from conversations.replies import watch
-from conversations.replies.generation import GenerationRequest
-from conversations.replies.reply import Reply
-from conversations.store.database import DatabaseError
-from conversations.store.schema import Message, State
-from conversations.store.text import MessageError
+from conversations.replies import GenerationRequest, Reply, watch
+from conversations.store import DatabaseError, Message, MessageError, State
 
 router = APIRouter(tags=["sms"])
 HELP = "Write me anything, and I answer. /reset: we start anew, with somebody else. /more: my last answer again."

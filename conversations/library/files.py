@@ -17,8 +17,9 @@ from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import clean
-from documents.embedding import Embedder, EmbeddingError, current_embedder
-from documents.kind import DocumentError, display_name
+from documents.embedding import Embedder, current_embedder
+from documents.errors import DocumentError, EmbeddingError
+from documents.kind import display_name
 from documents.load import ProgressCallback, load
 from documents.search import TOP_K, PassageRetriever
 from documents.settings import DocumentSettings

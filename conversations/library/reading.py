@@ -14,7 +14,8 @@ from conversations.library import files
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError, Store
-from documents.kind import DocumentError, display_name
+from documents.errors import DocumentError
+from documents.kind import display_name
 from documents.progress import Progress
 from settings import SettingsError
 

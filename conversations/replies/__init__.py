@@ -1,1 +1,43 @@
 """Replies: from a message to the words of its answer, watched and stopped. Knows the chain and the store; no page."""
+
+from conversations.replies import comparison, turn, watch
+from conversations.replies.compaction import NOTE, disabled_reason
+from conversations.replies.comparison import Comparison
+from conversations.replies.generation import (
+    GenerationRequest,
+    document_note,
+    persona_from_dict,
+    persona_to_dict,
+    stream_completion,
+    stream_messages,
+)
+from conversations.replies.preload import available_models, is_fetching, preload_model
+from conversations.replies.relay.notifier import NOTIFY, channel_of
+from conversations.replies.reply import Reply, describe_wait, listeners, running_replies
+from conversations.replies.writer import interrupt_all, reply_writer
+
+__all__ = [
+    "NOTE",
+    "NOTIFY",
+    "Comparison",
+    "GenerationRequest",
+    "Reply",
+    "available_models",
+    "channel_of",
+    "comparison",
+    "describe_wait",
+    "disabled_reason",
+    "document_note",
+    "interrupt_all",
+    "is_fetching",
+    "listeners",
+    "persona_from_dict",
+    "persona_to_dict",
+    "preload_model",
+    "reply_writer",
+    "running_replies",
+    "stream_completion",
+    "stream_messages",
+    "turn",
+    "watch",
+]

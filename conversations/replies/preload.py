@@ -30,7 +30,7 @@ def _claim(what: str) -> bool:
         return True
 
 
-def preload(name: str | None, settings: Settings) -> None:
+def preload_model(name: str | None, settings: Settings) -> None:
     """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
     if name is not None and _claim(f"load {name}"):
         log.info("backend: %s (%s)", name, backends.choose(settings).reason)

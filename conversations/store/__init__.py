@@ -1,1 +1,42 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
+
+from conversations.store import personas
+from conversations.store.citations import read_sources
+from conversations.store.database import Database, DatabaseError, connect, disconnect
+from conversations.store.schema import Conversation, Counter, Document, Feedback, Message, State, Summary
+from conversations.store.search import Hit, search_conversations
+from conversations.store.statistics import VOTE_COMMENT, Period, Statistics, collect_statistics
+from conversations.store.store import NotFoundError, Store, Thread, make_title, new_conversation_id, open_store
+from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean
+
+__all__ = [
+    "MAX_MESSAGE_LENGTH",
+    "VOTE_COMMENT",
+    "Conversation",
+    "Counter",
+    "Database",
+    "DatabaseError",
+    "Document",
+    "Feedback",
+    "Hit",
+    "Message",
+    "MessageError",
+    "NotFoundError",
+    "Period",
+    "State",
+    "Statistics",
+    "Store",
+    "Summary",
+    "Thread",
+    "check_message",
+    "clean",
+    "collect_statistics",
+    "connect",
+    "disconnect",
+    "make_title",
+    "new_conversation_id",
+    "open_store",
+    "personas",
+    "read_sources",
+    "search_conversations",
+]

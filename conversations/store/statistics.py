@@ -95,7 +95,7 @@ class Period:
         return ((time.time() + self.offset) // DAY - self.days + 1) * DAY - self.offset
 
 
-def collect(store: Store, period: Period) -> Statistics:
+def collect_statistics(store: Store, period: Period) -> Statistics:
     """Ask the database: one pass over the owner's messages, and two short queries."""
     sums = _sums(store, period)
     replies = [row for row in sums if row.role == "assistant"]

@@ -2,7 +2,7 @@
 
 import re
 
-MAX_CHARACTERS = 100_000  # characters of one message
+MAX_MESSAGE_LENGTH = 100_000  # characters of one message
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses the first, UTF-8 the others
 
 
@@ -19,6 +19,6 @@ def check_message(text: str) -> str:
     """A message as it is kept. Raises MessageError for an empty or over-long one."""
     if not text.strip():
         raise MessageError("The message is empty: write some text.")
-    if len(text) > MAX_CHARACTERS:
-        raise MessageError(f"The message has {len(text):,} characters; at most {MAX_CHARACTERS:,} can be sent.")
+    if len(text) > MAX_MESSAGE_LENGTH:
+        raise MessageError(f"The message has {len(text):,} characters; at most {MAX_MESSAGE_LENGTH:,} can be sent.")
     return clean(text)

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from conversations.store.schema import Message, Summary
-from conversations.store.store import Thread
+from conversations.store import Message, Summary, Thread
 from page.session.markdown import escape_markdown
 
 

@@ -1,7 +1,7 @@
 """What a reply cost, in one line: backend, tokens, time to the first token, speed. Knows no page."""
 
 from chains.report import Report
-from conversations.store.schema import Message
+from conversations.store import Message
 
 
 def figures(of: Message | Report) -> str:

@@ -9,13 +9,11 @@ import streamlit as st
 
 import backends
 from chains.window import size
-from conversations.library import files, reading
-from conversations.library.reading import Reading
-from conversations.store import citations
-from conversations.store.schema import Conversation, Document
-from conversations.store.store import NotFoundError, Store
+from conversations.library import Reading, files, reading
+from conversations.store import Conversation, Document, NotFoundError, Store
 from documents.kind import READABLE
 from documents.settings import DocumentSettings
+from documents.source import source_of
 from page.chat import sources
 from page.session import actions
 from page.session.error import defer_error
@@ -98,7 +96,7 @@ def _draw_search(store: Store, identity: str) -> None:
         "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
     )
     if asked and asked.strip():
-        found = [citations.source_of(each) for each in files.search(store, identity, asked)]
+        found = [source_of(each) for each in files.search(store, identity, asked)]
         if not found:
             st.caption("Nothing found")
         sources.draw_passages(found)

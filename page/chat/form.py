@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from conversations.store import text
-from conversations.store.schema import Feedback, Message
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import MessageError, clean
+from conversations.store import (
+    Feedback,
+    Message,
+    MessageError,
+    NotFoundError,
+    Store,
+    check_message,
+    clean,
+)
 from page.session.actions import enqueue
 from page.session.current import current_conversation
 from page.session.error import defer_error
@@ -25,7 +30,7 @@ def draw_edit(message: Message) -> None:
 def _send(message_id: int) -> None:
     typed: str = st.session_state[f"edited-{message_id}"]
     try:
-        text.check_message(typed)
+        check_message(typed)
     except MessageError as error:
         defer_error(str(error))
     else:

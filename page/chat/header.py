@@ -6,11 +6,8 @@ import streamlit as st
 
 import backends
 from backends import Status
-from conversations.replies.compaction import disabled_reason
-from conversations.replies.preload import available_models, is_fetching
-from conversations.store.schema import Conversation
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import clean
+from conversations.replies import available_models, disabled_reason, is_fetching
+from conversations.store import Conversation, NotFoundError, Store, clean
 from page.chat import menu, personas, sampling
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation

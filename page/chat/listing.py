@@ -5,9 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from conversations.store import search
-from conversations.store.schema import Conversation
-from conversations.store.store import NotFoundError, Store
+from conversations.store import Conversation, Hit, NotFoundError, Store, search_conversations
 from page.session.current import current_conversation, open_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
@@ -84,14 +82,14 @@ def _draw_row(conversation: Conversation) -> None:
 
 def _draw_hits(store: Store, words: str) -> None:
     """What was found, with the words around it; pressing one opens its branch there."""
-    found = search.search_conversations(store, words)
+    found = search_conversations(store, words)
     st.caption(f"{len(found)} found" if found else "Nothing found")
     with st.container(gap="xxsmall"):
         for hit in found:
             _draw_hit(store, hit)
 
 
-def _draw_hit(store: Store, hit: search.Hit) -> None:
+def _draw_hit(store: Store, hit: Hit) -> None:
     """One of them."""
     st.button(
         escape_markdown(hit.title) or "Untitled",
@@ -106,7 +104,7 @@ def _draw_hit(store: Store, hit: search.Hit) -> None:
         st.caption(escape_markdown(hit.snippet))
 
 
-def _open_hit(store: Store, hit: search.Hit) -> None:
+def _open_hit(store: Store, hit: Hit) -> None:
     open_conversation(hit.conversation_id, hit.message_id)
     if hit.message_id is not None:
         try:

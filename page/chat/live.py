@@ -2,11 +2,8 @@
 
 import streamlit as st
 
-from conversations.replies import watch
-from conversations.replies.reply import Reply, describe_wait
-from conversations.replies.writer import reply_writer
-from conversations.store.schema import Conversation, Message, State
-from conversations.store.store import NotFoundError, Store
+from conversations.replies import Reply, describe_wait, reply_writer, watch
+from conversations.store import Conversation, Message, NotFoundError, State, Store
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 

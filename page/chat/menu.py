@@ -5,9 +5,7 @@ from typing import Any
 import streamlit as st
 
 from conversations import exchange
-from conversations.store.schema import Conversation
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import clean
+from conversations.store import Conversation, NotFoundError, Store, clean
 from page.session.actions import enqueue
 from page.session.current import open_conversation, update_conversation
 from page.session.error import defer_error

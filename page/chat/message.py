@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from conversations.replies.compaction import NOTE
-from conversations.store.schema import Feedback, Message, State
+from conversations.replies import NOTE
+from conversations.store import Feedback, Message, State
 from page.chat.figures import figures
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, safe_markdown

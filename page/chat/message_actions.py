@@ -9,8 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.store.schema import Message, State
-from conversations.store.store import NotFoundError, Store, Thread
+from conversations.store import Message, NotFoundError, State, Store, Thread
 from page.session.actions import enqueue
 from page.session.current import current_conversation
 from page.session.error import defer_error

@@ -4,12 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.replies.generation import persona_from_dict as found
-from conversations.replies.generation import persona_to_dict
-from conversations.store import personas
-from conversations.store.schema import Conversation
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import MessageError
+from conversations.replies import persona_from_dict as found
+from conversations.replies import persona_to_dict
+from conversations.store import Conversation, MessageError, NotFoundError, Store, personas
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from conversations.store.citations import Source
+from documents.source import Source
 from page.session.markdown import escape_markdown
 
 MAX_LABEL_PLACES = 3  # places in the label; the others are counted

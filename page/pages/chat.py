@@ -4,9 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from conversations.replies.preload import preload
-from conversations.store.schema import Message
-from conversations.store.store import NotFoundError, Store, Thread
+from conversations.replies import preload_model
+from conversations.store import Message, NotFoundError, Store, Thread
 from page.chat import context_meter, files, form, header, message_actions, personas, sidebar, sources, welcome
 from page.chat import live as tail
 from page.chat import message as bubble
@@ -23,7 +22,7 @@ STYLE = Path(__file__).with_name("chat.css")
 def draw() -> None:
     """One run of the page."""
     context = load_context()
-    preload(context.choice.name, context.settings)
+    preload_model(context.choice.name, context.settings)
     follow_address()
     st.html(STYLE)
     warn_if_exposed(context.settings)
@@ -31,7 +30,7 @@ def draw() -> None:
         thread = _read_thread(context.store)
         chosen = header.draw(context, thread.conversation if thread else None)
         if chosen.backend and not chosen.problem:
-            preload(chosen.backend, context.settings)
+            preload_model(chosen.backend, context.settings)
         if run_pending(context, chosen):
             st.rerun()  # what is drawn already may have been for a chat that had not begun
     except NotFoundError:

@@ -8,15 +8,8 @@ import streamlit as st
 import backends
 from backends import Status
 from chains.report import Report
-from conversations.replies import comparison, watch
-from conversations.replies.comparison import Comparison
-from conversations.replies.generation import GenerationRequest
-from conversations.replies.preload import preload
-from conversations.replies.writer import reply_writer
-from conversations.store.schema import Message, State
-from conversations.store.statistics import VOTE_COMMENT
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import MessageError
+from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, reply_writer, watch
+from conversations.store import VOTE_COMMENT, Message, MessageError, NotFoundError, State, Store
 from page.chat import live
 from page.pages import chat
 from page.session import actions, current
@@ -35,7 +28,7 @@ def draw() -> None:
     draw_title("Compare", wide=True)
     chosen = _pick_backends(backends.status(context.settings))
     for name in chosen:  # so that nobody's first word waits for its model
-        preload(name, context.settings)
+        preload_model(name, context.settings)
     refused = st.session_state.pop("compare-refused", None)
     identity = _open_comparison()
     if identity is not None:

@@ -11,10 +11,8 @@ import streamlit as st
 
 import backends
 from chains.assistant import build
-from conversations.replies.preload import preload
-from conversations.replies.reply import Reply
-from conversations.store.schema import State
-from conversations.store.text import MessageError, check_message
+from conversations.replies import Reply, preload_model
+from conversations.store import MessageError, State, check_message
 from page.chat import live, sampling
 from page.chat.figures import figures
 from page.chat.header import pick_backend, pick_model
@@ -88,7 +86,7 @@ def _pick_model(context: PageContext) -> Selection:
         if selection.backend and ":" in selection.backend:
             selection.problem = selection.problem or NO_RAW_TEXT.format(selection.backend)
         if selection.backend and not selection.problem:
-            preload(selection.backend, context.settings)
+            preload_model(selection.backend, context.settings)
         pick_model(selection, context)
         with st.popover("Sampling", icon=":material/tune:"):
             selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))

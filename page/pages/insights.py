@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from conversations.store.statistics import Period, Statistics, collect
+from conversations.store import Period, Statistics, collect_statistics
 from page.session.context import draw_title, load_context
 from page.session.markdown import escape_markdown
 
@@ -43,7 +43,7 @@ def draw() -> None:
         label_visibility="collapsed",
     )
     ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
-    statistics = collect(context.store, Period(PERIODS[chosen], ahead))
+    statistics = collect_statistics(context.store, Period(PERIODS[chosen], ahead))
     if not statistics.messages:
         st.info(
             "Nothing was said in this period. Write a message in Chat, and its figures appear here.",

@@ -16,11 +16,16 @@ from streamlit.typing import UploadedFile
 
 from conversations.library import reading
 from conversations.replies import turn
-from conversations.store import store as stores
-from conversations.store import text as texts
-from conversations.store.store import NotFoundError, Store
-from conversations.store.text import MessageError
-from documents.kind import SNIFF_BYTES, DocumentError, detect_kind
+from conversations.store import (
+    MessageError,
+    NotFoundError,
+    Store,
+    check_message,
+    clean,
+    make_title,
+)
+from documents.errors import DocumentError
+from documents.kind import SNIFF_BYTES, detect_kind
 from documents.load import too_large_message
 from documents.settings import DocumentSettings
 from page.session.context import PageContext
@@ -76,7 +81,7 @@ def submit_input() -> None:
 
 def _enqueue_text(text: str) -> None:
     try:
-        texts.check_message(text)
+        check_message(text)
     except MessageError as error:
         defer_error(str(error))
         st.session_state["message"] = text
@@ -143,7 +148,7 @@ def _attach_files(store: Store, action: Action, limits: DocumentSettings) -> Non
     if not action.files:
         raise MessageError(f"No file arrived: attach it once more, if it has at most {limits.max_bytes / 1e6:,.1f} MB.")
     conversation = action.conversation
-    title = stores.make_title(texts.clean(action.text if action.text.strip() else action.files[0][0]))
+    title = make_title(clean(action.text if action.text.strip() else action.files[0][0]))
     with store.ensured(conversation.conversation_id, **conversation.new_fields, title=title) as conversation_id:
         conversation.conversation_id = conversation_id
         for name, data in action.files:

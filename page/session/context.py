@@ -10,9 +10,7 @@ from langchain_core.exceptions import ModelNotFoundError
 
 import backends
 from backends import Choice
-from conversations.store import store as stores
-from conversations.store.database import DatabaseError
-from conversations.store.store import Store
+from conversations.store import DatabaseError, Store, open_store
 from documents.settings import DocumentSettings
 from exposure import exposure_warning
 from page.session.error import draw_error
@@ -42,7 +40,7 @@ def load_context() -> PageContext:
         settings = backends.read()
         choice = backends.choose(settings)
         owner = identify_owner(settings)
-        return PageContext(settings, choice, owner, stores.open_store(settings, owner.name), DocumentSettings.read())
+        return PageContext(settings, choice, owner, open_store(settings, owner.name), DocumentSettings.read())
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
         draw_error(str(error))
         st.stop()

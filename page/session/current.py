@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.store.store import Store
+from conversations.store import Store
 
 PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 ADDRESS_LAG = 3.0  # seconds in which an address that differs is an old one

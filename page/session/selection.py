@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from conversations.replies.generation import GenerationRequest
+from conversations.replies import GenerationRequest
 from page.session.context import PageContext
 
 

@@ -10,7 +10,8 @@ import pytest
 from langchain_core.documents import Document
 
 from documents import embedding
-from documents.embedding import EmbeddingError, current_embedder, embed
+from documents.embedding import current_embedder, embed
+from documents.errors import EmbeddingError
 from documents.search import EmbeddedPassages, Index, fuse_rankings
 from settings import SettingsError
 from tests.conftest import free_port

@@ -2,7 +2,8 @@
 
 import pytest
 
-from documents.kind import MAX_NAME, DocumentError, detect_kind, display_name
+from documents.errors import DocumentError
+from documents.kind import MAX_NAME, detect_kind, display_name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
-from documents.kind import DocumentError
+from documents.errors import DocumentError
 from documents.load import ENVIRONMENT, load
 from documents.settings import DocumentSettings
 from documents.split import join_pages, split_pages

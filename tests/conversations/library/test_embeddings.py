@@ -10,7 +10,7 @@ from conversations.library import files, reading
 from conversations.replies import turn
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store
-from documents.embedding import EmbeddingError
+from documents.errors import EmbeddingError
 from tests.conftest import free_port
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback, running

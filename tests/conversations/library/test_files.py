@@ -20,7 +20,7 @@ from conversations.replies.writer import reply_writer
 from conversations.store.citations import Source, cite
 from conversations.store.schema import Citation, Document, Passage, State
 from conversations.store.store import NotFoundError, Store
-from documents.kind import DocumentError
+from documents.errors import DocumentError
 from documents.settings import DocumentSettings
 from settings import ROOT
 from tests.conversations.talk import ask, grown, mine, over, wait_for

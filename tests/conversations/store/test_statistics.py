@@ -17,7 +17,7 @@ from conversations.store.statistics import (
     Ratings,
     Speed,
     TokenUsage,
-    collect,
+    collect_statistics,
     failure_kind,
 )
 from conversations.store.store import Store
@@ -42,7 +42,7 @@ def test_messages_and_tokens_are_summed_by_day() -> None:
     for day, backend in ((0, "gpt2"), (0, "gpt2"), (0, "llamacpp"), (2, None)):
         keep(mine(), NOON + day * DAY, backend=backend, prompt_tokens=10, completion_tokens=5)
     keep(mine(), NOON, backend="gpt2")
-    seen = collect(mine(), Period())
+    seen = collect_statistics(mine(), Period())
     first, last = date(2026, 3, 14), date(2026, 3, 16)
     assert seen.messages == [
         MessageCount(first, "assistant", 4),
@@ -66,7 +66,7 @@ def test_messages_and_tokens_are_summed_by_day() -> None:
 def test_a_day_is_the_visitors_own(at: str, offset: float, day: int) -> None:
     moment = datetime.fromisoformat(f"2026-03-14T{at}+00:00").timestamp()
     keep(mine(), moment)
-    assert min(row.day for row in collect(mine(), Period(offset=offset)).messages) == date(2026, 3, day)
+    assert min(row.day for row in collect_statistics(mine(), Period(offset=offset)).messages) == date(2026, 3, day)
 
 
 @pytest.mark.usefixtures("database_url")
@@ -75,7 +75,7 @@ def test_a_period_has_today_and_the_days_before_it() -> None:
     for ago in (0, 1, 2, 10):
         keep(mine(), now - ago * DAY, backend="gpt2", ttft_ms=1.0)
     for days, there in ((1, 1), (2, 2), (3, 3), (30, 4), (None, 4)):
-        seen = collect(mine(), Period(days))
+        seen = collect_statistics(mine(), Period(days))
         assert sum(row.messages for row in seen.messages) == 2 * there
         assert seen.speeds[0].replies == there
         assert seen.conversations == there
@@ -87,14 +87,14 @@ def test_speed_is_the_median_and_what_has_none_does_not_count() -> None:
         keep(mine(), backend="gpt2", ttft_ms=first, tokens_per_second=speed)
     keep(mine(), backend="gpt2")
     keep(mine(), backend="openai", ttft_ms=5.0)
-    assert collect(mine(), Period()).speeds == [Speed("gpt2", 3, 20.0, 200.0), Speed("openai", 1, 5.0, None)]
+    assert collect_statistics(mine(), Period()).speeds == [Speed("gpt2", 3, 20.0, 200.0), Speed("openai", 1, 5.0, None)]
 
 
 def test_medians_are_of_the_newest_replies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "NEWEST", 2)
     for first in (1000.0, 10.0, 20.0):
         keep(mine(), backend="gpt2", ttft_ms=first)
-    assert collect(mine(), Period()).speeds == [Speed("gpt2", 2, 15.0, None)]
+    assert collect_statistics(mine(), Period()).speeds == [Speed("gpt2", 2, 15.0, None)]
 
 
 @pytest.mark.usefixtures("database_url")
@@ -105,7 +105,7 @@ def test_failures_are_counted_by_kind(loopback: Loopback) -> None:
         keep(mine(), backend="gpt2", state=State.INTERRUPTED)
     keep(mine(), backend="gpt2", state=State.STOPPED)
     keep(mine(), state=State.FAILED)
-    assert collect(mine(), Period()).failures == [
+    assert collect_statistics(mine(), Period()).failures == [
         FailureCount("interrupted", "gpt2", 2),
         FailureCount("rate limit", "openai", 1),
         FailureCount("unknown", "unknown", 1),
@@ -134,14 +134,14 @@ def test_a_vote_is_no_thumb() -> None:
     for value in (1, 1, -1):
         store.rate(keep(store, backend="gpt2"), value, "compare" if value < 0 else "good")
     store.rate(keep(store, kind="compare", backend="openai"), 1, "compare")
-    assert collect(store, Period()).ratings == [Ratings("gpt2", 2, 1, 0), Ratings("openai", 0, 0, 1)]
+    assert collect_statistics(store, Period()).ratings == [Ratings("gpt2", 2, 1, 0), Ratings("openai", 0, 0, 1)]
 
 
 @pytest.mark.usefixtures("database_url")
 def test_nobody_sees_what_others_did() -> None:
     other = mine("other")
     other.rate(keep(other, backend="gpt2", ttft_ms=1.0, state=State.FAILED), 1)
-    seen = collect(mine(), Period())
+    seen = collect_statistics(mine(), Period())
     assert (seen.conversations, seen.messages, seen.usage, seen.speeds, seen.failures, seen.ratings) == (
         0,
         [],

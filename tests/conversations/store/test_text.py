@@ -2,11 +2,11 @@
 
 import pytest
 
-from conversations.store.text import MAX_CHARACTERS, MessageError, check_message, clean
+from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean
 
 
 @pytest.mark.parametrize(
-    "text", ["hi", "a\tb\r\n\x1b[0m\x07", "שלום עולם", "👩‍👩‍👧", "<b>{{ 1 }}</b>", "x" * MAX_CHARACTERS]
+    "text", ["hi", "a\tb\r\n\x1b[0m\x07", "שלום עולם", "👩‍👩‍👧", "<b>{{ 1 }}</b>", "x" * MAX_MESSAGE_LENGTH]
 )
 def test_what_can_be_kept_stays_as_it_is(text: str) -> None:
     assert check_message(text) == text
