@@ -9,12 +9,12 @@ from langchain_core.exceptions import ModelError
 
 import backends
 from settings import ROOT, VERSION, SettingsError
-from terminal import archive, ready
+from terminal import archive, status
 from terminal import config as settings_page
 from terminal.ask import ask
 from terminal.chat import chat
 from terminal.find import find
-from terminal.text import plain
+from terminal.text import strip_control
 
 TALK, KEEP, RUN = "Talk", "What was said", "Run and look"
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="One chain, any model: the assistant in a terminal.")
@@ -24,7 +24,7 @@ app.command(rich_help_panel=TALK)(find)
 app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
-app.command("backends", rich_help_panel=RUN)(ready.show)
+app.command("backends", rich_help_panel=RUN)(status.show_status)
 
 
 def _version(wanted: bool) -> None:
@@ -68,7 +68,7 @@ def key(name: Annotated[str, typer.Argument(help="whose it is, without spaces an
     made = generate_key()
     line = f"{name}:{hash_key(made)}"
     if HASHED_KEY.fullmatch(line) is None:
-        raise SettingsError(f"NAME={plain(name)}: a name has no spaces and no colons and does not begin with #")
+        raise SettingsError(f"NAME={strip_control(name)}: a name has no spaces and no colons and does not begin with #")
     print(f"The key, which is shown this once: {made}", file=sys.stderr)
     print(line)
 
@@ -97,13 +97,13 @@ def main() -> int:
     try:
         app()
     except SettingsError as error:
-        print(plain(str(error)), file=sys.stderr)
+        print(strip_control(str(error)), file=sys.stderr)
         return 2
     except ModelError as error:
-        print(plain(str(error)), file=sys.stderr)
+        print(strip_control(str(error)), file=sys.stderr)
         return 1
     except OSError as error:  # stdout on a full disk, a file that cannot be read
-        print(plain(f"{error.filename or 'stdout'}: {error.strerror}"), file=sys.stderr)
+        print(strip_control(f"{error.filename or 'stdout'}: {error.strerror}"), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

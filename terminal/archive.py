@@ -43,16 +43,16 @@ def export(
 
     if (identity is None) != everything:
         raise SettingsError("Name one conversation by its id, or say --all.")
-    with _plainly():
+    with _report_errors():
         store = _store(owner)
         found = (
             exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
         )
-        counted = _Counted(found)
-        texts = exchange.json_chunks(counted) if form is Format.json else _documents(counted)
+        counted = _CountingIterator(found)
+        texts = exchange.json_chunks(counted) if form is Format.json else _markdown(counted)
         write(texts, output)
     if output is not None:
-        print(f"{_conversations(counted.count)} written to {output}")
+        print(f"{_count_conversations(counted.count)} written to {output}")
 
 
 def import_(
@@ -65,12 +65,12 @@ def import_(
     """
     from conversations import exchange
 
-    with _plainly():
+    with _report_errors():
         read = [conversation for path in files for conversation in exchange.parse_file(path)]
         report = exchange.import_all(_store(owner), read)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
-    print(f"{_conversations(len(report.added))} imported{renamed}{skipped}")
+    print(f"{_count_conversations(len(report.added))} imported{renamed}{skipped}")
 
 
 def vacuum() -> None:
@@ -78,12 +78,12 @@ def vacuum() -> None:
 
     Example: python cli.py vacuum
     """
-    with _plainly():
+    with _report_errors():
         _store("terminal").database.vacuum()
     print("What was deleted is in no table any more. Backups made before an upgrade are files of their own.")
 
 
-class _Counted:
+class _CountingIterator:
     """Conversations as they come, and how many came."""
 
     def __init__(self, conversations: Iterable[dict[str, Any]]) -> None:
@@ -96,7 +96,7 @@ class _Counted:
             yield conversation
 
 
-def _documents(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _markdown(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
     from conversations.exchange import render_markdown
 
     for place, conversation in enumerate(conversations):
@@ -130,7 +130,7 @@ def _store(owner: str) -> Any:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def _report_errors() -> Iterator[None]:
     """What the person can mend is one line and exit 2."""
     from sqlalchemy.exc import DBAPIError
 
@@ -153,5 +153,5 @@ def _plainly() -> Iterator[None]:
     raise typer.Exit(2)
 
 
-def _conversations(count: int) -> str:
+def _count_conversations(count: int) -> str:
     return f"{count} conversation{'' if count == 1 else 's'}"

@@ -13,12 +13,12 @@ from chains.report import Report
 from settings import SettingsError
 from terminal import persona as personas
 from terminal import source
-from terminal.choice import choose
 from terminal.options import (
     Backend,
     FrequencyPenalty,
     MaxTokens,
     MinP,
+    PersonaName,
     PresencePenalty,
     RepetitionPenalty,
     Seed,
@@ -27,15 +27,17 @@ from terminal.options import (
     TopK,
     TopP,
     Url,
-    Who,
-    given,
+    drop_unset,
 )
-from terminal.text import escaped, plain, tolerant
+from terminal.target import choose
+from terminal.text import escape_control, replace_unencodable, strip_control
 
 if TYPE_CHECKING:
     from documents.source import Source
 
-NOTHING = 'The message is empty: write some text (`ask "hi"`), or pipe one in (`cat notes.txt | python cli.py ask`).'
+EMPTY_MESSAGE = (
+    'The message is empty: write some text (`ask "hi"`), or pipe one in (`cat notes.txt | python cli.py ask`).'
+)
 
 
 def ask(
@@ -53,7 +55,7 @@ def ask(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
     raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
     system: System = None,
-    persona: Who = None,
+    persona: PersonaName = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     top_k: TopK = None,
@@ -74,15 +76,15 @@ def ask(
 
     Exit: 0, 1 where the model failed, 2 for a wrong setting or argument, 130 after Ctrl-C.
     """
-    tolerant()
-    said = message(text, piped())
-    personas.exclusive(system, persona)
+    replace_unencodable()
+    said = join_message(text, read_pipe())
+    personas.check_exclusive(system, persona)
     if raw and files:
         raise SettingsError(
             "--raw and --file: a text that is only continued has no passages; leave one of the two out."
         )
     prompt = personas.find(persona).system if persona else system
-    options = given(
+    options = drop_unset(
         temperature=temperature,
         top_p=top_p,
         top_k=top_k,
@@ -104,14 +106,14 @@ def ask(
     )
     report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
     if report.backend != chosen.backend:
-        print(plain(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
-    found, told = _read(report) if files else ([], None)
+        print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
+    found, told = _sources_and_note(report) if files else ([], None)
     if as_json:
-        beside = {"sources": source.values(found), "note": told} if files else {}
-        print(escaped(json.dumps({"reply": reply, **report.summary(), **beside}, ensure_ascii=False)))
+        beside = {"sources": source.sources_to_json(found), "note": told} if files else {}
+        print(escape_control(json.dumps({"reply": reply, **report.summary(), **beside}, ensure_ascii=False)))
         return
-    for line in (*([told] if told else []), *source.lines(found)):
-        print(plain(line), file=sys.stderr)
+    for line in (*([told] if told else []), *source.format_sources(found)):
+        print(strip_control(line), file=sys.stderr)
 
 
 def _passages(files: list[Path]) -> Retriever:
@@ -120,10 +122,10 @@ def _passages(files: list[Path]) -> Retriever:
     from terminal import file
     from terminal.screen import Screen
 
-    return PassageRetriever(index=file.index(files, Screen()))
+    return PassageRetriever(index=file.build_index(files, Screen()))
 
 
-def _read(report: Report) -> tuple[list["Source"], str | None]:
+def _sources_and_note(report: Report) -> tuple[list["Source"], str | None]:
     """Which passages the reply was made from, and what has to be said of that."""
     from conversations.replies import document_note
     from documents.source import source_of as shown
@@ -131,7 +133,7 @@ def _read(report: Report) -> tuple[list["Source"], str | None]:
     return [shown(each) for each in report.passages], document_note(report)
 
 
-def piped() -> str:
+def read_pipe() -> str:
     """All of stdin where it is no terminal. Raises SettingsError for what is no text."""
     if sys.stdin is None or sys.stdin.isatty():
         return ""
@@ -145,11 +147,11 @@ def piped() -> str:
         return ""
 
 
-def message(text: str | None, beside: str) -> str:
+def join_message(text: str | None, beside: str) -> str:
     """What is asked, then the piped text. Raises SettingsError where both are empty."""
     found = [part for part in (text or "", beside) if part.strip()]
     if not found:
-        raise SettingsError(NOTHING)
+        raise SettingsError(EMPTY_MESSAGE)
     return "\n\n".join(found) if len(found) > 1 else found[0]
 
 
@@ -169,4 +171,4 @@ async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
 
 def _print(text: str, quiet: bool) -> None:
     if not quiet:
-        print(plain(text), end="", flush=True)
+        print(strip_control(text), end="", flush=True)

@@ -9,15 +9,15 @@ import typer
 
 from settings import SettingsError
 from terminal import persona as personas
-from terminal.choice import choose
-from terminal.options import Backend, MaxTokens, Seed, System, Temperature, TopK, TopP, Url, Who, given
-from terminal.text import tolerant
+from terminal.options import Backend, MaxTokens, PersonaName, Seed, System, Temperature, TopK, TopP, Url, drop_unset
+from terminal.target import choose
+from terminal.text import replace_unencodable
 
 
 def chat(
     backend: Backend = None,
     url: Url = None,
-    persona: Who = None,
+    persona: PersonaName = None,
     system: System = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the last conversation")] = False,
     conversation: Annotated[str | None, typer.Option(metavar="ID", help="go on with this one")] = None,
@@ -35,21 +35,21 @@ def chat(
 
     Exit: 0, 1 where a reply to a line of a pipe failed, 2 for a wrong setting or argument.
     """
-    tolerant()
+    replace_unencodable()
     if (resume or conversation) and (persona or system is not None):
         raise SettingsError("--persona and --system begin a new conversation: leave --resume and --conversation out.")
     if resume and conversation:
         raise SettingsError("--resume and --conversation: give one of the two.")
-    personas.exclusive(system, persona)
+    personas.check_exclusive(system, persona)
     who = personas.find(persona) if persona else None
-    options = given(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
-    chosen = choose(backend, url)
+    options = drop_unset(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
+    target = choose(backend, url)
     from terminal import session
 
-    talk = session.opened(chosen, options, conversation, resume)
+    state = session.open_chat(target, options, conversation, resume)
     if who is not None:
-        talk.become(who)
+        state.set_persona(who)
     elif system is not None:
-        talk.fields = {"system": system}
-    if not session.run(talk):
+        state.new_fields = {"system": system}
+    if not session.run(state):
         raise typer.Exit(1)

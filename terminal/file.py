@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from documents.settings import DocumentSettings
 
 
-def content(path: Path, limits: "DocumentSettings") -> bytes:
+def read_file(path: Path, limits: "DocumentSettings") -> bytes:
     """The bytes of a file; too many are not even read. Raises SettingsError."""
     from documents.load import too_large_message
 
@@ -35,7 +35,7 @@ def content(path: Path, limits: "DocumentSettings") -> bytes:
         raise SettingsError(f"{path}: {error.strerror}. Name a file that can be read.") from error
 
 
-def index(paths: Sequence[Path], screen: Screen) -> "Index":
+def build_index(paths: Sequence[Path], screen: Screen) -> "Index":
     """What is found in all of them. Raises SettingsError."""
     from documents.embedding import embed
     from documents.errors import DocumentError
@@ -44,9 +44,9 @@ def index(paths: Sequence[Path], screen: Screen) -> "Index":
     from documents.settings import DocumentSettings
 
     limits = DocumentSettings.read()
-    given = [(path.name, content(path, limits)) for path in paths]  # before any of them is read for a minute
+    given = [(path.name, read_file(path, limits)) for path in paths]  # before any of them is read for a minute
     try:
-        found = [passage for number, one in enumerate(given) for passage in _passages(number, *one, limits, screen)]
+        found = [passage for number, one in enumerate(given) for passage in _split_file(number, *one, limits, screen)]
         progress = Progress(", ".join(name for name, _ in given))
         with screen.reading(lambda: progress.note):
             return Index(found, embed([passage.page_content for passage in found], progress.set_passages))
@@ -54,7 +54,9 @@ def index(paths: Sequence[Path], screen: Screen) -> "Index":
         raise SettingsError(str(error)) from error
 
 
-def _passages(number: int, name: str, data: bytes, limits: "DocumentSettings", screen: Screen) -> Iterator["Document"]:
+def _split_file(
+    number: int, name: str, data: bytes, limits: "DocumentSettings", screen: Screen
+) -> Iterator["Document"]:
     from langchain_core.documents import Document
 
     from documents.load import load

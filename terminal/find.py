@@ -9,7 +9,7 @@ import typer
 from settings import SettingsError
 from terminal import file, source
 from terminal.screen import Screen
-from terminal.text import escaped, tolerant
+from terminal.text import escape_control, replace_unencodable
 
 
 def find(
@@ -26,7 +26,7 @@ def find(
 
     Exit: 0, 1 where nothing was found, 2 for a wrong setting or argument or a file that cannot be read.
     """
-    tolerant()
+    replace_unencodable()
     if not words.strip():
         raise SettingsError("WORDS is empty: say what is to be found.")
     if Path(words).is_file() and not files[-1].exists():
@@ -35,11 +35,11 @@ def find(
     from documents.source import source_of as shown
 
     screen = Screen()
-    found = [shown(each) for each in file.index(files, screen).search(words, top or TOP_K)]
+    found = [shown(each) for each in file.build_index(files, screen).search(words, top or TOP_K)]
     if as_json:
-        print(escaped(json.dumps({"sources": source.values(found)}, ensure_ascii=False)))
-    for line in () if as_json else source.lines(found):
-        screen.say(line)
+        print(escape_control(json.dumps({"sources": source.sources_to_json(found)}, ensure_ascii=False)))
+    for line in () if as_json else source.format_sources(found):
+        screen.print(line)
     if not found:
         screen.note("Nothing found.")
         raise typer.Exit(1)

@@ -10,18 +10,18 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-ONCE_MORE = "Ctrl-C once more ends the chat; so do exit and Ctrl-D."
-GO_ON = "\\"  # at a line's end: the message has another line
+EXIT_HINT = "Ctrl-C once more ends the chat; so do exit and Ctrl-D."
+CONTINUATION = "\\"  # at a line's end: the message has another line
 
 
-class Lines(Protocol):
+class LineReader(Protocol):
     """Messages as they come."""
 
     def read(self) -> str | None:
         """The next message; None at the end."""
 
 
-class Piped:
+class PipeReader:
     """Stdin that is no terminal: a message a line."""
 
     def read(self) -> str | None:
@@ -29,13 +29,13 @@ class Piped:
         parts: list[str] = []
         for line in iter(sys.stdin.readline, "") if sys.stdin is not None else ():  # `<&-` leaves none
             parts.append(line.rstrip("\r\n"))
-            if not parts[-1].endswith(GO_ON):
+            if not parts[-1].endswith(CONTINUATION):
                 break
-            parts[-1] = parts[-1].removesuffix(GO_ON)
+            parts[-1] = parts[-1].removesuffix(CONTINUATION)
         return "\n".join(parts) if parts else None
 
 
-class Typed:
+class PromptReader:
     """A line with arrow keys, which bring back what was said before, and Tab."""
 
     def __init__(self, said: list[str], words: Callable[[], Iterable[str]], note: Callable[[str], None]) -> None:
@@ -45,16 +45,16 @@ class Typed:
             "> ",
             multiline=True,
             prompt_continuation="  ",
-            history=Said(said),
-            completer=Words(words),
+            history=MessageHistory(said),
+            completer=SlashCompleter(words),
             complete_while_typing=False,
-            key_bindings=keys(),
+            key_bindings=key_bindings(),
             enable_suspend=True,
         )
 
     def read(self) -> str | None:
         """What was typed; None for Ctrl-D, and for Ctrl-C twice on an empty line."""
-        for hint in (ONCE_MORE, ""):
+        for hint in (EXIT_HINT, ""):
             try:
                 return self._session.prompt()
             except EOFError:
@@ -65,7 +65,7 @@ class Typed:
         return None
 
 
-class Said(History):
+class MessageHistory(History):
     """Earlier messages. They stand in the store and in no second file: what is deleted there is gone here."""
 
     def __init__(self, said: list[str]) -> None:
@@ -80,7 +80,7 @@ class Said(History):
         """Kept by the store already."""
 
 
-class Words(Completer):
+class SlashCompleter(Completer):
     """Completes a line that begins as one of some words does."""
 
     def __init__(self, words: Callable[[], Iterable[str]]) -> None:
@@ -95,14 +95,14 @@ class Words(Completer):
                     yield Completion(word, -len(typed))
 
 
-def keys() -> KeyBindings:
+def key_bindings() -> KeyBindings:
     """Enter sends; Alt-Enter, or Enter after a backslash, begins a line. Ctrl-C clears, or is passed on."""
     bindings = KeyBindings()
 
     @bindings.add("enter")
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        if buffer.document.is_cursor_at_the_end and buffer.text.endswith(GO_ON):
+        if buffer.document.is_cursor_at_the_end and buffer.text.endswith(CONTINUATION):
             buffer.delete_before_cursor()
             buffer.newline(copy_margin=False)
         else:

@@ -13,7 +13,9 @@ Url = Annotated[
     str | None,
     typer.Option(metavar="URL", help=f"ask a running server of ours, such as http://localhost:8501. {KEY}"),
 ]
-Who = Annotated[str | None, typer.Option(help="who answers: a file of prompts/personas or data/personas, or random")]
+PersonaName = Annotated[
+    str | None, typer.Option(help="who answers: a file of prompts/personas or data/personas, or random")
+]
 System = Annotated[str | None, typer.Option(help="the system prompt, in place of SYSTEM_PROMPT")]
 Temperature = Annotated[float | None, typer.Option(min=0, max=2)]
 TopP = Annotated[float | None, typer.Option(min=0.01, max=1)]
@@ -28,6 +30,6 @@ MaxTokens = Annotated[int | None, typer.Option(min=1, help="the longest reply in
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1)]
 
 
-def given(**options: Any) -> dict[str, Any]:
+def drop_unset(**options: Any) -> dict[str, Any]:
     """Those that somebody gave."""
     return {name: value for name, value in options.items() if value is not None}

@@ -9,7 +9,7 @@ from prompts.persona import Persona, PersonaNotFoundError
 from settings import SettingsError
 
 
-def everybody() -> dict[str, Persona]:
+def list_personas() -> dict[str, Persona]:
     """Those that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
     try:
         return {one.slug: one for one in persona.load_all()}
@@ -19,22 +19,22 @@ def everybody() -> dict[str, Persona]:
 
 def find(slug: str) -> Persona:
     """One of them; `random` is any. Raises SettingsError with the near ones."""
-    known = everybody()
+    known = list_personas()
     if slug == "random":
         return random.choice(list(known.values()))
     try:
         return persona.find(slug, known.values())
     except PersonaNotFoundError as error:
-        raise SettingsError(f"{error}{near(slug, error.known)} `/persona` in a chat lists all.") from error
+        raise SettingsError(f"{error}{suggest(slug, error.known)} `/persona` in a chat lists all.") from error
 
 
-def exclusive(system: str | None, slug: str | None) -> None:
+def check_exclusive(system: str | None, slug: str | None) -> None:
     """Raises SettingsError where both options are given."""
     if system is not None and slug is not None:
         raise SettingsError("--system and --persona: give one of the two, each stands for the system prompt.")
 
 
-def near(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """Who may be meant, as a sentence with a space before it; empty where nothing is near."""
     found = get_close_matches(word, list(known), n=3, cutoff=0.5)
     return f" Near: {', '.join(found)}." if found else ""

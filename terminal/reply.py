@@ -10,33 +10,33 @@ from conversations.replies import NOTE, Reply, describe_wait, reply_writer, runn
 from conversations.store import Message, State
 from documents.source import Source
 from terminal import source
-from terminal.choice import Chosen
 from terminal.screen import Screen
-from terminal.talk import Talk
+from terminal.state import ChatState
+from terminal.target import Target
 
-PATIENCE = 2.0  # seconds for a stopped reply to end
+STOP_TIMEOUT = 2.0  # seconds for a stopped reply to end
 ENDS = {State.STOPPED: "stopped", State.INTERRUPTED: "interrupted"}
-TOO_LONG = "ContextOverflowError"  # a reply's stop reason where its prompt had no room
-RESET = "/reset begins a new conversation; this one stays in the store."
+OVERFLOW = "ContextOverflowError"  # a reply's stop reason where its prompt had no room
+RESET_HINT = "/reset begins a new conversation; this one stays in the store."
 
 
-def converse(talk: Talk, text: str, screen: Screen) -> bool:
-    """Send a message and show its reply to the end; False where it failed. Raises as `Talk.send`."""
-    with stopping():
-        row = talk.send(text)
-        reply = reply_writer(talk.store.database).replies.get(row.id)
+def converse(chat: ChatState, text: str, screen: Screen) -> bool:
+    """Send a message and show its reply to the end; False where it failed. Raises as `ChatState.send`."""
+    with stop_on_interrupt():
+        row = chat.send(text)
+        reply = reply_writer(chat.store.database).replies.get(row.id)
         try:
-            asyncio.run(_show(talk, row.id, reply, screen))
+            asyncio.run(_print_parts(chat, row.id, reply, screen))
         except OSError:  # nobody reads it any more
             if reply is not None:
                 reply.stop()
-                reply.wait(PATIENCE)
+                reply.wait(STOP_TIMEOUT)
             raise
-    return below(talk.store.message(row.id), talk.chosen, screen, talk.sources(row.id))
+    return print_summary(chat.store.message(row.id), chat.target, screen, chat.sources(row.id))
 
 
 @contextmanager
-def stopping() -> Iterator[None]:
+def stop_on_interrupt() -> Iterator[None]:
     """Ctrl-C stops the replies of this process, once each; where none is left to stop it is a KeyboardInterrupt."""
     stopped: set[Reply] = set()
 
@@ -55,42 +55,42 @@ def stopping() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _show(talk: Talk, number: int, reply: Reply | None, screen: Screen) -> None:
+async def _print_parts(chat: ChatState, number: int, reply: Reply | None, screen: Screen) -> None:
     """The words as they come, and the end of their last line."""
-    parts = watch.follow(talk.store, number)
-    with screen.waiting(lambda: talk.chosen.told(describe_wait(reply))):
+    parts = watch.follow(chat.store, number)
+    with screen.waiting(lambda: chat.target.reword(describe_wait(reply))):
         last = await anext(parts, "")
-    screen.piece(last)
+    screen.print_part(last)
     async for part in parts:
-        screen.piece(last := part)
+        screen.print_part(last := part)
     if last and not last.endswith("\n"):
-        screen.piece("\n")
+        screen.print_part("\n")
 
 
-def below(row: Message, chosen: Chosen, screen: Screen, sources: Sequence[Source] = ()) -> bool:
+def print_summary(row: Message, target: Target, screen: Screen, sources: Sequence[Source] = ()) -> bool:
     """What stands below a reply; False where it failed."""
     if row.extra and NOTE in row.extra:
         screen.note(row.extra[NOTE])
-    for line in source.lines(sources):
+    for line in source.format_sources(sources):
         screen.note(line)
     if row.state == State.FAILED:
-        screen.wrong(failure(row, chosen))
+        screen.error(format_failure(row, target))
         return False
-    screen.note(figures(row, chosen))
+    screen.note(format_metrics(row, target))
     return True
 
 
-def failure(row: Message, chosen: Chosen) -> str:
+def format_failure(row: Message, target: Target) -> str:
     """Why there is no reply, and the remedy."""
-    told = chosen.told(row.error or "The reply failed.")
-    whole = row.stop_reason == TOO_LONG and (chosen.url or row.window is None)  # nothing was dropped for this window
-    return f"{told} {RESET}" if whole else told
+    told = target.reword(row.error or "The reply failed.")
+    whole = row.stop_reason == OVERFLOW and (target.url or row.window is None)  # nothing was dropped for this window
+    return f"{told} {RESET_HINT}" if whole else told
 
 
-def figures(row: Message, chosen: Chosen) -> str:
+def format_metrics(row: Message, target: Target) -> str:
     """Who answered, how much, how fast, and what was left out."""
-    other = row.backend not in {None, chosen.backend}
-    who = f"{row.backend} in place of {chosen.backend}" if other else chosen.name
+    other = row.backend not in {None, target.backend}
+    who = f"{row.backend} in place of {target.backend}" if other else target.label
     parts = [who]
     if row.completion_tokens is not None:
         parts.append(f"{row.completion_tokens} token{'' if row.completion_tokens == 1 else 's'}")

@@ -15,11 +15,11 @@ from langchain_core.exceptions import (
 import backends
 from settings import Settings, SettingsError
 
-PATIENCE = 10.0  # seconds to wait for /health
-START = "Start it with `python cli.py serve`, or correct the address."
+HEALTH_TIMEOUT = 10.0  # seconds to wait for /health
+START_REMEDY = "Start it with `python cli.py serve`, or correct the address."
 
 
-def address(url: str) -> str:
+def parse_address(url: str) -> str:
     """The server's address without /v1. Raises SettingsError."""
     try:
         parts = urlsplit(url)
@@ -52,30 +52,32 @@ def worded(error: str) -> str:
     return error.replace("OPENAI_BASE_URL", "--url").replace("OPENAI_API_KEY", "API_KEY")
 
 
-def models(url: str, asked: Settings) -> list[str]:
+def list_models(url: str, asked: Settings) -> list[str]:
     """What it offers. Raises ModelError kinds."""
     try:
         return backends.list_models("openai", asked)
     except (ModelConnectionError, ModelTimeoutError) as error:
-        raise ModelConnectionError(f"--url={url}: nobody answers there. {START}") from error
+        raise ModelConnectionError(f"--url={url}: nobody answers there. {START_REMEDY}") from error
     except ModelAuthenticationError as error:
         raise ModelAuthenticationError(
             f"--url={url}: the server takes no such key. Set API_KEY to one of its."
         ) from error
     except (ModelNotFoundError, ModelAPIError) as error:
-        raise ModelNotFoundError(f"--url={url}: who answers there has no OpenAI-compatible API. {START}") from error
+        raise ModelNotFoundError(
+            f"--url={url}: who answers there has no OpenAI-compatible API. {START_REMEDY}"
+        ) from error
 
 
-def health(url: str) -> dict[str, Any]:
+def read_health(url: str) -> dict[str, Any]:
     """Its `/health`, whatever it says. Raises ModelConnectionError, ModelNotFoundError."""
     import httpx2  # here: one command needs it
 
     try:
-        found = httpx2.get(f"{url}/health", timeout=PATIENCE).json()
+        found = httpx2.get(f"{url}/health", timeout=HEALTH_TIMEOUT).json()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        raise ModelConnectionError(f"--url={url}: nobody answers there. {START}") from error
+        raise ModelConnectionError(f"--url={url}: nobody answers there. {START_REMEDY}") from error
     except ValueError:
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("backends"), list):
-        raise ModelNotFoundError(f"--url={url}: who answers there is no server of ours. {START}")
+        raise ModelNotFoundError(f"--url={url}: who answers there is no server of ours. {START_REMEDY}")
     return found

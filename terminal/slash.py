@@ -1,4 +1,4 @@
-"""The commands of a chat, each a line that begins with a slash. Knows the talk and the screen; no key and no chain."""
+"""The commands of a chat, each a line that begins with a slash. Knows the chat and the screen; no key and no chain."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,11 +11,11 @@ from settings import SettingsError
 from terminal import archive, document
 from terminal import persona as personas
 from terminal.screen import Screen
-from terminal.talk import Talk
+from terminal.state import ChatState
 
-LEAVE = {"exit", "quit", "/exit", "/quit"}
-FORMS = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
-KEYS = """
+EXIT_COMMANDS = {"exit", "quit", "/exit", "/quit"}
+EXPORT_FORMATS = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
+KEY_HELP = """
 Enter sends; Alt-Enter, or a backslash before Enter, begins another line. Arrow up brings back earlier messages.
 Ctrl-C stops a reply; at the prompt it clears the line, and twice on an empty one it ends the chat.
 A message may begin with a slash where a space stands before it."""
@@ -27,70 +27,72 @@ class Command:
 
     usage: str
     meaning: str
-    run: Callable[[Talk, Screen, str], None]
+    run: Callable[[ChatState, Screen, str], None]
 
 
-def obey(line: str, talk: Talk, screen: Screen) -> None:
+def run_command(line: str, chat: ChatState, screen: Screen) -> None:
     """Carry out a line. Raises SettingsError and ModelError kinds, in one line."""
     name, *rest = line.split(None, 1)
     if name not in COMMANDS:
-        raise SettingsError(f"There is no command {name}.{personas.near(name, [*COMMANDS, *LEAVE])} /help lists them.")
-    COMMANDS[name].run(talk, screen, "".join(rest).strip())
+        raise SettingsError(
+            f"There is no command {name}.{personas.suggest(name, [*COMMANDS, *EXIT_COMMANDS])} /help lists them."
+        )
+    COMMANDS[name].run(chat, screen, "".join(rest).strip())
 
 
-def words(talk: Talk) -> Iterator[str]:
+def completions(chat: ChatState) -> Iterator[str]:
     """What Tab completes to."""
-    yield from (*COMMANDS, *sorted(word for word in LEAVE if word.startswith("/")))
+    yield from (*COMMANDS, *sorted(word for word in EXIT_COMMANDS if word.startswith("/")))
     with suppress(SettingsError):  # a broken file is told by /persona
-        yield from (f"/persona {name}" for name in ("random", "off", *personas.everybody()))
-    yield from document.words(talk)
-    if talk.chosen.url is None:
-        yield from (f"/backend {status.name}" for status in talk.chosen.offered())
+        yield from (f"/persona {name}" for name in ("random", "off", *personas.list_personas()))
+    yield from document.completions(chat)
+    if chat.target.url is None:
+        yield from (f"/backend {status.name}" for status in chat.target.list_targets())
 
 
-def _persona(talk: Talk, screen: Screen, name: str) -> None:
-    current = talk.fields.get("persona") or {}
+def _persona(chat: ChatState, screen: Screen, name: str) -> None:
+    current = chat.new_fields.get("persona") or {}
     if not name:
-        everybody = personas.everybody().values()
-        screen.rows(("*" if p.slug == current.get("slug") else "", p.slug, p.description) for p in everybody)
+        everybody = personas.list_personas().values()
+        screen.print_table(("*" if p.slug == current.get("slug") else "", p.slug, p.description) for p in everybody)
         return
     persona = None if name == "off" else personas.find(name)
-    begun = talk.become(persona)
+    begun = chat.set_persona(persona)
     who = f"{persona.name}: {persona.description}" if persona else "No persona."
-    screen.say(f"{who} A new conversation begins." if begun else who)
+    screen.print(f"{who} A new conversation begins." if begun else who)
 
 
-def _backend(talk: Talk, screen: Screen, name: str) -> None:
+def _backend(chat: ChatState, screen: Screen, name: str) -> None:
     if name:
-        talk.chosen = talk.chosen.switched(name)
-        screen.say(f"{talk.chosen.name} answers from now on.")
+        chat.target = chat.target.switch(name)
+        screen.print(f"{chat.target.label} answers from now on.")
         return
     listed = (
-        (("*" if s.name == talk.chosen.name else ""), s.name, s.problem or "ready") for s in talk.chosen.offered()
+        (("*" if s.name == chat.target.label else ""), s.name, s.problem or "ready") for s in chat.target.list_targets()
     )
-    screen.rows(listed)
+    screen.print_table(listed)
 
 
-def _reset(talk: Talk, screen: Screen, rest: str) -> None:
+def _reset(chat: ChatState, screen: Screen, rest: str) -> None:
     kept = "A new conversation begins; the old one stays in the store."
-    screen.say(kept if talk.reset() else "Nothing has been said yet in this conversation.")
+    screen.print(kept if chat.reset() else "Nothing has been said yet in this conversation.")
 
 
-def _save(talk: Talk, screen: Screen, name: str) -> None:
-    if talk.identity is None:
+def _save(chat: ChatState, screen: Screen, name: str) -> None:
+    if chat.conversation_id is None:
         raise SettingsError("/save: nothing has been said yet in this conversation.")
-    found = exchange.export_conversation(talk.store, talk.identity)
+    found = exchange.export_conversation(chat.store, chat.conversation_id)
     path = _path(name or f"chat-{datetime.fromtimestamp(found['created']):%Y%m%d-%H%M%S}.md")
-    form = FORMS.get(path.suffix.lower())
+    form = EXPORT_FORMATS.get(path.suffix.lower())
     if form is None:
         raise SettingsError(f"/save {name}: end the name in .md (for people) or .json (can be imported again).")
     if path.is_dir() or not path.parent.is_dir():
         raise SettingsError(f"/save {path}: name a file in a folder that is there.")
-    if path.exists() and path.resolve() not in talk.saved:
+    if path.exists() and path.resolve() not in chat.written_files:
         raise SettingsError(f"/save {path}: there is such a file already; choose another name.")
     archive.write([exchange.render_markdown(found)] if form == "markdown" else exchange.json_chunks([found]), path)
-    talk.saved.add(path.resolve())
-    screen.say(f"Written to {path}")
+    chat.written_files.add(path.resolve())
+    screen.print(f"Written to {path}")
 
 
 def _path(name: str) -> Path:
@@ -101,11 +103,11 @@ def _path(name: str) -> Path:
         raise SettingsError(f"/save {name}: {error} Name a folder without ~.") from error
 
 
-def _help(talk: Talk, screen: Screen, rest: str) -> None:
-    screen.rows(
+def _help(chat: ChatState, screen: Screen, rest: str) -> None:
+    screen.print_table(
         [*((each.usage, each.meaning) for each in COMMANDS.values()), ("exit", "ends the chat, as Ctrl-D does")]
     )
-    screen.say(KEYS)
+    screen.print(KEY_HELP)
 
 
 COMMANDS = {
@@ -116,7 +118,7 @@ COMMANDS = {
     "/attach": Command(
         "/attach FILE", "reads a document, which replies are made from until it is deleted", document.attach
     ),
-    "/documents": Command("/documents", "lists the conversation's documents", document.show),
+    "/documents": Command("/documents", "lists the conversation's documents", document.list_all),
     "/detach": Command("/detach NAME|NUMBER", "deletes one of them", document.detach),
     "/find": Command("/find WORDS", "shows the places in them that fit, without asking a model", document.find),
     "/help": Command("/help", "shows this", _help),

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from documents.source import Source
 
 
-def lines(found: Sequence["Source"]) -> Iterator[str]:
+def format_sources(found: Sequence["Source"]) -> Iterator[str]:
     """One for each: number, place and the words, in which line ends are spaces."""
     for number, each in enumerate(found, 1):
         yield f"[{number}] {each.place}: {' '.join(each.quote.split())}"
 
 
-def values(found: Sequence["Source"]) -> list[dict[str, Any]]:
+def sources_to_json(found: Sequence["Source"]) -> list[dict[str, Any]]:
     """File, page, exact words and score."""
     return [asdict(each) for each in found]

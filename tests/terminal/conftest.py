@@ -33,25 +33,25 @@ class Chat:
         )
         self.shown = ""
 
-    def sees(self, text: str) -> str:
+    def expect(self, text: str) -> str:
         """Wait for a text; what was drawn before it."""
         self.child.expect_exact(text)
         self.shown += self.child.before + text
         return str(self.child.before)
 
-    def types(self, text: str) -> None:
+    def send_line(self, text: str) -> None:
         """A line and Enter."""
         self.child.send(text + "\r")
 
-    def presses(self, key: str) -> None:
+    def send_key(self, key: str) -> None:
         """One key."""
         self.child.send(key)
 
-    def prompt(self) -> str:
+    def wait_for_prompt(self) -> str:
         """Wait for the program to read a line."""
-        return self.sees("\x1b[?2004h")  # bracketed paste is switched on
+        return self.expect("\x1b[?2004h")  # bracketed paste is switched on
 
-    def ended(self) -> int:
+    def wait_for_exit(self) -> int:
         """Wait for the end; the exit code."""
         self.child.expect(pexpect.EOF)
         self.shown += self.child.before
@@ -71,7 +71,7 @@ def chat() -> Iterator[Start]:
         def begin(*words: str, **environment: str) -> Chat:
             made = Chat(*words, **{"LLM_BACKEND": "llamacpp", **environment})
             stack.callback(made.child.close, force=True)
-            made.prompt()
+            made.wait_for_prompt()
             return made
 
         yield begin
@@ -88,7 +88,7 @@ class Done(NamedTuple):
 Run = Callable[..., Done]
 
 
-def apart(*words: str, said: str | bytes = b"", **environment: str) -> Done:
+def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Done:
     """The command line in a process of its own; `said` comes through the pipe."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *words],

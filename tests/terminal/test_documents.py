@@ -11,7 +11,7 @@ from conversations.library import files
 from tests.conversations.talk import mine
 from tests.loopback import Loopback
 from tests.pdf import pdf
-from tests.terminal.conftest import TAB, Run, Start, apart
+from tests.terminal.conftest import TAB, Run, Start, run_process
 
 FACT = "The lighthouse of Sorrel Point is 41 metres tall."
 QUESTION = "How tall is the lighthouse of Sorrel Point?"
@@ -42,7 +42,7 @@ def test_ask_cites_page_7(notes: Path, run: Run, loopback: Loopback) -> None:
     first, *_ = done.err.splitlines()  # and nothing of how the reading goes on
     assert first.startswith(CITED)
     assert FACT in first
-    own = apart("ask", "--file", str(notes), QUESTION, "--backend", "llamacpp", "--json", "--max-tokens", "5")
+    own = run_process("ask", "--file", str(notes), QUESTION, "--backend", "llamacpp", "--json", "--max-tokens", "5")
     assert (own.code, own.err) == (0, "")
     said = json.loads(own.out)
     assert (said["sources"][0]["file"], said["sources"][0]["page"]) == ("notes.pdf", 7)
@@ -55,23 +55,23 @@ def test_a_chat_cites_page_7(notes: Path, chat: Start, loopback: Loopback) -> No
     loopback.answer = answer
     talk = chat(MAX_TOKENS="8")
     talk.child.timeout = 60
-    talk.presses("/attach no" + TAB)
-    talk.sees("tes.pdf")
-    talk.types("")
-    talk.sees("Reading notes.pdf")
-    talk.sees("notes.pdf: 20 pages, ")
-    talk.prompt()
+    talk.send_key("/attach no" + TAB)
+    talk.expect("tes.pdf")
+    talk.send_line("")
+    talk.expect("Reading notes.pdf")
+    talk.expect("notes.pdf: 20 pages, ")
+    talk.wait_for_prompt()
     for backend, said in (("llamacpp", "trust the passages below"), ("openai", "metres tall. [1]")):
-        talk.types(f"/backend {backend}")
-        talk.sees("answers from now on.")
-        talk.prompt()
-        talk.types(QUESTION)
-        talk.sees(said)
-        talk.sees(CITED)
-        talk.sees(f"{backend} · ")
-        talk.prompt()
-    talk.types("exit")
-    assert talk.ended() == 0
+        talk.send_line(f"/backend {backend}")
+        talk.expect("answers from now on.")
+        talk.wait_for_prompt()
+        talk.send_line(QUESTION)
+        talk.expect(said)
+        talk.expect(CITED)
+        talk.expect(f"{backend} · ")
+        talk.wait_for_prompt()
+    talk.send_line("exit")
+    assert talk.wait_for_exit() == 0
     [kept] = mine("terminal").listing()
     assert kept.title == QUESTION
     sources = mine("terminal").thread(kept.id).sources

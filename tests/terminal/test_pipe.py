@@ -14,7 +14,7 @@ from conversations.exchange import export_conversation
 from settings import ROOT
 from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
-from tests.terminal.conftest import Run, apart
+from tests.terminal.conftest import Run, run_process
 
 
 def test_each_line_is_a_message(run: Run, loopback: Loopback) -> None:
@@ -68,7 +68,7 @@ def test_going_on_and_where_it_cannot(run: Run, loopback: Loopback) -> None:
 
 def test_ask_reads_the_pipe(loopback: Loopback) -> None:
     def asked(*words: str, said: str = "") -> str:
-        done = apart("ask", *words, said=said)
+        done = run_process("ask", *words, said=said)
         assert (done.code, done.err) == (0, "")
         return str(loopback.requests[-1]["messages"][-1]["content"])
 
@@ -99,12 +99,12 @@ def test_what_ask_refuses(run: Run, loopback: Loopback) -> None:
 
 def test_no_reply_and_no_error_is_an_order_to_the_terminal(loopback: Loopback) -> None:
     loopback.reply = "\x1b[31mred\x1b[0m \x9b5mblink"
-    assert apart("ask", "hi").out.strip() == "[31mred[0m 5mblink"
-    done = apart("ask", "hi", "--json")
+    assert run_process("ask", "hi").out.strip() == "[31mred[0m 5mblink"
+    done = run_process("ask", "hi", "--json")
     assert not {"\x1b", "\x9b"} & set(done.out)
     assert json.loads(done.out)["reply"].split() == loopback.reply.split()  # in JSON nothing is lost
     loopback.script.append("refuse \x1b[31mx")
-    failed = apart("ask", "hi")
+    failed = run_process("ask", "hi")
     assert failed.code == 1
     assert "'[31mx'" in failed.err
 

@@ -5,53 +5,53 @@ import json
 from tests.api.conftest import Serve
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback
-from tests.terminal.conftest import Run, Start, apart
+from tests.terminal.conftest import Run, Start, run_process
 
 
 def test_against_our_own_server(serve: Serve, chat: Start) -> None:
     url = str(serve(MAX_TOKENS="12").base_url)
-    answer = json.loads(apart("ask", "hi", "--url", url, "--json", "--seed", "1").out)
+    answer = json.loads(run_process("ask", "hi", "--url", url, "--json", "--seed", "1").out)
     assert answer["backend"] == "openai"
     assert answer["prompt_tokens"] > 10  # the server's own count
-    assert apart("ask", "I like", "--url", f"{url}/v1/", "--raw", "--backend", "llamacpp").out.strip()
+    assert run_process("ask", "I like", "--url", f"{url}/v1/", "--raw", "--backend", "llamacpp").out.strip()
 
     talk = chat("--url", url, OPENAI_MODEL="of-another-server", OPENAI_N_CTX="8000")
-    talk.types("hi")
-    talk.sees("default · ")
-    talk.prompt()
-    talk.types("/backend")
-    talk.sees("llamacpp")
-    talk.prompt()
-    talk.types("/backend llamacpp")
-    talk.sees("llamacpp answers from now on.")
-    talk.prompt()
-    talk.types("hi")
-    talk.sees("llamacpp · ")
-    talk.prompt()
-    talk.types("word " * 1500)
-    talk.sees("/reset begins a new conversation")
-    talk.prompt()
-    talk.types("/reset")
-    talk.prompt()
-    talk.types("hi")
-    talk.sees("llamacpp · ")
-    talk.types("exit")
-    assert talk.ended() == 0
+    talk.send_line("hi")
+    talk.expect("default · ")
+    talk.wait_for_prompt()
+    talk.send_line("/backend")
+    talk.expect("llamacpp")
+    talk.wait_for_prompt()
+    talk.send_line("/backend llamacpp")
+    talk.expect("llamacpp answers from now on.")
+    talk.wait_for_prompt()
+    talk.send_line("hi")
+    talk.expect("llamacpp · ")
+    talk.wait_for_prompt()
+    talk.send_line("word " * 1500)
+    talk.expect("/reset begins a new conversation")
+    talk.wait_for_prompt()
+    talk.send_line("/reset")
+    talk.wait_for_prompt()
+    talk.send_line("hi")
+    talk.expect("llamacpp · ")
+    talk.send_line("exit")
+    assert talk.wait_for_exit() == 0
 
-    lines = apart("backends", "--url", url).out.splitlines()
+    lines = run_process("backends", "--url", url).out.splitlines()
     assert "* llamacpp   ready (loaded)" in lines
     assert lines[-1].startswith("status ok, version ")
 
 
 def test_a_server_that_wants_a_key(serve: Serve) -> None:
     url = str(serve(API_KEYS="one-key-of-32-characters-at-least").base_url)
-    done = apart("ask", "hi", "--url", url, OPENAI_API_KEY="one-key-of-32-characters-at-least", API_KEY="wrong")
+    done = run_process("ask", "hi", "--url", url, OPENAI_API_KEY="one-key-of-32-characters-at-least", API_KEY="wrong")
     assert (done.code, done.out) == (1, "")
     assert "Set API_KEY" in done.err
     assert len(done.err.splitlines()) == 1
-    assert apart("ask", "hi", "--url", url, API_KEY="one-key-of-32-characters-at-least").code == 0
-    assert apart("backends", "--url", url).code == 0  # health needs none
-    spoilt = apart("ask", "hi", "--url", url, API_KEY="schlüssel")
+    assert run_process("ask", "hi", "--url", url, API_KEY="one-key-of-32-characters-at-least").code == 0
+    assert run_process("backends", "--url", url).code == 0  # health needs none
+    spoilt = run_process("ask", "hi", "--url", url, API_KEY="schlüssel")
     assert (spoilt.code, spoilt.err.partition("=")[0]) == (2, "API_KEY")
 
 
@@ -80,6 +80,6 @@ def test_nobody_there_and_addresses_that_are_none(run: Run, loopback: Loopback) 
 
 def test_only_that_server_is_asked(loopback: Loopback) -> None:
     loopback.script.extend(["500"] * 3)
-    done = apart("ask", "hi", "--url", loopback.url, LLM_FALLBACK="llamacpp")
+    done = run_process("ask", "hi", "--url", loopback.url, LLM_FALLBACK="llamacpp")
     assert (done.code, done.out) == (1, "")
     assert "The server had an error" in done.err

@@ -13,41 +13,41 @@ from conversations.store import Conversation, Message, Store, read_sources
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
-from terminal.choice import Chosen
+from terminal.target import Target
 
-REMEMBERED = 200  # messages that the arrow keys bring back
+HISTORY_LENGTH = 200  # messages that the arrow keys bring back
 
 
 @dataclass
-class Talk:
-    """`fields` are those of the next new conversation (persona, system); `identity` is None until something is said.
+class ChatState:
+    """`new_fields` are those of the next conversation; `conversation_id` is None until something is sent.
 
-    `saved`: the files that this chat wrote, which it may write again.
+    `written_files` are those that this chat wrote, which it may write again.
     """
 
     store: Store
-    chosen: Chosen
+    target: Target
     options: Mapping[str, Any] = field(default_factory=dict)
-    fields: dict[str, Any] = field(default_factory=dict)
-    identity: str | None = None
-    saved: set[Path] = field(default_factory=set)
+    new_fields: dict[str, Any] = field(default_factory=dict)
+    conversation_id: str | None = None
+    written_files: set[Path] = field(default_factory=set)
 
     def send(self, text: str) -> Message:
         """Say something; returns the reply's row. Raises MessageError, NotFoundError, DatabaseError."""
-        ask = GenerationRequest(self.chosen.settings, self.chosen.backend, {**self.options, **self.chosen.options})
-        row = turn.send(self.store, self.identity, text, ask, self.fields)
-        self.identity = row.conversation_id
+        ask = GenerationRequest(self.target.settings, self.target.backend, {**self.options, **self.target.options})
+        row = turn.send(self.store, self.conversation_id, text, ask, self.new_fields)
+        self.conversation_id = row.conversation_id
         return row
 
     @contextmanager
-    def begun(self) -> Iterator[str]:
+    def ensure_conversation(self) -> Iterator[str]:
         """The conversation's id; where it has not begun it does, unless the block fails. Raises NotFoundError."""
-        before = self.identity
-        with self.store.ensured(before, **self.fields) as self.identity:
+        before = self.conversation_id
+        with self.store.ensured(before, **self.new_fields) as self.conversation_id:
             try:
-                yield self.identity
+                yield self.conversation_id
             except BaseException:
-                self.identity = before
+                self.conversation_id = before
                 raise
 
     def sources(self, number: int) -> list[Source]:
@@ -57,20 +57,20 @@ class Talk:
 
     def reset(self) -> bool:
         """A new conversation with the next message; False where nothing was said in this one."""
-        begun, self.identity = self.identity is not None, None
+        begun, self.conversation_id = self.conversation_id is not None, None
         return begun
 
-    def become(self, persona: Persona | None) -> bool:
+    def set_persona(self, persona: Persona | None) -> bool:
         """Somebody else speaks, in a conversation of his own; whether one had begun."""
-        self.fields = {} if persona is None else {"persona": persona_to_dict(persona)}
+        self.new_fields = {} if persona is None else {"persona": persona_to_dict(persona)}
         return self.reset()
 
-    def resume(self, found: Conversation) -> None:
+    def resume(self, conversation: Conversation) -> None:
         """Go on with this one. Raises SettingsError for a comparison."""
-        if found.kind != "chat":
-            raise SettingsError(f"{found.id} compares several backends: go on with it in the page.")
-        self.identity = found.id
-        self.fields = {"persona": found.persona, "system": found.system}
+        if conversation.kind != "chat":
+            raise SettingsError(f"{conversation.id} compares several backends: go on with it in the page.")
+        self.conversation_id = conversation.id
+        self.new_fields = {"persona": conversation.persona, "system": conversation.system}
 
     def last(self) -> Conversation | None:
         """The conversation in which something was said last."""
@@ -83,4 +83,4 @@ class Talk:
         query = select(Message.text).join(Conversation)
         query = query.where(Conversation.owner == self.store.owner, Message.role == "user")
         with self.store.database.reading() as session:
-            return list(dict.fromkeys(session.scalars(query.order_by(Message.id.desc()).limit(REMEMBERED))))
+            return list(dict.fromkeys(session.scalars(query.order_by(Message.id.desc()).limit(HISTORY_LENGTH))))

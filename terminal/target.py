@@ -9,11 +9,11 @@ import backends
 from backends import Status
 from settings import Settings, SettingsError
 from terminal import server
-from terminal.persona import near
+from terminal.persona import suggest
 
 
 @dataclass(frozen=True)
-class Chosen:
+class Target:
     """`backend` answers; with `url` it is the one that asks that server for `model`."""
 
     settings: Settings
@@ -23,7 +23,7 @@ class Chosen:
     model: str | None = None
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """As a person says it."""
         return self.model or self.backend
 
@@ -32,48 +32,48 @@ class Chosen:
         """What the chain needs to know beside the backend."""
         return {"model": self.model} if self.model else {}
 
-    def offered(self) -> list[Status]:
+    def list_targets(self) -> list[Status]:
         """Everybody who may answer, ready or not. Raises ModelError kinds where a server has to be asked."""
         if self.url is None:
             return backends.status(self.settings)
-        return [Status(name, None) for name in server.models(self.url, self.settings)]
+        return [Status(name, None) for name in server.list_models(self.url, self.settings)]
 
-    def switched(self, name: str) -> "Chosen":
+    def switch(self, name: str) -> "Target":
         """Somebody else answers. Raises SettingsError for who is unknown or not ready, and as `offered`."""
-        known = {status.name: status.problem for status in self.offered()}
+        problems = {status.name: status.problem for status in self.list_targets()}
         if self.url is None and ":" in name.strip(":"):
-            known[name] = backends.availability_error(name, self.settings)
-        if name not in known:
-            raise SettingsError(f"There is no backend {name!r}.{near(name, known)} `/backend` lists all.")
-        if problem := known[name]:
+            problems[name] = backends.availability_error(name, self.settings)
+        if name not in problems:
+            raise SettingsError(f"There is no backend {name!r}.{suggest(name, problems)} `/backend` lists all.")
+        if problem := problems[name]:
             raise SettingsError(f"{name} is not ready: {problem}")
         return replace(self, backend=name) if self.url is None else replace(self, model=name)
 
-    def told(self, error: str) -> str:
+    def reword(self, error: str) -> str:
         """A failure in words of the command line."""
         return error if self.url is None else server.worded(error)
 
 
-def choose(backend: str | None, url: str | None) -> Chosen:
+def choose(backend: str | None, url: str | None) -> Target:
     """What the options say, else the settings. Raises SettingsError, ModelError kinds."""
     if url is not None:
-        return _remote(server.address(url), backend)
+        return _choose_remote(server.parse_address(url), backend)
     settings = backends.read()
     choice = backends.choose(settings)
     if backend is not None:
         choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
     if choice.name is None:
         raise ModelError(choice.reason)
-    return Chosen(settings, choice.name, choice.reason)
+    return Target(settings, choice.name, choice.reason)
 
 
-def _remote(url: str, model: str | None) -> Chosen:
+def _choose_remote(url: str, model: str | None) -> Target:
     """The server is asked at once: a wrong address is told before anything is typed."""
     settings = server.settings(url)
-    offered = server.models(url, settings)
+    offered = server.list_models(url, settings)
     if not offered:
         raise ModelNotFoundError(f"--url={url}: the server offers no model. Its own log says why.")
     if model is not None and model not in offered:
         raise SettingsError(f"--backend={model}: the server has no such model. It offers {', '.join(offered)}.")
     usual = "default" if "default" in offered else offered[0]
-    return Chosen(settings, "openai", f"at {url}", url, model or usual)
+    return Target(settings, "openai", f"at {url}", url, model or usual)
