@@ -31,7 +31,7 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
             row = files.add(chat.store, path.name, data, identity, progress.set_pages, progress.set_passages)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
-    screen.print(f"{row.name}: {', '.join(describe(row))}.")
+    screen.print(f"{row.name}: {', '.join(files.describe(row))}.")
 
 
 def parse_path(name: str) -> Path:
@@ -46,7 +46,7 @@ def parse_path(name: str) -> Path:
 def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
     """All documents of the conversation, numbered."""
     rows = documents_of(chat)
-    screen.print_table((f"[{number}]", row.name, *describe(row)) for number, row in enumerate(rows, 1))
+    screen.print_table((f"[{number}]", row.name, *files.describe(row)) for number, row in enumerate(rows, 1))
     if not rows:
         screen.print(NO_DOCUMENTS)
 
@@ -74,12 +74,6 @@ def find(chat: ChatState, screen: Screen, words: str) -> None:
 def documents_of(chat: ChatState) -> list[Document]:
     """The documents of the conversation, oldest first."""
     return [] if chat.conversation_id is None else files.listing(chat.store, chat.conversation_id)
-
-
-def describe(row: Document) -> list[str]:
-    """How many pages, where it has some, and passages."""
-    counts = ([] if row.pages is None else [(row.pages, "page")]) + [(row.passages, "passage")]
-    return [f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in counts]
 
 
 def completions(chat: ChatState) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from conversations.replies import NOTE, Reply, describe_wait, reply_writer, running_replies, watch
-from conversations.store import Message, State
+from conversations.replies import NOTE, Reply, describe_wait, reply_metrics, reply_writer, running_replies, watch
+from conversations.store import STATE_NOTES, Message, State, format_count
 from documents.source import Source
 from terminal import source
 from terminal.screen import Screen
@@ -15,7 +15,6 @@ from terminal.state import ChatState
 from terminal.target import Target
 
 STOP_TIMEOUT = 2.0  # seconds for a stopped reply to end
-ENDS = {State.STOPPED: "stopped", State.INTERRUPTED: "interrupted"}
 OVERFLOW = "ContextOverflowError"  # a reply's stop reason where its prompt had no room
 RESET_HINT = "/reset begins a new conversation; this one stays in the store."
 
@@ -91,15 +90,11 @@ def format_metrics(row: Message, target: Target) -> str:
     """Who answered, how much, how fast, and what was left out."""
     other = row.backend not in {None, target.backend}
     who = f"{row.backend} in place of {target.backend}" if other else target.label
-    parts = [who]
-    if row.completion_tokens is not None:
-        parts.append(f"{row.completion_tokens} token{'' if row.completion_tokens == 1 else 's'}")
-    if row.tokens_per_second is not None:
-        parts.append(f"{row.tokens_per_second:.0f} tokens/s")
+    parts = [who, *reply_metrics(row, with_first_token=False)]
     if row.dropped:
-        parts.append(f"{row.dropped} earlier message{'' if row.dropped == 1 else 's'} dropped")
+        parts.append(f"{format_count(row.dropped, 'earlier message')} dropped")
     if row.stop_reason == "length":
         parts.append("cut at the longest reply (MAX_TOKENS)")
-    if row.state in ENDS:
-        parts.append(ENDS[State(row.state)])
+    if row.state in STATE_NOTES:
+        parts.append(row.state)
     return " · ".join(parts)

@@ -23,11 +23,11 @@ OWNER = "terminal"
 EXPECTED_ERRORS = (SettingsError, ModelError, MessageError, DatabaseError)  # their texts are lines for people
 
 
-def open_chat(chosen: Target, options: Mapping[str, Any], identity: str | None, resume: bool) -> ChatState:
+def open_chat(target: Target, options: Mapping[str, Any], conversation_id: str | None, resume: bool) -> ChatState:
     """The conversation of this id, the last one, or a new one. Raises SettingsError."""
     try:
-        chat = ChatState(open_store(chosen.settings, OWNER), chosen, options)
-        found = chat.store.get(identity) if identity else chat.last() if resume else None
+        chat = ChatState(open_store(target.settings, OWNER), target, options)
+        found = chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
     except (DatabaseError, NotFoundError) as error:
         raise SettingsError(str(error)) from error
     if found is not None:
@@ -67,7 +67,7 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     if chat.target.url is None:
         preload_model(chat.target.backend, chat.target.settings)
     _greet(chat, screen)
-    _loop(chat, PromptReader(chat.said(), partial(slash.completions, chat), screen.note), screen)
+    _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.note), screen)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more Ctrl-C, while threads end, is no traceback
     if chat.conversation_id is not None:
         screen.note(f"python cli.py chat --conversation {chat.conversation_id} goes on with this.")

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
 from conversations.replies import GenerationRequest, persona_to_dict, turn
-from conversations.store import Conversation, Message, Store, read_sources
+from conversations.store import Conversation, Message, Store
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
@@ -50,10 +48,9 @@ class ChatState:
                 self.conversation_id = before
                 raise
 
-    def sources(self, number: int) -> list[Source]:
+    def sources(self, message_id: int) -> list[Source]:
         """The passages that a reply was made from, best first."""
-        with self.store.database.reading() as session:
-            return read_sources(session, [number]).get(number, [])
+        return self.store.sources(message_id)
 
     def reset(self) -> bool:
         """A new conversation with the next message; False where nothing was said in this one."""
@@ -72,15 +69,6 @@ class ChatState:
         self.conversation_id = conversation.id
         self.new_fields = {"persona": conversation.persona, "system": conversation.system}
 
-    def last(self) -> Conversation | None:
-        """The conversation in which something was said last."""
-        query = self.store.query().where(Conversation.kind == "chat").order_by(Conversation.updated.desc()).limit(1)
-        with self.store.database.reading() as session:
-            return session.scalars(query).first()
-
-    def said(self) -> list[str]:
-        """What the owner said in all his conversations, newest first, each once."""
-        query = select(Message.text).join(Conversation)
-        query = query.where(Conversation.owner == self.store.owner, Message.role == "user")
-        with self.store.database.reading() as session:
-            return list(dict.fromkeys(session.scalars(query.order_by(Message.id.desc()).limit(HISTORY_LENGTH))))
+    def recent_questions(self) -> list[str]:
+        """The owner's latest messages of all his conversations, newest first, each once."""
+        return self.store.recent_questions(HISTORY_LENGTH)

@@ -16,7 +16,7 @@ from conversations.library import index as indexes
 from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store
-from conversations.store.text import clean
+from conversations.store.text import clean, format_count
 from documents.embedding import Embedder, current_embedder
 from documents.errors import DocumentError, EmbeddingError
 from documents.kind import display_name
@@ -98,6 +98,12 @@ def _touch(session: Session, store: Store, conversation_id: str | None) -> None:
     """Other tabs draw a conversation anew when it has changed."""
     if conversation_id is not None:
         store.lock_conversation(session, conversation_id).updated = time.time()
+
+
+def describe(row: Document) -> list[str]:
+    """How many pages, where a document has some, and passages."""
+    pages = [] if row.pages is None else [format_count(row.pages, "page")]
+    return [*pages, format_count(row.passages, "passage")]
 
 
 def listing(store: Store, conversation_id: str | None = None) -> list[Document]:

@@ -11,6 +11,7 @@ from conversations.replies.generation import (
     stream_completion,
     stream_messages,
 )
+from conversations.replies.metrics import reply_metrics, summary_metrics
 from conversations.replies.preload import available_models, is_fetching, preload_model
 from conversations.replies.relay.notifier import NOTIFY, channel_of
 from conversations.replies.reply import Reply, describe_wait, listeners, running_replies
@@ -34,10 +35,12 @@ __all__ = [
     "persona_from_dict",
     "persona_to_dict",
     "preload_model",
+    "reply_metrics",
     "reply_writer",
     "running_replies",
     "stream_completion",
     "stream_messages",
+    "summary_metrics",
     "turn",
     "watch",
 ]

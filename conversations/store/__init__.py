@@ -3,14 +3,15 @@
 from conversations.store import personas
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
-from conversations.store.schema import Conversation, Counter, Document, Feedback, Message, State, Summary
+from conversations.store.schema import STATE_NOTES, Conversation, Counter, Document, Feedback, Message, State, Summary
 from conversations.store.search import Hit, search_conversations
 from conversations.store.statistics import VOTE_COMMENT, Period, Statistics, collect_statistics
 from conversations.store.store import NotFoundError, Store, Thread, make_title, new_conversation_id, open_store
-from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean
+from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean, format_count
 
 __all__ = [
     "MAX_MESSAGE_LENGTH",
+    "STATE_NOTES",
     "VOTE_COMMENT",
     "Conversation",
     "Counter",
@@ -33,6 +34,7 @@ __all__ = [
     "collect_statistics",
     "connect",
     "disconnect",
+    "format_count",
     "make_title",
     "new_conversation_id",
     "open_store",

@@ -69,6 +69,11 @@ class State(StrEnum):
     INTERRUPTED = "interrupted"  # its process ended in the middle of it
 
 
+# What people read of a reply that ended neither well nor in an error.
+STATE_NOTES = {
+    State.STOPPED: "Stopped",
+    State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply",
+}
 LIVE = (State.WAITING, State.RUNNING)
 IS_LIVE = "state IN ('waiting', 'running')"
 

@@ -83,6 +83,27 @@ class Store:
         with self.database.reading() as session:
             return self.message_row(session, message_id)
 
+    def sources(self, message_id: int) -> list[Source]:
+        """The passages that a reply was made from, best first; none for a message of somebody else."""
+        with self.database.reading() as session:
+            owned = select(Message.id).join(Conversation).where(Message.id == message_id)
+            if session.scalar(owned.where(Conversation.owner == self.owner)) is None:
+                return []
+            return read_sources(session, [message_id]).get(message_id, [])
+
+    def newest_chat(self) -> Conversation | None:
+        """The chat in which somebody wrote last, comparisons left out; None where there is none."""
+        query = self.query().where(Conversation.kind == "chat").order_by(Conversation.updated.desc()).limit(1)
+        with self.database.reading() as session:
+            return session.scalars(query).first()
+
+    def recent_questions(self, limit: int) -> list[str]:
+        """The texts of the owner's last `limit` messages in all his conversations, newest first, each once."""
+        query = select(Message.text).join(Conversation)
+        query = query.where(Conversation.owner == self.owner, Message.role == "user")
+        with self.database.reading() as session:
+            return list(dict.fromkeys(session.scalars(query.order_by(Message.id.desc()).limit(limit))))
+
     def branch(self, message_id: int) -> list[int]:
         """The shown branch of this message's conversation, which may be another than its own. Raises NotFoundError."""
         with self.database.reading() as session:

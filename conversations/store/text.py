@@ -22,3 +22,8 @@ def check_message(text: str) -> str:
     if len(text) > MAX_MESSAGE_LENGTH:
         raise MessageError(f"The message has {len(text):,} characters; at most {MAX_MESSAGE_LENGTH:,} can be sent.")
     return clean(text)
+
+
+def format_count(number: int, noun: str) -> str:
+    """How many, with the noun in its form: "1 page", "1,200 passages"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

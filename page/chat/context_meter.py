@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from conversations.replies import summary_metrics
 from conversations.store import Message, Summary, Thread
 from page.session.markdown import escape_markdown
 
@@ -46,11 +47,4 @@ def draw_edge(dropped: int, summary: Summary | None, no_summary_reason: str | No
     if summary is not None and summary.messages:
         with st.expander(f"Summary of the first {summary.messages} messages", icon=":material/summarize:"):
             st.text(summary.text)
-            st.caption(escape_markdown(figures(summary)))
-
-
-def figures(summary: Summary) -> str:
-    """What the summary cost."""
-    tokens = f"{summary.prompt_tokens or 0:,} tokens read, {summary.completion_tokens or 0:,} written"
-    seconds = "" if summary.duration_ms is None else f"{summary.duration_ms / 1000:.1f} s"
-    return " · ".join(part for part in (summary.backend, tokens, seconds) if part)
+            st.caption(escape_markdown(" · ".join(summary_metrics(summary))))

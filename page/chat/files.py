@@ -55,7 +55,7 @@ def _draw_document(store: Store, row: Document) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=row.id):
         with st.container(gap=None):
             st.text(row.name)
-            st.caption(figures(row))
+            st.caption(_description(row))
         st.button(
             "Delete",
             icon=":material/delete:",
@@ -66,12 +66,10 @@ def _draw_document(store: Store, row: Document) -> None:
         )
 
 
-def figures(row: Document) -> str:
-    """Pages, passages and size."""
-    pages = [] if row.pages is None else [f"{row.pages:,} page{'s' if row.pages != 1 else ''}"]
-    passages = f"{row.passages:,} passage{'s' if row.passages != 1 else ''}"
+def _description(row: Document) -> str:
+    """Pages, passages and size of a document."""
     size = f"{row.bytes / 1e6:,.1f} MB" if row.bytes >= 1e6 else f"{row.bytes / 1e3:,.1f} kB"
-    return " · ".join([*pages, passages, size])
+    return " · ".join([*files.describe(row), size])
 
 
 def _remove(store: Store, number: str) -> None:

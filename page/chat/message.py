@@ -1,21 +1,16 @@
-"""One message as it stands: its text, and what went wrong."""
+"""One message as it stands: its text, and what went wrong. Knows rows; not how a reply is made."""
 
 import streamlit as st
 
 from conversations.replies import NOTE
-from conversations.store import Feedback, Message, State
-from page.chat.figures import figures
+from conversations.store import STATE_NOTES, Feedback, Message, State
+from page.chat.metrics import format_metrics
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, safe_markdown
 
-NOTES = {
-    State.STOPPED: "Stopped.",
-    State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply.",
-}
-
 
 def draw_body(message: Message, feedback: Feedback | None) -> None:
-    """What somebody said is drawn as it was typed, a reply as Markdown."""
+    """Draw a person's message as it was typed, and a reply as Markdown."""
     if message.role == "assistant":
         _draw_reply(message)
     elif message.role == "user":
@@ -29,7 +24,7 @@ def draw_body(message: Message, feedback: Feedback | None) -> None:
 
 
 def _draw_reply(message: Message) -> None:
-    """A reply that has ended."""
+    """Draw a reply that has ended, with what its reader is to know."""
     if message.text:
         st.markdown(safe_markdown(message.text))
     _draw_attachments(message)
@@ -37,12 +32,13 @@ def _draw_reply(message: Message) -> None:
         draw_error(message.error)
     if note := (message.extra or {}).get(NOTE):
         st.caption(f":material/info: {escape_markdown(str(note))}")
-    beside = [NOTES.get(State(message.state), ""), figures(message)]
-    st.caption(escape_markdown(" ".join(part for part in beside if part)))
+    note = STATE_NOTES.get(State(message.state))
+    line = " ".join(filter(None, (f"{note}." if note else "", format_metrics(message))))
+    st.caption(escape_markdown(line))
 
 
 def _draw_attachments(message: Message) -> None:
-    """What an import brought beside the text: names, nothing is kept of the files."""
+    """Draw the names of files that an import brought beside the text; nothing else is kept of them."""
     names = [str(each.get("name")) for each in (message.extra or {}).get("attachments", []) if isinstance(each, dict)]
     if names:
         st.caption(f":material/attach_file: {escape_markdown(', '.join(names))}")

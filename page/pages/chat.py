@@ -17,6 +17,7 @@ from page.session.markdown import escape_markdown
 from page.session.selection import Selection
 
 STYLE = Path(__file__).with_name("chat.css")
+AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "system": ":material/build:"}
 
 
 def draw() -> None:
@@ -122,6 +123,3 @@ def _draw_message(store: Store, thread: Thread, message: Message, selection: Sel
             message_actions.draw(store, thread, message, selection)
         if thought is not None and current_conversation().commenting_id == message.id:
             form.draw_comment(store, thought)
-
-
-AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "system": ":material/build:"}

@@ -9,7 +9,7 @@ import backends
 from backends import Status
 from chains.report import Report
 from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, reply_writer, watch
-from conversations.store import VOTE_COMMENT, Message, MessageError, NotFoundError, State, Store
+from conversations.store import STATE_NOTES, VOTE_COMMENT, Message, MessageError, NotFoundError, State, Store
 from page.chat import live
 from page.pages import chat
 from page.session import actions, current
@@ -19,7 +19,6 @@ from page.session.error import draw_error
 from page.session.markdown import escape_markdown, safe_markdown
 
 COLUMNS = 3  # columns of one row
-NOTES = {State.STOPPED: "Stopped", State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply"}
 
 
 def draw() -> None:
@@ -133,8 +132,8 @@ def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
         st.caption(escape_markdown(live.waiting_text(reply)))
     if message.error:
         draw_error(message.error)
-    if message.state in NOTES:
-        st.caption(NOTES[State(message.state)])
+    if message.state in STATE_NOTES:
+        st.caption(STATE_NOTES[State(message.state)])
     if message.live:
         st.button(
             "Stop",

@@ -12,10 +12,10 @@ import streamlit as st
 import backends
 from chains.assistant import build
 from conversations.replies import Reply, preload_model
-from conversations.store import MessageError, State, check_message
+from conversations.store import STATE_NOTES, MessageError, State, check_message
 from page.chat import live, sampling
-from page.chat.figures import figures
 from page.chat.header import pick_backend, pick_model
+from page.chat.metrics import format_metrics
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
@@ -125,8 +125,8 @@ def _draw_outcome(draft: Draft, selection: Selection) -> None:
         if problem:
             draw_error(problem)
     if ended is not None:
-        stopped = "Stopped. " if ended.state is State.STOPPED else ""
-        st.caption(escape_markdown(stopped + figures(ended.report)))
+        stopped = f"{STATE_NOTES[State.STOPPED]}. " if ended.state is State.STOPPED else ""
+        st.caption(escape_markdown(stopped + format_metrics(ended.report)))
 
 
 def _keep_edit(draft: Draft) -> None:
