@@ -34,7 +34,7 @@ def _send(message_id: int) -> None:
     except MessageError as error:
         defer_error(str(error))
     else:
-        enqueue("edit", number=message_id, text=typed)
+        enqueue("edit", message_id=message_id, text=typed)
         _close()
 
 

@@ -67,7 +67,7 @@ def _run_verb(store: Store, key: str, message: Message, beside: list[int], value
     verb, here = pressed.get("verb"), beside.index(message.id)
     try:
         if verb in {"regenerate", "continue"}:
-            enqueue(verb, number=message.id, backend=pressed.get("backend"))
+            enqueue(verb, message_id=message.id, backend=pressed.get("backend"))
         elif verb == "edit":
             current_conversation().editing_id = message.id
         elif verb in {"up", "down"}:
