@@ -1,4 +1,5 @@
 # make run      the page at http://localhost:8501, installing what is missing first
+# make check    lint, types, and the tests that need no process beside them, no browser and no database server
 # make test     lint, types and all tests
 # make test-image    builds the image and runs it, with docker or podman
 # make release-check    what is looked at before a tag
@@ -10,6 +11,8 @@ TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 WORKERS ?= 2
 COMMA := ,
+# Compiled modules are kept whatever the shell says: every process that a test starts imports hundreds.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
 # on another one, and on CPUs with AMX).
@@ -25,7 +28,7 @@ SERVER := $(if $(call setting,OPENAI_API_KEY)$(call setting,OPENAI_BASE_URL),ope
 BACKENDS := $(or $(call setting,LLM_BACKEND),$(SERVER)) $(call setting,LLM_FALLBACK)
 WANTED := $(if $(filter openai,$(BACKENDS)),$(if $(filter-out openai,$(BACKENDS)),all,openai),all)
 
-.PHONY: run install install-train test test-image lint types tests release-check clean
+.PHONY: run install install-train check test test-image lint types tests tests-alone release-check clean
 
 run: install
 	@echo "Starting the page; Ctrl-C ends it."
@@ -34,6 +37,9 @@ run: install
 install: .venv/installed-$(WANTED)
 
 install-train: .venv/installed-train
+
+check: lint
+	@$(MAKE) --no-print-directory -j2 types tests-alone
 
 test: lint
 	@$(MAKE) --no-print-directory -j2 types tests
@@ -52,6 +58,11 @@ types: .venv/installed-dev
 tests: .venv/installed-dev
 	@echo "Tests…"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# What tests/markers.py marks needs more than Python.
+tests-alone: .venv/installed-dev
+	@echo "Tests that need nothing else…"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not (server or browser or postgresql or image)"
 
 # CONTAINER names docker or podman, with options where it needs some; BUILD_OPTIONS goes to its build.
 test-image: .venv/installed-dev

@@ -59,6 +59,7 @@ class Integration(Built, ChatModelIntegrationTests):
 
 
 for _name in backends.names():
-    globals()[f"TestUnit_{_name}"] = type(f"TestUnit_{_name}", (Unit,), {"backend": _name})
-    globals()[f"TestIntegration_{_name}"] = type(f"TestIntegration_{_name}", (Integration,), {"backend": _name})
+    _body = {"backend": _name, "pytestmark": [pytest.mark.server] if _name == "openai" else []}
+    globals()[f"TestUnit_{_name}"] = type(f"TestUnit_{_name}", (Unit,), dict(_body))
+    globals()[f"TestIntegration_{_name}"] = type(f"TestIntegration_{_name}", (Integration,), dict(_body))
 del Unit, Integration
