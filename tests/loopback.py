@@ -36,6 +36,7 @@ class Loopback:
         self.ended: Any = "stop"  # what a streamed reply says of its end, and of the tokens it read
         self.read: Any = 7
         self.pause = 0.05  # seconds between the words of a slow reply
+        self.length = 200  # words of a slow reply that names no number
         self.size = 256  # numbers of an embedding
         self.window: int | None = None  # what vLLM says of a model
         self.answer: Callable[[dict[str, Any]], str] | None = None  # gives the reply to a request instead of `reply`
@@ -134,7 +135,7 @@ class Loopback:
     async def _stream(self, todo: str, reply: str, request: Request) -> AsyncIterator[str]:
         words = [] if todo == "empty" else [w + " " for w in reply.split()]
         if todo.startswith("slow"):  # "slow 20" is a reply of twenty words
-            async for line in self._slow(words=int(todo.partition(" ")[2] or 200)):
+            async for line in self._slow(words=int(todo.partition(" ")[2] or self.length)):
                 yield line
             return
         for number, word in enumerate(words):

@@ -136,9 +136,8 @@ class OpenAIChat(ChatOpenAI):
             if raw:
                 chunks = self._astream_raw(messages, stop, **kwargs)
             else:
-                chunks = super(OpenAIChat, self._with_loop_client())._astream(
-                    messages, stop=stop, run_manager=run_manager, **kwargs
-                )
+                chat = super(OpenAIChat, self._with_loop_client())
+                chunks = chat._astream(messages, stop=stop, run_manager=run_manager, **kwargs)
             async for chunk in chunks:
                 yield end.observe(chunk)
         end.check()

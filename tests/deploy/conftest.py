@@ -1,5 +1,5 @@
 """A real browser here, too."""
 
-from tests.page.conftest import chromium, tab
+from tests.page.conftest import chromium, profile, tab
 
-__all__ = ["chromium", "tab"]
+__all__ = ["chromium", "profile", "tab"]

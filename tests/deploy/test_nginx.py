@@ -25,7 +25,7 @@ from tests.asgi import listening
 from tests.conftest import answers, free_port
 from tests.conversations.talk import wait_for
 from tests.loopback import KEY, Loopback
-from tests.page.conftest import chromium, tab  # noqa: F401  (fixtures)
+from tests.page.conftest import chromium, profile, tab  # noqa: F401  (fixtures)
 from tests.page.person import bubbles, grown, last, say, stopped
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"

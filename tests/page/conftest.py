@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from settings import ROOT
 from tests.conftest import answers, free_port, variables
@@ -31,26 +31,48 @@ expect.set_options(timeout=45_000)  # a busy machine loads a model slowly
 
 
 @pytest.fixture(scope="module")  # no longer: playwright keeps an event loop running in this thread
-def chromium() -> Iterator[Browser]:
-    """Debian's Chromium; skipped where there is none, an error in CI."""
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """Debian's Chromium with a profile on disk: it compiles the page's scripts once, not for each test.
+
+    Skipped where there is none, an error in CI.
+    """
     if not CHROMIUM.exists():
         message = f"no Chromium at {CHROMIUM}: apt install chromium, or name one in CHROMIUM"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
+    folder = tmp_path_factory.mktemp("profile")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield browser
-        browser.close()
+        context = playwright.chromium.launch_persistent_context(
+            folder, executable_path=str(CHROMIUM), args=FLAGS, viewport={"width": 1200, "height": 820}
+        )
+        context.set_default_timeout(30_000)
+        yield context
+        context.close()
 
 
 @pytest.fixture
-def tab(chromium: Browser) -> Iterator[Page]:
-    """A tab of its own profile."""
-    context = chromium.new_context(viewport={"width": 1200, "height": 820})
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
+def chromium(profile: BrowserContext) -> Browser:
+    """The browser, for profiles of one's own beside that of `tab`."""
+    assert profile.browser is not None
+    return profile.browser
+
+
+@pytest.fixture
+def tab(profile: BrowserContext) -> Iterator[Page]:
+    """A tab of a profile in which nothing is left of another test."""
+    blank = profile.pages[0]
+    tab = profile.new_page()
+    yield tab
+    for page in profile.pages:
+        if page != blank:
+            page.close()
+    profile.clear_permissions()
+    session = profile.new_cdp_session(blank)
+    kept = "cookies,local_storage,indexeddb,cache_storage,service_workers"  # all but what is compiled
+    session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": kept})
+    session.detach()
+    profile.clear_cookies()
 
 
 @contextmanager
@@ -147,6 +169,7 @@ def talk(scripted: tuple[Loopback, str], tab: Page) -> Iterator[Loopback]:
 @pytest.fixture
 def slow(talk: Loopback, tab: Page) -> Loopback:
     """The same with a reply under way, a token each 50 ms."""
+    talk.length = 1000  # it does not end before a slow machine has come to the test's end
     talk.script.append("slow")
     say(tab, "hi")
     tab.get_by_text("word1 ").first.wait_for()
