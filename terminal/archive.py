@@ -104,7 +104,7 @@ def _markdown(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def write(texts: Iterable[str], output: Path | None) -> None:
-    """As UTF-8 to the terminal, or to a file that is whole or not there; only its owner may read it."""
+    """Write UTF-8 to the terminal, or to a file that is whole or not there and that only its owner may read."""
     if output is None:
         for text in texts:
             sys.stdout.buffer.write(text.encode())
@@ -131,7 +131,7 @@ def _store(owner: str) -> Any:
 
 @contextmanager
 def _report_errors() -> Iterator[None]:
-    """What the person can mend is one line and exit 2."""
+    """A block whose errors that a person can mend become one line and exit 2."""
     from sqlalchemy.exc import DBAPIError
 
     from conversations.exchange import ExchangeError

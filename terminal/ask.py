@@ -95,17 +95,17 @@ def ask(
         max_tokens=max_tokens,
         seed=seed,
     )
-    chosen = choose(backend, url)
+    target = choose(backend, url)
     chain = build(
-        chosen.settings,
-        chosen.backend,
+        target.settings,
+        target.backend,
         system=prompt,
         raw=raw,
-        options=options | chosen.options,
+        options=options | target.options,
         retriever=_passages(files) if files else None,
     )
     report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
-    if report.backend != chosen.backend:
+    if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
     found, told = _sources_and_note(report) if files else ([], None)
     if as_json:
@@ -117,7 +117,7 @@ def ask(
 
 
 def _passages(files: list[Path]) -> Retriever:
-    """What finds passages in these files. Raises SettingsError."""
+    """The retriever of passages of these files. Raises SettingsError."""
     from documents.search import PassageRetriever
     from terminal import file
     from terminal.screen import Screen
@@ -126,7 +126,7 @@ def _passages(files: list[Path]) -> Retriever:
 
 
 def _sources_and_note(report: Report) -> tuple[list["Source"], str | None]:
-    """Which passages the reply was made from, and what has to be said of that."""
+    """The passages that the reply was made from, and the note for its reader; None without one."""
     from conversations.replies import document_note
     from documents.source import source_of as shown
 
@@ -148,7 +148,7 @@ def read_pipe() -> str:
 
 
 def join_message(text: str | None, beside: str) -> str:
-    """What is asked, then the piped text. Raises SettingsError where both are empty."""
+    """The message: the argument, then the piped text. Raises SettingsError where both are empty."""
     found = [part for part in (text or "", beside) if part.strip()]
     if not found:
         raise SettingsError(EMPTY_MESSAGE)
@@ -156,7 +156,7 @@ def join_message(text: str | None, beside: str) -> str:
 
 
 async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
-    """Raises OSError where nobody reads stdout any more."""
+    """The report and the text of a reply, printed as it comes. Raises OSError where nobody reads stdout any more."""
     report, parts = Report(), []
     async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):
         parts.append(part)

@@ -44,7 +44,7 @@ def parse_path(name: str) -> Path:
 
 
 def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
-    """All documents of the conversation, numbered."""
+    """Print the documents of the conversation, numbered."""
     rows = documents_of(chat)
     screen.print_table((f"[{number}]", row.name, *files.describe(row)) for number, row in enumerate(rows, 1))
     if not rows:
@@ -52,14 +52,14 @@ def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
 
 
 def detach(chat: ChatState, screen: Screen, name: str) -> None:
-    """Delete one."""
+    """Delete the document of a name or number. Raises SettingsError."""
     row = _pick(documents_of(chat), name)
     files.delete(chat.store, row.id)
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
 
 
 def find(chat: ChatState, screen: Screen, words: str) -> None:
-    """The places that fit some words, best first; no model is asked."""
+    """Print the passages that fit some words, best first; no model is asked. Raises SettingsError."""
     if not words:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
     if chat.conversation_id is None or not documents_of(chat):
@@ -77,7 +77,7 @@ def documents_of(chat: ChatState) -> list[Document]:
 
 
 def completions(chat: ChatState) -> Iterator[str]:
-    """What Tab completes to: readable files of this folder, and documents by name."""
+    """The lines that Tab completes to: readable files of this folder, and documents by name."""
     with suppress(OSError):
         names = sorted(path.name for path in Path.cwd().iterdir() if path.suffix[1:].lower() in KINDS)
         yield from (f"/attach {name}" for name in names)

@@ -36,7 +36,7 @@ def read_file(path: Path, limits: "DocumentSettings") -> bytes:
 
 
 def build_index(paths: Sequence[Path], screen: Screen) -> "Index":
-    """What is found in all of them. Raises SettingsError."""
+    """The search index over all of these files. Raises SettingsError."""
     from documents.embedding import embed
     from documents.errors import DocumentError
     from documents.progress import Progress

@@ -15,7 +15,7 @@ CONTINUATION = "\\"  # at a line's end: the message has another line
 
 
 class LineReader(Protocol):
-    """Messages as they come."""
+    """A source of messages, one at a time."""
 
     def read(self) -> str | None:
         """The next message; None at the end."""
@@ -36,7 +36,7 @@ class PipeReader:
 
 
 class PromptReader:
-    """A line with arrow keys, which bring back what was said before, and Tab."""
+    """A line editor with arrow keys, which bring back earlier messages, and Tab."""
 
     def __init__(self, said: list[str], words: Callable[[], Iterable[str]], note: Callable[[str], None]) -> None:
         """`said` is newest first; `words` are what Tab completes a line to; `note` prints."""
@@ -73,11 +73,11 @@ class MessageHistory(History):
         self._said = said
 
     def load_history_strings(self) -> Iterable[str]:
-        """Newest first."""
+        """The earlier messages, newest first."""
         return self._said
 
     def store_string(self, string: str) -> None:
-        """Kept by the store already."""
+        """Keep nothing: the store has it already."""
 
 
 class SlashCompleter(Completer):
@@ -87,7 +87,7 @@ class SlashCompleter(Completer):
         self._words = words
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        """Only for lines with a slash in front."""
+        """The completions of a line that begins with a slash."""
         typed = document.text_before_cursor
         if typed.startswith("/"):
             for word in self._words():
@@ -96,7 +96,7 @@ class SlashCompleter(Completer):
 
 
 def key_bindings() -> KeyBindings:
-    """Enter sends; Alt-Enter, or Enter after a backslash, begins a line. Ctrl-C clears, or is passed on."""
+    """The keys: Enter sends; Alt-Enter, or Enter after a backslash, begins a line; Ctrl-C clears, or is passed on."""
     bindings = KeyBindings()
 
     @bindings.add("enter")

@@ -31,5 +31,5 @@ Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1)]
 
 
 def drop_unset(**options: Any) -> dict[str, Any]:
-    """Those that somebody gave."""
+    """The options that were given, without those that are None."""
     return {name: value for name, value in options.items() if value is not None}

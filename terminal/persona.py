@@ -10,7 +10,7 @@ from settings import SettingsError
 
 
 def list_personas() -> dict[str, Persona]:
-    """Those that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
+    """The personas that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
     try:
         return {one.slug: one for one in persona.load_all()}
     except (ValueError, OSError) as error:
@@ -18,7 +18,7 @@ def list_personas() -> dict[str, Persona]:
 
 
 def find(slug: str) -> Persona:
-    """One of them; `random` is any. Raises SettingsError with the near ones."""
+    """The persona of this slug, any for `random`. Raises SettingsError that suggests near ones."""
     known = list_personas()
     if slug == "random":
         return random.choice(list(known.values()))
@@ -35,6 +35,6 @@ def check_exclusive(system: str | None, slug: str | None) -> None:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """Who may be meant, as a sentence with a space before it; empty where nothing is near."""
+    """A sentence that names what may be meant, with a space before it; empty where nothing is near."""
     found = get_close_matches(word, list(known), n=3, cutoff=0.5)
     return f" Near: {', '.join(found)}." if found else ""

@@ -20,7 +20,7 @@ RESET_HINT = "/reset begins a new conversation; this one stays in the store."
 
 
 def converse(chat: ChatState, text: str, screen: Screen) -> bool:
-    """Send a message and show its reply to the end; False where it failed. Raises as `ChatState.send`."""
+    """Send a message and print its reply to the end; False where it failed. Raises as `ChatState.send`."""
     with stop_on_interrupt():
         row = chat.send(text)
         reply = reply_writer(chat.store.database).replies.get(row.id)
@@ -55,7 +55,7 @@ def stop_on_interrupt() -> Iterator[None]:
 
 
 async def _print_parts(chat: ChatState, number: int, reply: Reply | None, screen: Screen) -> None:
-    """The words as they come, and the end of their last line."""
+    """Print the text as it comes, and the end of its last line."""
     parts = watch.follow(chat.store, number)
     with screen.waiting(lambda: chat.target.reword(describe_wait(reply))):
         last = await anext(parts, "")
@@ -67,7 +67,7 @@ async def _print_parts(chat: ChatState, number: int, reply: Reply | None, screen
 
 
 def print_summary(row: Message, target: Target, screen: Screen, sources: Sequence[Source] = ()) -> bool:
-    """What stands below a reply; False where it failed."""
+    """Print notes, sources and metrics below a reply; False where it failed."""
     if row.extra and NOTE in row.extra:
         screen.note(row.extra[NOTE])
     for line in source.format_sources(sources):
@@ -80,14 +80,14 @@ def print_summary(row: Message, target: Target, screen: Screen, sources: Sequenc
 
 
 def format_failure(row: Message, target: Target) -> str:
-    """Why there is no reply, and the remedy."""
+    """The reason why there is no reply, with the remedy."""
     told = target.reword(row.error or "The reply failed.")
     whole = row.stop_reason == OVERFLOW and (target.url or row.window is None)  # nothing was dropped for this window
     return f"{told} {RESET_HINT}" if whole else told
 
 
 def format_metrics(row: Message, target: Target) -> str:
-    """Who answered, how much, how fast, and what was left out."""
+    """One line: who answered, tokens, speed, dropped messages, and how the reply ended."""
     other = row.backend not in {None, target.backend}
     who = f"{row.backend} in place of {target.backend}" if other else target.label
     parts = [who, *reply_metrics(row, with_first_token=False)]

@@ -15,22 +15,22 @@ from terminal.text import strip_control
 
 
 class Screen:
-    """One terminal, or two streams."""
+    """A terminal, or the two streams of a pipe."""
 
     def __init__(self) -> None:
         self.out = Console(highlight=False, markup=False, emoji=False)
         self.err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def print_part(self, text: str) -> None:
-        """Part of a reply, exactly as it is; rich would wrap and trim."""
+        """Print part of a reply exactly as it is; rich would wrap and trim."""
         print(strip_control(text), end="", flush=True)
 
     def print(self, text: str) -> None:
-        """A line that was asked for."""
+        """Print a line that was asked for, on stdout."""
         print(strip_control(text), flush=True)
 
     def print_table(self, rows: Iterable[tuple[str, ...]]) -> None:
-        """A list in columns; with tabs between them where no person reads it."""
+        """Print rows in columns, separated by tabs where stdout is no terminal."""
         if not self.out.is_terminal:
             for row in rows:
                 self.print("\t".join(row))
@@ -41,22 +41,22 @@ class Screen:
         self.out.print(table)
 
     def note(self, text: str) -> None:
-        """What is good to know."""
+        """Print a side remark on stderr."""
         self._line(text, "dim")
 
     def error(self, text: str) -> None:
-        """What went wrong, and the remedy."""
+        """Print what went wrong, and the remedy, on stderr."""
         self._line(text, "red")
 
     def _line(self, text: str, style: str) -> None:
         self.err.out(strip_control(text), style=style)
 
     def waiting(self, doing: Callable[[], str]) -> AbstractContextManager[object]:
-        """A spinner that says what is done at the moment."""
+        """A spinner on stdout with a text that is asked for at each step."""
         return _spinner(self.out, doing)
 
     def reading(self, doing: Callable[[], str]) -> AbstractContextManager[object]:
-        """The same beside what is printed, which may go into a file."""
+        """A spinner on stderr, for when stdout may be a file."""
         return _spinner(self.err, doing)
 
 
@@ -66,7 +66,7 @@ def _spinner(console: Console, doing: Callable[[], str]) -> AbstractContextManag
 
 
 class LiveText:
-    """Words that are asked for whenever they are drawn."""
+    """A text that is asked for whenever it is drawn."""
 
     def __init__(self, words: Callable[[], str]) -> None:
         self._words = words
@@ -76,5 +76,5 @@ class LiveText:
 
 
 def is_interactive() -> bool:
-    """Whether a person sits at both ends."""
+    """Whether stdin and stdout are both terminals."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

@@ -53,7 +53,7 @@ def worded(error: str) -> str:
 
 
 def list_models(url: str, asked: Settings) -> list[str]:
-    """What it offers. Raises ModelError kinds."""
+    """The models that the server lists. Raises ModelError kinds."""
     try:
         return backends.list_models("openai", asked)
     except (ModelConnectionError, ModelTimeoutError) as error:
@@ -69,7 +69,7 @@ def list_models(url: str, asked: Settings) -> list[str]:
 
 
 def read_health(url: str) -> dict[str, Any]:
-    """Its `/health`, whatever it says. Raises ModelConnectionError, ModelNotFoundError."""
+    """The answer of the server's `/health`. Raises ModelConnectionError, ModelNotFoundError."""
     import httpx2  # here: one command needs it
 
     try:

@@ -24,7 +24,7 @@ EXPECTED_ERRORS = (SettingsError, ModelError, MessageError, DatabaseError)  # th
 
 
 def open_chat(target: Target, options: Mapping[str, Any], conversation_id: str | None, resume: bool) -> ChatState:
-    """The conversation of this id, the last one, or a new one. Raises SettingsError."""
+    """The chat of this conversation, of the last one, or a new one. Raises SettingsError."""
     try:
         chat = ChatState(open_store(target.settings, OWNER), target, options)
         found = chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
@@ -38,7 +38,7 @@ def open_chat(target: Target, options: Mapping[str, Any], conversation_id: str |
 
 
 def run(chat: ChatState) -> bool:
-    """Until the end; False where a message of a pipe got no reply. Raises SettingsError."""
+    """Run a chat to its end; False where a message of a pipe got no reply. Raises SettingsError."""
     screen = Screen()
     try:
         with _mute_logs():
@@ -49,7 +49,7 @@ def run(chat: ChatState) -> bool:
 
 @contextmanager
 def _mute_logs() -> Iterator[None]:
-    """What these log is told below the reply."""
+    """A block without the logs of replies: their errors are printed below the reply."""
     told = [logging.getLogger(name) for name in ("conversations.replies.reply", "conversations.replies.preload")]
     before = [each.level for each in told]
     for each in told:
@@ -75,7 +75,7 @@ def _run(chat: ChatState, screen: Screen) -> bool:
 
 
 def _greet(chat: ChatState, screen: Screen) -> None:
-    """Who answers, and what was said last."""
+    """Print who answers, the documents, and the last two messages."""
     screen.note(f"{chat.target.label} ({chat.target.reason}). /help lists the commands, exit ends the chat.")
     persona = chat.new_fields.get("persona")
     if persona:
@@ -88,7 +88,7 @@ def _greet(chat: ChatState, screen: Screen) -> None:
 
 
 def _loop(chat: ChatState, lines: LineReader, screen: Screen) -> bool:
-    """Line by line; False where one of them failed."""
+    """Run line by line; False where one of them failed."""
     fine = True
     while (line := lines.read()) is not None and line.strip() not in slash.EXIT_COMMANDS:
         try:
@@ -100,7 +100,7 @@ def _loop(chat: ChatState, lines: LineReader, screen: Screen) -> bool:
 
 
 def _run_line(line: str, chat: ChatState, screen: Screen) -> bool:
-    """One message or command; False where it failed, and why is said."""
+    """Run a message or command; False where it failed, with the reason printed."""
     try:
         if line.startswith("/"):
             slash.run_command(line, chat, screen)

@@ -23,7 +23,7 @@ A message may begin with a slash where a space stands before it."""
 
 @dataclass(frozen=True)
 class Command:
-    """`run` takes what stands after the name."""
+    """A command of the chat; `run` takes what stands after its name."""
 
     usage: str
     meaning: str
@@ -31,7 +31,7 @@ class Command:
 
 
 def run_command(line: str, chat: ChatState, screen: Screen) -> None:
-    """Carry out a line. Raises SettingsError and ModelError kinds, in one line."""
+    """Run a line. Raises SettingsError and ModelError kinds, whose texts are one line."""
     name, *rest = line.split(None, 1)
     if name not in COMMANDS:
         raise SettingsError(
@@ -41,7 +41,7 @@ def run_command(line: str, chat: ChatState, screen: Screen) -> None:
 
 
 def completions(chat: ChatState) -> Iterator[str]:
-    """What Tab completes to."""
+    """The lines that Tab completes to: commands, personas, documents, backends."""
     yield from (*COMMANDS, *sorted(word for word in EXIT_COMMANDS if word.startswith("/")))
     with suppress(SettingsError):  # a broken file is told by /persona
         yield from (f"/persona {name}" for name in ("random", "off", *personas.list_personas()))
@@ -96,7 +96,7 @@ def _save(chat: ChatState, screen: Screen, name: str) -> None:
 
 
 def _path(name: str) -> Path:
-    """Raises SettingsError for the home of a person who is not there."""
+    """The path, with `~` expanded. Raises SettingsError for a home that is not there."""
     try:
         return Path(name).expanduser()
     except RuntimeError as error:

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def format_sources(found: Sequence["Source"]) -> Iterator[str]:
-    """One for each: number, place and the words, in which line ends are spaces."""
+    """A line for each source: number, place and quote, whose line ends are spaces."""
     for number, each in enumerate(found, 1):
         yield f"[{number}] {each.place}: {' '.join(each.quote.split())}"
 
 
 def sources_to_json(found: Sequence["Source"]) -> list[dict[str, Any]]:
-    """File, page, exact words and score."""
+    """The sources as JSON objects: file, page, quote and score."""
     return [asdict(each) for each in found]

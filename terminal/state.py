@@ -31,7 +31,7 @@ class ChatState:
     written_files: set[Path] = field(default_factory=set)
 
     def send(self, text: str) -> Message:
-        """Say something; returns the reply's row. Raises MessageError, NotFoundError, DatabaseError."""
+        """The row of the reply to a message that is sent. Raises MessageError, NotFoundError, DatabaseError."""
         ask = GenerationRequest(self.target.settings, self.target.backend, {**self.options, **self.target.options})
         row = turn.send(self.store, self.conversation_id, text, ask, self.new_fields)
         self.conversation_id = row.conversation_id
@@ -53,12 +53,12 @@ class ChatState:
         return self.store.sources(message_id)
 
     def reset(self) -> bool:
-        """A new conversation with the next message; False where nothing was said in this one."""
+        """Begin a new conversation with the next message; False where this one has none."""
         begun, self.conversation_id = self.conversation_id is not None, None
         return begun
 
     def set_persona(self, persona: Persona | None) -> bool:
-        """Somebody else speaks, in a conversation of his own; whether one had begun."""
+        """Begin a new conversation with this persona; whether one had begun before."""
         self.new_fields = {} if persona is None else {"persona": persona_to_dict(persona)}
         return self.reset()
 

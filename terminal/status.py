@@ -34,5 +34,5 @@ def _show_remote(health: dict[str, Any]) -> None:
 
 
 def format_backend(name: str, problem: str | None, chosen: bool) -> str:
-    """One backend."""
+    """A line for one backend, with a star where it is the default."""
     return f"{'*' if chosen else ' '} {name:<10} {'ready' if problem is None else problem}"

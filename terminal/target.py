@@ -24,7 +24,7 @@ class Target:
 
     @property
     def label(self) -> str:
-        """As a person says it."""
+        """The model, or the backend, as people call it."""
         return self.model or self.backend
 
     @property
@@ -33,13 +33,13 @@ class Target:
         return {"model": self.model} if self.model else {}
 
     def list_targets(self) -> list[Status]:
-        """Everybody who may answer, ready or not. Raises ModelError kinds where a server has to be asked."""
+        """The backends, or a server's models, that may answer, ready or not. Raises ModelError kinds of the server."""
         if self.url is None:
             return backends.status(self.settings)
         return [Status(name, None) for name in server.list_models(self.url, self.settings)]
 
     def switch(self, name: str) -> "Target":
-        """Somebody else answers. Raises SettingsError for who is unknown or not ready, and as `offered`."""
+        """The target of another name. Raises SettingsError for one unknown or not ready, and as `list_targets`."""
         problems = {status.name: status.problem for status in self.list_targets()}
         if self.url is None and ":" in name.strip(":"):
             problems[name] = backends.availability_error(name, self.settings)
@@ -50,12 +50,12 @@ class Target:
         return replace(self, backend=name) if self.url is None else replace(self, model=name)
 
     def reword(self, error: str) -> str:
-        """A failure in words of the command line."""
+        """An error's text, with the variables of a backend named as the command line names them."""
         return error if self.url is None else server.worded(error)
 
 
 def choose(backend: str | None, url: str | None) -> Target:
-    """What the options say, else the settings. Raises SettingsError, ModelError kinds."""
+    """The target of the options, else of the settings. Raises SettingsError, ModelError kinds."""
     if url is not None:
         return _choose_remote(server.parse_address(url), backend)
     settings = backends.read()
@@ -68,7 +68,7 @@ def choose(backend: str | None, url: str | None) -> Target:
 
 
 def _choose_remote(url: str, model: str | None) -> Target:
-    """The server is asked at once: a wrong address is told before anything is typed."""
+    """The target at a server, which is asked at once, so that a wrong address shows before anything is typed."""
     settings = server.settings(url)
     offered = server.list_models(url, settings)
     if not offered:

@@ -8,7 +8,7 @@ from page.session.markdown import escape_markdown
 
 
 def draw(thread: Thread | None) -> None:
-    """Tokens of the newest prompt and reply, and the window they share, below the input."""
+    """Draw below the input how many tokens of the window the newest prompt and reply take."""
     newest = newest_measured(thread)
     if newest is None:
         return
@@ -23,7 +23,7 @@ def draw(thread: Thread | None) -> None:
 
 
 def newest_measured(thread: Thread | None) -> Message | None:
-    """The newest reply whose prompt was counted."""
+    """The newest reply whose prompt tokens are known; None where there is none."""
     rows = thread.messages if thread else []
     return next((m for m in reversed(rows) if m.role == "assistant" and m.prompt_tokens is not None), None)
 
@@ -35,9 +35,9 @@ def count_outside(thread: Thread) -> int:
 
 
 def draw_edge(dropped: int, summary: Summary | None, no_summary_reason: str | None) -> None:
-    """The line between what the model sees and what it does not; a summary that stands for it is there to read.
+    """Draw the line between messages outside the model's window and inside it, and the summary that stands for them.
 
-    `refused` says why there is none although the settings ask for it.
+    `no_summary_reason` says why there is none although the settings ask for it.
     """
     number = f"{dropped} earlier message{'s are' if dropped != 1 else ' is'}"
     with st.container(key="edge"):

@@ -29,12 +29,12 @@ DEFAULT_MODEL_NOTE = (
 
 
 def upload_limit(limits: DocumentSettings) -> int:
-    """The largest upload in MB, rounded up: what is a little too large is refused with the exact figures."""
+    """The largest upload in whole MB, rounded up: a file a little too large is refused with the exact figures."""
     return -(-limits.max_bytes // 1_000_000)
 
 
 def draw(store: Store, conversation: Conversation | None, selection: Selection, limits: DocumentSettings) -> None:
-    """The popover; where nobody can be asked anything, files are given here too."""
+    """Draw the popover of documents; where no backend can answer, files are uploaded here too."""
     rows = files.listing(store, conversation.id) if conversation else []
     mute = selection.backend is None or selection.problem is not None
     if not rows and not mute:
@@ -51,7 +51,7 @@ def draw(store: Store, conversation: Conversation | None, selection: Selection, 
 
 
 def _draw_document(store: Store, row: Document) -> None:
-    """A document and what it holds."""
+    """Draw a document's name and size, and its Delete."""
     with st.container(horizontal=True, vertical_alignment="center", key=row.id):
         with st.container(gap=None):
             st.text(row.name)
@@ -80,7 +80,7 @@ def _remove(store: Store, number: str) -> None:
 
 
 def _draw_model_limits(backend: str | None) -> None:
-    """What is not to be expected of a small model."""
+    """Draw what is not to be expected of a model with a small window."""
     loaded = backends.loaded_model(backend or "")
     window = size(loaded) if loaded is not None else None
     small = backend is not None and backends.is_default_model(backend)
@@ -89,7 +89,7 @@ def _draw_model_limits(backend: str | None) -> None:
 
 
 def _draw_search(store: Store, identity: str) -> None:
-    """The places that fit some words, best first."""
+    """Draw a search field and the passages that fit, best first."""
     asked = st.text_input(
         "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
     )
@@ -101,7 +101,7 @@ def _draw_search(store: Store, identity: str) -> None:
 
 
 def _draw_upload(limits: DocumentSettings) -> None:
-    """A box for files, since the one for messages is closed."""
+    """Draw a box for files, for when the input for messages is disabled."""
     turn: int = st.session_state.setdefault("brought", 0)  # another key empties the box
     st.file_uploader(
         f"{READABLE}: words in them are found without a model",
@@ -121,7 +121,7 @@ def _upload(key: str) -> None:
 
 
 def draw_readings(store: Store, identity: str) -> None:
-    """What is being read for a conversation, and what could not be."""
+    """Draw the progress of files being read for a conversation, and the errors of those that could not be."""
     readings = reading.running(store.database, identity)
     if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_draw_progress, run_every=READING_TICK)(live)
@@ -135,13 +135,13 @@ def draw_readings(store: Store, identity: str) -> None:
 
 
 def draw_invitation(store: Store, identity: str) -> None:
-    """What to do with documents about which nobody has said anything."""
+    """Draw what to do with documents in a conversation without messages."""
     if files.listing(store, identity):
         st.caption("Ask something about the documents, or find words in them under Documents.")
 
 
 def _draw_progress(live: Sequence[Reading]) -> None:
-    """How far each is; the page is drawn anew when one has ended."""
+    """Draw how far each reading is; the page is drawn anew when one has ended."""
     if any(each.finished.is_set() for each in live):
         st.rerun()
     for each in live:

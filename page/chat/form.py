@@ -19,7 +19,7 @@ MAX_COMMENT_CHARACTERS = 2000  # characters of a comment
 
 
 def draw_edit(message: Message) -> None:
-    """The message in a box; sending it begins another branch."""
+    """Draw the message in a box; sending it begins another branch."""
     with st.form(f"edit-{message.id}", border=False):
         st.text_area("Edit your message", message.text, key=f"edited-{message.id}", label_visibility="collapsed")
         with st.container(horizontal=True):
@@ -43,7 +43,7 @@ def _close() -> None:
 
 
 def draw_comment(store: Store, feedback: Feedback) -> None:
-    """Why the thumb points there, for whoever reads the feedback."""
+    """Draw a field for the reason of a thumb up or down."""
     asked = "What was good about it?" if feedback.value > 0 else "What was bad about it?"
     key = f"comment-{feedback.message_id}"
     with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):

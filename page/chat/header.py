@@ -18,7 +18,7 @@ from prompts.system import system_prompt
 
 
 def draw(context: PageContext, conversation: Conversation | None) -> Selection:
-    """Draw it and return what is chosen."""
+    """Draw the pickers; the selection they make."""
     statuses = backends.status(context.settings)
     with st.container(key="header", horizontal=True, vertical_alignment="center", gap="small"):
         chosen = pick_backend(statuses, context)
@@ -44,7 +44,7 @@ def _redraw_when_loaded(name: str) -> None:
 
 
 def pick_backend(statuses: list[Status], context: PageContext) -> Selection:
-    """The backend picker, and why what is picked cannot answer."""
+    """Draw the backend picker; its selection, with the problem of a backend that cannot answer."""
     by_name = {status.name: status for status in statuses}
     name = st.selectbox(
         "Backend",
@@ -62,7 +62,7 @@ def pick_backend(statuses: list[Status], context: PageContext) -> Selection:
 
 
 def pick_model(selection: Selection, context: PageContext) -> None:
-    """Where a server offers several models, one can be picked, or typed."""
+    """Draw the model picker where a server lists its models; another name can be typed."""
     names = (
         available_models(selection.backend, context.settings) if selection.backend and not selection.problem else None
     )
@@ -85,12 +85,12 @@ def pick_model(selection: Selection, context: PageContext) -> None:
 
 
 def _model_name(backend: str | None) -> str:
-    """The name of a loaded model, as far as it has one."""
+    """The name of a loaded model; empty where it is not loaded or has none."""
     return getattr(backends.loaded_model(backend or ""), "model_name", "") or ""
 
 
 def _draw_system_prompt(context: PageContext, conversation: Conversation | None) -> None:
-    """The system prompt of this conversation; a persona has its own."""
+    """Draw the system prompt of this conversation for editing; a persona brings its own."""
     fields: dict[str, Any] = current_conversation().new_fields
     if conversation.persona if conversation else fields.get("persona"):
         st.caption("The persona's sentences are the system prompt.")
@@ -117,7 +117,7 @@ def _update_system_prompt(store: Store, key: str, default: str) -> None:
 
 
 def _draw_readiness(context: PageContext, statuses: list[Status], selection: Selection) -> None:
-    """What answers and why, and what the others miss."""
+    """Draw which backend answers and why, and what the others lack."""
     if context.choice.name:
         st.caption(escape_markdown(f"At start: {context.choice.name}. {context.choice.reason}."))
     if _model_name(selection.backend):

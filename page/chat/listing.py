@@ -14,7 +14,7 @@ PAGE_SIZE = 30  # rows at first, and added by "Show more"
 
 
 def draw(store: Store) -> None:
-    """The search box, then what it finds, or everything by its day."""
+    """Draw the search box, then what it finds, or all conversations by their day."""
     words = st.text_input(
         "Search",
         key="search",
@@ -35,7 +35,7 @@ def draw(store: Store) -> None:
 
 
 def _draw_groups(rows: list[Conversation]) -> None:
-    """The rows under their headings."""
+    """Draw the conversations under the headings of their days."""
     group = ""
     for conversation in rows:
         if (named := _day_heading(conversation)) != group:
@@ -49,7 +49,7 @@ def _show_more() -> None:
 
 
 def _day_heading(conversation: Conversation) -> str:
-    """The heading under which it stands."""
+    """The heading under which a conversation stands: Pinned, Today, Yesterday or Older."""
     if conversation.pinned:
         return "Pinned"
     zone = _browser_timezone()
@@ -59,7 +59,7 @@ def _day_heading(conversation: Conversation) -> str:
 
 
 def _browser_timezone() -> ZoneInfo | None:
-    """The browser's; None, the server's own, where it is not known."""
+    """The browser's time zone; None, which is the server's own, where it is not known."""
     try:
         return ZoneInfo(st.context.timezone or "")
     except (ZoneInfoNotFoundError, ValueError):
@@ -67,7 +67,7 @@ def _browser_timezone() -> ZoneInfo | None:
 
 
 def _draw_row(conversation: Conversation) -> None:
-    """One conversation; the open one stands out."""
+    """Draw a conversation as a button; the open one stands out."""
     st.button(
         escape_markdown(conversation.title) or "Untitled",
         key=f"row-{conversation.id}",
@@ -81,7 +81,7 @@ def _draw_row(conversation: Conversation) -> None:
 
 
 def _draw_hits(store: Store, words: str) -> None:
-    """What was found, with the words around it; pressing one opens its branch there."""
+    """Draw search hits with the words around them; pressing one opens its branch there."""
     found = search_conversations(store, words)
     st.caption(f"{len(found)} found" if found else "Nothing found")
     with st.container(gap="xxsmall"):
@@ -90,7 +90,7 @@ def _draw_hits(store: Store, words: str) -> None:
 
 
 def _draw_hit(store: Store, hit: Hit) -> None:
-    """One of them."""
+    """Draw a hit's title and snippet."""
     st.button(
         escape_markdown(hit.title) or "Untitled",
         key=f"hit-{hit.conversation_id}",
@@ -114,7 +114,7 @@ def _open_hit(store: Store, hit: Hit) -> None:
 
 
 def _show_branch(store: Store, message_id: int) -> int:
-    """Show the branch of a message; how many messages have to be drawn for it to be among them."""
+    """Select the branch of a message; the number of messages to draw for it to be among them. Raises NotFoundError."""
     path = store.branch(message_id)
     if message_id not in path:
         store.select_branch(message_id)

@@ -13,13 +13,13 @@ CHANGES_TICK = 1.0  # seconds between two looks at the conversation
 
 
 def draw(store: Store, message: Message, is_first: bool) -> None:
-    """Follow a live message; Esc stops the first one on the page."""
+    """Draw a growing message at every tick; Esc stops the first one on the page."""
     here = message.id in reply_writer(store.database).replies or watch.has_push(store.database)
     st.fragment(_draw_growing, run_every=TICK if here else TABLE_TICK)(store, message.id, is_first)
 
 
 def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
-    """The stop button lives here, so that no other widget shares its fate."""
+    """Draw text and Stop, which stands in this fragment so that no other widget shares its fate."""
     reply = reply_writer(store.database).replies.get(message_id)
     seen = watch.snapshot(store.database, message_id) if reply is None else None
     if reply is None and (seen is None or not seen.live):

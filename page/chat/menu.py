@@ -17,7 +17,7 @@ FULL_WIDTH: dict[str, Any] = {"width": "stretch"}
 
 
 def draw(store: Store, conversation: Conversation | None) -> None:
-    """A menu beside the pickers; a new chat has none."""
+    """Draw the menu of the open conversation; a new chat has none."""
     if conversation is None:
         return
     conversation_id = conversation.id
@@ -68,12 +68,12 @@ def draw(store: Store, conversation: Conversation | None) -> None:
 
 
 def _export_json(store: Store, conversation_id: str) -> str:
-    """The conversation as a file that can be imported."""
+    """The conversation as JSON that can be imported. Raises NotFoundError."""
     return "".join(exchange.json_chunks([exchange.export_conversation(store, conversation_id)]))
 
 
 def _rename(store: Store, conversation_id: str, title: str) -> None:
-    """An empty title is none: the one before comes back."""
+    """Set the title that was entered; an empty one brings the old one back."""
     entered = " ".join(clean(st.session_state[f"title-{conversation_id}"] or "").split())
     st.session_state[f"title-{conversation_id}"] = entered or title
     try:
@@ -90,7 +90,7 @@ def _pin(store: Store, pinned: bool) -> None:
 
 
 def _delete(store: Store, conversation_id: str) -> None:
-    """It is gone at once; this browser session alone can bring it back."""
+    """Delete a conversation; this browser session alone keeps what Undo brings back."""
     try:
         dumped = exchange.export_conversation(store, conversation_id)
         store.delete(conversation_id)
@@ -102,7 +102,7 @@ def _delete(store: Store, conversation_id: str) -> None:
 
 
 def draw_undo(store: Store) -> None:
-    """The line that offers the last deleted conversation."""
+    """Draw the offer to bring back the conversation that was deleted last."""
     dumped: dict[str, Any] | None = st.session_state.get("deleted")
     if dumped is None:
         return

@@ -27,7 +27,7 @@ row = st.components.v2.component(
 
 
 def draw(store: Store, thread: Thread, message: Message, selection: Selection) -> None:
-    """The row under a message that has ended."""
+    """Draw the row of buttons under a message that has ended."""
     beside = thread.branches.get(message.id, [message.id])
     thought = thread.feedback.get(message.id)
     value = thought.value if thought else None
@@ -46,7 +46,7 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
 
 
 def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list[str]:
-    """What this message allows, beside copying."""
+    """The verbs that a message allows beside copy: edit, rate, regenerate, continue."""
     able = selection.backend is not None and not selection.problem
     if message.role == "user":
         return ["edit"] if able else []
@@ -62,7 +62,7 @@ def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list
 
 
 def _run_verb(store: Store, key: str, message: Message, beside: list[int], value: int | None) -> None:
-    """A button was pressed."""
+    """Carry out the verb of the button that was pressed."""
     pressed: dict[str, Any] = st.session_state[key]["act"] or {}
     verb, here = pressed.get("verb"), beside.index(message.id)
     try:
@@ -79,6 +79,6 @@ def _run_verb(store: Store, key: str, message: Message, beside: list[int], value
 
 
 def _rate(store: Store, message_id: int, value: int, current: int | None) -> None:
-    """A second press takes the thumb back."""
+    """Rate a reply; a second press takes the thumb back. Raises NotFoundError."""
     store.rate(message_id, None if value == current else value)
     current_conversation().commenting_id = None if value == current else message_id

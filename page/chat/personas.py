@@ -16,7 +16,7 @@ NO_PERSONA = "No persona"
 
 
 def draw(store: Store, conversation: Conversation | None) -> None:
-    """A button that says who talks, with the picker behind it."""
+    """Draw a button with the persona's name, and the picker behind it."""
     everybody, mine, problem = personas.available(store)
     if conversation is None:
         _choose_at_random(everybody)
@@ -32,7 +32,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
 
 
 def current_persona(conversation: Conversation | None) -> Persona | None:
-    """Who talks here."""
+    """The persona of the open conversation, or of the one that will begin; None without one."""
     fields: dict[str, Any] | None = (
         conversation.persona if conversation else current_conversation().new_fields.get("persona")
     )
@@ -40,7 +40,7 @@ def current_persona(conversation: Conversation | None) -> Persona | None:
 
 
 def _choose_at_random(personas: list[Persona]) -> None:
-    """Give a new chat somebody else than the last one, once."""
+    """Give a new chat another persona than the last one, once."""
     fields, last = current_conversation().new_fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
         chosen = random_other(personas, last)
@@ -49,7 +49,7 @@ def _choose_at_random(personas: list[Persona]) -> None:
 
 
 def _draw_picker(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
-    """The list; one that was edited for this conversation stands in it as it is."""
+    """Draw the list of personas; one edited for this conversation alone stands in it as well."""
     by_slug = {each.slug: each for each in everybody}
     options: list[Persona | None] = [None, *everybody]
     if chosen and by_slug.get(chosen.slug) != chosen:
@@ -76,7 +76,7 @@ def _use(store: Store, chosen: Persona | None) -> None:
 
 
 def _draw_editor(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
-    """Another name, description or other sentences: for this conversation, or to keep."""
+    """Draw the form for name, description and sentences: for this conversation, or to keep."""
     place = f"{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
     label = "Edit" if chosen else "Write your own"
     with st.expander(label, icon=":material/edit:"), st.form(f"who-{place}", border=False):

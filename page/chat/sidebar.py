@@ -10,7 +10,7 @@ from page.session.error import draw_error
 
 
 def draw(context: PageContext) -> None:
-    """Draw it."""
+    """Draw New chat, Undo, the conversations, and the import."""
     with st.sidebar:
         st.button("New chat", icon=":material/edit_square:", on_click=open_conversation, width="stretch")
         menu.draw_undo(context.store)
@@ -22,7 +22,7 @@ def draw(context: PageContext) -> None:
 
 
 def _draw_import(context: PageContext) -> None:
-    """A file of conversations, ours or another program's."""
+    """Draw the upload of conversations, this program's or another's, and what the last one brought."""
     turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
     st.file_uploader(
         "Conversations from this program, ChatGPT or Open WebUI",

@@ -14,21 +14,21 @@ MAX_LABEL_PLACES = 3  # places in the label; the others are counted
 
 
 def draw(sources: Sequence[Source]) -> None:
-    """What a reply was made from, folded up under it."""
+    """Draw the passages that a reply was made from, folded up."""
     if sources:
         with st.expander(escape_markdown(_label(sources)), icon=":material/format_quote:"):
             draw_passages(sources)
 
 
 def _label(sources: Sequence[Source]) -> str:
-    """Files and pages, each once."""
+    """The heading of the passages: files and pages, each once."""
     places = list(dict.fromkeys(each.place for each in sources))
     more = [f"{len(places) - MAX_LABEL_PLACES} more"] if len(places) > MAX_LABEL_PLACES else []
     return f"Sources: {' · '.join([*places[:MAX_LABEL_PLACES], *more])}"
 
 
 def draw_passages(sources: Sequence[Source]) -> None:
-    """All of them, numbered as the model was told."""
+    """Draw the passages, numbered as in the prompt."""
     for number, each in enumerate(sources, 1):
         score = f" · score {each.score:.3g}" if each.score else ""
         st.caption(f"**{escape_markdown(f'[{number}] {each.place}')}**{score}")

@@ -17,7 +17,7 @@ DEFAULT_MODEL_NOTICE = (
 
 
 def draw(backend: str | None, persona: Persona | None) -> None:
-    """A suggestion that is pressed is posted like a message."""
+    """Draw title, persona and suggestions; one that is pressed is sent like a message."""
     small = backend is not None and ":" not in backend and backends.is_default_model(backend)
     with st.container(key="welcome"):
         st.title("LLM Assistant")

@@ -19,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another fil
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Draw the page."""
     context = load_context()
     draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
@@ -33,7 +33,7 @@ def draw() -> None:
 
 
 def _draw_backends(context: PageContext) -> None:
-    """Each backend: ready, or what is missing."""
+    """Draw each backend: ready, or what is missing."""
     st.header("Backends", anchor=False)
     for name, problem in backends.status(context.settings):
         icon = ":material/check_circle:" if problem is None else ":material/block:"
@@ -45,7 +45,7 @@ def _draw_backends(context: PageContext) -> None:
 
 
 def _draw_settings() -> None:
-    """Every knob with its value and where that came from."""
+    """Draw every setting with its value and its origin."""
     groups: list[type[EnvironmentSettings]] = [Settings, DocumentSettings, *backends.settings_groups()]
     rows = [
         {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
@@ -57,7 +57,7 @@ def _draw_settings() -> None:
 
 
 def _draw_owner(context: PageContext) -> None:
-    """The owner's name, for the terminal; only when it is asked for."""
+    """Draw the owner's name for the terminal, once it is asked for."""
     st.header("Your conversations", anchor=False)
     st.markdown("The terminal can export them too, by the name that your conversations are kept under.")
     shown = st.toggle("Show my name", key="owner-shown")
@@ -67,7 +67,7 @@ def _draw_owner(context: PageContext) -> None:
 
 
 def _draw_export_command(context: PageContext) -> None:
-    """The command that exports what is this visitor's."""
+    """Draw the command that exports this visitor's conversations."""
     st.warning(
         "Whoever has this name, and access to the database, sees your conversations. Keep it to yourself.",
         icon=":material/key:",
@@ -78,7 +78,7 @@ def _draw_export_command(context: PageContext) -> None:
 
 
 def _draw_notebooks() -> None:
-    """For download."""
+    """Draw a download button for each notebook."""
     files = sorted(NOTEBOOKS.glob("*.ipynb"))
     if not files:
         return
@@ -98,7 +98,7 @@ def _draw_notebooks() -> None:
 
 
 def _draw_model_card() -> None:
-    """The card of the model that ships, with the pictures that lie beside it."""
+    """Draw the card of the model that ships, with the pictures that lie beside it."""
     st.header("The model that ships", anchor=False)
     if not CARD.is_file():
         st.caption("There is no models/default/README.md in this installation.")
@@ -114,5 +114,5 @@ def _draw_model_card() -> None:
 
 
 def _draw_prose(text: str) -> None:
-    """Links into the repository lead nowhere from here: their words stay. Coloured code is too pale for some."""
+    """Draw Markdown without links into the repository, which lead nowhere, and code without pale colours."""
     st.markdown(safe_markdown(FENCE.sub("```", LINK.sub(r"\1", text))))

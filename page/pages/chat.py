@@ -21,7 +21,7 @@ AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "syst
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Draw the page."""
     context = load_context()
     preload_model(context.choice.name, context.settings)
     follow_address()
@@ -47,7 +47,7 @@ def draw() -> None:
 
 
 def _draw_input(context: PageContext, selection: Selection) -> None:
-    """Where messages are written and files attached; of which kind they may be, our own words say."""
+    """Draw the input for messages and files; which kinds of files are read, our own errors say."""
     closed = selection.backend is None or selection.problem is not None
     largest = files.upload_limit(context.limits)
     st.chat_input(
@@ -61,20 +61,20 @@ def _draw_input(context: PageContext, selection: Selection) -> None:
 
 
 def _read_thread(store: Store) -> Thread | None:
-    """What is open; None for a chat that has not begun. Raises NotFoundError."""
+    """The open conversation's shown branch; None for a chat that has not begun. Raises NotFoundError."""
     mine = current_conversation()
     return None if mine.conversation_id is None else store.thread(mine.conversation_id, last=mine.message_limit)
 
 
 def _draw_missing() -> None:
-    """The same for what never was, what was deleted and what is somebody else's."""
+    """Draw one text for what never was, what was deleted and what is somebody else's."""
     st.title("Conversation not found")
     st.markdown("It may have been deleted, or its address is mistyped.")
     st.button("Start a new chat", on_click=open_conversation)
 
 
 def _draw_conversation(context: PageContext, thread: Thread | None, selection: Selection) -> None:
-    """The shown branch, from its oldest drawn message to the newest."""
+    """Draw the shown branch, from its oldest message within the limit to the newest."""
     if thread is None:
         files.draw(context.store, None, selection, context.limits)
         welcome.draw(selection.backend, personas.current_persona(None))
@@ -107,7 +107,7 @@ def _show_earlier() -> None:
 
 
 def _draw_message(store: Store, thread: Thread, message: Message, selection: Selection, is_first_live: bool) -> None:
-    """One message with all that belongs to it."""
+    """Draw a message with its sources, actions and open forms."""
     role = message.role if message.role in {"user", "assistant"} else "system"
     thought, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
     with st.container(key=f"{role}-{message.id}"):

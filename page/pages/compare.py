@@ -22,7 +22,7 @@ COLUMNS = 3  # columns of one row
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Draw the page."""
     context = load_context()
     draw_title("Compare", wide=True)
     chosen = _pick_backends(backends.status(context.settings))
@@ -42,7 +42,7 @@ def draw() -> None:
 
 
 def _pick_backends(statuses: list[Status]) -> list[str]:
-    """Which backends are asked; those that are not ready say why."""
+    """Draw the picker of backends and what the others lack; the names picked."""
     ready = [status.name for status in statuses if status.problem is None]
     chosen = st.multiselect(
         "Backends", ready, ready, key="compared", persist_state="session", placeholder="Choose at least one"
@@ -54,7 +54,7 @@ def _pick_backends(statuses: list[Status]) -> list[str]:
 
 
 def _open_comparison() -> str | None:
-    """What this tab shows; the address says it after a reload, and is behind for a moment after every change."""
+    """The comparison of this tab: the session's, which the address lags behind, or after a reload the address's."""
     wanted = st.session_state.get("comparison") or st.query_params.get("c")
     if wanted:
         _write_address(wanted)
@@ -62,12 +62,12 @@ def _open_comparison() -> str | None:
 
 
 def _write_address(identity: str) -> None:
-    """Open it, and write it into the address."""
+    """Open a comparison, and write it into the address."""
     st.session_state["comparison"] = st.query_params["c"] = identity
 
 
 def _ask(context: PageContext, names: list[str]) -> None:
-    """Called before the script runs."""
+    """Start a comparison with the question that was sent; for a callback."""
     question = st.session_state["compare-question"]
     if actions.is_duplicate(Action(VOTE_COMMENT, current.current_conversation(), text=question)):
         return
@@ -80,7 +80,7 @@ def _ask(context: PageContext, names: list[str]) -> None:
 
 
 def _draw_comparison(store: Store, identity: str) -> None:
-    """The question and its replies; while one of them grows, all are looked at again every tick."""
+    """Draw question and replies; while one of them grows, all are drawn again at every tick."""
     try:
         seen = comparison.read(store, identity)
     except NotFoundError:
@@ -98,7 +98,7 @@ def _draw_comparison(store: Store, identity: str) -> None:
 
 
 def _draw_replies(store: Store, compared: Comparison) -> None:
-    """All replies as they are now."""
+    """Draw all replies as they are now, in rows of COLUMNS."""
     growing = any(message.live for message in compared.replies)
     compared.replies = [_refresh(store, message) if message.live else message for message in compared.replies]
     if growing and not any(message.live for message in compared.replies):
@@ -111,7 +111,7 @@ def _draw_replies(store: Store, compared: Comparison) -> None:
 
 
 def _refresh(store: Store, message: Message) -> Message:
-    """A live reply as it is at this moment; the database is asked for those of other processes, and at the end."""
+    """A live reply as it is now, from this process where it writes it, else from the database."""
     reply = reply_writer(store.database).replies.get(message.id)
     if reply is None:
         return watch.snapshot(store.database, message.id) or message
@@ -120,7 +120,7 @@ def _refresh(store: Store, message: Message) -> Message:
 
 
 def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
-    """A reply, its figures, and what can be done with it."""
+    """Draw a reply, its metrics, and what can be done with it."""
     message = compared.replies[at]
     won = ":material/trophy: " if message.id == compared.winner else ""
     st.subheader(won + escape_markdown(compared.backend_name(at) or "?"), anchor=False)
@@ -148,7 +148,7 @@ def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
 
 
 def _draw_metrics(of: Message | Report) -> None:
-    """Time to the first token, speed and length, as far as they are known."""
+    """Draw time to the first token, speed and length, as far as they are known."""
     first = "–" if of.ttft_ms is None else f"{of.ttft_ms / 1000:.2f} s"
     speed = "–" if of.tokens_per_second is None else f"{of.tokens_per_second:,.0f}"
     length = "–" if of.completion_tokens is None else f"{of.completion_tokens:,}"
@@ -159,7 +159,7 @@ def _draw_metrics(of: Message | Report) -> None:
 
 
 def _draw_choices(store: Store, compared: Comparison, message: Message) -> None:
-    """The vote, and the way to the chat."""
+    """Draw the vote, and the way to the chat."""
     won = message.id == compared.winner
     with st.container(horizontal=True, gap="small"):
         st.button(
@@ -176,7 +176,7 @@ def _draw_choices(store: Store, compared: Comparison, message: Message) -> None:
 
 
 def _continue_in_chat(store: Store, message: Message) -> None:
-    """Show this branch in the chat, and ask its backend there."""
+    """Open a reply's branch in the chat page, with its backend picked."""
     try:
         store.select_branch(message.id)
     except NotFoundError:

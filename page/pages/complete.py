@@ -29,7 +29,7 @@ NO_RAW_TEXT = "{} answers messages only: it cannot continue raw text. Choose gpt
 
 @dataclass
 class Draft:
-    """The text in the box, the steps that led to it, and the continuation under way or last ended."""
+    """The text in the box, the texts before it, and the continuation that runs or ended last."""
 
     text: str = ""
     history: list[str] = field(default_factory=list)
@@ -38,25 +38,25 @@ class Draft:
     error: str | None = None
 
     def replace(self, text: str) -> None:
-        """Another text; the one before can be had back."""
+        """Set another text; the one before can be had back."""
         if text != self.text:
             self.history = [*self.history, self.text][-MAX_UNDO:]
             self.text = text
 
     def undo(self) -> None:
-        """One step back."""
+        """Go back to the text before."""
         if self.history:
             self.text, self.last_reply = self.history.pop(), None
 
     def adopt_reply(self) -> None:
-        """Take over what a continuation brought, once it has ended."""
+        """Add what a continuation brought to the text, once it has ended."""
         if self.reply is not None and not self.reply.running:
             self.replace(self.text + self.reply.text)
             self.reply, self.last_reply = None, self.reply
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Draw the page."""
     context = load_context()
     draft: Draft = st.session_state.setdefault("draft", Draft())
     draft.adopt_reply()
@@ -80,7 +80,7 @@ def draw() -> None:
 
 
 def _pick_model(context: PageContext) -> Selection:
-    """The backend and how it samples."""
+    """Draw the pickers of backend, model and sampling; the selection they make."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         selection = pick_backend(backends.status(context.settings), context)
         if selection.backend and ":" in selection.backend:
@@ -94,7 +94,7 @@ def _pick_model(context: PageContext) -> Selection:
 
 
 def _draw_buttons(context: PageContext, draft: Draft, selection: Selection) -> None:
-    """What can be done with the text."""
+    """Draw Continue, Undo and a suggestion."""
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Continue",
@@ -118,7 +118,7 @@ def _draw_buttons(context: PageContext, draft: Draft, selection: Selection) -> N
 
 
 def _draw_outcome(draft: Draft, selection: Selection) -> None:
-    """What went wrong, or how the last continuation went."""
+    """Draw what went wrong, and the metrics of the last continuation."""
     refused, draft.error = draft.error, None
     ended = draft.last_reply
     for problem in (selection.problem, refused, ended.error if ended else None):
@@ -158,7 +158,7 @@ async def continued(
 
 
 def _draw_growing(draft: Draft) -> None:
-    """The text with what has come so far; the stop button lives here, so that no other widget shares its fate."""
+    """Draw the text so far, and Stop, which stands in this fragment so that no other widget shares its fate."""
     reply = draft.reply
     if reply is None or not reply.running:
         st.rerun()

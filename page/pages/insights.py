@@ -20,7 +20,7 @@ Rows = list[dict[str, Any]]  # their first number is what is drawn
 
 
 class Chart(NamedTuple):
-    """One chart: `rows` are also its table, `draw` gives their spec, and `empty` stands where there are none."""
+    """A chart: `rows` are its table too, `spec` makes Vega-Lite of them, `empty_text` stands where there are none."""
 
     title: str
     caption: str
@@ -30,7 +30,7 @@ class Chart(NamedTuple):
 
 
 def draw() -> None:
-    """One run of the page."""
+    """Draw the page."""
     context = load_context()
     draw_title("Insights", wide=True)
     chosen = st.segmented_control(
@@ -59,7 +59,7 @@ def draw() -> None:
 
 
 def _draw_totals(statistics: Statistics) -> None:
-    """The sums."""
+    """Draw the sums over the period."""
     replies = sum(row.messages for row in statistics.messages if row.role == "assistant")
     failed = sum(row.replies for row in statistics.failures)
     with st.container(horizontal=True, key="totals"):
@@ -70,7 +70,7 @@ def _draw_totals(statistics: Statistics) -> None:
 
 
 def build_charts(statistics: Statistics) -> list[Chart]:
-    """All of them, an even number."""
+    """The charts of the page, an even number."""
     names = {
         row.backend
         for group in (statistics.usage, statistics.speeds, statistics.failures, statistics.ratings)
@@ -144,7 +144,7 @@ def build_charts(statistics: Statistics) -> list[Chart]:
 
 
 def _draw_chart(chart: Chart) -> None:
-    """A chart, or why there is none, and the same as a table for whoever cannot see it."""
+    """Draw a chart, or why there is none, and its rows as a table for whoever cannot see it."""
     with st.container(border=True, height="stretch"):
         st.subheader(chart.title, anchor=False)
         st.caption(chart.caption)
@@ -162,7 +162,7 @@ def _draw_chart(chart: Chart) -> None:
 
 
 def colour_scale(field: str, names: Sequence[str], colours: Sequence[str] = COLOURS) -> Spec:
-    """The same colour for a name in every chart."""
+    """The encoding that gives a name one colour in every chart."""
     scale = {"domain": names, "range": [colours[at % len(colours)] for at in range(len(names))]}
     return {
         "field": field,
@@ -173,7 +173,7 @@ def colour_scale(field: str, names: Sequence[str], colours: Sequence[str] = COLO
 
 
 def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
-    """Stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
+    """The spec of stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
     axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, len({row["Day"] for row in rows}))}
     day = {
         "field": "Day",
@@ -196,7 +196,7 @@ def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
 
 
 def bar_spec(name: str, value: str, colour: Spec, rows: Rows) -> Spec:
-    """Bars that lie, one for each name, the longest first."""
+    """The spec of horizontal bars, one for each name, the longest first."""
     shown = colour if colour["field"] != name else {**colour, "legend": None}
     length = {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 0.001}}
     place = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
