@@ -35,7 +35,7 @@ def read_documents(session: Session, conversation_id: str) -> dict[str, dict[str
 def _pages(session: Session, number: str, text: str, count: int | None) -> list[str]:
     if count is None:
         return [text]
-    first = select(Passage.page, func.min(Passage.begins)).where(Passage.document_id == number).group_by(Passage.page)
+    first = select(Passage.page, func.min(Passage.start)).where(Passage.document_id == number).group_by(Passage.page)
     return separate_pages(text, {page: begins for page, begins in session.execute(first) if page is not None}, count)
 
 
@@ -43,9 +43,9 @@ def read_sources(
     session: Session, conversation_id: str, document_ids: Sequence[str]
 ) -> dict[int, list[dict[str, Any]]]:
     """What messages were made from, in our form by the messages' ids."""
-    columns = (Citation.message_id, Passage.document_id, Passage.begins, Citation.score)
+    columns = (Citation.message_id, Passage.document_id, Passage.start, Citation.score)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
-    query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.place)
+    query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[dict[str, Any]]] = {}
     for message, document, begins, score in session.execute(query):
         made = {"document": document_ids.index(document), "begins": begins, "score": score}
@@ -65,12 +65,12 @@ def save_documents(
     rows = [
         {
             "message_id": at,
-            "place": place,
+            "rank": rank,
             "passage_id": passage_ids[source["document"], source["begins"]],
             "score": source["score"],
         }
         for at, message in zip(message_ids, conversation["messages"], strict=True)
-        for place, source in enumerate(message.get("sources", ()), 1)
+        for rank, source in enumerate(message.get("sources", ()), 1)
     ]
     if rows:
         session.execute(insert(Citation), rows)
@@ -102,9 +102,9 @@ def _save_document(session: Session, document: Mapping[str, Any], conversation_i
         text=join_pages(pages),
         created=document["created"],
     )
-    rows = [{"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text} for p in pieces]
+    rows = [{"document_id": row.id, "page": p.page, "start": p.start, "end": p.end, "text": p.text} for p in pieces]
     session.add(row)
     session.flush()
     session.execute(insert(Passage), rows)
-    query = select(Passage.begins, Passage.id).where(Passage.document_id == row.id).order_by(Passage.id.desc())
+    query = select(Passage.start, Passage.id).where(Passage.document_id == row.id).order_by(Passage.id.desc())
     return dict(session.execute(query).all())

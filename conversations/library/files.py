@@ -62,7 +62,7 @@ def add(
         embedding=embedder and embedder.name,
     )
     rows = [
-        {"document_id": row.id, "page": p.page, "begins": p.start, "ends": p.end, "text": p.text, "vector": vector}
+        {"document_id": row.id, "page": p.page, "start": p.start, "end": p.end, "text": p.text, "vector": vector}
         for p, vector in zip_longest(pieces, vectors)
     ]
     with store.database.writing() as session:

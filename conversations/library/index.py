@@ -61,7 +61,7 @@ def _usable_embedder() -> Embedder | None:
 
 
 def _build(database: Database, document_ids: Sequence[str], embedder: Embedder | None) -> Index:
-    columns = (Passage.id, Document.id, Document.name, Passage.page, Passage.begins, Passage.ends, Passage.text)
+    columns = (Passage.id, Document.id, Document.name, Passage.page, Passage.start, Passage.end, Passage.text)
     vector = case((Document.embedding == (embedder and embedder.name), Passage.vector))
     query = select(*columns, vector).join(Document).where(Document.id.in_(document_ids))
     with database.reading() as session:
@@ -74,11 +74,11 @@ def _build(database: Database, document_ids: Sequence[str], embedder: Embedder |
                 "page": page,
                 "document": document,
                 "passage": number,
-                "start": begins,
-                "end": ends,
+                "start": start,
+                "end": end,
             },
         )
-        for number, document, name, page, begins, ends, text, _ in rows
+        for number, document, name, page, start, end, text, _ in rows
     ]
     vectors = _vectors([row[-1] for row in rows]) if embedder is not None else None
     return Index(passages, embedder.index_vectors(vectors) if embedder is not None and vectors is not None else None)

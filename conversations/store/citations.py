@@ -20,14 +20,14 @@ def cite(database: Database, message_id: int, passages: Sequence[Found]) -> None
         existing = set(session.scalars(select(Passage.id).where(Passage.id.in_(wanted))))
         kept = [(passage, score) for passage, score in wanted.items() if passage in existing]
         for rank, (passage, score) in enumerate(kept, 1):
-            session.add(Citation(message_id=message_id, place=rank, passage_id=passage, score=score))
+            session.add(Citation(message_id=message_id, rank=rank, passage_id=passage, score=score))
 
 
 def read_sources(session: Session, message_ids: Sequence[int]) -> dict[int, list[Source]]:
     """What these messages were made from, best first."""
     columns = (Citation.message_id, Document.name, Passage.page, Passage.text, Citation.score)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
-    query = query.where(Citation.message_id.in_(message_ids)).order_by(Citation.message_id, Citation.place)
+    query = query.where(Citation.message_id.in_(message_ids)).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[Source]] = {}
     for message_id, name, page, text, score in session.execute(query):
         sources.setdefault(message_id, []).append(Source(name, page, text, score))

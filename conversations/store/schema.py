@@ -196,26 +196,26 @@ class Document(Base):
 
 
 class Passage(Base):
-    """A piece of a document: `text` is the document's text from `begins` to `ends`; `page` counts from 1."""
+    """A piece of a document: `text` is the document's text from `start` to `end`; `page` counts from 1."""
 
     __tablename__ = "passage"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id", ondelete="CASCADE"), index=True)
     page: Mapped[int | None] = mapped_column(Integer)
-    begins: Mapped[int] = mapped_column(Integer)
-    ends: Mapped[int] = mapped_column(Integer)
+    start: Mapped[int] = mapped_column(Integer)
+    end: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(CleanText)
     vector: Mapped[bytes | None] = mapped_column(LargeBinary)  # 32-bit floats, of length 1
 
 
 class Citation(Base):
-    """A passage that stood in the prompt of a reply: the `place`-th best, from 1. Its words go with the document."""
+    """A passage that stood in the prompt of a reply: the `rank`-th best, from 1. Its words go with the document."""
 
     __tablename__ = "citation"
 
     message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), primary_key=True)
-    place: Mapped[int] = mapped_column(Integer, primary_key=True)
+    rank: Mapped[int] = mapped_column(Integer, primary_key=True)
     passage_id: Mapped[int] = mapped_column(ForeignKey("passage.id", ondelete="CASCADE"), index=True)
     score: Mapped[float] = mapped_column(Double)
 

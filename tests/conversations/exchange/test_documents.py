@@ -44,7 +44,7 @@ def cited(*sources: tuple[int, int, float], papers: Any = None, **fields: Any) -
 
 def kept(store: Store) -> list[tuple[Any, ...]]:
     """Every passage but for its number."""
-    columns = (Document.name, Document.pages, Document.passages, Passage.page, Passage.begins, Passage.ends)
+    columns = (Document.name, Document.pages, Document.passages, Passage.page, Passage.start, Passage.end)
     query = select(*columns, Passage.text).join(Document).order_by(Passage.id)
     with store.database.reading() as session:
         return [tuple(row) for row in session.execute(query)]
@@ -53,7 +53,7 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
 def test_every_lasting_column_is_in_the_form() -> None:
     made_anew = {"id", "owner", "conversation_id", "passages", "text", "embedding"}  # `pages` are the texts there
     assert set(Document.__table__.columns.keys()) - made_anew == set(DocumentSchema.model_fields)
-    assert set(Citation.__table__.columns.keys()) - {"message_id", "place", "passage_id"} | {
+    assert set(Citation.__table__.columns.keys()) - {"message_id", "rank", "passage_id"} | {
         "document",
         "begins",
     } == set(SourceSchema.model_fields)

@@ -32,7 +32,7 @@ UPGRADE = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0004", "0003"
+revision, down_revision = "0005", "0004"
 
 
 def upgrade() -> None:
@@ -91,7 +91,7 @@ def said(url: str, words: str = "hello") -> Database:
 def test_an_empty_database_gets_the_tables(database_url: str) -> None:
     database = connect(database_url)
     assert set(Base.metadata.tables) <= set(dump(database))
-    assert revision(database) == "0003"
+    assert revision(database) == "0004"
     assert mine().listing() == []
 
 
@@ -120,7 +120,7 @@ def test_a_newer_database_is_refused_and_left_alone(database_url: str, tmp_path:
     before = dump(newest)
     with pytest.raises(DatabaseError) as raised:
         Database(database_url)
-    assert "newer version (its tables are 0004, the newest known here 0003). Update this program" in str(raised.value)
+    assert "newer version (its tables are 0005, the newest known here 0004). Update this program" in str(raised.value)
     assert dump(newest) == before
     newest.close()
 
@@ -131,14 +131,14 @@ def test_an_upgrade_keeps_a_copy_of_the_file(tmp_path: Path) -> None:
     before = dump(old)
     old.close()
     upgraded = Database(url, newer(tmp_path))
-    assert revision(upgraded) == "0004"
+    assert revision(upgraded) == "0005"
     assert "'upgraded'" in dump(upgraded)["conversation"][0]
     upgraded.close()
-    backup = Database(f"sqlite:///{tmp_path}/some.db.0003.backup")
+    backup = Database(f"sqlite:///{tmp_path}/some.db.0004.backup")
     assert dump(backup) == before
     backup.close()
     Database(url, tmp_path / "migrations").close()
-    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0003.backup"]
+    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0004.backup"]
 
 
 def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> Non
     upgraded = Database(database_url, newer(tmp_path))
     after = dump(upgraded)
     upgraded.close()
-    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0004',)"])
+    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0005',)"])
 
 
 @pytest.mark.parametrize("last", ["op.execute('SELECT * FROM nowhere')", "raise LookupError('half-way')"])
