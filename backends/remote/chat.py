@@ -136,8 +136,9 @@ class OpenAIChat(ChatOpenAI):
             if raw:
                 chunks = self._astream_raw(messages, stop, **kwargs)
             else:
-                chat = super(OpenAIChat, self._with_loop_client())
-                chunks = chat._astream(messages, stop=stop, run_manager=run_manager, **kwargs)
+                chunks = super(OpenAIChat, self._with_loop_client())._astream(
+                    messages, stop=stop, run_manager=run_manager, **kwargs
+                )
             async for chunk in chunks:
                 yield end.observe(chunk)
         end.check()
