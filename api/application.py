@@ -18,7 +18,9 @@ from api.sms import webhook
 from conversations.replies import listeners
 from settings import VERSION
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9_.:/+=-]{1,100}")  # of another's form: it goes into every line of the log
+REQUEST_ID = re.compile(
+    r"[A-Za-z0-9_.:/+=-]{1,100}"
+)  # a client's own id of another form is not used: it goes into every line of the log
 DESCRIPTION = "One chain, any model behind it. The page's conversations, reply jobs and chain, over HTTP."
 
 app = FastAPI(
@@ -46,13 +48,13 @@ for listener in (metrics.observe_reply, cost.charge, log.log_reply, trace.trace_
 
 
 def route_paths() -> list[str]:
-    """Every path of the API but `/`, for a server that has a page there."""
+    """Every path of the API but `/`, for a server that has its page there."""
     found = dict.fromkeys(route.path for route in iter_route_contexts(app.routes))
     return [path for path in found if path not in {None, "", "/"}]
 
 
 def openapi_document() -> dict[str, Any]:
-    """The OpenAPI document, with the bodies that routes read by themselves."""
+    """The OpenAPI document, with the models of bodies that routes read themselves."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         document.setdefault("components", {}).setdefault("schemas", {}).update(body.body_schemas())

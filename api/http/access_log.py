@@ -1,4 +1,4 @@
-"""One look at each request: how long it took, how it ended, who asked. Writes the log line and the figures.
+"""The access log: a line, and metrics, of each request: how long it took, how it ended, who called.
 
 Knows the route's template, never the path as it was sent: a path may hold what only its sender knows.
 """
@@ -20,7 +20,7 @@ NO_ROUTE = "(none)"  # the route of a path that is none of ours
 
 
 class AccessLogMiddleware:
-    """Middleware around all that answers."""
+    """Middleware around all that answers: logs and counts each request, and adds its context's headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,27 +29,33 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        found, begun, status = request_context(scope), time.perf_counter(), 0
+        context, started, status = request_context(scope), time.perf_counter(), 0
         warn_if_exposed(scope["app"].state.api, (scope.get("server") or ("",))[0])
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(found.headers)
+                MutableHeaders(scope=message).update(context.headers)
             await send(message)
 
         try:
-            await self.app(scope, receive, sending)
+            await self.app(scope, receive, send_with_headers)
             status = status or CLIENT_CLOSED
         finally:
-            _record(scope, found, status or 500, time.perf_counter() - begun)
+            _record(scope, context, status or 500, time.perf_counter() - started)
 
 
-def _record(scope: Scope, found: RequestContext, status: int, seconds: float) -> None:
+def _record(scope: Scope, context: RequestContext, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", NO_ROUTE)
     method = scope["method"] if scope["method"] in METHODS else "(other)"
-    error = found.error or ("internal" if status >= 500 else None)
+    error = context.error or ("internal" if status >= 500 else None)
     metrics.observe_request(route, method, status, seconds, error)
-    said = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1), "caller": found.caller}
-    log.info("request", extra=said if error is None else {**said, "error": error})
+    fields = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "caller": context.caller,
+    }
+    log.info("request", extra=fields if error is None else {**fields, "error": error})

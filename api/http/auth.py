@@ -1,4 +1,4 @@
-"""Who calls: whoever holds one of the keys, or anybody where none is set; and whose conversations he finds.
+"""Authentication: whoever holds one of the keys, or anybody where none is set; and whose conversations that finds.
 
 A key is compared in constant time and never kept: what is stored of it is a keyed hash.
 """
@@ -31,31 +31,34 @@ bearer = HTTPBearer(auto_error=False, description="One of API_KEYS; not needed w
 
 @dataclass(frozen=True)
 class Principal:
-    """`owner` is what the store keeps, `name` what limits count by: a key's hash, or an address."""
+    """Who calls: `owner` is what the store keeps, `name` what limits count by: pseudonyms of a key or an address."""
 
     owner: str
     name: str
 
 
 def hash_key(key: str) -> str:
-    """What a file of keys holds of one."""
+    """SHA-256 of a key, hexadecimal, as API_KEYS_FILE holds it."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def generate_key() -> str:
-    """A key nobody has."""
+    """A new random key."""
     return "sk-" + secrets.token_urlsafe(32)
 
 
 def key_hashes(settings: Settings) -> tuple[str, ...]:
-    """The hashes of the keys; empty where nobody needs one. Raises SettingsError for keys that nobody could send."""
-    listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
-    if not (listed.isascii() and listed.isprintable()):
+    """The hashes of the keys that are set; empty where nobody needs one.
+
+    Raises SettingsError for keys that nobody could send, OSError for a file that cannot be read.
+    """
+    configured = settings.api_keys.get_secret_value() if settings.api_keys else ""
+    if not (configured.isascii() and configured.isprintable()):
         raise SettingsError(
             "API_KEYS: a key has characters that clients cannot send in a header, such as letters with "
             "accents. `python cli.py key NAME` makes one"
         )
-    hashes = [hash_key(key) for part in listed.split(",") if (key := part.strip())]
+    hashes = [hash_key(key) for part in configured.split(",") if (key := part.strip())]
     if settings.api_keys_file is not None:
         hashes += _read_hashes(settings.api_keys_file, settings.api_keys_file.stat().st_mtime_ns)
     if not hashes and (settings.api_keys or settings.api_keys_file):
@@ -65,36 +68,38 @@ def key_hashes(settings: Settings) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4)
 def _read_hashes(path: Path, _changed: int) -> list[str]:
-    found = []
+    hashes = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
-            fits = HASHED_KEY.fullmatch(line.strip())
-            if fits is None:
+            match = HASHED_KEY.fullmatch(line.strip())
+            if match is None:
                 raise SettingsError(
                     f"API_KEYS_FILE={path}, line {number}: no hashed key; write lines as `python cli.py key NAME` does"
                 )
-            found.append(fits["hash"])
-    return found
+            hashes.append(match["hash"])
+    return hashes
 
 
 def authenticate(
-    request: Request, state: StateDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+    request: Request,
+    state: StateDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Principal:
-    """For routes as `who: Who`. Raises ApiError 401."""
+    """The caller, noted in the context of the request. Raises ApiError 401 for a missing or wrong key, 503."""
     hashes = _current_hashes(state.settings)
     if not hashes:
         return _identify(request, ANONYMOUS, f"address:{state.pseudonyms.of('address', client_address(request))}")
-    given = hash_key(sent.credentials) if sent is not None else ""
-    fits = [hmac.compare_digest(given, known) for known in hashes]  # all are compared, whichever it is
-    if not any(fits):
-        text = "The key is wrong." if sent is not None else "A key is needed."
+    sent_hash = hash_key(credentials.credentials) if credentials is not None else ""
+    matches = [hmac.compare_digest(sent_hash, known) for known in hashes]  # all are compared, whichever it is
+    if not any(matches):
+        text = "The key is wrong." if credentials is not None else "A key is needed."
         raise ApiError(
             401,
             f"{text} Send Authorization: Bearer and one of the server's API_KEYS.",
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    owner = f"key:{state.pseudonyms.of('key', given)}"
+    owner = f"key:{state.pseudonyms.of('key', sent_hash)}"
     return _identify(request, owner, owner)
 
 
@@ -104,7 +109,7 @@ def _identify(request: Request, owner: str, name: str) -> Principal:
 
 
 def _current_hashes(settings: Settings) -> tuple[str, ...]:
-    """The hashes as they are. Raises ApiError 503 where the file of keys was spoilt meanwhile: nobody comes in."""
+    """The hashes as they are now. Raises ApiError 503 where the file of keys was spoilt meanwhile: nobody comes in."""
     try:
         return key_hashes(settings)
     except (OSError, UnicodeError, SettingsError) as error:
@@ -113,37 +118,39 @@ def _current_hashes(settings: Settings) -> tuple[str, ...]:
 
 
 def client_address(request: Request) -> str:
-    """Where a request comes from; behind a proxy uvicorn's FORWARDED_ALLOW_IPS makes this the client's own.
+    """The address that a request comes from; behind a proxy FORWARDED_ALLOW_IPS (uvicorn's) makes it the client's own.
 
     Of IPv6 it is the network: whoever has one address there has 2**64.
     """
     host = request.client.host if request.client else "unknown"
     try:
-        found = ip_address(host)
+        address = ip_address(host)
     except ValueError:
         return host
-    if found.version == 4:
+    if address.version == 4:
         return host
-    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+    return str(address.ipv4_mapped or IPv6Address(int(address) >> 64 << 64))
 
 
 async def _authenticate(
-    request: Request, state: StateDep, sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None
+    request: Request,
+    state: StateDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
 ) -> Principal:
-    return authenticate(request, state, sent)
+    return authenticate(request, state, credentials)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(_authenticate)]
 
 
-async def owner_store(state: StateDep, who: CurrentPrincipal) -> Store:
-    """The caller's conversations, for routes as `store: Mine`."""
-    return Store(state.database, who.owner)
+async def owner_store(state: StateDep, principal: CurrentPrincipal) -> Store:
+    """The caller's conversations."""
+    return Store(state.database, principal.owner)
 
 
 OwnerStore = Annotated[Store, Depends(owner_store)]
 
 
-def check_keys(found: AppState) -> None:
+def check_keys(state: AppState) -> None:
     """Read the keys once, so that a spoilt file is named at the start. Raises SettingsError."""
-    key_hashes(found.settings)
+    key_hashes(state.settings)

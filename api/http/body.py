@@ -25,18 +25,24 @@ _models: dict[str, type[BaseModel]] = {}
 
 
 async def read_body(request: Request) -> bytes:
-    """The bytes. Raises ApiError 413 for too many, 408 for a client that stops sending, 499 for one that is gone."""
+    """The bytes of the body.
+
+    Raises ApiError 413 for too many, 408 for a client that stops sending, 499 for one that is gone.
+    """
     settings = get_state(request).api
-    found = bytearray()
+    content = bytearray()
     async with receiving(settings.send_timeout):
         async for chunk in limit_stream(request, settings.max_body_bytes, "MAX_BODY_BYTES"):
-            found += chunk
-    return bytes(found)
+            content += chunk
+    return bytes(content)
 
 
 @asynccontextmanager
 async def receiving(seconds: float) -> AsyncIterator[asyncio.Timeout]:
-    """While a body is read. Raises ApiError 408 where it takes more than `seconds`, 499 where nobody sends."""
+    """A deadline around the reading of a body.
+
+    Raises ApiError 408 where it takes more than `seconds`, 499 where the client is gone.
+    """
     try:
         async with asyncio.timeout(seconds) as limit:
             yield limit
@@ -51,69 +57,77 @@ async def receiving(seconds: float) -> AsyncIterator[asyncio.Timeout]:
         raise ApiError(CLIENT_CLOSED, "The client is gone.") from None
 
 
-async def limit_stream(request: Request, limit: int, knob: str) -> AsyncGenerator[bytes, None]:
-    """The bytes as they come. Raises ApiError 413 for more than `limit`: at once where their number is told."""
-    said, size = request.headers.get("content-length", ""), 0
-    if said.isdigit() and int(said) > limit:
-        raise body_too_large(limit, knob)
+async def limit_stream(request: Request, limit: int, variable: str) -> AsyncGenerator[bytes, None]:
+    """The bytes as they come. Raises ApiError 413 for more than `limit`, at once where Content-Length says so.
+
+    `variable` names the setting that the limit is from.
+    """
+    content_length, size = request.headers.get("content-length", ""), 0
+    if content_length.isdigit() and int(content_length) > limit:
+        raise body_too_large(limit, variable)
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise body_too_large(limit, knob)
+            raise body_too_large(limit, variable)
         yield chunk
 
 
-def body_too_large(limit: int, knob: str) -> ApiError:
+def body_too_large(limit: int, variable: str) -> ApiError:
     """The answer to a body beyond the limit, after which nobody reads the rest of it."""
     return ApiError(
-        413, f"The body is longer than {limit:,} bytes ({knob}).", code="body_too_large", headers=CLOSE_CONNECTION
+        413, f"The body is longer than {limit:,} bytes ({variable}).", code="body_too_large", headers=CLOSE_CONNECTION
     )
 
 
-def json_body(model: type[Model], absent: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
-    """A dependency: the body as JSON of this shape, or `absent`. Raises ApiError 400 that names the field."""
+def json_body(model: type[Model], default: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
+    """A dependency that reads the body as JSON of this model; an empty one is `default`.
 
-    async def parsed(request: Request) -> Model:
-        found = (await read_body(request)).removeprefix(BOM_UTF8).strip() or absent  # Windows' editors write the mark
-        if not found:
+    It raises ApiError 400, naming the field, for what does not fit, and what `read_body` raises.
+    """
+
+    async def parse(request: Request) -> Model:
+        content = (await read_body(request)).removeprefix(
+            BOM_UTF8
+        ).strip() or default  # Windows' editors write the mark
+        if not content:
             raise ApiError(400, "The body is empty: send a JSON object.", code="invalid_json")
         try:
-            return model.model_validate_json(found)
+            return model.model_validate_json(content)
         except ValidationError as error:
             first = error.errors()[0]
             if first["type"] == "json_invalid":
                 raise ApiError(400, f"The body is no JSON: {first['ctx']['error']}.", code="invalid_json") from None
-            raise validation_error(locate_errors(error.errors(), from_json(found))) from None
+            raise validation_error(locate_errors(error.errors(), from_json(content))) from None
 
-    return parsed
+    return parse
 
 
 def locate_errors(errors: Iterable[Any], data: Any) -> list[Any]:
-    """The errors, each at its place in the data, the innermost first: unions name their alternatives too.
+    """pydantic's errors, each located in the data, the innermost first: in unions `loc` names alternatives, too.
 
-    Of two at one place that of another type comes last: it is told of the alternative that was not meant.
+    Of two errors at one place a wrong type comes last: it is about the alternative that was not meant.
     """
-    placed = []
+    located = []
     for error in errors:
-        at, here = [], data
+        path, value = [], data
         for part in error["loc"]:
-            if part in here if isinstance(here, dict) else isinstance(here, list) and isinstance(part, int):
-                at.append(part)
-                here = here[part]
+            if part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int):
+                path.append(part)
+                value = value[part]
         missing = error["loc"][-1:] if error["type"] == "missing" else ()
-        placed.append({**error, "loc": (*at, *missing)})
-    return sorted(placed, key=lambda error: (-len(error["loc"]), error["type"].endswith("_type")))
+        located.append({**error, "loc": (*path, *missing)})
+    return sorted(located, key=lambda error: (-len(error["loc"]), error["type"].endswith("_type")))
 
 
 def json_body_schema(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
-    """For a route's `openapi_extra`: what its body looks like, by named examples."""
+    """A route's `openapi_extra` for a JSON body of this model, with named examples."""
     _models[model.__name__] = model
-    shown = {name: {"value": value} for name, value in examples.items()}
-    content = {"application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}, "examples": shown}}
+    values = {name: {"value": value} for name, value in examples.items()}
+    content = {"application/json": {"schema": {"$ref": REF_TEMPLATE.format(model=model.__name__)}, "examples": values}}
     return {"requestBody": {"required": True, "content": content}}
 
 
 def body_schemas() -> dict[str, Any]:
-    """The JSON schemas of all documented bodies, for the OpenAPI document."""
-    _, found = models_json_schema([(model, "validation") for model in _models.values()], ref_template=REF_TEMPLATE)
-    return dict(found.get("$defs", {}))
+    """The JSON schemas of all models given to `json_body_schema`, by name."""
+    _, schema = models_json_schema([(model, "validation") for model in _models.values()], ref_template=REF_TEMPLATE)
+    return dict(schema.get("$defs", {}))

@@ -1,4 +1,4 @@
-"""What becomes known of a request on its way in, for its log line, its figures and the headers of its answer.
+"""What becomes known of a request on its way in, for its log line, its metrics and the headers of its answer.
 
 Knows nothing of who writes or reads it.
 """
@@ -12,7 +12,7 @@ SCOPE_KEY = "api.http.context"
 
 @dataclass
 class RequestContext:
-    """`caller` is a keyed hash, `error` the code or kind of a failure, `headers` go into the answer whatever it is."""
+    """`caller` is a pseudonym, `error` the code or kind of a failure, `headers` go into the answer whatever it is."""
 
     caller: str | None = None
     error: str | None = None
@@ -20,6 +20,6 @@ class RequestContext:
 
 
 def request_context(scope: MutableMapping[str, Any]) -> RequestContext:
-    """The note of this request."""
-    found: RequestContext = scope.setdefault(SCOPE_KEY, RequestContext())
-    return found
+    """The context of the request of this ASGI scope, the same one each time."""
+    context: RequestContext = scope.setdefault(SCOPE_KEY, RequestContext())
+    return context

@@ -1,4 +1,4 @@
-"""Who pays for a reply: a request is counted before it is answered, and its replies' tokens when they have ended.
+"""What a caller is charged: a request is counted before it is answered, and its replies' tokens when they have ended.
 
 The caller travels with the context in which a reply is begun, so every face of the API is charged alike and the page
 is not. Knows limits and replies; no route.
@@ -21,14 +21,14 @@ CHARACTERS_PER_TOKEN = 4  # of a prompt that nobody counted, to a token
 
 
 async def count_request(request: Request, state: AppState, name: str) -> None:
-    """One request of this caller, who pays for its replies. Raises ApiError 429, and 503 where counts are away."""
+    """Count one request of caller `name`, who pays for its replies. Raises ApiError 429; 503 without the counts."""
     request_context(request.scope).caller = name
     if state.limits.requests is None and state.limits.tokens is None:
         return
-    found = await run_in_threadpool(state.limits.hit, name)
-    request_context(request.scope).headers.update(found.headers)
-    if found.error is not None:
-        raise found.error
+    result = await run_in_threadpool(state.limits.hit, name)
+    request_context(request.scope).headers.update(result.headers)
+    if result.error is not None:
+        raise result.error
     _payer.set((state.limits, name))
 
 
@@ -37,11 +37,11 @@ async def _count_request(request: Request, state: StateDep, principal: CurrentPr
         await count_request(request, state, principal.name)
 
 
-rate_limited = Depends(_count_request)  # for routes that make replies
+rate_limited = Depends(_count_request)  # the dependency of routes that make replies
 
 
 def charge(reply: Reply) -> None:
-    """Told of each reply's end, in the context where it began."""
+    """A listener of replies: charges the ended one to who pays in the context where it began."""
     payer = _payer.get()
     if payer is not None:
         limits, name = payer
@@ -49,11 +49,11 @@ def charge(reply: Reply) -> None:
 
 
 def token_cost(reply: Reply) -> int:
-    """Prompt and completion tokens; nothing for a reply that failed, or still waited, before its first token."""
+    """Prompt and completion tokens of a reply; 0 for one that failed, or still waited, before its first token."""
     report = reply.report
     if not report.pieces and (reply.state == State.FAILED or report.queue_position is not None):
         return 0
-    read = report.prompt_tokens
-    if read is None:
-        read = -(-sum(len(message.text) for message in report.messages) // CHARACTERS_PER_TOKEN)
-    return read + (report.completion_tokens or 0)
+    prompt = report.prompt_tokens
+    if prompt is None:
+        prompt = -(-sum(len(message.text) for message in report.messages) // CHARACTERS_PER_TOKEN)
+    return prompt + (report.completion_tokens or 0)

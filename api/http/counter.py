@@ -1,6 +1,6 @@
-"""Where limits count: rows of our own database, one for each caller and window, the same for every process.
+"""The storage of limits in our own database: a row for each caller and window, the same for every process.
 
-A storage of the `limits` library. Knows keys and amounts; nothing of requests or callers.
+A `Storage` of the `limits` library. Knows keys and amounts; nothing of requests or callers.
 """
 
 import threading
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from conversations.store import Counter, Database, DatabaseError
 
-SWEEP_INTERVAL = 60.0  # seconds between two removals of rows whose time is over
+SWEEP_INTERVAL = 60.0  # seconds between two removals of rows whose time is expired
 
 
 class DatabaseStorage(Storage):
@@ -25,27 +25,30 @@ class DatabaseStorage(Storage):
         super().__init__(uri, wrap_exceptions)
         self._database = database
         self._insert: Any = sqlite.insert if database.sqlite else postgresql.insert
-        self._swept, self._sweeping = time.monotonic(), threading.Lock()
+        self._last_sweep, self._sweep_lock = time.monotonic(), threading.Lock()
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """What can go wrong."""
+        """The exceptions of this storage, for `limits` to wrap."""
         return DatabaseError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """The count after it grew."""
+        """Raise the count by `amount`; returns it."""
         return self.incr_with_expiry(key, expiry, amount)[0]
 
     def incr_with_expiry(self, key: str, expiry: int, amount: int = 1) -> tuple[int, float]:
-        """The same, and when its window ends, which began with its first one and has `expiry` seconds."""
+        """Raise the count; returns it and the end of its window, seconds since 1970.
+
+        A window of `expiry` seconds begins with the first request in it.
+        """
         now = self._database.now()
-        over = Counter.expires <= now
-        fresh = self._insert(Counter).values(key=key, amount=amount, expires=now + expiry)
-        raised = {
-            "amount": case((over, amount), else_=Counter.amount + amount),
-            "expires": case((over, now + expiry), else_=Counter.expires),
+        expired = Counter.expires <= now
+        insert = self._insert(Counter).values(key=key, amount=amount, expires=now + expiry)
+        increments = {
+            "amount": case((expired, amount), else_=Counter.amount + amount),
+            "expires": case((expired, now + expiry), else_=Counter.expires),
         }
-        statement = fresh.on_conflict_do_update(index_elements=[Counter.key], set_=raised).returning(
+        statement = insert.on_conflict_do_update(index_elements=[Counter.key], set_=increments).returning(
             Counter.amount, Counter.expires
         )
         with self._database.writing() as session:
@@ -54,7 +57,7 @@ class DatabaseStorage(Storage):
         return row.amount, row.expires
 
     def get(self, key: str) -> int:
-        """The count; 0 where its window is over."""
+        """The count in the current window, or 0."""
         return self.get_with_expiry(key)[0]
 
     def get_expiry(self, key: str) -> float:
@@ -67,29 +70,29 @@ class DatabaseStorage(Storage):
         return True
 
     def reset(self) -> int:
-        """Forget every count; returns how many."""
+        """Forget every count; returns how many there were."""
         with self._database.writing() as session:
             return len(session.execute(delete(Counter).returning(Counter.key)).all())
 
     def clear(self, key: str) -> None:
-        """Forget one."""
+        """Forget the count of one key."""
         with self._database.writing() as session:
             session.execute(delete(Counter).where(Counter.key == key))
 
     def get_with_expiry(self, key: str) -> tuple[int, float]:
-        """A count, and when its window ends."""
+        """The count, and the end of its window in seconds since 1970."""
         live = Counter.expires > self._database.now()
-        asked = select(Counter.amount, Counter.expires).where(Counter.key == key, live)
+        query = select(Counter.amount, Counter.expires).where(Counter.key == key, live)
         with self._database.reading() as session:
-            row = session.execute(asked).one_or_none()
+            row = session.execute(query).one_or_none()
         return (0, time.time()) if row is None else (row.amount, row.expires)
 
     def _sweep(self) -> None:
-        """Remove what is over, now and then; rows that another process holds are left to it."""
-        with self._sweeping:
-            if time.monotonic() - self._swept < SWEEP_INTERVAL:
+        """Remove expired rows, now and then; rows that another process holds are left to it."""
+        with self._sweep_lock:
+            if time.monotonic() - self._last_sweep < SWEEP_INTERVAL:
                 return
-            self._swept = time.monotonic()
-        over = select(Counter.key).where(Counter.expires <= self._database.now()).with_for_update(skip_locked=True)
+            self._last_sweep = time.monotonic()
+        expired = select(Counter.key).where(Counter.expires <= self._database.now()).with_for_update(skip_locked=True)
         with self._database.writing() as session:
-            session.execute(delete(Counter).where(Counter.key.in_(over)))
+            session.execute(delete(Counter).where(Counter.key.in_(expired)))

@@ -24,16 +24,16 @@ CONTENT_SECURITY_POLICY = (
 
 @router.get("/openapi.json")
 async def openapi_document(request: Request, principal: CurrentPrincipal) -> dict[str, Any]:
-    """The OpenAPI document."""
-    found: dict[str, Any] = request.app.openapi()
-    return found
+    """The OpenAPI document of all routes."""
+    schema: dict[str, Any] = request.app.openapi()
+    return schema
 
 
 @router.get("/docs")
 async def swagger_ui(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
-    """The page."""
+    """Swagger UI, a page to try the routes."""
     root = request.scope.get("root_path", "")
-    shown = get_swagger_ui_html(
+    response = get_swagger_ui_html(
         openapi_url=f"{root}/openapi.json",
         title=request.app.title,
         swagger_js_url=f"{root}/docs/swagger-ui-bundle.js",
@@ -41,13 +41,13 @@ async def swagger_ui(request: Request, principal: CurrentPrincipal) -> HTMLRespo
         swagger_favicon_url=f"{root}/docs/favicon.png",
         swagger_ui_parameters={"validatorUrl": None},  # a stranger's server would check the document
     )
-    shown.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return shown
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response
 
 
 @router.get("/docs/{name}")
 def asset(name: Asset, principal: CurrentPrincipal) -> Response:
-    """Its program and looks."""
-    found = files("fastapi_offline").joinpath("static", name).read_bytes()
-    kind = MEDIA_TYPES[name.rpartition(".")[2]]
-    return Response(found, media_type=kind, headers={"Cache-Control": "private, max-age=86400"})
+    """A file of the page: its program, its style, its icon."""
+    content = files("fastapi_offline").joinpath("static", name).read_bytes()
+    media_type = MEDIA_TYPES[name.rpartition(".")[2]]
+    return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})

@@ -1,4 +1,4 @@
-"""What goes wrong, as a client is told of it: a status and OpenAI's error object, the same for every route.
+"""Failures as clients are answered: a status and OpenAI's error object, the same for every route.
 
 Knows kinds of failure; nothing of routes.
 """
@@ -40,7 +40,7 @@ TOO_LONG = "The prompt is too long."  # langchain-openai knows this failure by i
 
 
 class ApiError(Exception):
-    """What a client is answered instead of a result: status, OpenAI's `type`, `code` and `param`, and headers."""
+    """An answer in the place of a result: status, OpenAI's `type`, `code` and `param`, and headers."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class ApiError(Exception):
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong: `message` for people, `code` for programs."""
+    """A failure: `message` for people, `code` for programs."""
 
     message: str
     type: str
@@ -73,13 +73,13 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorBody(BaseModel):
-    """Every answer that is no success."""
+    """The body of every answer that is no success."""
 
     error: ErrorDetail
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: that it may answer with these statuses."""
+    """A route's `responses` for these statuses, documented as errors."""
     return {status: {"model": ErrorBody} for status in statuses}
 
 
@@ -103,21 +103,21 @@ STATUSES: list[tuple[type[Exception], int, str | None]] = [
 
 
 def to_api_error(error: BaseException) -> ApiError:
-    """A failure as a ApiError; one that nobody foresaw is logged and told without its text."""
+    """A failure as an ApiError; one that nobody foresaw is logged, and its text is left out."""
     if isinstance(error, ApiError):
         return error
-    found = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), None)
-    if found is None:
+    match = next(((status, code) for kind, status, code in STATUSES if isinstance(error, kind)), None)
+    if match is None:
         log.error("a request failed: %s", type(error).__name__, exc_info=error)
-        return ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
-    status, code = found
+        return _internal_error(error)
+    status, code = match
     wait = backends.retry_after(error) if status == 429 else None
     text = f"{TOO_LONG} {error}" if isinstance(error, ContextOverflowError) else str(error)
     return ApiError(status, text, code=code, headers=None if wait is None else {"Retry-After": str(math.ceil(wait))})
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Have every failure of a route answered in this form."""
+    """Register handlers that answer every failure of a route in this form."""
     kinds: list[type[Exception]] = [ApiError, *(kind for kind, _, _ in STATUSES)]
     for kind in kinds:
         app.add_exception_handler(kind, _handle)
@@ -132,28 +132,32 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
 
 async def _handle_crash(_: Request, error: Exception) -> JSONResponse:
     """What nobody foresaw: the server logs it, and the id with which it is found there is in the answer."""
-    said = ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
-    return JSONResponse(said.body, said.status, {"X-Request-ID": correlation_id.get() or ""})
+    answer = _internal_error(error)
+    return JSONResponse(answer.body, answer.status, {"X-Request-ID": correlation_id.get() or ""})
 
 
-def _respond(request: Request, found: ApiError) -> JSONResponse:
-    request_context(request.scope).error = found.code or f"status_{found.status}"
-    return JSONResponse(found.body, found.status, found.headers)
+def _internal_error(error: BaseException) -> ApiError:
+    return ApiError(500, f"The server failed ({type(error).__name__}); its log says more.", code="internal")
+
+
+def _respond(request: Request, error: ApiError) -> JSONResponse:
+    request_context(request.scope).error = error.code or f"status_{error.status}"
+    return JSONResponse(error.body, error.status, error.headers)
 
 
 async def _handle_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     texts = {404: f"There is no {request.url.path}.", 405: f"{request.url.path} takes no {request.method}."}
     headers = {"Allow": _allowed_methods(request)} if error.status_code == 405 else error.headers
-    said = ApiError(error.status_code, texts.get(error.status_code, str(error.detail)), headers=headers, code=None)
-    return _respond(request, said)
+    message = texts.get(error.status_code, str(error.detail))
+    return _respond(request, ApiError(error.status_code, message, headers=headers))
 
 
 def _allowed_methods(request: Request) -> str:
     """The methods of a path; its first route, which made this answer, knows its own alone."""
     path = getattr(request.scope.get("route"), "path", None)
-    found = [route.methods or () for route in iter_route_contexts(request.app.routes) if route.path == path]
-    return ", ".join(sorted({method for methods in found for method in methods}))
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path == path]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 async def _handle_validation(request: Request, error: Exception) -> JSONResponse:
@@ -162,11 +166,11 @@ async def _handle_validation(request: Request, error: Exception) -> JSONResponse
 
 
 def validation_error(errors: Any) -> ApiError:
-    """What pydantic found wrong with a request: 400, naming the first field and what is wanted there."""
+    """ApiError 400 for pydantic's errors: it names the first field and what is wanted there."""
     first = errors[0]
-    at = ".".join(str(part) for part in first["loc"] if part != "body")
+    field = ".".join(str(part) for part in first["loc"] if part != "body")
     if first["type"] == "extra_forbidden":
-        return ApiError(400, f"Unrecognized request argument supplied: {at}", code="unknown_parameter", param=at)
-    said = f"{at}: {first['msg']}" if at else str(first["msg"])
+        return ApiError(400, f"Unrecognized request argument supplied: {field}", code="unknown_parameter", param=field)
+    message = f"{field}: {first['msg']}" if field else str(first["msg"])
     code = "unsupported_parameter" if first["type"] == "unsupported_parameter" else "invalid_value"
-    return ApiError(400, said, code=code, param=at or None)
+    return ApiError(400, message, code=code, param=field or None)

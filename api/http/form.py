@@ -22,20 +22,20 @@ BINARY_SCHEMA = {"type": "string", "format": "binary"}
 
 
 def is_multipart(request: Request) -> bool:
-    """Whether the body is such a form."""
+    """Whether the body is sent as multipart/form-data."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == MULTIPART
 
 
 @asynccontextmanager
 async def parse_form(request: Request) -> AsyncIterator[FormData]:
-    """The form, while the block runs. Raises ApiError 400 for what is none, 413, 408, 499."""
+    """The form, with its files open while the block runs. Raises ApiError 400 for what is no form, 413, 408, 499."""
     if not is_multipart(request):
         raise ApiError(
             400, f"The body is no form: send {MULTIPART}, as `curl -F file=@notes.pdf` does.", code="invalid_form"
         )
     settings = get_state(request).api
-    async with receiving(settings.send_timeout) as limit:
-        stream = _stream_with_deadline(request, limit)
+    async with receiving(settings.send_timeout) as deadline:
+        stream = _stream_with_deadline(request, deadline)
         parser = MultiPartParser(
             request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=settings.max_body_bytes
         )
@@ -51,18 +51,18 @@ async def parse_form(request: Request) -> AsyncIterator[FormData]:
         await found.close()
 
 
-async def _stream_with_deadline(request: Request, limit: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
-    """The bytes: the files of one request together may be as long as one, beside the fields."""
+async def _stream_with_deadline(request: Request, deadline: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+    """The bytes as they come: all files of a request together may be as long as one may be, beside the fields."""
     state, size = get_state(request), 0
-    most = state.document_limits.max_bytes + state.api.max_body_bytes
-    async for chunk in limit_stream(request, most, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
+    limit = state.document_limits.max_bytes + state.api.max_body_bytes
+    async for chunk in limit_stream(request, limit, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
         if size // DEADLINE_BYTES < (size := size + len(chunk)) // DEADLINE_BYTES:
-            limit.reschedule(asyncio.get_running_loop().time() + state.api.send_timeout)
+            deadline.reschedule(asyncio.get_running_loop().time() + state.api.send_timeout)
         yield chunk
 
 
 def form_files(found: FormData, name: str) -> list[UploadFile]:
-    """The files under this name; a browser sends an empty one without a name where none was chosen.
+    """The files in the field `name`; an empty one without a name, which browsers send for none, is left out.
 
     Raises ApiError 400 for a field that is no file, and for a file elsewhere.
     """
@@ -74,12 +74,12 @@ def form_files(found: FormData, name: str) -> list[UploadFile]:
                 code="invalid_value",
                 param=key,
             )
-    given = [value for value in found.getlist(name) if isinstance(value, UploadFile)]
-    return [each for each in given if each.filename or each.size]
+    uploads = [value for value in found.getlist(name) if isinstance(value, UploadFile)]
+    return [upload for upload in uploads if upload.filename or upload.size]
 
 
 def form_fields(found: FormData, model: type[Model]) -> Model:
-    """The other fields as a model has them, a repeated one as a list. Raises ApiError 400 that names the field."""
+    """The other fields as a model, a repeated one as a list. Raises ApiError 400 that names the field."""
     values: dict[str, Any] = {}
     for key in found:
         texts = [value for value in found.getlist(key) if isinstance(value, str)]
@@ -91,23 +91,25 @@ def form_fields(found: FormData, model: type[Model]) -> Model:
         raise validation_error(locate_errors(error.errors(), values)) from None
 
 
-def form_schema(schema: dict[str, Any], name: str, held: dict[str, Any], **examples: Any) -> dict[str, Any]:
-    """What such a body looks like, for a route's `openapi_extra`: a model's fields, and files under this name."""
+def form_schema(schema: dict[str, Any], name: str, file_schema: dict[str, Any], **examples: Any) -> dict[str, Any]:
+    """The OpenAPI content of such a body: the fields of a model's JSON `schema`, and files as `name`."""
     fields: dict[str, Any] = {field: _without_null(shown) for field, shown in schema["properties"].items()}
-    kept: dict[str, Any] = {key: schema[key] for key in ("required", "not") if key in schema}
+    constraints: dict[str, Any] = {key: schema[key] for key in ("required", "not") if key in schema}
     form: dict[str, Any] = {
         "type": "object",
-        "properties": {**fields, name: held},
+        "properties": {**fields, name: file_schema},
         "additionalProperties": False,
-        **kept,
+        **constraints,
     }
     return {MULTIPART: {"schema": form, "examples": {name: {"value": value} for name, value in examples.items()}}}
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A field as a form has it: there is no null in it."""
+    """A field's schema as a form has it: there is no null in it."""
     found: dict[str, Any] = {key: value for key, value in field.items() if key not in {"anyOf", "default", "title"}}
-    some: list[dict[str, Any]] = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
-    if len(some) == 1:
-        return {**found, **some[0]}
-    return {**found, "anyOf": some} if some else found
+    alternatives: list[dict[str, Any]] = [
+        alternative for alternative in field.get("anyOf", ()) if alternative != {"type": "null"}
+    ]
+    if len(alternatives) == 1:
+        return {**found, **alternatives[0]}
+    return {**found, "anyOf": alternatives} if alternatives else found

@@ -13,11 +13,12 @@ from conversations.store import Database, DatabaseError
 from settings import VERSION
 
 router = APIRouter(tags=["operations"])
+Status = Literal["ok", "unavailable", "ending"]
 EXAMPLE: dict[str, JsonValue] = {"name": "llamacpp", "ready": True, "loaded": True, "problem": None, "queue": 0}
 
 
 class BackendHealth(BaseModel):
-    """One backend: `problem` says what is missing and the remedy; `queue` counts what waits or runs."""
+    """A backend: `problem` says what is missing and the remedy; `queue` counts what waits or runs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -29,7 +30,7 @@ class BackendHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """`status` is "ok" where the chosen backend is ready and the database answers."""
+    """The server: `status` is "ok" where the chosen backend is ready and the database answers."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,33 +40,31 @@ class Health(BaseModel):
         }
     )
 
-    status: Literal["ok", "unavailable", "ending"]
+    status: Status
     version: str
     backend: str | None
     database: bool
     backends: list[BackendHealth]
 
 
-@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is found first
+@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is health first
 @router.head("/", include_in_schema=False)
 @router.get("/health", responses={503: {"model": Health}})
 @router.get("/", responses={503: {"model": Health}})
 async def health(state: StateDep, response: Response) -> Health:
     """Status, version, readiness and queue length of each backend. 503 where nothing can be answered."""
-    found = await run_in_threadpool(check_health, state)
-    response.status_code = 200 if found.status == "ok" else 503
-    return found
+    health = await run_in_threadpool(check_health, state)
+    response.status_code = 200 if health.status == "ok" else 503
+    return health
 
 
 def check_health(state: AppState) -> Health:
-    """As it is now; no backend is loaded for it and no server asked."""
+    """The health as it is now; no backend is loaded for it and no server asked."""
     rows = [_backend_health(state, *status) for status in backends.status(state.settings)]
-    fine = database_answers(state.database)
-    ready = fine and any(row.ready for row in rows if row.name == state.choice.name)
-    status: Literal["ok", "unavailable", "ending"] = (
-        "ending" if state.shutting_down else "ok" if ready else "unavailable"
-    )
-    return Health(status=status, version=VERSION, backend=state.choice.name, database=fine, backends=rows)
+    database = database_answers(state.database)
+    ready = database and any(row.ready for row in rows if row.name == state.choice.name)
+    status: Status = "ending" if state.shutting_down else "ok" if ready else "unavailable"
+    return Health(status=status, version=VERSION, backend=state.choice.name, database=database, backends=rows)
 
 
 def _backend_health(state: AppState, name: str, problem: str | None) -> BackendHealth:
@@ -81,7 +80,7 @@ def queue_length(state: AppState, name: str) -> int:
 
 
 def database_answers(database: Database) -> bool:
-    """Whether the database does."""
+    """Whether the database answers a query."""
     try:
         with database.reading() as session:
             session.execute(text("SELECT 1"))

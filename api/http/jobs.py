@@ -1,4 +1,4 @@
-"""Replies for a request: begun in places of the queue, awaited or streamed, and ended with the client.
+"""Replies for a request: started in places of the queue, awaited or streamed, and ended with the client.
 
 Knows replies and connections; nothing of what is asked or how it is answered.
 """
@@ -24,20 +24,20 @@ Result = TypeVar("Result")
 
 
 class Job:
-    """The replies of one request. `close` ends those that still run, and frees their places; call it whatever happens.
+    """The replies of one request, in places of the queue. Call `close` whatever happens.
 
     Raises ApiError 503 at once where too many wait already, or the server is ending.
     """
 
-    def __init__(self, state: AppState, backend: str, begin: Sequence[Callable[[], Reply]]) -> None:
-        """`begin` starts each reply, and is called only where there is room for all."""
+    def __init__(self, state: AppState, backend: str, starters: Sequence[Callable[[], Reply]]) -> None:
+        """`starters` start a reply each, and are called only where there is room for all."""
         if state.shutting_down:
             raise shutting_down_error()
         self.state, self.replies = state, list[Reply]()
-        self._held = ExitStack()
-        self._held.enter_context(state.queues.reserve(backend, state.api.max_queue, len(begin)))
+        self._places = ExitStack()
+        self._places.enter_context(state.queues.reserve(backend, state.api.max_queue, len(starters)))
         try:
-            self.replies.extend(start() for start in begin)
+            self.replies.extend(start() for start in starters)
         except BaseException:
             self.close()
             raise
@@ -47,32 +47,32 @@ class Job:
         cls,
         state: AppState,
         backend: str,
-        begin: Callable[[], tuple[Result, Reply]],
+        start: Callable[[], tuple[Result, Reply]],
         threads: CapacityLimiter | None = None,
     ) -> tuple["Job", Result]:
-        """The same for one reply whose beginning waits for a database; with what `begin` gives beside it.
+        """A job of one reply whose start waits for a database, and what `start` gives beside the reply.
 
-        It runs in one of these threads, or of those that everything has.
+        `start` runs in one of `threads`, or of the server's. Raises ApiError 503 as the constructor does.
         """
-        work = cls(state, backend, ())
+        job = cls(state, backend, ())
         try:
-            work._held.enter_context(state.queues.reserve(backend, state.api.max_queue))
-            beside, reply = await to_thread.run_sync(begin, limiter=threads)
-            work.replies.append(reply)
+            job._places.enter_context(state.queues.reserve(backend, state.api.max_queue))
+            result, reply = await to_thread.run_sync(start, limiter=threads)
+            job.replies.append(reply)
         except BaseException:
-            work.close()
+            job.close()
             raise
-        return work, beside
+        return job, result
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Stop the replies that still run, and free their places."""
         for reply in self.replies:
             if reply.running:
                 reply.stop()
-        self._held.close()
+        self._places.close()
 
     async def wait(self, request: Request) -> None:
-        """Until all have ended well. Raises ApiError for a failure, a timeout, a client gone, the end of the server."""
+        """Wait until all have ended well. Raises ApiError for a failure, a timeout, a client gone, the server's end."""
         try:
             await run_while_connected(request, self._wait_all(), self.state.api.reply_timeout)
         finally:
@@ -81,7 +81,7 @@ class Job:
             raise_for_state(reply)
 
     async def wait_first(self, request: Request) -> None:
-        """Until there is a first piece, so that a failure before it has a status of its own. Raises as `over`."""
+        """Wait for a first piece, so that a failure before it has a status of its own. Raises as `wait` does."""
         try:
             await run_while_connected(request, _wait_first_piece(self.replies[0]), self.state.api.reply_timeout)
             if not self.replies[0].text:
@@ -96,12 +96,12 @@ class Job:
 
 
 def shutting_down_error() -> ApiError:
-    """The answer to new work while the server ends."""
+    """ApiError 503, the answer to new work while the server ends."""
     return ApiError(503, "The server is ending. Try again in a moment.", code="ending", headers={"Retry-After": "5"})
 
 
 def raise_for_state(reply: Reply) -> None:
-    """Raises ApiError for a reply that came to no good end."""
+    """Raises ApiError where the reply failed, was interrupted or was stopped."""
     if reply.failure is not None:
         raise to_api_error(reply.failure)
     if reply.state == State.INTERRUPTED:
@@ -111,23 +111,26 @@ def raise_for_state(reply: Reply) -> None:
 
 
 async def run_while_connected(request: Request, work: Awaitable[Result], seconds: float) -> Result:
-    """The result of `work`, which ends where the client does. Raises ApiError 504, and 499 that nobody reads."""
-    job = asyncio.ensure_future(work)
+    """The result of `work`, which is cancelled where the client goes.
+
+    Raises ApiError 504 after `seconds`, and 499, which nobody reads, for a client that is gone.
+    """
+    task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_wait_disconnect(request))
     try:
-        await asyncio.wait({job, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if job.done():
-            return job.result()
+        await asyncio.wait({task, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
         if gone.done():
             raise ApiError(CLIENT_CLOSED, "The client is gone.")
         raise ApiError(504, f"The reply took longer than {seconds:g} seconds (REPLY_TIMEOUT).", code="timeout")
     finally:
-        job.cancel()
+        task.cancel()
         gone.cancel()
 
 
 async def _wait_disconnect(request: Request) -> None:
-    """Until the client is gone; its body has been read before."""
+    """Wait until the client is gone; its body has been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -138,22 +141,22 @@ async def _wait_first_piece(reply: Reply) -> None:
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events of some work, which ends when the client is gone or stops reading."""
+    """Server-sent events of a job, which is closed when the client is gone or stops reading."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[str], work: Job) -> None:
+    def __init__(self, events: AsyncIterator[str], job: Job) -> None:
         super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._work = work
+        self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def sending(message: Message) -> None:
-            async with asyncio.timeout(self._work.state.api.send_timeout):
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._job.state.api.send_timeout):
                 await send(message)
 
         try:
-            await super().__call__(scope, receive, sending)
+            await super().__call__(scope, receive, send_in_time)
         except TimeoutError:  # the server then closes the connection, since the answer has no end
-            log.warning("a client did not read for %g seconds (SEND_TIMEOUT)", self._work.state.api.send_timeout)
+            log.warning("a client did not read for %g seconds (SEND_TIMEOUT)", self._job.state.api.send_timeout)
         finally:
-            self._work.close()
+            self._job.close()

@@ -1,4 +1,4 @@
-"""What one caller may use: so many requests in a while, so many tokens a day. Knows counts; nothing of routes.
+"""Limits of one caller: so many requests in a window, so many tokens a day. Knows counts; nothing of routes.
 
 The `limits` library counts, in our own database or where LIMITS_STORAGE says.
 """
@@ -25,7 +25,7 @@ REQUESTS, TOKENS = "requests", "tokens"
 
 
 class LimitResult(NamedTuple):
-    """What a request's answer says of the limits, and why it is refused, where it is."""
+    """The headers that tell the limits, and the refusal where one is exceeded."""
 
     headers: dict[str, str]
     error: ApiError | None
@@ -37,11 +37,11 @@ class Limits:
     def __init__(self, settings: ApiSettings, database: Database) -> None:
         self.requests = parse(settings.rate_limit) if settings.rate_limit else None
         self.tokens = RateLimitItemPerDay(settings.token_quota) if settings.token_quota else None
-        self._counts = _create_storage(settings, database)
-        self._charging = ThreadPoolExecutor(1, "charges")
+        self._storage = _create_storage(settings, database)
+        self._charger = ThreadPoolExecutor(1, "charges")
 
     def hit(self, name: str) -> LimitResult:
-        """Count one request of this caller. Blocks for a moment; raises DatabaseError, and ApiError 503 likewise."""
+        """Count one request of caller `name`; blocks for the storage. Raises DatabaseError, ApiError 503 without it."""
         headers: dict[str, str] = {}
         try:
             if self.requests is not None:
@@ -62,40 +62,40 @@ class Limits:
         return LimitResult(headers, None)
 
     def charge(self, name: str, tokens: int) -> None:
-        """Add what a reply used to the caller's day, soon; never waits."""
+        """Add the tokens of a reply to the caller's day, in the background."""
         if self.tokens is not None and tokens > 0:
-            self._charging.submit(self._charge, self.tokens, name, tokens)
+            self._charger.submit(self._charge, self.tokens, name, tokens)
 
     def flush(self) -> None:
-        """Until every charge so far is written."""
-        self._charging.submit(int).result()
+        """Wait until every charge so far is written."""
+        self._charger.submit(int).result()
 
     def _charge(self, item: RateLimitItem, name: str, tokens: int) -> None:
         try:
-            self._counts.incr(item.key_for(TOKENS, name), item.get_expiry(), tokens)
+            self._storage.incr(item.key_for(TOKENS, name), item.get_expiry(), tokens)
         except (DatabaseError, StorageError) as error:
             log.warning("%s tokens were not counted: %s", tokens, type(error).__name__)
 
     def _increment(self, item: RateLimitItem, name: str) -> tuple[int, float]:
-        """Requests with this one, and when their window ends."""
+        """Requests with this one, and the end of their window in seconds since 1970."""
         key = item.key_for(REQUESTS, name)
-        if isinstance(self._counts, DatabaseStorage):  # one question to the database instead of two
-            return self._counts.incr_with_expiry(key, item.get_expiry())
-        return self._counts.incr(key, item.get_expiry()), self._counts.get_expiry(key)
+        if isinstance(self._storage, DatabaseStorage):  # one question to the database instead of two
+            return self._storage.incr_with_expiry(key, item.get_expiry())
+        return self._storage.incr(key, item.get_expiry()), self._storage.get_expiry(key)
 
     def _current(self, item: RateLimitItem, name: str) -> tuple[int, float]:
-        """Tokens so far, and when their window ends."""
+        """Tokens so far, and the end of their window in seconds since 1970."""
         key = item.key_for(TOKENS, name)
-        if isinstance(self._counts, DatabaseStorage):
-            return self._counts.get_with_expiry(key)
-        return self._counts.get(key), self._counts.get_expiry(key)
+        if isinstance(self._storage, DatabaseStorage):
+            return self._storage.get_with_expiry(key)
+        return self._storage.get(key), self._storage.get_expiry(key)
 
     @staticmethod
     def _write_headers(
-        headers: dict[str, str], item: RateLimitItem, what: str, found: tuple[int, float]
+        headers: dict[str, str], item: RateLimitItem, what: str, count: tuple[int, float]
     ) -> tuple[float, int]:
-        """Write the headers as OpenAI does; returns the seconds until all is free again, and what is used."""
-        used, end = found
+        """Write the headers as OpenAI does; returns the seconds until the window ends, and what is used in it."""
+        used, end = count
         wait = max(0.0, end - time.time())
         headers[f"x-ratelimit-limit-{what}"] = str(item.amount)
         headers[f"x-ratelimit-remaining-{what}"] = str(max(0, item.amount - used))
@@ -104,7 +104,7 @@ class Limits:
 
 
 def format_duration(seconds: float) -> str:
-    """As OpenAI's headers say it: 1h0m5s."""
+    """Seconds as OpenAI's headers have them: 1h0m5s."""
     minutes, rest = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes}m{rest}s" if hours else f"{minutes}m{rest}s" if minutes else f"{rest}s"
@@ -125,19 +125,19 @@ def _quota_error(item: RateLimitItem, wait: float) -> ApiError:
 
 
 def _create_storage(settings: ApiSettings, database: Database) -> Storage:
-    """Raises SettingsError, without the address: it may hold a password."""
+    """The storage that LIMITS_STORAGE names. Raises SettingsError, without the address: it may hold a password."""
     if settings.limits_storage is None:
         return DatabaseStorage(database=database)
     address = settings.limits_storage.get_secret_value()
     scheme = urlsplit(address).scheme
     try:
-        found = storage_from_string(address, wrap_exceptions=True)
+        storage = storage_from_string(address, wrap_exceptions=True)
     except ConfigurationError as error:
-        why = str(error) if address not in str(error) else "there is no such kind of storage"
+        reason = str(error) if address not in str(error) else "there is no such kind of storage"
         raise SettingsError(
-            f"LIMITS_STORAGE={scheme}://(hidden): {why}. For Redis: `pip install redis` and redis://host:port; "
+            f"LIMITS_STORAGE={scheme}://(hidden): {reason}. For Redis: `pip install redis` and redis://host:port; "
             "unset it to count in DATABASE_URL"
         ) from error
-    if not isinstance(found, Storage) or not found.check():
+    if not isinstance(storage, Storage) or not storage.check():
         raise SettingsError(f"LIMITS_STORAGE={scheme}://(hidden) does not answer. Start it, or unset it")
-    return found
+    return storage

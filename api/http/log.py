@@ -1,4 +1,4 @@
-"""How the server logs: one place, one form, a request's id in every line, and nothing of what people said.
+"""Logging: one handler, one form, a request's id in every line, and nothing of what people wrote.
 
 Knows handlers and formats. An error's own words may quote a prompt, so only its kind and place are written; other
 libraries speak from warnings on, since what they say below may quote what they are sent. LOG_CONTENT=1 lifts the first.
@@ -27,18 +27,18 @@ _content_enabled = False
 
 
 class RedactingFormatter(logging.Formatter):
-    """Tells of an error its kind and place; what it says only with LOG_CONTENT."""
+    """Formats an error by its kind and place; its text is written with LOG_CONTENT alone."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line; a failure that another handler has put into words before is told anew, and left to it."""
-        held, record.exc_text = record.exc_text, None
+        """The line; what another handler has made of a failure (`exc_text`) is not used, and left as it is."""
+        previous, record.exc_text = record.exc_text, None
         try:
             return super().format(record)
         finally:
-            record.exc_text = held
+            record.exc_text = previous
 
     def formatException(self, ei: Any) -> str:
-        """The lines of a failure."""
+        """The traceback, then the kinds of the failure and its causes."""
         if _content_enabled:
             return super().formatException(ei)
         error: BaseException | None = ei[1]
@@ -51,48 +51,49 @@ class RedactingFormatter(logging.Formatter):
 
 
 class RedactingTextFormatter(RedactingFormatter):
-    """A line for people: what was said, then each field as name=value."""
+    """A line for people: the message, then each extra field as name=value."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The line."""
-        known = {*RESERVED_ATTRS, "message", "asctime", "correlation_id", "color_message"}
-        fields = {name: value for name, value in vars(record).items() if name not in known and value is not None}
+        """The message and the fields."""
+        hidden = {*RESERVED_ATTRS, "message", "asctime", "correlation_id", "color_message"}
+        fields = {name: value for name, value in vars(record).items() if name not in hidden and value is not None}
         return " ".join([super().formatMessage(record), *(f"{name}={_quote(value)}" for name, value in fields.items())])
 
 
 class RedactingJsonFormatter(RedactingFormatter, JsonFormatter):
-    """A line for programs."""
+    """A line for programs, as JSON."""
 
 
 def _quote(value: Any) -> str:
-    """One word or one quoted string: nobody's text begins a line of its own."""
+    """The value as one word or one quoted string: nobody's text begins a line of its own."""
     text = str(value)
     return text if text.isprintable() and " " not in text and '"' not in text else json.dumps(text)
 
 
 @contextmanager
 def configure_logging(settings: ApiSettings) -> Iterator[None]:
-    """While the block runs, the whole process logs this way; afterwards as before."""
+    """Have the whole process log this way while the block runs; afterwards as before."""
     global _content_enabled
     handler = logging.StreamHandler()
     handler.setFormatter(_create_formatter(settings))
     handler.addFilter(CorrelationIdFilter(default_value="-"))
     root, loggers = logging.getLogger(), [logging.getLogger(name) for name in (*UVICORN_LOGGERS, *OUR_LOGGERS)]
-    before = [(one, one.level, list(one.handlers), one.propagate) for one in (root, *loggers)]
+    before = [(logger, logger.level, list(logger.handlers), logger.propagate) for logger in (root, *loggers)]
     root.handlers = [*(old for old in root.handlers if type(old) is not logging.StreamHandler), handler]
     root.setLevel(logging.WARNING)
-    for one in loggers:
-        one.handlers, one.propagate = [], one.name != "uvicorn.access"  # requests are told in a line of our own
-        if one.name in OUR_LOGGERS:
-            one.setLevel(settings.log_level.upper())
-    held, _content_enabled = _content_enabled, settings.log_content
+    for logger in loggers:
+        logger.handlers = []
+        logger.propagate = logger.name != "uvicorn.access"  # requests have a line of our own
+        if logger.name in OUR_LOGGERS:
+            logger.setLevel(settings.log_level.upper())
+    previous, _content_enabled = _content_enabled, settings.log_content
     try:
         yield
     finally:
-        _content_enabled = held
-        for one, level, handlers, propagate in before:
-            one.handlers, one.propagate = handlers, propagate
-            one.setLevel(level)
+        _content_enabled = previous
+        for logger, level, handlers, propagate in before:
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
 
 
 def _create_formatter(settings: ApiSettings) -> logging.Formatter:
@@ -113,9 +114,9 @@ def content_enabled() -> bool:
 
 
 def log_reply(reply: Reply) -> None:
-    """A line for each reply; it has the id of the request that began it."""
+    """A listener of replies: a line for each, with the id of the request that started it."""
     report = reply.report
-    said = {
+    fields = {
         "backend": report.backend,
         "model": report.model,
         "state": str(reply.state),
@@ -127,5 +128,5 @@ def log_reply(reply: Reply) -> None:
         "tokens_per_second": report.tokens_per_second,
     }
     if _content_enabled:
-        said |= {"prompt": "\n".join(message.text for message in report.messages), "reply": reply.text}
-    log.info("reply", extra=said)
+        fields |= {"prompt": "\n".join(message.text for message in report.messages), "reply": reply.text}
+    log.info("reply", extra=fields)

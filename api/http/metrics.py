@@ -63,7 +63,7 @@ _queue = Gauge("assistant_queue", "Requests that wait or run.", ["backend"], reg
 
 
 def observe_request(route: str, method: str, status: int, seconds: float, error: str | None) -> None:
-    """One request has been answered."""
+    """Count a request that has been answered."""
     _requests.labels(route, method, status).inc()
     _seconds.labels(route, method).observe(seconds)
     if error is not None:
@@ -71,7 +71,7 @@ def observe_request(route: str, method: str, status: int, seconds: float, error:
 
 
 def observe_reply(reply: Reply) -> None:
-    """One reply has ended, whoever asked for it."""
+    """A listener of replies: counts the ended one, whoever asked for it."""
     report = reply.report
     backend = report.backend or "none"
     _replies.labels(backend, str(reply.state)).inc()

@@ -29,43 +29,43 @@ class OriginMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._opened: dict[tuple[str, ...], ASGIApp] = {(): app}
+        self._apps: dict[tuple[str, ...], ASGIApp] = {(): app}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        found: AppState = scope["app"].state.api
-        refusal = origin_error(scope, found)
-        if refusal is not None:
-            request_context(scope).error = refusal.code
-            await JSONResponse(refusal.body, refusal.status)(scope, receive, send)
+        state: AppState = scope["app"].state.api
+        error = origin_error(scope, state)
+        if error is not None:
+            request_context(scope).error = error.code
+            await JSONResponse(error.body, error.status)(scope, receive, send)
             return
-        await self._with_cors(found.api.cors_origins)(scope, receive, send)
+        await self._with_cors(state.api.cors_origins)(scope, receive, send)
 
     def _with_cors(self, origins: tuple[str, ...]) -> ASGIApp:
-        """The application to these origins' pages: the knobs are read after the application is made."""
-        if origins not in self._opened:
-            self._opened[origins] = CORSMiddleware(
+        """The application as pages of these origins reach it: settings are read after the application is made."""
+        if origins not in self._apps:
+            self._apps[origins] = CORSMiddleware(
                 self.app,
                 allow_origins=origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
                 expose_headers=EXPOSED_HEADERS,
             )
-        return self._opened[origins]
+        return self._apps[origins]
 
 
-def origin_error(scope: Scope, found: AppState) -> ApiError | None:
-    """Why a page may not call; None where it may, and for whoever is no page."""
+def origin_error(scope: Scope, state: AppState) -> ApiError | None:
+    """The refusal of a page that may not call; None where it may, and for whoever is no page."""
     headers = Headers(scope=scope)
-    origin, known = headers.get("origin"), found.api.cors_origins
-    if origin is None or "*" in known or origin in known:
+    origin, allowed = headers.get("origin"), state.api.cors_origins
+    if origin is None or "*" in allowed or origin in allowed:
         return None
     host = _netloc(origin)
     if not host or host != headers.get("host", "").lower():
         return _forbidden("origin_not_allowed", "Pages of another origin may not call this server.")
-    if found.settings.api_keys or found.settings.api_keys_file or not _is_loopback((scope.get("server") or ("",))[0]):
+    if state.settings.api_keys or state.settings.api_keys_file or not _is_loopback((scope.get("server") or ("",))[0]):
         return None
     if is_local_host(host):
         return None
@@ -77,7 +77,7 @@ def _forbidden(code: str, text: str) -> ApiError:
 
 
 def _netloc(origin: str) -> str:
-    """host:port; "" for what is no origin, as `null` is."""
+    """The host:port of an origin; "" for what is none, as `null` is."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:

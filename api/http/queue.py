@@ -1,4 +1,4 @@
-"""How many requests of the API wait or run for each backend, and when there are too many. Knows counts only."""
+"""The API's requests that wait or run for each backend, and when there are too many. Knows counts only."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Queues:
 
     @contextmanager
     def reserve(self, backend: str, limit: int, count: int = 1) -> Iterator[None]:
-        """Hold `count` places while the block runs. Raises ApiError 503 at once where they would be too many."""
+        """Hold `count` of `limit` places while the block runs. Raises ApiError 503 at once where they are too many."""
         if self.busy[backend] + count > limit:
             raise ApiError(
                 503,

@@ -1,4 +1,4 @@
-"""How a reply is drawn, as clients say it: OpenAI's names, and those that vLLM and llama-server add. Knows no route."""
+"""Sampling parameters as clients send them: OpenAI's names, and those of vLLM and llama-server. Knows no route."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ Stop = StopString | Annotated[list[StopString], Field(max_length=16)]
 
 
 class SamplingParams(BaseModel):
-    """What is not given is left to the settings, and then to the model."""
+    """Sampling parameters; one that is not given is left to the settings, and then to the model."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,16 +28,16 @@ class SamplingParams(BaseModel):
     @field_validator("top_k", "seed", "max_tokens", mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:
-        """To JSON 5.0 is a whole number too."""
+        """Take 5.0 for a whole number, as JSON does."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def options(self) -> dict[str, Any]:
-        """What the chain takes: only what was given."""
-        found = {name: value for name in SamplingParams.model_fields if (value := getattr(self, name)) is not None}
-        if "seed" in found:
-            found["seed"] %= 2**32
-        if found.get("top_p") == 0:  # OpenAI's clients mean greedy; a nucleus of nothing is none
-            found["top_p"] = 1e-6
-        if isinstance(found.get("stop"), str):
-            found["stop"] = [found["stop"]]
-        return found
+        """The chain's options: those that were given, in the chain's terms."""
+        options = {name: value for name in SamplingParams.model_fields if (value := getattr(self, name)) is not None}
+        if "seed" in options:
+            options["seed"] %= 2**32
+        if options.get("top_p") == 0:  # OpenAI's clients mean greedy; a nucleus of nothing is none
+            options["top_p"] = 1e-6
+        if isinstance(options.get("stop"), str):
+            options["stop"] = [options["stop"]]
+        return options

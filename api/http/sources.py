@@ -1,4 +1,4 @@
-"""The passages of documents that a reply was made from, as clients are told of them. Knows no route."""
+"""Citations: the passages of documents that a reply was made from, as clients get them. Knows no route."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +17,7 @@ EXAMPLE: dict[str, JsonValue] = {
 
 
 class Citation(BaseModel):
-    """`quote` is the exact text; `page` counts from 1, and is null where there is none; a higher `score` is better."""
+    """A passage: `quote` is the exact text; `page` counts from 1, and null where there is none; a higher `score` is better."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -28,5 +28,5 @@ class Citation(BaseModel):
 
 
 def to_citations(passages: Sequence[Document]) -> list[Citation]:
-    """Of these, best first."""
+    """The citations of these passages, in their order."""
     return [Citation(**asdict(source_of(passage))) for passage in passages]

@@ -35,7 +35,7 @@ _tracer: "Tracer | None" = None
 
 @contextmanager
 def tracing(settings: ApiSettings) -> Iterator[None]:
-    """While the block runs. Raises SettingsError where the package is missing."""
+    """Send spans while the block runs, where settings name a collector. Raises SettingsError without the package."""
     global _tracer
     if settings.otel_exporter_otlp_endpoint is None:
         yield
@@ -51,31 +51,31 @@ def tracing(settings: ApiSettings) -> Iterator[None]:
             "OTEL_EXPORTER_OTLP_ENDPOINT is set. Unset it, or get "
             + install_hint("what sends traces", "run `pip install -r requirements-telemetry.txt`", "EXTRAS=telemetry")
         ) from error
-    named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
-    provider = TracerProvider(resource=Resource.create({**named, "service.version": VERSION}), shutdown_on_exit=False)
-    place = f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=place)))
+    service = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": "llm-assistant"}
+    provider = TracerProvider(resource=Resource.create({**service, "service.version": VERSION}), shutdown_on_exit=False)
+    endpoint = f"{settings.otel_exporter_otlp_endpoint.rstrip('/')}/v1/traces"
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint)))
     trace.set_tracer_provider(provider)
     _tracer = provider.get_tracer("llm-assistant", VERSION)
     try:
         yield
     finally:
         _tracer = None
-        last = Thread(target=provider.shutdown, daemon=True)  # a collector that is away would hold the end up
-        last.start()
-        last.join(FLUSH_TIMEOUT)
+        shutdown = Thread(target=provider.shutdown, daemon=True)  # a collector that is away would hold the end up
+        shutdown.start()
+        shutdown.join(FLUSH_TIMEOUT)
 
 
 def trace_reply(reply: Reply) -> None:
-    """A span of the whole reply, below the request that began it; written at its end, when all is known."""
+    """A listener of replies: a span of the whole reply below its request, written at its end, when all is known."""
     if _tracer is None:
         return
     from opentelemetry.trace import SpanKind, Status, StatusCode
 
     now = time.time_ns()
-    begun = now - int((time.monotonic() - reply.report.started) * 1e9)
+    started = now - int((time.monotonic() - reply.report.started) * 1e9)
     name = f"chat {reply.report.model or reply.report.backend or ''}".strip()
-    span = _tracer.start_span(name, kind=SpanKind.CLIENT, start_time=begun, attributes=_attributes(reply))
+    span = _tracer.start_span(name, kind=SpanKind.CLIENT, start_time=started, attributes=_attributes(reply))
     if reply.failure is not None:
         span.set_attribute("error.type", type(reply.failure).__name__)
         span.set_status(Status(StatusCode.ERROR))
@@ -83,9 +83,9 @@ def trace_reply(reply: Reply) -> None:
 
 
 def _attributes(reply: Reply) -> dict[str, Any]:
-    """OpenTelemetry's names for what a model did."""
+    """The span's attributes, by OpenTelemetry's conventions for generative AI."""
     report = reply.report
-    found = {
+    attributes = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": report.backend,
         "gen_ai.request.model": report.model,
@@ -97,6 +97,6 @@ def _attributes(reply: Reply) -> dict[str, Any]:
         "llm_assistant.state": str(reply.state),
     }
     if log.content_enabled():
-        found["gen_ai.input.messages"] = json.dumps([{"role": m.type, "content": m.text} for m in report.messages])
-        found["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": reply.text}])
-    return {name: value for name, value in found.items() if value is not None}
+        attributes["gen_ai.input.messages"] = json.dumps([{"role": m.type, "content": m.text} for m in report.messages])
+        attributes["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": reply.text}])
+    return {name: value for name, value in attributes.items() if value is not None}
