@@ -20,7 +20,7 @@ from settings import VERSION
 
 REQUEST_ID = re.compile(
     r"[A-Za-z0-9_.:/+=-]{1,100}"
-)  # a client's own id of another form is not used: it goes into every line of the log
+)  # another id of a client's is not used: it goes into every line of the log
 DESCRIPTION = "One chain, any model behind it. The page's conversations, reply jobs and chain, over HTTP."
 
 app = FastAPI(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from conversations.store import Counter, Database, DatabaseError
 
-SWEEP_INTERVAL = 60.0  # seconds between two removals of rows whose time is expired
+SWEEP_INTERVAL = 60.0  # seconds between two removals of expired rows
 
 
 class DatabaseStorage(Storage):

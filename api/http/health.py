@@ -47,7 +47,7 @@ class Health(BaseModel):
     backends: list[BackendHealth]
 
 
-@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is health first
+@router.head("/health", include_in_schema=False)  # as monitors ask; the lowest of these is found first
 @router.head("/", include_in_schema=False)
 @router.get("/health", responses={503: {"model": Health}})
 @router.get("/", responses={503: {"model": Health}})

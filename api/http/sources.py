@@ -17,7 +17,7 @@ EXAMPLE: dict[str, JsonValue] = {
 
 
 class Citation(BaseModel):
-    """A passage: `quote` is the exact text; `page` counts from 1, and null where there is none; a higher `score` is better."""
+    """A passage: `quote` is the exact text; `page` counts from 1, or is null; a higher `score` is better."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 

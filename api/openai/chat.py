@@ -7,8 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
-from api.http.body import json_body
-from api.http.body import json_body_schema as shown
+from api.http.body import json_body, json_body_schema
 from api.http.errors import error_responses
 from api.http.jobs import EventStream
 from api.http.sources import Citation
@@ -33,7 +32,7 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
 class ChatCompletionRequest(MultiChoiceRequest):
-    """A chat whose next message is wanted; a last message of the assistant's is gone on with."""
+    """A chat to answer; a last message that is the assistant's is continued."""
 
     messages: list[InputMessage] = Field(min_length=1)
     max_completion_tokens: TokenCount | None = Field(None, description="the same as max_tokens, and goes before it")
@@ -58,13 +57,13 @@ class ChatCompletionRequest(MultiChoiceRequest):
     web_search_options: Unsupported = None
 
     def options(self) -> dict[str, Any]:
-        """With the newer name of max_tokens."""
-        newer = {} if self.max_completion_tokens is None else {"max_tokens": self.max_completion_tokens}
-        return {**super().options(), **newer}
+        """The options; `max_completion_tokens` is the newer name of `max_tokens`."""
+        renamed = {} if self.max_completion_tokens is None else {"max_tokens": self.max_completion_tokens}
+        return {**super().options(), **renamed}
 
 
 class ChatMessage(BaseModel):
-    """What the assistant says."""
+    """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
     content: str
@@ -72,7 +71,7 @@ class ChatMessage(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """One of the answers."""
+    """One of `n` answers."""
 
     index: int
     message: ChatMessage
@@ -81,7 +80,7 @@ class ChatChoice(BaseModel):
 
 
 class ChatCompletion(BaseModel):
-    """The answers; `model` is the name asked for, and `system_fingerprint` tells the backend behind it."""
+    """The answers; `model` is the name that was sent, and `system_fingerprint` names the backend behind it."""
 
     id: str
     object: Literal["chat.completion"] = "chat.completion"
@@ -91,7 +90,7 @@ class ChatCompletion(BaseModel):
     usage: Usage
     system_fingerprint: str
     sources: list[Citation] | None = Field(
-        None, exclude_if=lambda found: found is None, description="passages of the files, best first"
+        None, exclude_if=lambda sources: sources is None, description="passages of the files, best first"
     )
 
 
@@ -124,7 +123,7 @@ EXAMPLES = {
         **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
         **event_stream_response("chat.completion.chunk"),
     },
-    openapi_extra=shown(ChatCompletionRequest, **EXAMPLES),
+    openapi_extra=json_body_schema(ChatCompletionRequest, **EXAMPLES),
 )
 async def chat(
     state: StateDep,
@@ -134,21 +133,23 @@ async def chat(
 ) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
     backend = await models.resolve_model(state, body.model)
-    found = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
-    choices = start_replies(state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, found)
+    retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
+    choices = start_replies(state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, retriever)
     if body.stream:
         await choices.job.wait_first(request)
-        top = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}
-        return EventStream(with_error_event(completion_chunks(body, choices, top, delta, FIRST_DELTA)), choices.job)
+        envelope = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}
+        return EventStream(
+            with_error_event(completion_chunks(body, choices, envelope, render_delta, FIRST_DELTA)), choices.job
+        )
     await choices.job.wait(request)
     answers = [
         ChatChoice(index=number, message=ChatMessage(content=reply.text), finish_reason=finish_reason(reply))
         for number, reply in enumerate(choices.replies)
     ]
-    top = choices.envelope("chatcmpl", body)
-    return ChatCompletion(**top, choices=answers, usage=choices.usage(), sources=choices.sources())
+    envelope = choices.envelope("chatcmpl", body)
+    return ChatCompletion(**envelope, choices=answers, usage=choices.usage(), sources=choices.sources())
 
 
-def delta(text: str | None) -> dict[str, Any]:
-    """What a chunk holds of a text."""
+def render_delta(text: str | None) -> dict[str, Any]:
+    """A choice's fields in a chunk."""
     return {"delta": {} if text is None else {"content": text}}

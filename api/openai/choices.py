@@ -1,4 +1,4 @@
-"""The replies to the prompts of one request: begun, counted, and how they ended. Knows no form of an answer."""
+"""The replies to the prompts of one request: started, counted, and why they ended. Knows no form of an answer."""
 
 import secrets
 import time
@@ -31,7 +31,7 @@ Prompts = Sequence[Sequence[BaseMessage]]
 
 
 class Usage(BaseModel):
-    """Tokens; estimated where the backend's server tells none."""
+    """Tokens; estimated where the backend's server does not count."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -40,7 +40,7 @@ class Usage(BaseModel):
 
 @dataclass(frozen=True)
 class Choices:
-    """`n` replies to each prompt, in order; `quoting`: somebody named files to answer from."""
+    """`n` replies to each prompt, in order; `with_sources`: the request names files to answer from."""
 
     backend: str
     prompts: Prompts
@@ -50,16 +50,16 @@ class Choices:
 
     @property
     def replies(self) -> list[Reply]:
-        """All of them."""
+        """The replies, those to the first prompt first."""
         return self.job.replies
 
     @property
     def fingerprint(self) -> str:
-        """What answers: another one where backend or server change."""
+        """The `system_fingerprint`: another one where the backend or this server changes."""
         return f"{self.backend}-{VERSION}"
 
     def envelope(self, kind: str, body: CompletionRequest) -> dict[str, Any]:
-        """What stands in an answer, and in each piece of it, beside the text: the model is the name asked for."""
+        """The fields of an answer, and of each chunk of it, beside the choices; `model` is the name that was sent."""
         return {
             "id": f"{kind}-{secrets.token_hex(12)}",
             "created": int(time.time()),
@@ -68,11 +68,11 @@ class Choices:
         }
 
     def sources(self) -> list[Citation] | None:
-        """The passages that the replies to the one prompt were made from; None where nobody named files."""
+        """The passages that the replies to the one prompt were made from; None where the request names no files."""
         return to_citations(self.replies[0].report.passages) if self.with_sources else None
 
     def usage(self) -> Usage:
-        """Tokens of all; a prompt counts once, however many replies it has."""
+        """Tokens of all replies; a prompt counts once, however many replies it has."""
         model, firsts = backends.loaded_model(self.backend), self.replies[:: self.n]
         prompt = sum(
             window.prompt_tokens(model, messages, reply.report.prompt_tokens)
@@ -91,25 +91,25 @@ def start_replies(
     files: Retriever | None = None,
     **fixed: Any,
 ) -> Choices:
-    """Start all replies, or none. `fixed` are options beside the sampling. Raises ApiError.
+    """Start all replies, or none: `n` to each prompt, made from passages that `files` finds.
 
-    `files` finds passages to answer from.
+    `fixed` are options beside the sampling. Raises ApiError 400 for more than MAX_QUEUE at once, 503 as Job does.
     """
-    count, most = len(prompts) * n, state.api.max_queue
-    if count > most:
+    count, limit = len(prompts) * n, state.api.max_queue
+    if count > limit:
         raise ApiError(
-            400, f"{count} replies are asked for at once; this server takes {most}.", code="too_many_replies"
+            400, f"{count} replies are asked for at once; this server takes {limit}.", code="too_many_replies"
         )
-    asks = [
+    requests = [
         GenerationRequest(state.settings, backend, {**options, **fixed})
         for options in options_per_choice(body, n, state.settings.seed)
     ]
-    starts = [_start(prompt, ask, files) for prompt in prompts for ask in asks]
+    starts = [_start(prompt, request, files) for prompt in prompts for request in requests]
     return Choices(backend, prompts, n, Job(state, backend, starts), files is not None)
 
 
 def options_per_choice(body: CompletionRequest, n: int, seed: int | None) -> list[dict[str, Any]]:
-    """The options of each of `n` replies: with a seed they are n different ones, and the same again."""
+    """The options of each of `n` replies; with a seed they take seed, seed + 1…, so that they differ."""
     options = body.options()
     first = options.get("seed", seed)
     if first is None or n == 1:
@@ -117,10 +117,10 @@ def options_per_choice(body: CompletionRequest, n: int, seed: int | None) -> lis
     return [{**options, "seed": (first + number) % 2**32} for number in range(n)]
 
 
-def _start(prompt: Sequence[BaseMessage], ask: GenerationRequest, files: Retriever | None) -> Callable[[], Reply]:
-    return partial(Reply, partial(stream_messages, prompt, ask, retriever=files))
+def _start(prompt: Sequence[BaseMessage], request: GenerationRequest, files: Retriever | None) -> Callable[[], Reply]:
+    return partial(Reply, partial(stream_messages, prompt, request, retriever=files))
 
 
 def finish_reason(reply: Reply) -> FinishReason:
-    """Why a reply ended, in OpenAI's words."""
+    """OpenAI's word for why a reply ended."""
     return FINISH_REASONS.get(reply.report.stop_reason, "stop")

@@ -1,15 +1,14 @@
 """The events of a streamed answer that may hold several replies, as chat and completions send them.
 
-Knows an answer's frame; what a piece of text looks like in it says its route.
+Knows an answer's frame; its route says what a piece of text looks like in it.
 """
 
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import Any
 
 from api.openai.choices import Choices, FinishReason, finish_reason
 from api.openai.request import CompletionRequest
-from api.openai.sse import DONE, Line, merge_pieces, sse_event
+from api.openai.sse import DONE, merge_pieces, sse_event
 
 RenderText = Callable[[str | None], dict[str, Any]]
 
@@ -17,34 +16,30 @@ RenderText = Callable[[str | None], dict[str, Any]]
 async def completion_chunks(
     body: CompletionRequest,
     choices: Choices,
-    top: dict[str, Any],
-    said: RenderText,
+    envelope: dict[str, Any],
+    render: RenderText,
     opening: dict[str, Any] | None = None,
 ) -> AsyncIterator[str]:
-    """`top` stands in each; `said` gives what a choice holds of a text, or of none at its end. Raises ApiError.
+    """The chunks of all choices, then usage where it is wanted, then `[DONE]`.
 
-    `opening` is what each choice holds before its first text; the last chunk of each tells the sources.
+    Each chunk has the fields of `envelope`; `render` gives a choice's fields for a piece of text, or for None at its
+    end; `opening` are those before its first text. The last chunk of a choice has the sources. Raises ApiError.
     """
-    unknown = {"usage": None} if body.include_usage else {}
+    no_usage = {"usage": None} if body.include_usage else {}
 
-    def chunk(number: int, held: dict[str, Any], finish: FinishReason | None = None) -> dict[str, Any]:
-        choice = {"index": number, **held, "logprobs": None, "finish_reason": finish}
-        return {**top, "choices": [choice], **unknown}
+    def chunk(number: int, fields: dict[str, Any], finish: FinishReason | None = None) -> dict[str, Any]:
+        choice = {"index": number, **fields, "logprobs": None, "finish_reason": finish}
+        return {**envelope, "choices": [choice], **no_usage}
 
-    def last(number: int) -> dict[str, Any]:
+    def last_chunk(number: int) -> dict[str, Any]:
         sources = choices.sources()
-        shown = {} if sources is None else {"sources": [source.model_dump() for source in sources]}
-        return {**chunk(number, said(None), finish_reason(choices.replies[number])), **shown}
+        extra = {} if sources is None else {"sources": [source.model_dump() for source in sources]}
+        return {**chunk(number, render(None), finish_reason(choices.replies[number])), **extra}
 
-    def piece_of(number: int, text: str) -> dict[str, Any]:
-        return chunk(number, said(text))
-
-    count = range(len(choices.replies))
-    lines = [Line(partial(piece_of, number)) for number in count]
     if opening is not None:
-        yield "".join(sse_event(chunk(number, opening)) for number in count)
+        yield "".join(sse_event(chunk(number, opening)) for number in range(len(choices.replies)))
     async for number, piece in merge_pieces(choices.job):
-        yield lines[number].of(piece) if piece else sse_event(last(number))
+        yield sse_event(chunk(number, render(piece)) if piece else last_chunk(number))
     if body.include_usage:
-        yield sse_event({**top, "choices": [], "usage": choices.usage().model_dump()})
+        yield sse_event({**envelope, "choices": [], "usage": choices.usage().model_dump()})
     yield DONE

@@ -1,4 +1,4 @@
-"""`POST /v1/completions`: a text gone on with, without template, whole or as it comes."""
+"""`POST /v1/completions`: a text continued without a chat template, whole or as it comes."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,8 +7,7 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import json_body
-from api.http.body import json_body_schema as shown
+from api.http.body import json_body, json_body_schema
 from api.http.errors import error_responses
 from api.http.jobs import EventStream
 from api.http.state import StateDep
@@ -24,14 +23,14 @@ Texts = Annotated[list[Text], Field(min_length=1, max_length=64)]
 
 
 def _reject_tokens(value: Any) -> Any:
-    """Raises PydanticCustomError, in words for people, for tokens."""
+    """The value itself. Raises PydanticCustomError for lists of tokens."""
     if isinstance(value, list) and any(isinstance(part, int | list) for part in value):
         raise PydanticCustomError("unsupported_parameter", "Lists of tokens are not read here; send text.")
     return value
 
 
 class TextCompletionRequest(MultiChoiceRequest):
-    """Texts to go on with."""
+    """Texts to continue."""
 
     prompt: Annotated[Text | Texts, BeforeValidator(_reject_tokens)] = Field(
         description="a text or several; lists of tokens are not read"
@@ -44,7 +43,7 @@ class TextCompletionRequest(MultiChoiceRequest):
 
     @property
     def prompts(self) -> list[str]:
-        """All of them."""
+        """The texts, also where it is one."""
         return [self.prompt] if isinstance(self.prompt, str) else self.prompt
 
 
@@ -58,7 +57,7 @@ class TextChoice(BaseModel):
 
 
 class TextCompletion(BaseModel):
-    """The continuations; `model` is the name asked for, and `system_fingerprint` tells the backend behind it."""
+    """The continuations; `model` is the name that was sent, and `system_fingerprint` names the backend behind it."""
 
     id: str
     object: Literal["text_completion"] = "text_completion"
@@ -79,7 +78,7 @@ EXAMPLES = {
     "/completions",
     response_model=TextCompletion,
     responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("text_completion")},
-    openapi_extra=shown(TextCompletionRequest, **EXAMPLES),
+    openapi_extra=json_body_schema(TextCompletionRequest, **EXAMPLES),
 )
 async def completions(
     state: StateDep, request: Request, body: Annotated[TextCompletionRequest, Depends(json_body(TextCompletionRequest))]
@@ -90,8 +89,8 @@ async def completions(
     choices = start_replies(state, backend, prompts, body, body.n or 1, raw=True)
     if body.stream:
         await choices.job.wait_first(request)
-        top = {**choices.envelope("cmpl", body), "object": "text_completion"}
-        return EventStream(with_error_event(completion_chunks(body, choices, top, text_delta)), choices.job)
+        envelope = {**choices.envelope("cmpl", body), "object": "text_completion"}
+        return EventStream(with_error_event(completion_chunks(body, choices, envelope, render_text)), choices.job)
     await choices.job.wait(request)
     texts = [
         TextChoice(index=number, text=reply.text, finish_reason=finish_reason(reply))
@@ -100,6 +99,6 @@ async def completions(
     return TextCompletion(**choices.envelope("cmpl", body), choices=texts, usage=choices.usage())
 
 
-def text_delta(text: str | None) -> dict[str, Any]:
-    """What a chunk holds of a text."""
+def render_text(text: str | None) -> dict[str, Any]:
+    """A choice's fields in a chunk."""
     return {"text": text or ""}

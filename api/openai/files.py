@@ -15,8 +15,7 @@ from starlette.datastructures import UploadFile
 
 from api.http import attachments, form
 from api.http.auth import ANONYMOUS, OwnerStore
-from api.http.body import json_body
-from api.http.body import json_body_schema as shown
+from api.http.body import json_body, json_body_schema
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import shutting_down_error
 from api.http.sources import EXAMPLE, Citation, to_citations
@@ -62,7 +61,7 @@ class FileObject(BaseModel):
 
 
 class FileList(BaseModel):
-    """The caller's files; `has_more`: ask again with `after` for the rest."""
+    """A page of the caller's files; `has_more`: ask again with `after` for the rest."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"object": "list", "data": [FILE_EXAMPLE], "has_more": False}]}
@@ -74,7 +73,7 @@ class FileList(BaseModel):
 
 
 class FileDeleted(BaseModel):
-    """It is gone, with all that was read from it."""
+    """A deleted file: it is gone, with all that was read from it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": ID, "object": "file", "deleted": True}]})
 
@@ -84,7 +83,7 @@ class FileDeleted(BaseModel):
 
 
 class UploadFields(BaseModel):
-    """What stands beside a file in its form."""
+    """The fields beside a file in its form."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,7 +91,7 @@ class UploadFields(BaseModel):
 
 
 class SearchRequest(BaseModel):
-    """What to look for, and where."""
+    """A question, and the files to search."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -111,7 +110,7 @@ class SearchResults(BaseModel):
 
 
 def to_file_object(row: Document) -> FileObject:
-    """The same as clients see it."""
+    """A document as clients see it."""
     return FileObject(
         id=row.id,
         bytes=row.bytes,
@@ -123,18 +122,18 @@ def to_file_object(row: Document) -> FileObject:
 
 
 async def uploaded_file(request: Request) -> AsyncIterator[UploadFile]:
-    """The one file of the form. Raises ApiError 400."""
-    async with form.parse_form(request) as found:
-        given = form.form_files(found, "file")
-        form.form_fields(found, UploadFields)
-        if len(given) != 1:
+    """The one file of the form. Raises ApiError 400 for none and for several, and what `parse_form` raises."""
+    async with form.parse_form(request) as data:
+        uploads = form.form_files(data, "file")
+        form.form_fields(data, UploadFields)
+        if len(uploads) != 1:
             raise ApiError(
                 400,
-                f"file: one file is wanted, {len(given)} came. Send it as `curl -F file=@notes.pdf`.",
+                f"file: one file is wanted, {len(uploads)} came. Send it as `curl -F file=@notes.pdf`.",
                 code="invalid_value",
                 param="file",
             )
-        yield given[0]
+        yield uploads[0]
 
 
 FORM: dict[str, Any] = form.form_schema(
@@ -149,14 +148,14 @@ FORM[form.MULTIPART]["schema"]["required"] = ["file"]
     openapi_extra={"requestBody": {"required": True, "content": FORM}},
 )
 async def create(
-    state: StateDep, store: OwnerStore, given: Annotated[UploadFile, Depends(uploaded_file)]
+    state: StateDep, store: OwnerStore, upload: Annotated[UploadFile, Depends(uploaded_file)]
 ) -> FileObject:
     """Read a file (PDF, DOCX, Markdown, text, CSV, HTML), and keep its text."""
     if state.shutting_down:
         raise shutting_down_error()
     with state.queues.reserve("files", state.api.max_queue):
         row = await to_thread.run_sync(
-            attachments.keep_file, store, given, state.document_limits, limiter=state.readers
+            attachments.keep_file, store, upload, state.document_limits, limiter=state.readers
         )
     return to_file_object(row)
 
@@ -191,18 +190,18 @@ EXAMPLES = {"search": {"query": "When was the lighthouse built?", "files": [ID],
 @router.post(
     "/files/search",
     responses=error_responses(400, 404, 408, 413, 500, 502, 503, 504),
-    openapi_extra=shown(SearchRequest, **EXAMPLES),
+    openapi_extra=json_body_schema(SearchRequest, **EXAMPLES),
 )
 async def search(store: OwnerStore, body: Annotated[SearchRequest, Depends(json_body(SearchRequest))]) -> SearchResults:
     """The passages that fit a question best. No model is asked."""
-    found = await run_in_threadpool(files.document_retriever, store, body.files)
-    best = await run_in_threadpool(found.index.search, body.query, body.top)
+    retriever = await run_in_threadpool(files.document_retriever, store, body.files)
+    best = await run_in_threadpool(retriever.index.search, body.query, body.top)
     return SearchResults(data=to_citations(best))
 
 
 @router.get("/files/{file_id}", responses=error_responses(404, 503))
 def retrieve(store: OwnerStore, file_id: str) -> FileObject:
-    """What is known of a file."""
+    """A file's name, size, pages and passages."""
     return to_file_object(files.get(store, file_id))
 
 
@@ -215,12 +214,12 @@ def retrieve(store: OwnerStore, file_id: str) -> FileObject:
     },
 )
 def content(store: OwnerStore, file_id: str) -> Response:
-    """The text that was read from it."""
+    """The text that was read from a file."""
     return PlainTextResponse(files.content(store, file_id), headers={"X-Content-Type-Options": "nosniff"})
 
 
 @router.delete("/files/{file_id}", responses=error_responses(404, 503))
 def delete(store: OwnerStore, file_id: str) -> FileDeleted:
-    """Delete it with all that was read from it."""
+    """Delete a file with all that was read from it."""
     files.delete(store, file_id)
     return FileDeleted(id=file_id)

@@ -14,7 +14,7 @@ TEXT_TYPES = ("text", "input_text", "output_text")
 
 
 def _reject_non_text(value: Any) -> Any:
-    """Raises PydanticCustomError, in words for people, for what is no text."""
+    """The value itself. Raises PydanticCustomError for parts that are no text."""
     for part in value if isinstance(value, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
         if isinstance(kind, str) and kind not in TEXT_TYPES:
@@ -25,7 +25,7 @@ def _reject_non_text(value: Any) -> Any:
 
 
 class TextPart(BaseModel):
-    """Some text; what replies had beside it (annotations) may come back and is ignored."""
+    """A text; what replies had beside it (annotations) may come back and is ignored."""
 
     model_config = ConfigDict(strict=True)
 
@@ -52,16 +52,16 @@ class InputMessage(BaseModel):
 
 
 def to_langchain_message(role: Role, content: str | Sequence[TextPart], name: str | None = None) -> BaseMessage:
-    """The same for the chain."""
-    said: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
+    """A message for the chain."""
+    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
     if role == "user":
-        return HumanMessage(said, name=name)
+        return HumanMessage(blocks, name=name)
     if role == "assistant":
-        return AIMessage(said, name=name)
-    # Whoever knows a developer's role is told of it; to the others it is the system's.
-    return SystemMessage(said, name=name, additional_kwargs={"__openai_role__": role})
+        return AIMessage(blocks, name=name)
+    # A server that knows the developer's role gets it; elsewhere it is the system's.
+    return SystemMessage(blocks, name=name, additional_kwargs={"__openai_role__": role})
 
 
 def to_langchain_messages(messages: Sequence[InputMessage]) -> list[BaseMessage]:
-    """A chat for the chain."""
+    """The messages of a chat for the chain."""
     return [to_langchain_message(message.role, message.content, message.name) for message in messages]

@@ -1,4 +1,4 @@
-"""`GET /v1/models`: which names clients may use, and what they stand for. Asks no server and loads nothing."""
+"""`GET /v1/models`: the names that clients may send, and what they stand for. Asks no server and loads nothing."""
 
 import time
 from typing import Literal
@@ -25,7 +25,7 @@ EXAMPLE: dict[str, JsonValue] = {
 
 
 class Model(BaseModel):
-    """One name; `owned_by` is the backend behind it, and `max_model_len` its window in tokens where that is known."""
+    """A name; `owned_by` is the backend behind it, and `max_model_len` its window in tokens where that is known."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -37,7 +37,7 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """Every name that a request may have in `model`."""
+    """Every name that a request may have in `model` now."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"object": "list", "data": [EXAMPLE]}]})
 
@@ -55,12 +55,12 @@ def models(state: StateDep) -> ModelList:
 
 @router.get("/models/{model:path}", responses=error_responses(404, 503))
 async def model(state: StateDep, model: str) -> Model:
-    """One of them. 404 for any other."""
+    """One of these names. 404 for any other."""
     return _to_model(model, await resolve_model(state, model))
 
 
 async def resolve_model(state: AppState, model: str) -> str:
-    """The backend behind a name. Raises ApiError 404, and 503 for `default` where nothing can answer."""
+    """The backend behind a name. Raises ApiError 404 for no such or no ready model, 503 for `default` without one."""
     name = state.choice.name if model == DEFAULT else model
     if name is None:
         raise ApiError(503, state.choice.reason, code="backend_unavailable")

@@ -1,4 +1,4 @@
-"""What every request for text may hold: the model, how to sample, and how the answer is sent.
+"""The fields of every request for text: the model, how to sample, and how the answer is sent.
 
 Three kinds of names: those that do something, those that clients send and no answer depends on (taken, ignored), and
 those that ask for what no model here does (refused, unless they ask for nothing). Any other name is refused too.
@@ -20,7 +20,7 @@ TokenCount = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 @dataclass(frozen=True, eq=False)  # typing takes equal ones for the same, and 0 equals False
 class UnsupportedExcept:
-    """A field that may hold null or these values, which ask for nothing."""
+    """An annotation of a field that may hold null or these values, which ask for nothing."""
 
     values: tuple[Any, ...] = ()
 
@@ -31,12 +31,12 @@ class UnsupportedExcept:
         return {"enum": [None, *self.values]}
 
     def _check(self, value: Any) -> Any:
-        told = [json.dumps(allowed) for allowed in (None, *self.values)]
-        if json.dumps(value) not in told:
+        allowed_values = [json.dumps(allowed) for allowed in (None, *self.values)]
+        if json.dumps(value) not in allowed_values:
             raise PydanticCustomError(
                 "unsupported_parameter",
                 "This server cannot do that. Leave it out, or send {allowed}.",
-                {"allowed": " or ".join(told)},
+                {"allowed": " or ".join(allowed_values)},
             )
         return value
 
@@ -47,7 +47,7 @@ UnsupportedList = Annotated[Any, UnsupportedExcept(([],))]
 
 
 class StreamOptions(BaseModel):
-    """`include_usage`: a last chunk tells the tokens. Nothing is obfuscated, whatever is asked."""
+    """`include_usage` wants a last chunk with the tokens; `include_obfuscation` is ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -56,7 +56,7 @@ class StreamOptions(BaseModel):
 
 
 class CompletionRequest(SamplingParams):
-    """A request for text."""
+    """A request for text, whatever its form."""
 
     model_config = ConfigDict(strict=True)
 
@@ -78,17 +78,17 @@ class CompletionRequest(SamplingParams):
     @field_validator("*", mode="before")
     @classmethod
     def _whole(cls, value: Any) -> Any:
-        """In JSON 8.0 is a whole number as well."""
+        """Take 8.0 for a whole number, as JSON does."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     @property
     def include_usage(self) -> bool:
-        """Whether a stream tells the tokens at its end."""
+        """Whether a stream ends with a chunk of tokens."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
 
 class MultiChoiceRequest(CompletionRequest):
-    """A request that may want several answers to one prompt."""
+    """A request for one or several answers to one prompt."""
 
     n: Annotated[int, Field(ge=1, le=8)] | None = Field(
         None, description="answers to one prompt, 1 unless given; with a seed they take seed, seed+1…"

@@ -1,4 +1,4 @@
-"""What `POST /v1/responses` answers: the response, its one message, and the events of a stream. Knows no route."""
+"""The answers of `POST /v1/responses`: the response, its one message, and the events of a stream. Knows no route."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -21,7 +21,7 @@ class OutputText(BaseModel):
 
 
 class OutputMessage(BaseModel):
-    """What the assistant says."""
+    """The assistant's message."""
 
     id: str
     type: Literal["message"] = "message"
@@ -31,33 +31,33 @@ class OutputMessage(BaseModel):
 
 
 class IncompleteDetails(BaseModel):
-    """Why a text ended early."""
+    """Details of a text that ended early."""
 
     reason: Literal["max_output_tokens", "content_filter"]
 
 
 class ResponseError(BaseModel):
-    """What went wrong in the middle of a stream."""
+    """A failure in the middle of a stream."""
 
     code: str
     message: str
 
 
 class InputTokensDetails(BaseModel):
-    """Nothing is cached for a client to count on."""
+    """Details of the input's tokens: none is cached for a client to count on."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
 
 
 class OutputTokensDetails(BaseModel):
-    """All tokens are text."""
+    """Details of the output's tokens: all are text."""
 
     reasoning_tokens: int = 0
 
 
 class ResponseUsage(BaseModel):
-    """Tokens; estimated where the backend's server tells none."""
+    """Tokens; estimated where the backend's server does not count."""
 
     input_tokens: int
     input_tokens_details: InputTokensDetails = InputTokensDetails()
@@ -67,13 +67,13 @@ class ResponseUsage(BaseModel):
 
 
 class TextFormat(BaseModel):
-    """Plain text."""
+    """The form of a text: plain."""
 
     type: Literal["text"] = "text"
 
 
 class TextConfig(BaseModel):
-    """In which form the text comes."""
+    """The settings of the output's text."""
 
     format: TextFormat = TextFormat()
 
@@ -105,42 +105,47 @@ class Response(BaseModel):
     usage: ResponseUsage | None = None
 
     def finish(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
-        """The same at its end; `cut` is why the text ended early."""
-        told = ResponseUsage(
+        """This response at its end; `cut` is why the text ended early."""
+        response_usage = ResponseUsage(
             input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
         )
         details = IncompleteDetails.model_validate({"reason": cut}) if cut else None
         return self.model_copy(
-            update={"status": message.status, "output": [message], "incomplete_details": details, "usage": told}
+            update={
+                "status": message.status,
+                "output": [message],
+                "incomplete_details": details,
+                "usage": response_usage,
+            }
         )
 
-    def fail(self, problem: ApiError) -> "Response":
-        """The same after a failure; the code is one that OpenAI's clients know."""
-        code = "rate_limit_exceeded" if problem.status == 429 else "server_error"
-        return self.model_copy(update={"status": "failed", "error": ResponseError(code=code, message=problem.message)})
+    def fail(self, error: ApiError) -> "Response":
+        """This response after a failure; the code is one that OpenAI's clients know."""
+        code = "rate_limit_exceeded" if error.status == 429 else "server_error"
+        return self.model_copy(update={"status": "failed", "error": ResponseError(code=code, message=error.message)})
 
 
-def opening_events(started: Response, identity: str) -> Iterator[dict[str, Any]]:
-    """The events before the text of message `identity`."""
-    shown = started.model_dump(mode="json")
-    message = OutputMessage(id=identity, status="in_progress", content=[])
-    yield {"type": "response.created", "response": shown}
-    yield {"type": "response.in_progress", "response": shown}
+def opening_events(started: Response, message_id: str) -> Iterator[dict[str, Any]]:
+    """The events before the text of message `message_id`."""
+    snapshot = started.model_dump(mode="json")
+    message = OutputMessage(id=message_id, status="in_progress", content=[])
+    yield {"type": "response.created", "response": snapshot}
+    yield {"type": "response.in_progress", "response": snapshot}
     yield {"type": "response.output_item.added", "output_index": 0, "item": message.model_dump(mode="json")}
-    yield {"type": "response.content_part.added", **text_position(identity), "part": OutputText(text="").model_dump()}
+    yield {"type": "response.content_part.added", **text_position(message_id), "part": OutputText(text="").model_dump()}
 
 
 def closing_events(ended: Response) -> Iterator[dict[str, Any]]:
-    """The events after the text."""
+    """The events after the text, the whole response last."""
     message = ended.output[0]
     part = message.content[0]
-    at = text_position(message.id)
-    yield {"type": "response.output_text.done", **at, "text": part.text, "logprobs": []}
-    yield {"type": "response.content_part.done", **at, "part": part.model_dump()}
+    position = text_position(message.id)
+    yield {"type": "response.output_text.done", **position, "text": part.text, "logprobs": []}
+    yield {"type": "response.content_part.done", **position, "part": part.model_dump()}
     yield {"type": "response.output_item.done", "output_index": 0, "item": message.model_dump(mode="json")}
     yield {"type": f"response.{ended.status}", "response": ended.model_dump(mode="json")}
 
 
-def text_position(identity: str) -> dict[str, Any]:
-    """Where the text stands: in the one part of the one message."""
-    return {"item_id": identity, "output_index": 0, "content_index": 0}
+def text_position(message_id: str) -> dict[str, Any]:
+    """The fields that say where a text stands: in the one part of the one message."""
+    return {"item_id": message_id, "output_index": 0, "content_index": 0}

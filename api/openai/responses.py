@@ -1,9 +1,9 @@
-"""`POST /v1/responses` in its basic text form. No response is kept, so none can be gone on with by its id."""
+"""`POST /v1/responses` in its basic text form. No response is kept, so none can be continued by its id."""
 
-import json
 import secrets
 import time
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -11,8 +11,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import json_body
-from api.http.body import json_body_schema as shown
+from api.http.body import json_body, json_body_schema
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import EventStream
 from api.http.state import StateDep
@@ -28,13 +27,13 @@ from api.openai.request import (
     UnsupportedList,
 )
 from api.openai.response import OutputMessage, OutputText, Response, closing_events, opening_events, text_position
-from api.openai.sse import MARK, event_stream_response, merge_pieces
+from api.openai.sse import encode, event_stream_response, merge_pieces
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
 def _reject_non_message(value: Any) -> Any:
-    """Raises PydanticCustomError for an item that is no message."""
+    """The value itself. Raises PydanticCustomError for an item that is no message."""
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind != "message":
         raise PydanticCustomError(
@@ -44,7 +43,7 @@ def _reject_non_message(value: Any) -> Any:
 
 
 class InputItem(BaseModel):
-    """A message, also one of an earlier response."""
+    """A message, which may be one of an earlier response."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -57,7 +56,7 @@ class InputItem(BaseModel):
 
 
 class TextOptions(BaseModel):
-    """Plain text, and nothing else."""
+    """The settings of the output's text, which can be plain alone."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -90,16 +89,16 @@ class ResponseRequest(CompletionRequest):
     truncation: Annotated[Any, UnsupportedExcept(("disabled",))] = None
 
     def options(self) -> dict[str, Any]:
-        """With this route's name of max_tokens."""
-        newer = {} if self.max_output_tokens is None else {"max_tokens": self.max_output_tokens}
-        return {**super().options(), **newer}
+        """The options; `max_output_tokens` is this route's name of `max_tokens`."""
+        renamed = {} if self.max_output_tokens is None else {"max_tokens": self.max_output_tokens}
+        return {**super().options(), **renamed}
 
     def messages(self) -> list[BaseMessage]:
-        """For the chain."""
-        before = [to_langchain_message("system", self.instructions)] if self.instructions else []
+        """The messages for the chain, instructions first."""
+        system = [to_langchain_message("system", self.instructions)] if self.instructions else []
         if isinstance(self.input, str):
-            return [*before, to_langchain_message("user", self.input)]
-        return [*before, *(to_langchain_message(item.role, item.content) for item in self.input)]
+            return [*system, to_langchain_message("user", self.input)]
+        return [*system, *(to_langchain_message(item.role, item.content) for item in self.input)]
 
 
 EXAMPLES = {
@@ -117,7 +116,7 @@ EXAMPLES = {
     "/responses",
     response_model=Response,
     responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("response")},
-    openapi_extra=shown(ResponseRequest, **EXAMPLES),
+    openapi_extra=json_body_schema(ResponseRequest, **EXAMPLES),
 )
 async def responses(
     state: StateDep, request: Request, body: Annotated[ResponseRequest, Depends(json_body(ResponseRequest))]
@@ -133,7 +132,7 @@ async def responses(
 
 
 def create_response(body: ResponseRequest) -> Response:
-    """The response before its text."""
+    """A response before its text."""
     return Response(
         id=f"resp_{secrets.token_hex(12)}",
         created_at=int(time.time()),
@@ -146,44 +145,35 @@ def create_response(body: ResponseRequest) -> Response:
     )
 
 
-def finish_response(response: Response, identity: str, choices: Choices) -> Response:
-    """The response with its text."""
+def finish_response(response: Response, message_id: str, choices: Choices) -> Response:
+    """The response with the text of its one reply."""
     reply = choices.replies[0]
-    why = finish_reason(reply)
-    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(why)
+    reason = finish_reason(reply)
+    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason)
     message = OutputMessage(
-        id=identity, status="incomplete" if cut else "completed", content=[OutputText(text=reply.text)]
+        id=message_id, status="incomplete" if cut else "completed", content=[OutputText(text=reply.text)]
     )
     return response.finish(message, cut, choices.usage())
 
 
 async def response_events(body: ResponseRequest, choices: Choices) -> AsyncIterator[str]:
-    """The typed events of a streamed answer, numbered."""
-    response, identity, number = create_response(body), f"msg_{secrets.token_hex(12)}", 0
-    before, after = _delta(identity)
-    for value in opening_events(response, identity):
-        yield _event(value, number)
-        number += 1
+    """The typed events of a streamed answer, numbered; a failure is the last one."""
+    response, message_id, numbers = create_response(body), f"msg_{secrets.token_hex(12)}", count()
+    position = text_position(message_id)
+    for value in opening_events(response, message_id):
+        yield _event(value, next(numbers))
     try:
         async for _, piece in merge_pieces(choices.job):
             if piece:
-                yield f"{before}{json.dumps(piece)}{after}{number}}}\n\n"
-                number += 1
-        for value in closing_events(finish_response(response, identity, choices)):
-            yield _event(value, number)
-            number += 1
-    except ApiError as problem:
-        shown = response.fail(problem).model_dump(mode="json")
-        yield _event({"type": "response.failed", "response": shown}, number)
+                delta = {"type": "response.output_text.delta", **position, "logprobs": [], "delta": piece}
+                yield _event(delta, next(numbers))
+        for value in closing_events(finish_response(response, message_id, choices)):
+            yield _event(value, next(numbers))
+    except ApiError as error:
+        failed = response.fail(error).model_dump(mode="json")
+        yield _event({"type": "response.failed", "response": failed}, next(numbers))
 
 
 def _event(value: dict[str, Any], number: int) -> str:
-    line = json.dumps({**value, "sequence_number": number}, separators=(",", ":"))
+    line = encode({**value, "sequence_number": number})
     return f"event: {value['type']}\ndata: {line}\n\n"
-
-
-def _delta(identity: str) -> tuple[str, str]:
-    """The constant parts of a piece's event: before its text, and between that and its number."""
-    value = {"type": "response.output_text.delta", **text_position(identity), "logprobs": [], "delta": MARK}
-    before, _, rest = _event(value, 0).partition(json.dumps(MARK))
-    return before, rest.partition("0}")[0]

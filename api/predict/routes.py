@@ -39,7 +39,7 @@ PREDICT_EXAMPLE: dict[str, JsonValue] = {
 
 
 class PredictResponse(BaseModel):
-    """The reply and what stands beside it; `session_id` is null where a text was completed.
+    """A reply and its report; `session_id` is null where a text was completed.
 
     `sources` are the passages of the session's documents that the model read, best first.
     """
@@ -58,7 +58,7 @@ class PredictResponse(BaseModel):
 
 
 class ResetResponse(BaseModel):
-    """The session that begins anew; null where the caller had none."""
+    """The session that was emptied; null where the caller had none."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"session_id": bodies.SESSION_EXAMPLE}]})
 
@@ -80,65 +80,65 @@ async def predict(
 
     Files in a form stay with the session, and its replies are made from what fits the question in them.
     """
-    said = body.request
-    ask = GenerationRequest(state.settings, state.default_backend(), said.options())
-    if (said.mode or state.api.predict_mode) == "complete":
-        return await complete(state, body, ask, request)
+    generation = GenerationRequest(state.settings, state.default_backend(), body.request.options())
+    if (body.request.mode or state.api.predict_mode) == "complete":
+        return await complete(state, body, generation, request)
     cookie = session.session_cookie(request)
+    start = partial(start_reply, state, store, body, cookie, generation)
     threads = state.readers if body.files else None
-    begin = partial(start_reply, state, store, body, cookie, ask)
-    work, identity = await Job.start_in_thread(state, ask.backend, begin, threads)
-    if identity not in {said.session_id, cookie}:
-        session.set_session_cookie(request, response, identity)
-    return await wait_response(work, request, identity)
+    job, session_id = await Job.start_in_thread(state, generation.backend, start, threads)
+    if session_id not in {body.request.session_id, cookie}:
+        session.set_session_cookie(request, response, session_id)
+    return await wait_response(job, request, session_id)
 
 
-async def complete(state: AppState, body: PredictInput, ask: GenerationRequest, request: Request) -> PredictResponse:
-    """Go on with the text; nothing is kept."""
-    given = {"session_id": body.request.session_id, "persona": body.request.persona, "files": body.files or None}
-    for name in (name for name, value in given.items() if value is not None):
-        raise ApiError(
-            400,
-            f"{name}: a text that is completed has none. Leave it out, or send mode=chat.",
-            code="invalid_value",
-            param=name,
-        )
-    before = check_message(body.request.text)
-    work = Job(state, ask.backend, [lambda: Reply(lambda reply: stream_completion(before, ask, reply))])
-    return await wait_response(work, request, None)
+async def complete(
+    state: AppState, body: PredictInput, generation: GenerationRequest, request: Request
+) -> PredictResponse:
+    """The continuation of a text; nothing is kept. Raises ApiError 400 for what belongs to a session."""
+    chat_fields = {"session_id": body.request.session_id, "persona": body.request.persona, "files": body.files or None}
+    for name in (name for name, value in chat_fields.items() if value is not None):
+        text = f"{name}: a text that is completed has none. Leave it out, or send mode=chat."
+        raise ApiError(400, text, code="invalid_value", param=name)
+    prompt = check_message(body.request.text)
+    job = Job(state, generation.backend, [lambda: Reply(lambda reply: stream_completion(prompt, generation, reply))])
+    return await wait_response(job, request, None)
 
 
 def start_reply(
-    state: AppState, store: Store, body: PredictInput, cookie: str | None, ask: GenerationRequest
+    state: AppState, store: Store, body: PredictInput, cookie: str | None, generation: GenerationRequest
 ) -> tuple[str, Reply]:
-    """Put the text into its session, or a new one; its id, and the reply on its way. A refusal changes no session."""
-    said = body.request
-    check_message(said.text)
-    talk = session.find_session(store, said.session_id, cookie)
-    new = session.persona_fields(store, talk, said.persona)
+    """Add the text to its session, or to a new one; returns the session's id and the reply. A refusal changes nothing.
+
+    Raises MessageError, ApiError 400, 404 and 413, DocumentError.
+    """
+    message = check_message(body.request.text)
+    conversation = session.find_session(store, body.request.session_id, cookie)
+    fields = session.persona_fields(store, conversation, body.request.persona)
+    session_id = conversation.id if conversation else None
     if not body.files:
-        return send(store, talk.id if talk else None, said.text, ask, new)
-    with attach_files(store, talk.id if talk else None, body.files, state.document_limits, new) as identity:
-        return send(store, identity, said.text, ask, new if talk else {})
+        return send(store, session_id, message, generation, fields)
+    with attach_files(store, session_id, body.files, state.document_limits, fields) as attached_id:
+        return send(store, attached_id, message, generation, fields if conversation else {})
 
 
 def send(
-    store: Store, identity: str | None, said: str, ask: GenerationRequest, new: Mapping[str, Any]
+    store: Store, session_id: str | None, message: str, generation: GenerationRequest, fields: Mapping[str, Any]
 ) -> tuple[str, Reply]:
-    """The same, once all is known to be right."""
-    if identity is not None and new:
-        store.update(identity, **new)
-    row, reply = turn.start_turn(store, identity, said, ask, new)
+    """Set the fields of a session, or begin one with them, and start a reply in it; returns its id and the reply."""
+    if session_id is not None and fields:
+        store.update(session_id, **fields)
+    row, reply = turn.start_turn(store, session_id, message, generation, fields)
     return row.conversation_id, reply
 
 
-async def wait_response(work: Job, request: Request, identity: str | None) -> PredictResponse:
-    """The whole reply. Raises ApiError as Work does."""
-    await work.wait(request)
-    reply = work.replies[0]
-    figures: dict[str, Any] = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
+async def wait_response(job: Job, request: Request, session_id: str | None) -> PredictResponse:
+    """The response with the whole reply. Raises ApiError as `Job.wait` does."""
+    await job.wait(request)
+    reply = job.replies[0]
+    report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
     sources = to_citations(reply.report.passages)
-    return PredictResponse(reply=reply.text, session_id=identity, sources=sources, **figures)
+    return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, **report)
 
 
 @router.post(
@@ -153,11 +153,11 @@ async def reset(
     )
 
 
-def forget(store: Store, given: str | None, cookie: str | None) -> str | None:
-    """The id of the emptied session."""
-    talk = session.find_session(store, given, cookie)
-    if talk is None:
+def forget(store: Store, session_id: str | None, cookie: str | None) -> str | None:
+    """Empty a session; returns its id, or None where there is none. Raises ApiError 404."""
+    conversation = session.find_session(store, session_id, cookie)
+    if conversation is None:
         return None
-    watch.stop_all(store, talk.id)
-    store.clear(talk.id)
-    return talk.id
+    watch.stop_all(store, conversation.id)
+    store.clear(conversation.id)
+    return conversation.id

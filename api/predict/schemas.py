@@ -1,4 +1,4 @@
-"""What `/predict` and `/reset` are sent: JSON, or a form where files come with a text. Knows no reply."""
+"""The requests of `/predict` and `/reset`: JSON, or a form where files come with a text. Knows no reply."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ SESSION_EXAMPLE = "pQ4Xw2mZ0sB7tKcN1yVd9A"
 
 
 def complete_with(name: str) -> dict[str, JsonValue]:
-    """What does not go together, as JSON Schema says it: mode=complete and this field."""
+    """JSON Schema of what does not go together: mode=complete and the field `name`."""
     return {"properties": {"mode": {"const": "complete"}, name: {"type": "string"}}, "required": ["mode", name]}
 
 
@@ -42,24 +42,24 @@ class PredictRequest(SamplingParams):
 
 @dataclass(frozen=True)
 class PredictInput:
-    """What is asked, and the files that come with it."""
+    """A request, and the files that come with it."""
 
     request: PredictRequest
     files: Sequence[UploadFile] = ()
 
 
 async def predict_input(request: Request) -> AsyncIterator[PredictInput]:
-    """JSON, or a form with files. Raises ApiError 400 that names the field."""
+    """A dependency that reads JSON, or a form with files. Raises ApiError 400 that names the field, 408, 413, 499."""
     if not form.is_multipart(request):
         yield PredictInput(await read_json(request))
         return
-    async with form.parse_form(request) as found:
-        files = form.form_files(found, "files")
-        yield PredictInput(form.form_fields(found, PredictRequest), files)
+    async with form.parse_form(request) as data:
+        files = form.form_files(data, "files")
+        yield PredictInput(form.form_fields(data, PredictRequest), files)
 
 
 class ResetRequest(BaseModel):
-    """Which session."""
+    """The session to empty."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -14,38 +14,38 @@ COOKIE = "llm_assistant_session"
 
 
 def session_cookie(request: Request) -> str | None:
-    """The id in the caller's cookie."""
+    """The session's id in the caller's cookie, or None."""
     return request.cookies.get(COOKIE) or None
 
 
-def set_session_cookie(request: Request, response: Response, identity: str) -> None:
-    """Have a browser send this id from now on, until it is closed; no script of a page can read it."""
+def set_session_cookie(request: Request, response: Response, session_id: str) -> None:
+    """Have a browser send this id until it is closed; no script of a page can read it."""
     secure = request.url.scheme == "https"
-    response.set_cookie(COOKIE, identity, httponly=True, samesite="lax", secure=secure)
+    response.set_cookie(COOKIE, session_id, httponly=True, samesite="lax", secure=secure)
 
 
-def find_session(store: Store, given: str | None, cookie: str | None) -> Conversation | None:
-    """The session that a request means; None for a new one. Raises ApiError 404 for an id that is nobody's."""
-    identity = given or cookie
-    if identity is None:
+def find_session(store: Store, session_id: str | None, cookie: str | None) -> Conversation | None:
+    """The session of this id, else of the cookie; None for a new one. Raises ApiError 404 for an unknown id."""
+    found_id = session_id or cookie
+    if found_id is None:
         return None
     try:
-        return store.get(identity)
+        return store.get(found_id)
     except NotFoundError:
-        if given is None:
+        if session_id is None:
             return None
     raise ApiError(
         404,
-        f"There is no session {given!r} of yours. Leave session_id out, and a new one begins.",
+        f"There is no session {session_id!r} of yours. Leave session_id out, and a new one begins.",
         code="session_not_found",
         param="session_id",
     )
 
 
 def persona_fields(store: Store, session: Conversation | None, slug: str | None) -> Mapping[str, Any]:
-    """The fields that a session gets which has not begun.
+    """The fields that give a session this persona; none where it has it already, or none is named.
 
-    Raises ApiError 404 for a persona nobody knows, and 400 for another one than talks already.
+    Raises ApiError 404 for an unknown persona, and 400 where another one has spoken in the session.
     """
     if slug is None:
         return {}

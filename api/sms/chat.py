@@ -20,63 +20,68 @@ from conversations.store import (
 from prompts.persona import Persona
 
 SEEN = "messages"  # where a conversation's `extra` holds the ids of the last ones
-REMEMBERED = 50
+MAX_SEEN = 50
 
 
 class DuplicateMessageError(Exception):
-    """This message came before."""
+    """The message came before."""
 
 
 @dataclass(frozen=True)
 class PhoneChat:
-    """`identity` is the conversation's id, the same for every worker, so that two of them make one."""
+    """The conversation of an owner; a new one gets `conversation_id`, so that two workers make one and the same."""
 
     store: Store
-    identity: str
+    conversation_id: str
 
-    def send(self, said: str, sid: str, ask: GenerationRequest) -> tuple[int, Reply]:
-        """Add a message; its reply's number, and the reply. Raises SeenError, MessageError."""
-        check_message(said)
-        row, reply = turn.start_turn(self.store, self.admit(sid), said, ask)
+    def send(self, message: str, sid: str, request: GenerationRequest) -> tuple[int, Reply]:
+        """Add a message; returns the id of its reply, and the reply. Raises DuplicateMessageError, MessageError."""
+        check_message(message)
+        row, reply = turn.start_turn(self.store, self.admit(sid), message, request)
         return row.id, reply
 
     def restart(self, sid: str) -> Persona:
-        """Forget what was said; somebody else talks from now on. Raises SeenError."""
-        identity = self.admit(sid)
-        before = self.store.get(identity).persona
+        """Forget all messages; returns the other persona that speaks from now on. Raises DuplicateMessageError."""
+        conversation_id = self.admit(sid)
+        before = self.store.get(conversation_id).persona
         chosen = other_persona(before["slug"] if before else None)
-        watch.stop_all(self.store, identity)
-        self.store.clear(identity, persona=persona_to_dict(chosen))
+        watch.stop_all(self.store, conversation_id)
+        self.store.clear(conversation_id, persona=persona_to_dict(chosen))
         return chosen
 
     def last_reply(self) -> Message | None:
         """The last reply, as far as it is written."""
-        found = next(iter(self.store.listing(1)), None)
-        return None if found is None or found.head is None else self.store.message(found.head)
+        conversation = next(iter(self.store.listing(1)), None)
+        if conversation is None or conversation.head is None:
+            return None
+        return self.store.message(conversation.head)
 
     def admit(self, sid: str) -> str:
-        """The conversation's id, which is begun where there is none. Raises SeenError."""
+        """The conversation's id, after it has noted this message; one is created where there is none.
+
+        Raises DuplicateMessageError.
+        """
         try:
-            return self._admit(sid, self.identity)
+            return self._admit(sid, self.conversation_id)
         except IntegrityError:  # another worker was faster, or the id came into somebody else's hands by an import
             return self._admit(sid, new_conversation_id())
 
-    def _admit(self, sid: str, identity: str) -> str:
+    def _admit(self, sid: str, new_id: str) -> str:
         with self.store.database.writing() as session:
             newest = self.store.query().order_by(Conversation.updated.desc()).limit(1).with_for_update()
-            found = session.scalars(newest).first()
-            if found is None:
-                who = persona_to_dict(other_persona(None))
-                found = self.store.create(session, id=identity, persona=who)
-            extra = found.extra or {}
+            conversation = session.scalars(newest).first()
+            if conversation is None:
+                persona = persona_to_dict(other_persona(None))
+                conversation = self.store.create(session, id=new_id, persona=persona)
+            extra = conversation.extra or {}
             seen = list(extra.get(SEEN, []))
             if sid in seen:
                 raise DuplicateMessageError
             if sid:
-                found.extra = {**extra, SEEN: [*seen, sid][-REMEMBERED:]}
-            return found.id
+                conversation.extra = {**extra, SEEN: [*seen, sid][-MAX_SEEN:]}
+            return conversation.id
 
 
 def phone_chat(state: AppState, owner: str) -> PhoneChat:
-    """Of this owner."""
+    """The chat of this owner."""
     return PhoneChat(Store(state.database, owner), state.pseudonyms.of("conversation", owner))

@@ -1,4 +1,4 @@
-"""What Twilio posts, once it is proven to be Twilio, or somebody with a key. Knows forms and signatures; no chat."""
+"""The form that Twilio posts, once its signature, or a key, is verified. Knows forms and signatures; no chat."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ from api.settings import SmsSettings
 from identity import Pseudonyms
 from settings import install_hint
 
-FIELDS = 200  # Twilio sends about 20, more with many pictures
+MAX_FIELDS = 200  # Twilio sends about 20, more with many pictures
 INSTALL = install_hint("twilio, which /sms needs", "run pip install -r requirements-sms.txt", "EXTRAS=sms") + "."
 EXAMPLE = {"From": "+15005550006", "Body": "hi, how are you?", "MessageSid": "SM0123456789abcdef0123456789abcdef"}
 PROPERTIES = {
@@ -45,7 +45,7 @@ REQUEST_BODY: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TextMessage:
-    """A text message; `owner` stands for its number in the store, `sid` is empty where the sender gave none."""
+    """A text message from `number`, whose pseudonym is `owner`; `sid`, its id, is empty where the sender gave none."""
 
     owner: str
     number: str
@@ -56,13 +56,13 @@ class TextMessage:
 async def verify_message(
     request: Request,
     state: StateDep,
-    sent: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
     x_twilio_signature: Annotated[str, Header(description="needed where the server has TWILIO_AUTH_TOKEN")] = "",
 ) -> TextMessage:
-    """The message. Raises ApiError 401 without a key, 403 for a wrong signature, 400, 429, 503."""
+    """The message, counted for its sender. Raises ApiError 401 for a key, 403 for a signature, 400, 429, 503."""
     if find_spec("twilio") is None:
         raise ApiError(503, INSTALL, code="not_installed")
-    principal = None if state.sms.token else authenticate(request, state, sent)
+    principal = None if state.sms.token else authenticate(request, state, credentials)
     fields = parse_form(await read_body(request))
     if state.sms.token:
         check_signature(state.sms, request, fields, x_twilio_signature)
@@ -86,20 +86,22 @@ async def verify_message(
 
 
 def phone_owner(pseudonyms: Pseudonyms, number: str) -> str:
-    """Whose conversations they are: nobody reads the number from it."""
+    """The owner of a number's conversations, from which nobody can read the number."""
     return f"sms:{pseudonyms.of('phone', number)}"
 
 
 def parse_form(body: bytes) -> ImmutableMultiDict[str, str]:
-    """A form's fields. Raises ApiError 400."""
+    """The fields of a form. Raises ApiError 400 for what is none in UTF-8, or has more than MAX_FIELDS."""
     try:
-        return ImmutableMultiDict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS))
+        return ImmutableMultiDict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
-        raise ApiError(400, f"The body is no form in UTF-8 of at most {FIELDS} fields.", code="invalid_form") from None
+        raise ApiError(
+            400, f"The body is no form in UTF-8 of at most {MAX_FIELDS} fields.", code="invalid_form"
+        ) from None
 
 
 def check_signature(sms: SmsSettings, request: Request, fields: ImmutableMultiDict[str, str], signature: str) -> None:
-    """Raises ApiError 403."""
+    """Raises ApiError 403 where the signature is not Twilio's for this address and these fields."""
     from twilio.request_validator import RequestValidator
 
     address = (sms.public_url or "").rstrip("/") + request.url.path

@@ -1,4 +1,4 @@
-"""Sends a text message through Twilio's REST API, and tries again. Logs kinds of failure; no number and no text."""
+"""Text messages sent through Twilio's REST API, with retries. Logs kinds of failure; no number and no text."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ TIMEOUT = 10.0  # seconds for one
 
 
 class Failure(NamedTuple):
-    """`again`: another try may help, and cannot send it twice."""
+    """A try that failed; `is_retryable`: another may help, and cannot send the message twice."""
 
     kind: str
     is_retryable: bool
 
 
 async def deliver(sms: SmsSettings, number: str, text: str) -> bool:
-    """Whether it was taken."""
+    """Send a message; whether Twilio took it."""
     for pause in (0.0, *RETRY_DELAYS):
         await asyncio.sleep(pause)
         failure = await run_in_threadpool(_post, sms, number, text)
@@ -36,7 +36,7 @@ async def deliver(sms: SmsSettings, number: str, text: str) -> bool:
 
 
 def _post(sms: SmsSettings, number: str, text: str) -> Failure | None:
-    """One try."""
+    """One try; None where it succeeded."""
     from requests import ConnectionError as Unreachable
     from requests import RequestException, Session
     from twilio.base.exceptions import TwilioException

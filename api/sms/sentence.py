@@ -29,7 +29,7 @@ def shorten(text: str, longest: int) -> str:
 
 
 def ends(text: str) -> Iterator[int]:
-    """Where sentences end."""
+    """The positions after each sentence's end."""
     for found in END.finditer(text):
         line = text[text.rfind("\n", 0, found.start()) + 1 : found.end()]
         if not (COUNTED.fullmatch(line) or _pause(text, found)):
@@ -56,7 +56,7 @@ def _words(text: str, longest: int) -> str:
 
 
 def _belongs(text: str, at: int) -> bool:
-    """Whether a character is one with that before it: accents, skin colours, joined emoji, halves of a flag."""
+    """Whether the character `at` is one with that before it: accents, skin colours, joined emoji, halves of a flag."""
     here, before = text[at], text[at - 1]
     if unicodedata.combining(here) or here in {JOINER, "\ufe0f", "\u20e3"} or before == JOINER:
         return True

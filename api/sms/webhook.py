@@ -53,82 +53,82 @@ async def sms(state: StateDep, text: Annotated[TextMessage, Depends(verify_messa
 
 
 async def answer(state: AppState, chat: PhoneChat, text: TextMessage, request: Request) -> Response:
-    """What the message asks for."""
+    """The answer to a command, or to a message."""
     command = text.text.lower()
     if command in {"", "/help"}:
         return twiml(HELP if command else EMPTY)
     if command == "/reset":
-        someone = await run_in_threadpool(chat.restart, text.sid)
-        return twiml(f"We start anew. You now talk to: {someone.name}.")
+        persona = await run_in_threadpool(chat.restart, text.sid)
+        return twiml(f"We start anew. You now talk to: {persona.name}.")
     if command == "/more":
         return twiml(await repeat_last(state, chat))
     return await reply_to(state, chat, text, request)
 
 
 async def reply_to(state: AppState, chat: PhoneChat, text: TextMessage, request: Request) -> Response:
-    """The reply, or an empty answer after SMS_WAIT and the reply later."""
-    ask = GenerationRequest(state.settings, state.default_backend())
-    work, _ = await Job.start_in_thread(state, ask.backend, partial(chat.send, text.text, text.sid, ask))
-    reply = work.replies[0]
+    """The reply; where it takes more than SMS_WAIT, an empty or a waiting answer, and the reply later."""
+    generation = GenerationRequest(state.settings, state.default_backend())
+    job, _ = await Job.start_in_thread(state, generation.backend, partial(chat.send, text.text, text.sid, generation))
+    reply = job.replies[0]
     try:
         await run_while_connected(request, reply.join(), min(state.sms.sms_wait, state.api.reply_timeout))
     except ApiError:  # it is slow, or Twilio does not wait any longer
-        late = BackgroundTask(send_later, state, work, text.number)
-        return twiml("" if state.sms.sends else SLOW, late)
+        task = BackgroundTask(send_later, state, job, text.number)
+        return twiml("" if state.sms.sends else SLOW, task)
     except BaseException:
-        work.close()
+        job.close()
         raise
-    work.close()
+    job.close()
     return twiml(reply_text(state, reply))
 
 
-async def send_later(state: AppState, work: Job, number: str) -> None:
-    """Wait for the reply, and send it; where nothing can be sent it is kept for /more."""
-    reply = work.replies[0]
+async def send_later(state: AppState, job: Job, number: str) -> None:
+    """Wait for the reply, and send it to `number`; where nothing can be sent it is kept for /more."""
+    reply = job.replies[0]
     try:
         async with asyncio.timeout(state.api.reply_timeout):
             await reply.join()
-        words = reply_text(state, reply)
+        text_to_send = reply_text(state, reply)
     except TimeoutError:
-        words = SORRY
+        text_to_send = SORRY
     finally:
-        work.close()
-    if words and state.sms.sends:
-        await deliver(state.sms, number, words)
+        job.close()
+    if text_to_send and state.sms.sends:
+        await deliver(state.sms, number, text_to_send)
 
 
 async def repeat_last(state: AppState, chat: PhoneChat) -> str:
-    """The last reply, once more or at last."""
-    found = await run_in_threadpool(chat.last_reply)
-    if found is None:
+    """The last reply's text, after SMS_WAIT a request for patience."""
+    message = await run_in_threadpool(chat.last_reply)
+    if message is None:
         return HELP
     try:
         async with asyncio.timeout(state.sms.sms_wait):
-            async for _ in watch.follow(chat.store, found.id):
+            async for _ in watch.follow(chat.store, message.id):
                 pass
     except TimeoutError:
         return SLOW
-    return reply_text(state, await run_in_threadpool(chat.store.message, found.id)) or HELP
+    return reply_text(state, await run_in_threadpool(chat.store.message, message.id)) or HELP
 
 
 def reply_text(state: AppState, reply: Reply | Message) -> str:
-    """A reply's words as they are sent; none where it was stopped by /reset."""
+    """The text to send for a reply, cut to SMS_LENGTH; empty where it was stopped by /reset."""
     if reply.state == State.STOPPED:
         return ""
-    words = strip_invalid_xml(reply.text).strip()
-    return shorten(words, state.sms.sms_length) if words and reply.state == State.DONE else SORRY
+    text_to_send = strip_invalid_xml(reply.text).strip()
+    return shorten(text_to_send, state.sms.sms_length) if text_to_send and reply.state == State.DONE else SORRY
 
 
 def strip_invalid_xml(text: str) -> str:
-    """Without what no XML may hold."""
+    """The text without characters that no XML may hold."""
     return INVALID_XML.sub("", text)
 
 
 def twiml(text: str, background: BackgroundTask | None = None) -> Response:
-    """Twilio's answer: one message, or none."""
+    """A TwiML response with one message, or none for an empty text."""
     from twilio.twiml.messaging_response import MessagingResponse
 
-    made = MessagingResponse()
+    response = MessagingResponse()
     if text:
-        made.message(strip_invalid_xml(text))
-    return Response(str(made), media_type="application/xml", background=background)
+        response.message(strip_invalid_xml(text))
+    return Response(str(response), media_type="application/xml", background=background)
