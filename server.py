@@ -20,12 +20,12 @@ from page.session.ticks import TickLimiter
 from settings import ROOT, Settings
 
 UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
-# Streamlit's own places: what they hold is never the page.
+# Under these paths of Streamlit's own, and the API's, is never the page.
 STREAMLIT_PATHS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 
 
-class OwnerCookie:
-    """Gives the cookie to a browser that loads the page, and renews it; whatever else is served passes untouched."""
+class OwnerCookieMiddleware:
+    """Middleware: gives its cookie to a browser that loads the page, and renews it; other answers pass untouched."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,17 +35,17 @@ class OwnerCookie:
             await self.app(scope, receive, send)
             return
 
-        async def sending(message: Message) -> None:
+        async def send_with_cookie(message: Message) -> None:
             if message["type"] == "http.response.start" and _is_page(scope, message):
                 _set_owner_cookie(scope, MutableHeaders(raw=message["headers"]))
             await send(message)
 
-        await self.app(scope, receive, sending)
+        await self.app(scope, receive, send_with_cookie)
 
 
 def _is_page(scope: Scope, message: Message) -> bool:
     """Whether this answers with the page, be it with the page that the browser still has."""
-    if any(place in scope["path"] for place in STREAMLIT_PATHS):
+    if any(path in scope["path"] for path in STREAMLIT_PATHS):
         return False
     if message["status"] == 304:
         return "text/html" in Headers(scope=scope).get("accept", "")
@@ -59,8 +59,8 @@ def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
     connection = HTTPConnection(scope)
     issued = cookies(Settings.read())
     badge = issued.read(connection.cookies) or issued.issue(connection.cookies)
-    answer = Response()
-    answer.set_cookie(
+    response = Response()
+    response.set_cookie(
         badge.cookie_name,
         issued.sign(badge),
         max_age=int(LIFETIME.total_seconds()),
@@ -68,18 +68,17 @@ def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
         samesite="lax",
         secure=scope["scheme"] == "https",
     )
-    headers.append("set-cookie", answer.headers["set-cookie"])
+    headers.append("set-cookie", response.headers["set-cookie"])
     headers["cache-control"] = "private, no-cache"  # a cache between would hand one browser's cookie to others
 
 
 app = App(
     ROOT / "app.py",
-    routes=[
-        Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1)
-    ],  # a path's parameters are the API's own affair
+    # A path's parameters are the API's own affair.
+    routes=[Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1)],
     middleware=[
         Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)),
-        Middleware(OwnerCookie),
+        Middleware(OwnerCookieMiddleware),
         Middleware(PressQueue),
         Middleware(TickLimiter),
     ],

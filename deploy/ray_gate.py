@@ -1,7 +1,7 @@
-"""What stands in Ray Serve's proxy before our replicas: a request that none of them answered may be sent again.
+"""Middleware of Ray Serve's proxy: a request that none of our replicas answered may be sent again.
 
 Serve says 500 where a replica dies before its first byte. Nothing has come back then, so it becomes 503 with
-Retry-After. A reply that was begun is left alone: its connection is closed, and no `[DONE]` comes. Knows no route.
+Retry-After. A reply that was answered is left alone: its connection is closed, and no `[DONE]` comes. Knows no route.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -21,28 +21,28 @@ REPLICA_GONE = {
 
 
 class RetryMiddleware:
-    """Middleware of the proxy."""
+    """Answers 503 with Retry-After where no replica answers, and adds the header to each 503 that has none."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = scope["type"] != "http"
+        answered = scope["type"] != "http"
 
-        async def sending(message: Message) -> None:
-            nonlocal begun
+        async def send_with_retry_after(message: Message) -> None:
+            nonlocal answered
             if message["type"] == "http.response.start":
-                begun = True
+                answered = True
                 if message["status"] == 503:  # of Serve itself, for one: a queue that is full
                     message.setdefault("headers", [])  # ASGI lets them be left out
                     MutableHeaders(scope=message).setdefault("Retry-After", RETRY_AFTER)
             await send(message)
 
-        await self.app(scope, receive, sending)
-        if not begun:
+        await self.app(scope, receive, send_with_retry_after)
+        if not answered:
             await JSONResponse(REPLICA_GONE, 503, {"Retry-After": RETRY_AFTER})(scope, receive, send)
 
 
 def gates() -> list[Middleware]:
-    """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH."""
+    """The middleware that RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH names."""
     return [Middleware(RetryMiddleware)]

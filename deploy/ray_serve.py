@@ -16,7 +16,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import backends
-from api.http import auth, state
+from api.http.auth import check_keys
+from api.http.state import create_state
 from api.lifespan import CLOSE_TIMEOUT
 from api.settings import ApiSettings, ReplicaSettings, all_settings
 from conversations.store import disconnect
@@ -45,7 +46,7 @@ class Replica:
         backends.load(self._name, self._settings)  # no request comes before this is done
 
     async def check_health(self) -> None:
-        """Serve asks now and then, and replaces whoever raises. RuntimeError where the backend is no longer ready."""
+        """Serve calls this now and then, and replaces a replica that raises. RuntimeError where ours is not ready."""
         problem = backends.availability_error(self._name, self._settings)
         if problem is not None:
             raise RuntimeError(f"{self._name}: {problem}")
@@ -53,15 +54,15 @@ class Replica:
 
 def build() -> "FastAPI":
     """The application of a replica; imported there, after its variables are set."""
-    from api import app as found
+    from api import app as application
 
-    return found
+    return application
 
 
 def app(_: dict[str, str]) -> "Application":
     """The application as `serve` wants it. Raises SettingsError before anything starts."""
-    settings, knobs, replicas = backends.read(), ApiSettings.read(), ReplicaSettings.read()
-    check(settings, replicas)
+    settings, api, replicas = backends.read(), ApiSettings.read(), ReplicaSettings.read()
+    check_replicas(settings, replicas)
     from ray import serve
 
     scaling = {
@@ -76,28 +77,28 @@ def app(_: dict[str, str]) -> "Application":
         max_constructor_retry_count=MAX_CONSTRUCTOR_RETRIES,
         ray_actor_options={"num_cpus": replicas.cpus, "num_gpus": replicas.gpus},
         max_ongoing_requests=math.ceil(replicas.target_requests * OVERSUBSCRIPTION),
-        max_queued_requests=knobs.max_queue,
-        graceful_shutdown_timeout_s=knobs.shutdown_grace + CLOSE_TIMEOUT + KILL_MARGIN,
+        max_queued_requests=api.max_queue,
+        graceful_shutdown_timeout_s=api.shutdown_grace + CLOSE_TIMEOUT + KILL_MARGIN,
         graceful_shutdown_wait_loop_s=0.5,
     )
-    made: Application = deployment(serve.ingress(build)(Replica)).bind(variables())
-    return made
+    application: Application = deployment(serve.ingress(build)(Replica)).bind(configured_variables())
+    return application
 
 
 def __getattr__(name: str) -> "Application":
-    """`application`: the same, made when somebody asks for it, because `serve build` takes no function."""
+    """`application`, which is made when it is asked for: `serve build` takes no function."""
     if name == "application":
         return app({})
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def variables() -> dict[str, str]:
-    """What somebody set of ours, by name: the environment's, then `.env`'s."""
+def configured_variables() -> dict[str, str]:
+    """The variables of ours that are set, by name: the environment's, then `.env`'s."""
     fields = ((group, field) for group in all_settings() for field in group.model_fields)
     return {group.variable(field): given[0] for group, field in fields if (given := group.lookup(field))}
 
 
-def check(settings: Settings, replicas: ReplicaSettings) -> None:
+def check_replicas(settings: Settings, replicas: ReplicaSettings) -> None:
     """Raises SettingsError for what cannot work with so many replicas, or with any."""
     least, most = replicas.min_replicas, replicas.max_replicas
     if least > most:
@@ -116,7 +117,7 @@ def check(settings: Settings, replicas: ReplicaSettings) -> None:
 
 
 def _backend(settings: Settings) -> str:
-    """The one that answers. Raises SettingsError where it is not ready."""
+    """The name of the backend that answers. Raises SettingsError where it is not ready."""
     name, reason = backends.choose(settings)
     if name is None:
         raise SettingsError(reason)
@@ -126,8 +127,8 @@ def _backend(settings: Settings) -> str:
     return name
 
 
-def start(settings: Settings, address: str | None, **more: Any) -> None:
-    """Ray, here or at `address`, and Serve's proxies at HOST and PORT."""
+def start_ray(settings: Settings, address: str | None, **more: Any) -> None:
+    """Start Ray, here or at `address`, and Serve's proxies at HOST and PORT."""
     import ray
     from ray import serve
 
@@ -138,22 +139,22 @@ def start(settings: Settings, address: str | None, **more: Any) -> None:
 
 
 def deploy() -> None:
-    """Start the application, or put it in the place of the running one. Raises SettingsError, RuntimeError."""
+    """Start the application, or replace the running one. Raises SettingsError, RuntimeError."""
     from ray import serve
 
     serve.run(app({}), name=NAME, route_prefix="/")
 
 
 def run(address: str | None) -> None:
-    """All of it. Raises SettingsError."""
+    """Start Ray and the application; with a Ray of our own, run until the signal to end. Raises SettingsError."""
     if find_spec("ray") is None:
         raise SettingsError("ray: not installed; run pip install -r requirements-ray.txt")
-    check(backends.read(), ReplicaSettings.read())
-    found = state.create_state()  # the database answers, before any replica is started
-    auth.check_keys(found)
-    found.sms.check()
+    check_replicas(backends.read(), ReplicaSettings.read())
+    state = create_state()  # the database answers, before any replica is started
+    check_keys(state)
+    state.sms.check()
     disconnect()
-    start(found.settings, address)
+    start_ray(state.settings, address)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # after Ray's own, which aborts and lets no reply finish
     try:
         deploy()
@@ -161,11 +162,11 @@ def run(address: str | None) -> None:
             time.sleep(3600)
     finally:
         if not address:
-            end()
+            shut_down()
 
 
-def end() -> None:
-    """Every replica finishes its replies, for SHUTDOWN_GRACE, and Serve is gone."""
+def shut_down() -> None:
+    """Stop Serve, after every replica has had SHUTDOWN_GRACE to finish its replies."""
     from ray import serve
 
     serve.delete(NAME)  # first, since `shutdown` takes the proxies away, through which the replies go
@@ -173,7 +174,7 @@ def end() -> None:
 
 
 def main() -> int:
-    """Command line. 2: a setting is wrong; 1: it did not start."""
+    """Run the command line; returns 2 where a setting is wrong, 1 where Ray did not start."""
     try:
         run(os.environ.get("RAY_ADDRESS") or None)
     except SettingsError as error:
@@ -181,21 +182,21 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 0
-    except failures() as error:
-        print(f"Ray Serve: {brief(error)}", file=sys.stderr)
+    except ray_errors() as error:
+        print(f"Ray Serve: {describe(error)}", file=sys.stderr)
         return 1
     return 0
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """What Ray raises where it does not start, for a wrong RAY_ADDRESS, too."""
+def ray_errors() -> tuple[type[Exception], ...]:
+    """The exceptions of a Ray that does not start, for a wrong RAY_ADDRESS, too."""
     from ray.exceptions import RayError
 
     return (RayError, RuntimeError, ConnectionError, ValueError)
 
 
-def brief(error: Exception) -> str:
-    """What went wrong; what failed in another process is told without the trace of it, which is in Ray's log."""
+def describe(error: Exception) -> str:
+    """The text of an error; of one in another process without its traceback, which is in Ray's log."""
     return str(getattr(error, "cause", None) or error)
 
 

@@ -34,7 +34,7 @@ from starlette.routing import Route
 from streamlit import App
 from api.application import app as api
 from api.lifespan import LifespanMiddleware, lifespan
-from server import OwnerCookie
+from server import OwnerCookieMiddleware
 
 async def slowly(request):
     async def parts():
@@ -48,7 +48,7 @@ async def sent(request):
 async def missing(request):
     return HTMLResponse("no", status_code=404)
 
-layers = [Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)), Middleware(OwnerCookie)]
+layers = [Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)), Middleware(OwnerCookieMiddleware)]
 app = App("who.py", middleware=layers, routes=[
     Route("/slowly", slowly), Route("/sent", sent, methods=["POST"]), Route("/missing", missing)])
 """

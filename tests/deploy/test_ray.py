@@ -142,7 +142,7 @@ def served(postgresql_server: Server) -> Iterator[Served]:
             patch.setenv(name, value)
         patch.chdir(folder)
         with nodes() as address:
-            ray_serve.start(Settings.read(), address, log_to_driver=False)
+            ray_serve.start_ray(Settings.read(), address, log_to_driver=False)
             ray_serve.deploy()
             yield Served(f"http://127.0.0.1:{port}", database, Path(folder), given)
         _, alive = psutil.wait_procs([p for p in psutil.Process().children(True) if p.pid not in before], LONGEST)
@@ -231,7 +231,7 @@ async def test_the_end_waits_for_replies_that_run(both: Served) -> None:
     crowd = Crowd(both.url)
     streams = asyncio.ensure_future(crowd.all(range(2)))
     await until(lambda: len(crowd.begun) == 2)
-    await asyncio.to_thread(ray_serve.end)
+    await asyncio.to_thread(ray_serve.shut_down)
     assert await streams == ["full"] * 2
     assert not replicas()
 
@@ -273,14 +273,14 @@ def test_a_failure_in_another_process_is_told_without_its_trace() -> None:
     trace = 'ray::ProxyActor.ready()\n  File "proxy.py", line 1, in ready\nRuntimeError: the port is taken'
     task: Any = RayTaskError  # which has no types
     failed = task("ready", trace, RuntimeError("the port is taken")).as_instanceof_cause()
-    assert isinstance(failed, ray_serve.failures())
-    assert ray_serve.brief(failed) == "the port is taken"
-    assert ray_serve.brief(ConnectionError("no cluster")) == "no cluster"
+    assert isinstance(failed, ray_serve.ray_errors())
+    assert ray_serve.describe(failed) == "the port is taken"
+    assert ray_serve.describe(ConnectionError("no cluster")) == "no cluster"
 
 
 def test_one_replica_may_keep_its_sessions_in_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    ray_serve.check(Settings.read(), ReplicaSettings.read())
+    ray_serve.check_replicas(Settings.read(), ReplicaSettings.read())
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
