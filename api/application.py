@@ -49,8 +49,8 @@ for listener in (metrics.observe_reply, cost.charge, log.log_reply, trace.trace_
 
 def route_paths() -> list[str]:
     """Every path of the API but `/`, for a server that has its page there."""
-    found = dict.fromkeys(route.path for route in iter_route_contexts(app.routes))
-    return [path for path in found if path not in {None, "", "/"}]
+    paths = dict.fromkeys(route.path for route in iter_route_contexts(app.routes))
+    return [path for path in paths if path not in {None, "", "/"}]
 
 
 def openapi_document() -> dict[str, Any]:

@@ -40,15 +40,15 @@ async def parse_form(request: Request) -> AsyncIterator[FormData]:
             request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=settings.max_body_bytes
         )
         try:
-            found = await parser.parse()
+            data = await parser.parse()
         except MultiPartException as error:
             raise ApiError(400, f"The body is no form that can be read: {error.message}", code="invalid_form") from None
         finally:
             await stream.aclose()
     try:
-        yield found
+        yield data
     finally:
-        await found.close()
+        await data.close()
 
 
 async def _stream_with_deadline(request: Request, deadline: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
@@ -61,12 +61,12 @@ async def _stream_with_deadline(request: Request, deadline: asyncio.Timeout) -> 
         yield chunk
 
 
-def form_files(found: FormData, name: str) -> list[UploadFile]:
+def form_files(data: FormData, name: str) -> list[UploadFile]:
     """The files in the field `name`; an empty one without a name, which browsers send for none, is left out.
 
     Raises ApiError 400 for a field that is no file, and for a file elsewhere.
     """
-    for key, value in found.multi_items():
+    for key, value in data.multi_items():
         if (key == name) != isinstance(value, UploadFile):
             raise ApiError(
                 400,
@@ -74,15 +74,15 @@ def form_files(found: FormData, name: str) -> list[UploadFile]:
                 code="invalid_value",
                 param=key,
             )
-    uploads = [value for value in found.getlist(name) if isinstance(value, UploadFile)]
+    uploads = [value for value in data.getlist(name) if isinstance(value, UploadFile)]
     return [upload for upload in uploads if upload.filename or upload.size]
 
 
-def form_fields(found: FormData, model: type[Model]) -> Model:
+def form_fields(data: FormData, model: type[Model]) -> Model:
     """The other fields as a model, a repeated one as a list. Raises ApiError 400 that names the field."""
     values: dict[str, Any] = {}
-    for key in found:
-        texts = [value for value in found.getlist(key) if isinstance(value, str)]
+    for key in data:
+        texts = [value for value in data.getlist(key) if isinstance(value, str)]
         if texts:
             values[key] = texts if len(texts) > 1 else texts[0]
     try:
@@ -93,7 +93,9 @@ def form_fields(found: FormData, model: type[Model]) -> Model:
 
 def form_schema(schema: dict[str, Any], name: str, file_schema: dict[str, Any], **examples: Any) -> dict[str, Any]:
     """The OpenAPI content of such a body: the fields of a model's JSON `schema`, and files as `name`."""
-    fields: dict[str, Any] = {field: _without_null(shown) for field, shown in schema["properties"].items()}
+    fields: dict[str, Any] = {
+        field: _without_null(field_schema) for field, field_schema in schema["properties"].items()
+    }
     constraints: dict[str, Any] = {key: schema[key] for key in ("required", "not") if key in schema}
     form: dict[str, Any] = {
         "type": "object",
@@ -106,10 +108,10 @@ def form_schema(schema: dict[str, Any], name: str, file_schema: dict[str, Any], 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     """A field's schema as a form has it: there is no null in it."""
-    found: dict[str, Any] = {key: value for key, value in field.items() if key not in {"anyOf", "default", "title"}}
+    schema: dict[str, Any] = {key: value for key, value in field.items() if key not in {"anyOf", "default", "title"}}
     alternatives: list[dict[str, Any]] = [
         alternative for alternative in field.get("anyOf", ()) if alternative != {"type": "null"}
     ]
     if len(alternatives) == 1:
-        return {**found, **alternatives[0]}
-    return {**found, "anyOf": alternatives} if alternatives else found
+        return {**schema, **alternatives[0]}
+    return {**schema, "anyOf": alternatives} if alternatives else schema

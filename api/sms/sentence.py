@@ -24,21 +24,21 @@ def shorten(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     near = text[: longest + AHEAD]
-    fits = [end for end in ends(near) if end <= longest]
-    return text[: fits[-1]] if fits else _words(text, longest - len(MORE)).rstrip(" \t\r\n,;:、，") + MORE
+    ends_within = [end for end in ends(near) if end <= longest]
+    return text[: ends_within[-1]] if ends_within else _words(text, longest - len(MORE)).rstrip(" \t\r\n,;:、，") + MORE
 
 
 def ends(text: str) -> Iterator[int]:
     """The positions after each sentence's end."""
-    for found in END.finditer(text):
-        line = text[text.rfind("\n", 0, found.start()) + 1 : found.end()]
-        if not (COUNTED.fullmatch(line) or _pause(text, found)):
-            yield found.end()
+    for match in END.finditer(text):
+        line = text[text.rfind("\n", 0, match.start()) + 1 : match.end()]
+        if not (COUNTED.fullmatch(line) or _pause(text, match)):
+            yield match.end()
 
 
-def _pause(text: str, found: re.Match[str]) -> bool:
-    after = PAUSE.match(text, found.end())
-    mark = found["mark"] or ""
+def _pause(text: str, match: re.Match[str]) -> bool:
+    after = PAUSE.match(text, match.end())
+    mark = match["mark"] or ""
     return mark.endswith(("…", "..")) and after is not None and after.group()[-1].islower()
 
 
@@ -47,7 +47,7 @@ def _words(text: str, longest: int) -> str:
     if text[longest].isspace():
         return text[:longest]
     cut = text[:longest]
-    at = max((found.start() for found in re.finditer(r"\s", cut)), default=0)
+    at = max((match.start() for match in re.finditer(r"\s", cut)), default=0)
     if at:
         return cut[:at]
     while longest > 1 and _belongs(text, longest):
@@ -57,10 +57,10 @@ def _words(text: str, longest: int) -> str:
 
 def _belongs(text: str, at: int) -> bool:
     """Whether the character `at` is one with that before it: accents, skin colours, joined emoji, halves of a flag."""
-    here, before = text[at], text[at - 1]
-    if unicodedata.combining(here) or here in {JOINER, "\ufe0f", "\u20e3"} or before == JOINER:
+    character, before = text[at], text[at - 1]
+    if unicodedata.combining(character) or character in {JOINER, "\ufe0f", "\u20e3"} or before == JOINER:
         return True
-    if "\U0001f3fb" <= here <= "\U0001f3ff":
+    if "\U0001f3fb" <= character <= "\U0001f3ff":
         return True
     letters = at - len(text[:at].rstrip(FLAGS))
-    return here in FLAGS and letters % 2 == 1
+    return character in FLAGS and letters % 2 == 1
