@@ -1,10 +1,13 @@
 """Personas of one's own, on both databases."""
 
+from pathlib import Path
+
 import pytest
 
 from conversations.store import personas
 from conversations.store.store import open_store
 from conversations.store.text import MessageError
+from prompts.persona import Persona, PersonaNotFoundError, find
 from settings import Settings
 
 
@@ -24,6 +27,28 @@ def test_a_persona_is_kept_replaced_and_forgotten_for_one_owner(database_url: st
     personas.remove(other, "abe")
     personas.remove(mine, "zoe-the-diver")
     assert [p.slug for p in personas.listing(mine)] == ["abe"]
+
+
+def test_an_own_persona_hides_another_and_a_spoilt_file_is_named(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = open_store(Settings.read(), "me")
+    everybody, own, error = personas.available(mine)
+    assert (own, error) == ([], None)
+    cook = find("cook", everybody)
+    personas.save(mine, Persona("cook", "Mine", "Mine.", ("I am mine.",)))
+    assert find("cook", personas.available(mine).personas).name == "Mine"
+    assert len(personas.available(mine).personas) == len(everybody)
+    (tmp_path / "data" / "personas").mkdir(parents=True)
+    (tmp_path / "data" / "personas" / "spoilt.txt").write_text("")
+    available = personas.available(mine)
+    assert len(available.personas) == len(everybody)
+    assert "spoilt.txt" in (available.error or "")
+    with pytest.raises(PersonaNotFoundError, match="'nobody'") as caught:
+        find("nobody", available.personas)
+    assert caught.value.known == sorted(caught.value.known)
+    assert cook.slug in caught.value.known
 
 
 @pytest.mark.parametrize(

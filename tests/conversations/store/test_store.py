@@ -55,6 +55,21 @@ def test_the_list_is_pinned_first_then_newest(loopback: Loopback) -> None:
     assert store.get(third).title == "renamed"
 
 
+def test_a_conversation_that_is_not_there_yet_is_made_and_taken_away_where_its_beginning_fails() -> None:
+    store = mine()
+    with store.ensured(None, system="Be brief.") as made:
+        assert store.get(made).system == "Be brief."
+    with store.ensured(made, system="Be long.") as same:
+        assert (same, store.get(same).system) == (made, "Be brief.")
+    with pytest.raises(ValueError, match="spoilt"), store.ensured(made):
+        raise ValueError("spoilt")
+    with pytest.raises(KeyboardInterrupt), store.ensured(None):
+        raise KeyboardInterrupt
+    assert [c.id for c in store.listing()] == [made]
+    with pytest.raises(NotFoundError), mine("anna").ensured(made):
+        pass
+
+
 def test_nobody_sees_what_is_somebody_elses(loopback: Loopback) -> None:
     identity = chat(mine("anna"), "my secret")
     number = mine("anna").thread(identity).messages[-1].id
