@@ -45,10 +45,10 @@ def export(
         raise SettingsError("Name one conversation by its id, or say --all.")
     with _report_errors():
         store = _store(owner)
-        found = (
+        conversations = (
             exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
         )
-        counted = _CountingIterator(found)
+        counted = _CountingIterator(conversations)
         texts = exchange.json_chunks(counted) if form is Format.json else _markdown(counted)
         write(texts, output)
     if output is not None:
@@ -99,8 +99,8 @@ class _CountingIterator:
 def _markdown(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
     from conversations.exchange import render_markdown
 
-    for place, conversation in enumerate(conversations):
-        yield ("\n" if place else "") + render_markdown(conversation)
+    for position, conversation in enumerate(conversations):
+        yield ("\n" if position else "") + render_markdown(conversation)
 
 
 def write(texts: Iterable[str], output: Path | None) -> None:

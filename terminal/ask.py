@@ -77,7 +77,7 @@ def ask(
     Exit: 0, 1 where the model failed, 2 for a wrong setting or argument, 130 after Ctrl-C.
     """
     replace_unencodable()
-    said = join_message(text, read_pipe())
+    message = join_message(text, read_pipe())
     personas.check_exclusive(system, persona)
     if raw and files:
         raise SettingsError(
@@ -104,15 +104,15 @@ def ask(
         options=options | target.options,
         retriever=_passages(files) if files else None,
     )
-    report, reply = asyncio.run(_ask(chain, said, quiet=as_json))
+    report, reply = asyncio.run(_ask(chain, message, quiet=as_json))
     if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
-    found, told = _sources_and_note(report) if files else ([], None)
+    sources, note = _sources_and_note(report) if files else ([], None)
     if as_json:
-        beside = {"sources": source.sources_to_json(found), "note": told} if files else {}
-        print(escape_control(json.dumps({"reply": reply, **report.summary(), **beside}, ensure_ascii=False)))
+        extra = {"sources": source.sources_to_json(sources), "note": note} if files else {}
+        print(escape_control(json.dumps({"reply": reply, **report.summary(), **extra}, ensure_ascii=False)))
         return
-    for line in (*([told] if told else []), *source.format_sources(found)):
+    for line in (*([note] if note else []), *source.format_sources(sources)):
         print(strip_control(line), file=sys.stderr)
 
 
@@ -147,12 +147,12 @@ def read_pipe() -> str:
         return ""
 
 
-def join_message(text: str | None, beside: str) -> str:
+def join_message(text: str | None, piped: str) -> str:
     """The message: the argument, then the piped text. Raises SettingsError where both are empty."""
-    found = [part for part in (text or "", beside) if part.strip()]
-    if not found:
+    parts = [part for part in (text or "", piped) if part.strip()]
+    if not parts:
         raise SettingsError(EMPTY_MESSAGE)
-    return "\n\n".join(found) if len(found) > 1 else found[0]
+    return "\n\n".join(parts) if len(parts) > 1 else parts[0]
 
 
 async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:

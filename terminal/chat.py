@@ -41,14 +41,14 @@ def chat(
     if resume and conversation:
         raise SettingsError("--resume and --conversation: give one of the two.")
     personas.check_exclusive(system, persona)
-    who = personas.find(persona) if persona else None
+    speaker = personas.find(persona) if persona else None
     options = drop_unset(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
     target = choose(backend, url)
     from terminal import session
 
     state = session.open_chat(target, options, conversation, resume)
-    if who is not None:
-        state.set_persona(who)
+    if speaker is not None:
+        state.set_persona(speaker)
     elif system is not None:
         state.new_fields = {"system": system}
     if not session.run(state):

@@ -27,8 +27,8 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
     path = parse_path(name)
     data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name)
     try:
-        with chat.ensure_conversation() as identity, screen.waiting(lambda: progress.note):
-            row = files.add(chat.store, path.name, data, identity, progress.set_pages, progress.set_passages)
+        with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.note):
+            row = files.add(chat.store, path.name, data, conversation_id, progress.set_pages, progress.set_passages)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
     screen.print(f"{row.name}: {', '.join(files.describe(row))}.")
@@ -64,10 +64,10 @@ def find(chat: ChatState, screen: Screen, words: str) -> None:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
     if chat.conversation_id is None or not documents_of(chat):
         raise SettingsError(NO_DOCUMENTS)
-    found = [shown(each) for each in files.search(chat.store, chat.conversation_id, words)]
-    for line in source.format_sources(found):
+    sources = [shown(each) for each in files.search(chat.store, chat.conversation_id, words)]
+    for line in source.format_sources(sources):
         screen.print(line)
-    if not found:
+    if not sources:
         screen.print("Nothing found.")
 
 
@@ -90,11 +90,11 @@ def _pick(rows: Sequence[Document], name: str) -> Document:
         raise SettingsError(NO_DOCUMENTS)
     if name.isdecimal() and 0 < int(name) <= len(rows):
         return rows[int(name) - 1]
-    found = [row for row in rows if row.name == name]
-    if len(found) > 1:
-        raise SettingsError(f"/detach {name}: {len(found)} documents have this name; give the number of one.")
-    if not found:
+    matches = [row for row in rows if row.name == name]
+    if len(matches) > 1:
+        raise SettingsError(f"/detach {name}: {len(matches)} documents have this name; give the number of one.")
+    if not matches:
         raise SettingsError(
             f"/detach {name}: there is no such document.{suggest(name, [r.name for r in rows])} /documents lists all."
         )
-    return found[0]
+    return matches[0]

@@ -44,12 +44,14 @@ def build_index(paths: Sequence[Path], screen: Screen) -> "Index":
     from documents.settings import DocumentSettings
 
     limits = DocumentSettings.read()
-    given = [(path.name, read_file(path, limits)) for path in paths]  # before any of them is read for a minute
+    files = [(path.name, read_file(path, limits)) for path in paths]  # before any of them is read for a minute
     try:
-        found = [passage for number, one in enumerate(given) for passage in _split_file(number, *one, limits, screen)]
-        progress = Progress(", ".join(name for name, _ in given))
+        passages = [
+            passage for number, one in enumerate(files) for passage in _split_file(number, *one, limits, screen)
+        ]
+        progress = Progress(", ".join(name for name, _ in files))
         with screen.reading(lambda: progress.note):
-            return Index(found, embed([passage.page_content for passage in found], progress.set_passages))
+            return Index(passages, embed([passage.page_content for passage in passages], progress.set_passages))
     except DocumentError as error:
         raise SettingsError(str(error)) from error
 
@@ -67,5 +69,5 @@ def _split_file(
     with screen.reading(lambda: progress.note):
         loaded = load(name, data, limits, progress.set_pages)
     for at, piece in enumerate(split_pages(loaded.pages, loaded.kind.paged)):
-        place = {"file": loaded.name, "page": piece.page, "start": piece.start, "end": piece.end}
-        yield Document(piece.text, metadata={**place, "document": str(number), "passage": at})
+        position = {"file": loaded.name, "page": piece.page, "start": piece.start, "end": piece.end}
+        yield Document(piece.text, metadata={**position, "document": str(number), "passage": at})

@@ -35,11 +35,11 @@ def find(
     from documents.source import source_of as shown
 
     screen = Screen()
-    found = [shown(each) for each in file.build_index(files, screen).search(words, top or TOP_K)]
+    sources = [shown(each) for each in file.build_index(files, screen).search(words, top or TOP_K)]
     if as_json:
-        print(escape_control(json.dumps({"sources": source.sources_to_json(found)}, ensure_ascii=False)))
-    for line in () if as_json else source.format_sources(found):
+        print(escape_control(json.dumps({"sources": source.sources_to_json(sources)}, ensure_ascii=False)))
+    for line in () if as_json else source.format_sources(sources):
         screen.print(line)
-    if not found:
+    if not sources:
         screen.note("Nothing found.")
         raise typer.Exit(1)

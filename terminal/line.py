@@ -38,15 +38,17 @@ class PipeReader:
 class PromptReader:
     """A line editor with arrow keys, which bring back earlier messages, and Tab."""
 
-    def __init__(self, said: list[str], words: Callable[[], Iterable[str]], note: Callable[[str], None]) -> None:
-        """`said` is newest first; `words` are what Tab completes a line to; `note` prints."""
-        self._note = note
+    def __init__(
+        self, earlier: list[str], completions: Callable[[], Iterable[str]], print_note: Callable[[str], None]
+    ) -> None:
+        """`earlier` is newest first; `completions` are what Tab completes a line to."""
+        self._note = print_note
         self._session: PromptSession[str] = PromptSession(
             "> ",
             multiline=True,
             prompt_continuation="  ",
-            history=MessageHistory(said),
-            completer=SlashCompleter(words),
+            history=MessageHistory(earlier),
+            completer=SlashCompleter(completions),
             complete_while_typing=False,
             key_bindings=key_bindings(),
             enable_suspend=True,
@@ -68,13 +70,13 @@ class PromptReader:
 class MessageHistory(History):
     """Earlier messages. They stand in the store and in no second file: what is deleted there is gone here."""
 
-    def __init__(self, said: list[str]) -> None:
+    def __init__(self, messages: list[str]) -> None:
         super().__init__()
-        self._said = said
+        self._messages = messages
 
     def load_history_strings(self) -> Iterable[str]:
         """The earlier messages, newest first."""
-        return self._said
+        return self._messages
 
     def store_string(self, string: str) -> None:
         """Keep nothing: the store has it already."""
@@ -83,14 +85,14 @@ class MessageHistory(History):
 class SlashCompleter(Completer):
     """Completes a line that begins as one of some words does."""
 
-    def __init__(self, words: Callable[[], Iterable[str]]) -> None:
-        self._words = words
+    def __init__(self, completions: Callable[[], Iterable[str]]) -> None:
+        self._completions = completions
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """The completions of a line that begins with a slash."""
         typed = document.text_before_cursor
         if typed.startswith("/"):
-            for word in self._words():
+            for word in self._completions():
                 if word.startswith(typed):
                     yield Completion(word, -len(typed))
 

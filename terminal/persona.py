@@ -19,11 +19,11 @@ def list_personas() -> dict[str, Persona]:
 
 def find(slug: str) -> Persona:
     """The persona of this slug, any for `random`. Raises SettingsError that suggests near ones."""
-    known = list_personas()
+    personas = list_personas()
     if slug == "random":
-        return random.choice(list(known.values()))
+        return random.choice(list(personas.values()))
     try:
-        return persona.find(slug, known.values())
+        return persona.find(slug, personas.values())
     except PersonaNotFoundError as error:
         raise SettingsError(f"{error}{suggest(slug, error.known)} `/persona` in a chat lists all.") from error
 
@@ -34,7 +34,7 @@ def check_exclusive(system: str | None, slug: str | None) -> None:
         raise SettingsError("--system and --persona: give one of the two, each stands for the system prompt.")
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, candidates: Iterable[str]) -> str:
     """A sentence that names what may be meant, with a space before it; empty where nothing is near."""
-    found = get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f" Near: {', '.join(found)}." if found else ""
+    matches = get_close_matches(word, list(candidates), n=3, cutoff=0.5)
+    return f" Near: {', '.join(matches)}." if matches else ""

@@ -54,9 +54,9 @@ def stop_on_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-async def _print_parts(chat: ChatState, number: int, reply: Reply | None, screen: Screen) -> None:
+async def _print_parts(chat: ChatState, message_id: int, reply: Reply | None, screen: Screen) -> None:
     """Print the text as it comes, and the end of its last line."""
-    parts = watch.follow(chat.store, number)
+    parts = watch.follow(chat.store, message_id)
     with screen.waiting(lambda: chat.target.reword(describe_wait(reply))):
         last = await anext(parts, "")
     screen.print_part(last)
@@ -81,16 +81,16 @@ def print_summary(row: Message, target: Target, screen: Screen, sources: Sequenc
 
 def format_failure(row: Message, target: Target) -> str:
     """The reason why there is no reply, with the remedy."""
-    told = target.reword(row.error or "The reply failed.")
+    text = target.reword(row.error or "The reply failed.")
     whole = row.stop_reason == OVERFLOW and (target.url or row.window is None)  # nothing was dropped for this window
-    return f"{told} {RESET_HINT}" if whole else told
+    return f"{text} {RESET_HINT}" if whole else text
 
 
 def format_metrics(row: Message, target: Target) -> str:
     """One line: who answered, tokens, speed, dropped messages, and how the reply ended."""
     other = row.backend not in {None, target.backend}
-    who = f"{row.backend} in place of {target.backend}" if other else target.label
-    parts = [who, *reply_metrics(row, with_first_token=False)]
+    speaker = f"{row.backend} in place of {target.backend}" if other else target.label
+    parts = [speaker, *reply_metrics(row, with_first_token=False)]
     if row.dropped:
         parts.append(f"{format_count(row.dropped, 'earlier message')} dropped")
     if row.stop_reason == "length":

@@ -61,18 +61,18 @@ class Screen:
 
 
 def _spinner(console: Console, doing: Callable[[], str]) -> AbstractContextManager[object]:
-    seen = console.is_terminal and not console.is_dumb_terminal
-    return console.status(LiveText(doing)) if seen else nullcontext()
+    is_visible = console.is_terminal and not console.is_dumb_terminal
+    return console.status(LiveText(doing)) if is_visible else nullcontext()
 
 
 class LiveText:
     """A text that is asked for whenever it is drawn."""
 
-    def __init__(self, words: Callable[[], str]) -> None:
-        self._words = words
+    def __init__(self, text: Callable[[], str]) -> None:
+        self._text = text
 
     def __rich__(self) -> Text:
-        return Text(strip_control(self._words()), style="dim", overflow="ellipsis", no_wrap=True)
+        return Text(strip_control(self._text()), style="dim", overflow="ellipsis", no_wrap=True)
 
 
 def is_interactive() -> bool:

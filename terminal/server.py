@@ -23,17 +23,17 @@ def parse_address(url: str) -> str:
     """The server's address without /v1. Raises SettingsError."""
     try:
         parts = urlsplit(url)
-        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        fine = False
-    if not fine:
+        is_valid = False
+    if not is_valid:
         raise SettingsError(f"--url={url}: give an http(s) address, such as http://localhost:8501")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError("--url: it holds more than an address; a key belongs into API_KEY")
     return url.rstrip("/").removesuffix("/v1")
 
 
-def settings(url: str) -> Settings:
+def remote_settings(url: str) -> Settings:
     """Those with which the openai backend asks this server, and nobody else. Raises SettingsError.
 
     A key for OpenAI is none of this server's business: it is sent API_KEY.
@@ -44,18 +44,18 @@ def settings(url: str) -> Settings:
     try:
         return backends.read().model_copy(update={"llm_fallback": ()})
     except SettingsError as error:
-        raise SettingsError(worded(str(error))) from error
+        raise SettingsError(reword(str(error))) from error
 
 
-def worded(error: str) -> str:
+def reword(error: str) -> str:
     """A failure of the backend that asks a server, in words of the command line."""
     return error.replace("OPENAI_BASE_URL", "--url").replace("OPENAI_API_KEY", "API_KEY")
 
 
-def list_models(url: str, asked: Settings) -> list[str]:
+def list_models(url: str, settings: Settings) -> list[str]:
     """The models that the server lists. Raises ModelError kinds."""
     try:
-        return backends.list_models("openai", asked)
+        return backends.list_models("openai", settings)
     except (ModelConnectionError, ModelTimeoutError) as error:
         raise ModelConnectionError(f"--url={url}: nobody answers there. {START_REMEDY}") from error
     except ModelAuthenticationError as error:
@@ -73,11 +73,11 @@ def read_health(url: str) -> dict[str, Any]:
     import httpx2  # here: one command needs it
 
     try:
-        found = httpx2.get(f"{url}/health", timeout=HEALTH_TIMEOUT).json()
+        answer = httpx2.get(f"{url}/health", timeout=HEALTH_TIMEOUT).json()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise ModelConnectionError(f"--url={url}: nobody answers there. {START_REMEDY}") from error
     except ValueError:
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("backends"), list):
+        answer = None
+    if not isinstance(answer, dict) or not isinstance(answer.get("backends"), list):
         raise ModelNotFoundError(f"--url={url}: who answers there is no server of ours. {START_REMEDY}")
-    return found
+    return answer

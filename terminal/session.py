@@ -27,11 +27,13 @@ def open_chat(target: Target, options: Mapping[str, Any], conversation_id: str |
     """The chat of this conversation, of the last one, or a new one. Raises SettingsError."""
     try:
         chat = ChatState(open_store(target.settings, OWNER), target, options)
-        found = chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
+        conversation = (
+            chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
+        )
     except (DatabaseError, NotFoundError) as error:
         raise SettingsError(str(error)) from error
-    if found is not None:
-        chat.resume(found)
+    if conversation is not None:
+        chat.resume(conversation)
     elif resume:
         print("There is no conversation yet: a new one begins.", file=sys.stderr)
     return chat
@@ -50,14 +52,14 @@ def run(chat: ChatState) -> bool:
 @contextmanager
 def _mute_logs() -> Iterator[None]:
     """A block without the logs of replies: their errors are printed below the reply."""
-    told = [logging.getLogger(name) for name in ("conversations.replies.reply", "conversations.replies.preload")]
-    before = [each.level for each in told]
-    for each in told:
+    loggers = [logging.getLogger(name) for name in ("conversations.replies.reply", "conversations.replies.preload")]
+    before = [each.level for each in loggers]
+    for each in loggers:
         each.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        for each, level in zip(told, before, strict=True):
+        for each, level in zip(loggers, before, strict=True):
             each.setLevel(level)
 
 
@@ -89,14 +91,14 @@ def _greet(chat: ChatState, screen: Screen) -> None:
 
 def _loop(chat: ChatState, lines: LineReader, screen: Screen) -> bool:
     """Run line by line; False where one of them failed."""
-    fine = True
+    succeeded = True
     while (line := lines.read()) is not None and line.strip() not in slash.EXIT_COMMANDS:
         try:
-            fine = _run_line(line, chat, screen) and fine
+            succeeded = _run_line(line, chat, screen) and succeeded
         except KeyboardInterrupt:
             if isinstance(lines, PipeReader):
                 raise
-    return fine
+    return succeeded
 
 
 def _run_line(line: str, chat: ChatState, screen: Screen) -> bool:

@@ -53,13 +53,13 @@ def completions(chat: ChatState) -> Iterator[str]:
 def _persona(chat: ChatState, screen: Screen, name: str) -> None:
     current = chat.new_fields.get("persona") or {}
     if not name:
-        everybody = personas.list_personas().values()
-        screen.print_table(("*" if p.slug == current.get("slug") else "", p.slug, p.description) for p in everybody)
+        available = personas.list_personas().values()
+        screen.print_table(("*" if p.slug == current.get("slug") else "", p.slug, p.description) for p in available)
         return
     persona = None if name == "off" else personas.find(name)
     begun = chat.set_persona(persona)
-    who = f"{persona.name}: {persona.description}" if persona else "No persona."
-    screen.print(f"{who} A new conversation begins." if begun else who)
+    label = f"{persona.name}: {persona.description}" if persona else "No persona."
+    screen.print(f"{label} A new conversation begins." if begun else label)
 
 
 def _backend(chat: ChatState, screen: Screen, name: str) -> None:
@@ -81,8 +81,8 @@ def _reset(chat: ChatState, screen: Screen, rest: str) -> None:
 def _save(chat: ChatState, screen: Screen, name: str) -> None:
     if chat.conversation_id is None:
         raise SettingsError("/save: nothing has been said yet in this conversation.")
-    found = exchange.export_conversation(chat.store, chat.conversation_id)
-    path = _path(name or f"chat-{datetime.fromtimestamp(found['created']):%Y%m%d-%H%M%S}.md")
+    conversation = exchange.export_conversation(chat.store, chat.conversation_id)
+    path = _path(name or f"chat-{datetime.fromtimestamp(conversation['created']):%Y%m%d-%H%M%S}.md")
     form = EXPORT_FORMATS.get(path.suffix.lower())
     if form is None:
         raise SettingsError(f"/save {name}: end the name in .md (for people) or .json (can be imported again).")
@@ -90,7 +90,9 @@ def _save(chat: ChatState, screen: Screen, name: str) -> None:
         raise SettingsError(f"/save {path}: name a file in a folder that is there.")
     if path.exists() and path.resolve() not in chat.written_files:
         raise SettingsError(f"/save {path}: there is such a file already; choose another name.")
-    archive.write([exchange.render_markdown(found)] if form == "markdown" else exchange.json_chunks([found]), path)
+    archive.write(
+        [exchange.render_markdown(conversation)] if form == "markdown" else exchange.json_chunks([conversation]), path
+    )
     chat.written_files.add(path.resolve())
     screen.print(f"Written to {path}")
 

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from documents.source import Source
 
 
-def format_sources(found: Sequence["Source"]) -> Iterator[str]:
+def format_sources(sources: Sequence["Source"]) -> Iterator[str]:
     """A line for each source: number, place and quote, whose line ends are spaces."""
-    for number, each in enumerate(found, 1):
+    for number, each in enumerate(sources, 1):
         yield f"[{number}] {each.place}: {' '.join(each.quote.split())}"
 
 
-def sources_to_json(found: Sequence["Source"]) -> list[dict[str, Any]]:
+def sources_to_json(sources: Sequence["Source"]) -> list[dict[str, Any]]:
     """The sources as JSON objects: file, page, quote and score."""
-    return [asdict(each) for each in found]
+    return [asdict(each) for each in sources]

@@ -27,12 +27,12 @@ def _show_remote(health: dict[str, Any]) -> None:
     for row in health["backends"]:
         name, queue = str(row.get("name")), row.get("queue")
         state = ", ".join(["loaded"] * bool(row.get("loaded")) + [f"{queue} waiting or running"] * bool(queue))
-        beside = f" ({state})" if state else ""
+        suffix = f" ({state})" if state else ""
         problem = None if row.get("ready") else str(row.get("problem"))
-        print(strip_control(format_backend(name, problem, name == health.get("backend")) + beside))
+        print(strip_control(format_backend(name, problem, name == health.get("backend")) + suffix))
     print(strip_control(f"\nstatus {health.get('status')}, version {health.get('version')}"))
 
 
-def format_backend(name: str, problem: str | None, chosen: bool) -> str:
+def format_backend(name: str, problem: str | None, is_default: bool) -> str:
     """A line for one backend, with a star where it is the default."""
-    return f"{'*' if chosen else ' '} {name:<10} {'ready' if problem is None else problem}"
+    return f"{'*' if is_default else ' '} {name:<10} {'ready' if problem is None else problem}"

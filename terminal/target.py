@@ -51,7 +51,7 @@ class Target:
 
     def reword(self, error: str) -> str:
         """An error's text, with the variables of a backend named as the command line names them."""
-        return error if self.url is None else server.worded(error)
+        return error if self.url is None else server.reword(error)
 
 
 def choose(backend: str | None, url: str | None) -> Target:
@@ -69,11 +69,11 @@ def choose(backend: str | None, url: str | None) -> Target:
 
 def _choose_remote(url: str, model: str | None) -> Target:
     """The target at a server, which is asked at once, so that a wrong address shows before anything is typed."""
-    settings = server.settings(url)
+    settings = server.remote_settings(url)
     offered = server.list_models(url, settings)
     if not offered:
         raise ModelNotFoundError(f"--url={url}: the server offers no model. Its own log says why.")
     if model is not None and model not in offered:
         raise SettingsError(f"--backend={model}: the server has no such model. It offers {', '.join(offered)}.")
-    usual = "default" if "default" in offered else offered[0]
-    return Target(settings, "openai", f"at {url}", url, model or usual)
+    default = "default" if "default" in offered else offered[0]
+    return Target(settings, "openai", f"at {url}", url, model or default)

@@ -88,16 +88,16 @@ def _draw_model_limits(backend: str | None) -> None:
         st.caption(f":material/info: {SMALL_WINDOW_NOTE} {DEFAULT_MODEL_NOTE if small else ''}")
 
 
-def _draw_search(store: Store, identity: str) -> None:
+def _draw_search(store: Store, conversation_id: str) -> None:
     """Draw a search field and the passages that fit, best first."""
-    asked = st.text_input(
-        "Find in documents", key=f"find-{identity}", placeholder="Words, or a question", icon=":material/search:"
+    question = st.text_input(
+        "Find in documents", key=f"find-{conversation_id}", placeholder="Words, or a question", icon=":material/search:"
     )
-    if asked and asked.strip():
-        found = [source_of(each) for each in files.search(store, identity, asked)]
-        if not found:
+    if question and question.strip():
+        passages = [source_of(each) for each in files.search(store, conversation_id, question)]
+        if not passages:
             st.caption("Nothing found")
-        sources.draw_passages(found)
+        sources.draw_passages(passages)
 
 
 def _draw_upload(limits: DocumentSettings) -> None:
@@ -114,15 +114,15 @@ def _draw_upload(limits: DocumentSettings) -> None:
 
 
 def _upload(key: str) -> None:
-    given = st.session_state[key]
+    uploads = st.session_state[key]
     st.session_state["brought"] += 1
-    if given:
-        actions.enqueue_files("", given)
+    if uploads:
+        actions.enqueue_files("", uploads)
 
 
-def draw_readings(store: Store, identity: str) -> None:
+def draw_readings(store: Store, conversation_id: str) -> None:
     """Draw the progress of files being read for a conversation, and the errors of those that could not be."""
-    readings = reading.running(store.database, identity)
+    readings = reading.running(store.database, conversation_id)
     if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_draw_progress, run_every=READING_TICK)(live)
     for number, each in enumerate(readings):
@@ -130,13 +130,16 @@ def draw_readings(store: Store, identity: str) -> None:
             with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
                 st.error(escape_markdown(each.error), icon=":material/error:")
                 st.button(
-                    "Dismiss", key=f"dismiss-{number}", on_click=reading.dismiss, args=(store.database, identity, each)
+                    "Dismiss",
+                    key=f"dismiss-{number}",
+                    on_click=reading.dismiss,
+                    args=(store.database, conversation_id, each),
                 )
 
 
-def draw_invitation(store: Store, identity: str) -> None:
+def draw_invitation(store: Store, conversation_id: str) -> None:
     """Draw what to do with documents in a conversation without messages."""
-    if files.listing(store, identity):
+    if files.listing(store, conversation_id):
         st.caption("Ask something about the documents, or find words in them under Documents.")
 
 

@@ -28,13 +28,13 @@ def draw_edit(message: Message) -> None:
 
 
 def _send(message_id: int) -> None:
-    typed: str = st.session_state[f"edited-{message_id}"]
+    text: str = st.session_state[f"edited-{message_id}"]
     try:
-        check_message(typed)
+        check_message(text)
     except MessageError as error:
         defer_error(str(error))
     else:
-        enqueue("edit", message_id=message_id, text=typed)
+        enqueue("edit", message_id=message_id, text=text)
         _close()
 
 
@@ -44,14 +44,14 @@ def _close() -> None:
 
 def draw_comment(store: Store, feedback: Feedback) -> None:
     """Draw a field for the reason of a thumb up or down."""
-    asked = "What was good about it?" if feedback.value > 0 else "What was bad about it?"
+    question = "What was good about it?" if feedback.value > 0 else "What was bad about it?"
     key = f"comment-{feedback.message_id}"
     with st.form(f"form-{key}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            asked,
+            question,
             feedback.comment,
             key=key,
-            placeholder=asked,
+            placeholder=question,
             max_chars=MAX_COMMENT_CHARACTERS,
             label_visibility="collapsed",
         )

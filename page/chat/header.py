@@ -21,19 +21,21 @@ def draw(context: PageContext, conversation: Conversation | None) -> Selection:
     """Draw the pickers; the selection they make."""
     statuses = backends.status(context.settings)
     with st.container(key="header", horizontal=True, vertical_alignment="center", gap="small"):
-        chosen = pick_backend(statuses, context)
-        chosen.ready_backends = [each.name for each in statuses if each.problem is None]
-        chosen.no_summary_reason = disabled_reason(context.settings, chosen.backend) if chosen.backend else None
-        pick_model(chosen, context)
+        selection = pick_backend(statuses, context)
+        selection.ready_backends = [each.name for each in statuses if each.problem is None]
+        selection.no_summary_reason = (
+            disabled_reason(context.settings, selection.backend) if selection.backend else None
+        )
+        pick_model(selection, context)
         personas.draw(context.store, conversation)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
-            chosen.options.update(sampling.draw(backends.sampling_defaults(chosen.backend, context.settings)))
+            selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
             _draw_system_prompt(context, conversation)
-            _draw_readiness(context, statuses, chosen)
+            _draw_readiness(context, statuses, selection)
         menu.draw(context.store, conversation)
-    if chosen.backend and not chosen.problem and is_fetching(chosen.backend):
-        _redraw_when_loaded(chosen.backend)
-    return chosen
+    if selection.backend and not selection.problem and is_fetching(selection.backend):
+        _redraw_when_loaded(selection.backend)
+    return selection
 
 
 @st.fragment(run_every=0.5)
@@ -109,9 +111,9 @@ def _draw_system_prompt(context: PageContext, conversation: Conversation | None)
 
 
 def _update_system_prompt(store: Store, key: str, default: str) -> None:
-    typed = clean(st.session_state[key] or "")
+    entered = clean(st.session_state[key] or "")
     try:
-        update_conversation(store, system=None if typed == default else typed)
+        update_conversation(store, system=None if entered == default else entered)
     except NotFoundError as error:
         defer_error(str(error))
 

@@ -15,7 +15,7 @@ PAGE_SIZE = 30  # rows at first, and added by "Show more"
 
 def draw(store: Store) -> None:
     """Draw the search box, then what it finds, or all conversations by their day."""
-    words = st.text_input(
+    query = st.text_input(
         "Search",
         key="search",
         placeholder="Search",
@@ -23,14 +23,14 @@ def draw(store: Store) -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    if words and words.strip():
-        _draw_hits(store, words)
+    if query and query.strip():
+        _draw_hits(store, query)
         return
-    shown: int = st.session_state.setdefault("listed", PAGE_SIZE)
-    rows = store.listing(limit=shown + 1)
+    limit: int = st.session_state.setdefault("listed", PAGE_SIZE)
+    rows = store.listing(limit=limit + 1)
     with st.container(gap="xxsmall"):
-        _draw_groups(rows[:shown])
-    if len(rows) > shown:
+        _draw_groups(rows[:limit])
+    if len(rows) > limit:
         st.button("Show more", key="more", type="tertiary", on_click=_show_more)
 
 
@@ -38,8 +38,8 @@ def _draw_groups(rows: list[Conversation]) -> None:
     """Draw the conversations under the headings of their days."""
     group = ""
     for conversation in rows:
-        if (named := _day_heading(conversation)) != group:
-            group = named
+        if (heading := _day_heading(conversation)) != group:
+            group = heading
             st.caption(group)
         _draw_row(conversation)
 
@@ -80,12 +80,12 @@ def _draw_row(conversation: Conversation) -> None:
     )
 
 
-def _draw_hits(store: Store, words: str) -> None:
+def _draw_hits(store: Store, query: str) -> None:
     """Draw search hits with the words around them; pressing one opens its branch there."""
-    found = search_conversations(store, words)
-    st.caption(f"{len(found)} found" if found else "Nothing found")
+    results = search_conversations(store, query)
+    st.caption(f"{len(results)} found" if results else "Nothing found")
     with st.container(gap="xxsmall"):
-        for hit in found:
+        for hit in results:
             _draw_hit(store, hit)
 
 

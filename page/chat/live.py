@@ -21,10 +21,10 @@ def draw(store: Store, message: Message, is_first: bool) -> None:
 def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
     """Draw text and Stop, which stands in this fragment so that no other widget shares its fate."""
     reply = reply_writer(store.database).replies.get(message_id)
-    seen = watch.snapshot(store.database, message_id) if reply is None else None
-    if reply is None and (seen is None or not seen.live):
+    message = watch.snapshot(store.database, message_id) if reply is None else None
+    if reply is None and (message is None or not message.live):
         st.rerun()
-    text = reply.text if reply is not None else seen.text if seen is not None else ""
+    text = reply.text if reply is not None else message.text if message is not None else ""
     if text:
         st.markdown(safe_markdown(text) + " ▌")
     else:

@@ -28,21 +28,21 @@ row = st.components.v2.component(
 
 def draw(store: Store, thread: Thread, message: Message, selection: Selection) -> None:
     """Draw the row of buttons under a message that has ended."""
-    beside = thread.branches.get(message.id, [message.id])
-    thought = thread.feedback.get(message.id)
-    value = thought.value if thought else None
+    versions = thread.branches.get(message.id, [message.id])
+    feedback = thread.feedback.get(message.id)
+    value = feedback.value if feedback else None
     key = f"actions-{message.id}"
     data = {
         "role": message.role,
         "text": message.text,
-        "version": beside.index(message.id) + 1,
-        "versions": len(beside),
+        "version": versions.index(message.id) + 1,
+        "versions": len(versions),
         "can": allowed_verbs(message, message is thread.messages[-1], selection),
         "others": [name for name in selection.ready_backends if name != selection.backend],
         "value": value,
         "found": current_conversation().highlighted_id == message.id,
     }
-    row(key=key, data=data, on_act_change=partial(_run_verb, store, key, message, beside, value))
+    row(key=key, data=data, on_act_change=partial(_run_verb, store, key, message, versions, value))
 
 
 def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list[str]:
@@ -52,19 +52,19 @@ def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list
         return ["edit"] if able else []
     if message.role != "assistant":
         return []
-    found = ["rate"] if message.text else []
+    verbs = ["rate"] if message.text else []
     if able and message.parent_id is not None:
-        found.append("regenerate")
+        verbs.append("regenerate")
         cut = message.state in CUT_SHORT or message.stop_reason == "length"
         if is_last and cut and message.text:
-            found.append("continue")
-    return found
+            verbs.append("continue")
+    return verbs
 
 
-def _run_verb(store: Store, key: str, message: Message, beside: list[int], value: int | None) -> None:
+def _run_verb(store: Store, key: str, message: Message, versions: list[int], value: int | None) -> None:
     """Carry out the verb of the button that was pressed."""
     pressed: dict[str, Any] = st.session_state[key]["act"] or {}
-    verb, here = pressed.get("verb"), beside.index(message.id)
+    verb, version = pressed.get("verb"), versions.index(message.id)
     try:
         if verb in {"regenerate", "continue"}:
             enqueue(verb, message_id=message.id, backend=pressed.get("backend"))
@@ -73,7 +73,7 @@ def _run_verb(store: Store, key: str, message: Message, beside: list[int], value
         elif verb in {"up", "down"}:
             _rate(store, message.id, {"up": 1, "down": -1}[verb], value)
         elif verb in {"previous", "next"}:
-            store.select_branch(beside[here + (1 if verb == "next" else -1)])
+            store.select_branch(versions[version + (1 if verb == "next" else -1)])
     except (NotFoundError, IndexError):
         defer_error("This message is no longer there.")
 

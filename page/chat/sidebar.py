@@ -30,11 +30,11 @@ def _draw_import(context: PageContext) -> None:
         on_change=_import_file,
         args=(context, f"import-{turn}"),
     )
-    said = st.session_state.get("imported")
-    if isinstance(said, exchange.ExchangeError):
-        draw_error(str(said))
-    elif said:
-        st.caption(said)
+    outcome = st.session_state.get("imported")
+    if isinstance(outcome, exchange.ExchangeError):
+        draw_error(str(outcome))
+    elif outcome:
+        st.caption(outcome)
 
 
 def _import_file(context: PageContext, key: str) -> None:

@@ -60,9 +60,9 @@ def _draw_owner(context: PageContext) -> None:
     """Draw the owner's name for the terminal, once it is asked for."""
     st.header("Your conversations", anchor=False)
     st.markdown("The terminal can export them too, by the name that your conversations are kept under.")
-    shown = st.toggle("Show my name", key="owner-shown")
+    is_shown = st.toggle("Show my name", key="owner-shown")
     with st.container():  # of its own, so that what comes and goes here moves nothing below
-        if shown:
+        if is_shown:
             _draw_export_command(context)
 
 

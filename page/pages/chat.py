@@ -29,19 +29,19 @@ def draw() -> None:
     warn_if_exposed(context.settings)
     try:
         thread = _read_thread(context.store)
-        chosen = header.draw(context, thread.conversation if thread else None)
-        if chosen.backend and not chosen.problem:
-            preload_model(chosen.backend, context.settings)
-        if run_pending(context, chosen):
+        selection = header.draw(context, thread.conversation if thread else None)
+        if selection.backend and not selection.problem:
+            preload_model(selection.backend, context.settings)
+        if run_pending(context, selection):
             st.rerun()  # what is drawn already may have been for a chat that had not begun
     except NotFoundError:
-        thread, chosen = None, Selection(None, None)
+        thread, selection = None, Selection(None, None)
         _draw_missing()
     else:
-        _draw_conversation(context, thread, chosen)
-    for problem in filter(None, (pop_error(), chosen.problem)):
+        _draw_conversation(context, thread, selection)
+    for problem in filter(None, (pop_error(), selection.problem)):
         draw_error(problem)
-    _draw_input(context, chosen)
+    _draw_input(context, selection)
     context_meter.draw(thread)
     sidebar.draw(context)
 
@@ -62,8 +62,10 @@ def _draw_input(context: PageContext, selection: Selection) -> None:
 
 def _read_thread(store: Store) -> Thread | None:
     """The open conversation's shown branch; None for a chat that has not begun. Raises NotFoundError."""
-    mine = current_conversation()
-    return None if mine.conversation_id is None else store.thread(mine.conversation_id, last=mine.message_limit)
+    current = current_conversation()
+    return (
+        None if current.conversation_id is None else store.thread(current.conversation_id, last=current.message_limit)
+    )
 
 
 def _draw_missing() -> None:
@@ -92,8 +94,8 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
         )
     live = [message.id for message in thread.messages if message.live]
     edge = context_meter.count_outside(thread)
-    for place, message in enumerate(thread.messages, thread.earlier):
-        if edge and place == max(edge, thread.earlier):
+    for position, message in enumerate(thread.messages, thread.earlier):
+        if edge and position == max(edge, thread.earlier):
             context_meter.draw_edge(edge, thread.summary, selection.no_summary_reason)
         _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live[:1])
     files.draw_readings(context.store, thread.conversation.id)
@@ -109,7 +111,7 @@ def _show_earlier() -> None:
 def _draw_message(store: Store, thread: Thread, message: Message, selection: Selection, is_first_live: bool) -> None:
     """Draw a message with its sources, actions and open forms."""
     role = message.role if message.role in {"user", "assistant"} else "system"
-    thought, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
+    feedback, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
@@ -117,9 +119,9 @@ def _draw_message(store: Store, thread: Thread, message: Message, selection: Sel
             elif editing:
                 form.draw_edit(message)
             else:
-                bubble.draw_body(message, thought)
+                bubble.draw_body(message, feedback)
                 sources.draw(thread.sources.get(message.id, []))
         if not message.live and not editing:
             message_actions.draw(store, thread, message, selection)
-        if thought is not None and current_conversation().commenting_id == message.id:
-            form.draw_comment(store, thought)
+        if feedback is not None and current_conversation().commenting_id == message.id:
+            form.draw_comment(store, feedback)

@@ -25,32 +25,30 @@ def draw() -> None:
     """Draw the page."""
     context = load_context()
     draw_title("Compare", wide=True)
-    chosen = _pick_backends(backends.status(context.settings))
-    for name in chosen:  # so that nobody's first word waits for its model
+    names = _pick_backends(backends.status(context.settings))
+    for name in names:  # so that nobody's first word waits for its model
         preload_model(name, context.settings)
     refused = st.session_state.pop("compare-refused", None)
-    identity = _open_comparison()
-    if identity is not None:
-        _draw_comparison(context.store, identity)
-    elif chosen:
+    conversation_id = _open_comparison()
+    if conversation_id is not None:
+        _draw_comparison(context.store, conversation_id)
+    elif names:
         st.caption("One question, every model that is ready. Ask something below.")
     if refused:
         draw_error(refused)
-    st.chat_input(
-        "Ask all of them", key="compare-question", disabled=not chosen, on_submit=_ask, args=(context, chosen)
-    )
+    st.chat_input("Ask all of them", key="compare-question", disabled=not names, on_submit=_ask, args=(context, names))
 
 
 def _pick_backends(statuses: list[Status]) -> list[str]:
     """Draw the picker of backends and what the others lack; the names picked."""
     ready = [status.name for status in statuses if status.problem is None]
-    chosen = st.multiselect(
+    picked = st.multiselect(
         "Backends", ready, ready, key="compared", persist_state="session", placeholder="Choose at least one"
     )
     for status in statuses:
         if status.problem:
             st.caption(f":material/block: {escape_markdown(status.name)}: {safe_markdown(status.problem)}")
-    return chosen
+    return picked
 
 
 def _open_comparison() -> str | None:
@@ -61,9 +59,9 @@ def _open_comparison() -> str | None:
     return wanted
 
 
-def _write_address(identity: str) -> None:
+def _write_address(conversation_id: str) -> None:
     """Open a comparison, and write it into the address."""
-    st.session_state["comparison"] = st.query_params["c"] = identity
+    st.session_state["comparison"] = st.query_params["c"] = conversation_id
 
 
 def _ask(context: PageContext, names: list[str]) -> None:
@@ -79,22 +77,22 @@ def _ask(context: PageContext, names: list[str]) -> None:
         st.session_state["compare-refused"] = str(error)
 
 
-def _draw_comparison(store: Store, identity: str) -> None:
+def _draw_comparison(store: Store, conversation_id: str) -> None:
     """Draw question and replies; while one of them grows, all are drawn again at every tick."""
     try:
-        seen = comparison.read(store, identity)
+        compared = comparison.read(store, conversation_id)
     except NotFoundError:
         st.session_state.pop("comparison", None)
         st.subheader("Comparison not found", anchor=False)
         st.markdown("It may have been deleted, or its address is mistyped. Ask something below to begin another.")
         return
     with st.container(key="question"), st.chat_message("user"):
-        st.text(seen.question.text)
-    growing = any(message.live for message in seen.replies)
+        st.text(compared.question.text)
+    growing = any(message.live for message in compared.replies)
     if growing:
-        st.fragment(_draw_replies, run_every=live.TICK)(store, seen)
+        st.fragment(_draw_replies, run_every=live.TICK)(store, compared)
     else:
-        _draw_replies(store, seen)
+        _draw_replies(store, compared)
 
 
 def _draw_replies(store: Store, compared: Comparison) -> None:

@@ -33,7 +33,7 @@ def draw() -> None:
     """Draw the page."""
     context = load_context()
     draw_title("Insights", wide=True)
-    chosen = st.segmented_control(
+    period = st.segmented_control(
         "Period",
         list(PERIODS),
         default="30 days",
@@ -43,7 +43,7 @@ def draw() -> None:
         label_visibility="collapsed",
     )
     ahead = -60.0 * (st.context.timezone_offset or 0)  # the browser counts minutes behind UTC
-    statistics = collect_statistics(context.store, Period(PERIODS[chosen], ahead))
+    statistics = collect_statistics(context.store, Period(PERIODS[period], ahead))
     if not statistics.messages:
         st.info(
             "Nothing was said in this period. Write a message in Chat, and its figures appear here.",
@@ -197,14 +197,14 @@ def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
 
 def bar_spec(name: str, value: str, colour: Spec, rows: Rows) -> Spec:
     """The spec of horizontal bars, one for each name, the longest first."""
-    shown = colour if colour["field"] != name else {**colour, "legend": None}
+    encoding = colour if colour["field"] != name else {**colour, "legend": None}
     length = {"field": value, "type": "quantitative", "title": None, "axis": {"tickCount": 5, "tickMinStep": 0.001}}
-    place = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
+    category = {"field": name, "type": "nominal", "title": None, "sort": "-x", "axis": {"labelLimit": 160}}
     return {
         "height": {"step": 32},
         "autosize": AUTOSIZE,
         "mark": {"type": "bar", "tooltip": True, "size": 18},
-        "encoding": {"y": place, "x": length, "color": shown},
+        "encoding": {"y": category, "x": length, "color": encoding},
     }
 
 

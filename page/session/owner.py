@@ -61,14 +61,14 @@ def login_providers() -> tuple[str, ...]:
     Raises SettingsError for secrets that cannot be read: without them everybody would come in.
     """
     try:
-        found = st.secrets.get("auth")
+        auth = st.secrets.get("auth")
     except StreamlitSecretNotFoundError as error:
         if error.error_id == "no-secrets-found":
             return ()
         raise SettingsError(f"Nobody can log in: {error}") from error
-    if found is None:
+    if auth is None:
         return ()
-    sections = {"default": found, **found} if isinstance(found, Mapping) else {}
+    sections = {"default": auth, **auth} if isinstance(auth, Mapping) else {}
     names = tuple(name for name, part in sections.items() if isinstance(part, Mapping) and "client_id" in part)
     if not names:
         raise SettingsError("Nobody can log in: [auth] in secrets.toml names no provider, it has no client_id")

@@ -20,7 +20,7 @@ from tests.conftest import free_port
 from tests.deploy import container
 from tests.deploy.container import Container, started, volume
 from tests.loopback import KEY, running
-from tests.page.person import bubbles, say
+from tests.page.person import messages, send_message
 
 pytestmark = pytest.mark.image
 SECRET = "sk-this-lies-in-the-folder-and-goes-nowhere"
@@ -104,10 +104,10 @@ def test_it_answers_from_the_shipped_model_with_nothing_set(shipped: tuple[str, 
 @pytest.mark.browser
 def test_a_chat_in_the_page(shipped: tuple[str, Container], tab: Page) -> None:
     tab.goto(shipped[0])
-    say(tab, "hi, how are you?")
-    expect(bubbles(tab)).to_have_count(2)
+    send_message(tab, "hi, how are you?")
+    expect(messages(tab)).to_have_count(2)
     expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
-    assert len(bubbles(tab).last.inner_text()) > 5
+    assert len(messages(tab).last.inner_text()) > 5
 
 
 def test_it_is_nobody_special_and_the_program_is_not_its_own(shipped: tuple[str, Container]) -> None:
@@ -242,8 +242,8 @@ def test_page_and_api_in_two_containers(
         answering(f"http://127.0.0.1:{ports[0]}", api)
         answering(f"http://127.0.0.1:{ports[1]}", page)
         tab.goto(f"http://127.0.0.1:{ports[1]}")
-        say(tab, "hi, how are you?")
-        expect(bubbles(tab)).to_have_count(2)
+        send_message(tab, "hi, how are you?")
+        expect(messages(tab)).to_have_count(2)
         expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
-        assert len(bubbles(tab).last.inner_text()) > 5
+        assert len(messages(tab).last.inner_text()) > 5
         assert "/v1/chat/completions" in api.wrote()

@@ -26,7 +26,7 @@ from tests.conftest import answers, free_port
 from tests.conversations.talk import wait_for
 from tests.loopback import KEY, Loopback
 from tests.page.conftest import chromium, profile, tab  # noqa: F401  (fixtures)
-from tests.page.person import bubbles, grown, last, say, stopped
+from tests.page.person import expect_stopped, last_text, messages, send_message, wait_until_longer
 
 SHIPPED = ROOT / "deploy" / "nginx.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -230,26 +230,26 @@ def test_a_reload_lands_elsewhere_and_the_running_reply_is_there(
     scripted.script.extend(["slow 10000", "slow 10000"])
     tab.goto(proxy.url)
     tab.get_by_placeholder("Write a message").wait_for()
-    say(tab, "hi")
-    begun = grown(tab, 40)
+    send_message(tab, "hi")
+    begun = wait_until_longer(tab, 40)
     proxy.only(1)
     tab.reload()
     tab.get_by_text("word1 ").first.wait_for()
     for _ in range(5):
-        begun = grown(tab, begun)
+        begun = wait_until_longer(tab, begun)
     scripted.enough = True
     expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
-    assert re.findall(r"word(\d+)", last(tab)) == [str(number) for number in range(scripted.sent)]
+    assert re.findall(r"word(\d+)", last_text(tab)) == [str(number) for number in range(scripted.sent)]
     assert len(scripted.requests) == 1
     scripted.enough = False
-    say(tab, "again")  # the tab's process is now the other one
-    before = grown(tab, 40)
+    send_message(tab, "again")  # the tab's process is now the other one
+    before = wait_until_longer(tab, 40)
     proxy.only(0)
     tab.reload()
     tab.get_by_text("word1 ").nth(1).wait_for()
-    grown(tab, before)
+    wait_until_longer(tab, before)
     tab.get_by_role("button", name="Stop").click()
-    stopped(tab)
+    expect_stopped(tab)
     wait_for(lambda: len(scripted.gone) == 2)
     assert not re.search(r"\?c=|Traceback", "\n".join([*proxy.lines(), *(app.wrote() for app in proxy.apps)]))
 
@@ -260,7 +260,7 @@ def test_a_process_that_dies_while_idle_is_replaced(proxy: Proxy, scripted: Pati
     before = len(proxy.lines())
     tab.goto(proxy.url)
     tab.get_by_placeholder("Write a message").wait_for()
-    say(tab, "do you hear me?")
+    send_message(tab, "do you hear me?")
     expect(tab.get_by_text(scripted.reply)).to_be_visible()
     dying = proxy.number(proxy.servers("/_stcore/health", before)[-1])  # asked with the cookie
     proxy.apps[dying].popen.kill()
@@ -270,6 +270,6 @@ def test_a_process_that_dies_while_idle_is_replaced(proxy: Proxy, scripted: Pati
         post(f"{proxy.url}/predict", {"text": f"number {number}"})
     tab.reload()
     expect(tab.get_by_text("do you hear me?").first).to_be_visible()
-    say(tab, "and now?")
-    expect(bubbles(tab)).to_have_count(4)
-    expect(bubbles(tab).last).to_contain_text(scripted.reply)
+    send_message(tab, "and now?")
+    expect(messages(tab)).to_have_count(4)
+    expect(messages(tab).last).to_contain_text(scripted.reply)

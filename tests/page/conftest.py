@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from settings import ROOT
 from tests.conftest import answers, free_port, variables
 from tests.loopback import KEY, Loopback, running
-from tests.page.person import say
+from tests.page.person import send_message
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 FLAGS = [
@@ -76,7 +76,7 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
 
 
 @contextmanager
-def serving(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
+def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """The page as `make run` starts it, with these variables; its address."""
     port = port or free_port()
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
@@ -100,7 +100,7 @@ def serving(log: Path, port: int | None = None, **environment: str) -> Iterator[
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts the page with these variables; returns its address."""
     with ExitStack() as stack:
-        yield lambda **environment: stack.enter_context(serving(tmp_path / "page.log", **environment))
+        yield lambda **environment: stack.enter_context(run_page(tmp_path / "page.log", **environment))
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +110,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loopbac
     database = f"sqlite:///{folder}/conversations.db"
     with (
         running(free_port()) as server,
-        serving(folder / "page.log", OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, DATABASE_URL=database) as address,
+        run_page(folder / "page.log", OPENAI_BASE_URL=server.url, OPENAI_API_KEY=KEY, DATABASE_URL=database) as address,
     ):
         yield server, address
 
@@ -125,7 +125,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
             folder = tmp_path_factory.mktemp(backend)
             url = f"sqlite:///{folder}/conversations.db"
             wanted = {} if backend == "gpt2" else {"LLM_BACKEND": backend}  # gpt2 is what answers where nothing is set
-            page = serving(folder / "page.log", None, SEED="3", DATABASE_URL=url, **wanted)
+            page = run_page(folder / "page.log", None, SEED="3", DATABASE_URL=url, **wanted)
             return stack.enter_context(page), url
 
         yield begin
@@ -147,7 +147,7 @@ def llamacpp(shipped: Callable[[str], tuple[str, str]], monkeypatch: pytest.Monk
     return address
 
 
-def anew(server: Loopback) -> Loopback:
+def reset(server: Loopback) -> Loopback:
     """As if nobody had asked it anything."""
     vars(server).update({**vars(Loopback()), "url": server.url})
     return server
@@ -157,7 +157,7 @@ def anew(server: Loopback) -> Loopback:
 def talk(scripted: tuple[Loopback, str], tab: Page) -> Iterator[Loopback]:
     """A page where nothing was said yet; what still runs at the end is stopped."""
     server, address = scripted
-    anew(server)
+    reset(server)
     tab.goto(address)
     tab.get_by_placeholder("Write a message").wait_for()
     yield server
@@ -171,6 +171,6 @@ def slow(talk: Loopback, tab: Page) -> Loopback:
     """The same with a reply under way, a token each 50 ms."""
     talk.length = 1000  # it does not end before a slow machine has come to the test's end
     talk.script.append("slow")
-    say(tab, "hi")
+    send_message(tab, "hi")
     tab.get_by_text("word1 ").first.wait_for()
     return talk

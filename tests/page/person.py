@@ -10,90 +10,90 @@ from settings import ROOT
 DOCS = ROOT / "docs"
 
 
-def say(tab: Page, text: str) -> None:
+def send_message(tab: Page, text: str) -> None:
     """Write a message and press Enter."""
     tab.get_by_placeholder("Write a message").fill(text)
     tab.keyboard.press("Enter")
 
 
-def bubbles(tab: Page) -> Locator:
+def messages(tab: Page) -> Locator:
     """The messages."""
     return tab.get_by_test_id("stChatMessage")
 
 
-def last(tab: Page) -> str:
+def last_text(tab: Page) -> str:
     """The text of the newest one."""
-    return bubbles(tab).last.inner_text()
+    return messages(tab).last.inner_text()
 
 
-def grown(tab: Page, longer_than: int = 0) -> int:
+def wait_until_longer(tab: Page, longer_than: int = 0) -> int:
     """Wait until the last reply is longer; its length."""
     tab.wait_for_function(
         "n => [...document.querySelectorAll('[data-testid=stChatMessage]')].at(-1)?.innerText.length > n",
         arg=longer_than,
     )
-    return len(last(tab))
+    return len(last_text(tab))
 
 
-def press(tab: Page, name: str, at: int = -1) -> None:
+def click_button(tab: Page, name: str, at: int = -1) -> None:
     """A button; where several have that name, the last one unless `at` says otherwise."""
     tab.get_by_role("button", name=name, exact=True).nth(at).click()
 
 
-def settled(tab: Page) -> None:
+def wait_until_drawn(tab: Page) -> None:
     """Wait until the page is drawn: what is filled in before may be drawn over."""
     tab.wait_for_timeout(100)
     tab.locator('[data-test-script-state="notRunning"]').wait_for()
 
 
-def narrow(tab: Page) -> None:
+def assert_fits_phone(tab: Page) -> None:
     """On a phone nothing is wider than the screen."""
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.wait_for_timeout(500)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def unfold(tab: Page, name: str) -> None:
+def open_popover(tab: Page, name: str) -> None:
     """Open one of the popovers above the conversation."""
     tab.locator(".st-key-header").get_by_role("button", name=name).click()
     tab.get_by_test_id("stPopoverBody").wait_for()
 
 
-def fold(tab: Page) -> None:
+def close_popover(tab: Page) -> None:
     """Close it."""
     tab.keyboard.press("Escape")
     expect(tab.get_by_test_id("stPopoverBody")).to_have_count(0)
 
 
-def stopped(tab: Page) -> None:
+def expect_stopped(tab: Page) -> None:
     """The last reply was stopped, and nothing is left to stop."""
     expect(tab.get_by_text("Stopped.")).to_be_visible()
     expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
 
 
-def pictures(tmp_path: Path, update: bool) -> Path:
+def picture_folder(tmp_path: Path, update: bool) -> Path:
     """Where screenshots go."""
     return DOCS if update else tmp_path
 
 
-def choose(tab: Page, *paths: Path) -> None:
+def choose_files(tab: Page, *paths: Path) -> None:
     """Attach files with the button beside the message, through the browser's own chooser."""
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Upload files").click()
     chooser.value.set_files(list(paths))
-    uploaded(tab, *[path.name for path in paths])
+    expect_uploaded(tab, *[path.name for path in paths])
 
 
-def drag(tab: Page, name: str, data: bytes) -> None:
+def drag_file(tab: Page, name: str, data: bytes) -> None:
     """Drag a file over the page and drop it where the message is written."""
     held = tab.evaluate_handle(DRAGGED, [name, base64.b64encode(data).decode()])
     tab.dispatch_event("body", "dragover", {"dataTransfer": held})
     tab.get_by_text("Drag and drop files here").wait_for()
     tab.dispatch_event("text=Drag and drop files here >> xpath=preceding-sibling::*", "drop", {"dataTransfer": held})
-    uploaded(tab, name)
+    expect_uploaded(tab, name)
 
 
-def uploaded(tab: Page, *names: str) -> None:
+def expect_uploaded(tab: Page, *names: str) -> None:
     """The files stand beside the message and have reached the server."""
     for name in names:
         expect(tab.get_by_role("button", name=f"Remove {name}", exact=True)).to_be_visible()

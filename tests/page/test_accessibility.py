@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, expect
 
 from tests.loopback import Loopback
-from tests.page.person import bubbles, fold, press, say, unfold
+from tests.page.person import click_button, close_popover, messages, open_popover, send_message
 
 pytestmark = pytest.mark.browser
 GRAVE = {"serious", "critical"}
@@ -43,22 +43,22 @@ def test_nothing_serious_in_what_we_draw(
         page.goto(scripted[1])
         expect(page.get_by_text("Import")).to_be_visible()
         seen = [*violations(page)]
-        say(page, "hi")
+        send_message(page, "hi")
         expect(page.get_by_text("openai ·")).to_be_visible()
-        press(page, "Good reply")
+        click_button(page, "Good reply")
         expect(page.get_by_label("What was good about it?")).to_be_visible()
-        bubbles(page).first.hover()
-        press(page, "Edit and send again")
+        messages(page).first.hover()
+        click_button(page, "Edit and send again")
         expect(page.get_by_label("Edit your message")).to_be_visible()
         seen += violations(page)
         assert page.evaluate(NAMELESS) == []
         for name in ("Persona", "Settings", "Chat"):
-            unfold(page, name)
+            open_popover(page, name)
             seen += violations(page)
             assert page.evaluate(NAMELESS) == []
-            fold(page)
+            close_popover(page)
         talk.script.append("slow")
-        say(page, "and now?")
+        send_message(page, "and now?")
         page.get_by_text("word1 ").first.wait_for()
         seen += violations(page)
         page.keyboard.press("Escape")

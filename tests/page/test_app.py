@@ -23,41 +23,41 @@ def page(query: dict[str, str] | None = None, owner: str | None = None) -> AppTe
     return made.run()
 
 
-def shows(shown: AppTest) -> str:
+def conversation_id(app: AppTest) -> str:
     """The conversation in the address."""
-    found = shown.query_params["c"]
+    found = app.query_params["c"]
     return found if isinstance(found, str) else found[0]
 
 
-def settle(shown: AppTest) -> AppTest:
+def wait_for_reply(app: AppTest) -> AppTest:
     end = time.monotonic() + 60
-    while any(button.label == "Stop" for button in shown.button):
+    while any(button.label == "Stop" for button in app.button):
         assert time.monotonic() < end
         time.sleep(0.05)
-        shown.run()
-    assert not shown.exception
-    return shown
+        app.run()
+    assert not app.exception
+    return app
 
 
-def wait_for_models(shown: AppTest, name: str) -> None:
+def wait_for_models(app: AppTest, name: str) -> None:
     end = time.monotonic() + 30
-    while name not in shown.selectbox(key="model").options:
+    while name not in app.selectbox(key="model").options:
         assert time.monotonic() < end
         time.sleep(0.05)
-        shown.run()
+        app.run()
 
 
-def texts(shown: AppTest) -> list[str]:
-    return [str(element.value) for message in shown.chat_message for element in [*message.text, *message.markdown]]
+def texts(app: AppTest) -> list[str]:
+    return [str(element.value) for message in app.chat_message for element in [*message.text, *message.markdown]]
 
 
 def test_the_small_model_says_what_it_is_and_how_to_switch(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = page()
-    assert not shown.exception
-    assert shown.title[0].value == "LLM Assistant"
-    notice = next(str(c.value) for c in shown.main.caption if "small demonstration model" in str(c.value))
+    app = page()
+    assert not app.exception
+    assert app.title[0].value == "LLM Assistant"
+    notice = next(str(c.value) for c in app.main.caption if "small demonstration model" in str(c.value))
     assert "OPENAI_API_KEY" in notice
-    offered = [b.label for b in shown.main.button if b.label.endswith(("?", "joke"))]
+    offered = [b.label for b in app.main.button if b.label.endswith(("?", "joke"))]
     assert offered == [
         "Hi, how are you?",
         "Do you have any pets?",
@@ -67,22 +67,22 @@ def test_the_small_model_says_what_it_is_and_how_to_switch(monkeypatch: pytest.M
 
 def test_a_message_gets_a_reply_with_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    shown = settle(page().chat_input[0].set_value("hi, how are you?").run())
-    said = texts(shown)
+    app = wait_for_reply(page().chat_input[0].set_value("hi, how are you?").run())
+    said = texts(app)
     assert said[0] == "hi, how are you?"
     assert said[1]
-    captions = " ".join(str(c.value) for c in shown.caption)
+    captions = " ".join(str(c.value) for c in app.caption)
     assert "llamacpp · " in captions
     assert "tokens/s" in captions
-    assert any("of 1,024 tokens" in str(element.proto.text) for element in shown.get("progress"))
+    assert any("of 1,024 tokens" in str(element.proto.text) for element in app.get("progress"))
 
 
 def test_a_conversation_that_is_not_there_is_not_found() -> None:
-    shown = page({"c": "gone"})
-    assert shown.title[0].value == "Conversation not found"
-    assert shown.chat_input[0].disabled
-    next(b for b in shown.button if b.label == "Start a new chat").click()
-    assert shown.run().title[0].value == "LLM Assistant"
+    app = page({"c": "gone"})
+    assert app.title[0].value == "Conversation not found"
+    assert app.chat_input[0].disabled
+    next(b for b in app.button if b.label == "Start a new chat").click()
+    assert app.run().title[0].value == "LLM Assistant"
 
 
 def test_a_session_without_cookie_says_that_it_does_not_last() -> None:
@@ -90,24 +90,24 @@ def test_a_session_without_cookie_says_that_it_does_not_last() -> None:
 
 
 def test_moved_knobs_can_be_left_alone_again(loopback: Loopback) -> None:
-    shown = page()
-    shown.slider(key="top_k").set_value(7).run()
-    next(b for b in shown.button if b.label == "Reset").click().run()
-    settle(shown.chat_input[0].set_value("hi").run())
+    app = page()
+    app.slider(key="top_k").set_value(7).run()
+    next(b for b in app.button if b.label == "Reset").click().run()
+    wait_for_reply(app.chat_input[0].set_value("hi").run())
     assert "top_k" not in loopback.requests[-1]
 
 
 def test_a_suggestion_is_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    shown = page()
-    shown = settle(next(b for b in shown.main.button if b.label == "Hi, how are you?").click().run())
-    assert texts(shown)[0] == "Hi, how are you?"
+    app = page()
+    app = wait_for_reply(next(b for b in app.main.button if b.label == "Hi, how are you?").click().run())
+    assert texts(app)[0] == "Hi, how are you?"
 
 
 def test_a_conversation_is_found_again_by_its_owner_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    first = settle(page(owner="me").chat_input[0].set_value("remember me").run())
-    identity = shows(first)
+    first = wait_for_reply(page(owner="me").chat_input[0].set_value("remember me").run())
+    identity = conversation_id(first)
     again = page({"c": identity}, "me")
     assert texts(again) == texts(first)
     again.sidebar.button[0].click().run()
@@ -119,54 +119,54 @@ def test_a_conversation_is_found_again_by_its_owner_alone(monkeypatch: pytest.Mo
 
 
 def test_backends_that_are_not_ready_say_why() -> None:
-    shown = page()
-    assert any("openai: no key: set OPENAI_API_KEY" in str(c.value) for c in shown.caption)
-    shown.selectbox(key="backend").select("openai").run()
-    assert "set OPENAI_API_KEY" in shown.error[0].value
-    assert shown.chat_input[0].disabled
+    app = page()
+    assert any("openai: no key: set OPENAI_API_KEY" in str(c.value) for c in app.caption)
+    app.selectbox(key="backend").select("openai").run()
+    assert "set OPENAI_API_KEY" in app.error[0].value
+    assert app.chat_input[0].disabled
 
 
 def test_no_backend_at_all_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_MODEL", "/none")
     monkeypatch.setenv("LLAMACPP_MODEL", "/none.gguf")
-    shown = page()
-    assert "Set OPENAI_API_KEY" in shown.error[0].value
-    assert not shown.exception
+    app = page()
+    assert "Set OPENAI_API_KEY" in app.error[0].value
+    assert not app.exception
 
 
 @pytest.mark.parametrize(("name", "value"), [("TEMPERATURE", "hot"), ("LLM_BACKEND", "none"), ("OPENAI_N_CTX", "x")])
 def test_a_bad_setting_is_shown_not_raised(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    shown = page()
-    assert f"{name}={value}" in shown.error[0].value
-    assert not shown.exception
+    app = page()
+    assert f"{name}={value}" in app.error[0].value
+    assert not app.exception
 
 
 def test_a_failure_shows_cause_and_remedy(loopback: Loopback) -> None:
     loopback.script.extend(["500"] * 3)
-    shown = settle(page().chat_input[0].set_value("hi").run())
-    assert "The server failed; try again." in shown.error[0].value
-    settle(shown.chat_input[0].set_value("again").run())
-    assert loopback.reply in texts(shown)[-1]
+    app = wait_for_reply(page().chat_input[0].set_value("hi").run())
+    assert "The server failed; try again." in app.error[0].value
+    wait_for_reply(app.chat_input[0].set_value("again").run())
+    assert loopback.reply in texts(app)[-1]
 
 
 def test_values_beyond_the_sliders_are_shown_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_TOKENS", "9000")
     monkeypatch.setenv("TOP_P", "0.01")
-    shown = page()
-    assert not shown.exception
-    assert (shown.slider(key="max_tokens").value, shown.slider(key="top_p").value) == (9000, 0.01)
+    app = page()
+    assert not app.exception
+    assert (app.slider(key="max_tokens").value, app.slider(key="top_p").value) == (9000, 0.01)
 
 
 def test_only_moved_knobs_are_sent(loopback: Loopback) -> None:
     loopback.models = ["loopback-small", "another"]
-    shown = settle(page().chat_input[0].set_value("hi").run())
+    app = wait_for_reply(page().chat_input[0].set_value("hi").run())
     assert "temperature" not in loopback.requests[-1]
-    shown.slider(key="temperature").set_value(0.2).run()
-    wait_for_models(shown, "another")
-    shown.text_area(key=f"system-{shows(shown)}").set_value("Be brief.").run()
-    shown.selectbox(key="model").set_value("another").run()
-    settle(shown.chat_input[0].set_value("hi").run())
+    app.slider(key="temperature").set_value(0.2).run()
+    wait_for_models(app, "another")
+    app.text_area(key=f"system-{conversation_id(app)}").set_value("Be brief.").run()
+    app.selectbox(key="model").set_value("another").run()
+    wait_for_reply(app.chat_input[0].set_value("hi").run())
     sent = loopback.requests[-1]
     assert (sent["temperature"], sent["model"], sent["messages"][0]["content"]) == (0.2, "another", "Be brief.")
     assert "top_p" not in sent
@@ -175,9 +175,9 @@ def test_only_moved_knobs_are_sent(loopback: Loopback) -> None:
 def test_what_people_type_is_data(loopback: Loopback) -> None:
     text = "<b>x</b> ![i](http://example.com/a.png) {{ 1 }} :red[x]"
     loopback.reply = "![i](http://example.com/b.png)"
-    shown: Any = settle(page().chat_input[0].set_value(text).run())
-    assert shown.chat_message[0].text[0].value == text
-    assert "![" not in shown.chat_message[1].markdown[0].value
+    app: Any = wait_for_reply(page().chat_input[0].set_value(text).run())
+    assert app.chat_message[0].text[0].value == text
+    assert "![" not in app.chat_message[1].markdown[0].value
 
 
 @pytest.mark.parametrize(
@@ -195,36 +195,36 @@ def test_what_people_type_is_data(loopback: Loopback) -> None:
 )
 def test_nothing_that_is_said_breaks_the_page(loopback: Loopback, text: str) -> None:
     loopback.reply = text.replace("\x00", " ")
-    shown: Any = settle(page().chat_input[0].set_value(text).run())
-    assert shown.chat_message[0].text[0].value == text.replace("\x00", "\ufffd")
-    assert len(shown.chat_message) == 2
+    app: Any = wait_for_reply(page().chat_input[0].set_value(text).run())
+    assert app.chat_message[0].text[0].value == text.replace("\x00", "\ufffd")
+    assert len(app.chat_message) == 2
 
 
 def test_a_message_that_is_too_long_is_refused_with_the_limit_and_not_lost(loopback: Loopback) -> None:
-    shown = page().chat_input[0].set_value("x" * 1_000_000).run()
-    assert "1,000,000 characters; at most 100,000" in shown.error[0].value
-    assert shown.chat_input[0].proto.value == "x" * 1_000_000, "it stands where it was typed"
+    app = page().chat_input[0].set_value("x" * 1_000_000).run()
+    assert "1,000,000 characters; at most 100,000" in app.error[0].value
+    assert app.chat_input[0].proto.value == "x" * 1_000_000, "it stands where it was typed"
     assert not loopback.requests
-    assert texts(shown) == []
-    settle(shown.chat_input[0].set_value("short").run())
-    assert not shown.error
+    assert texts(app) == []
+    wait_for_reply(app.chat_input[0].set_value("short").run())
+    assert not app.error
 
 
 def test_a_long_chat_shows_its_end_and_earlier_messages_on_demand(settings: Settings) -> None:
-    identity = written(settings, "me", 120)
-    shown = page({"c": identity}, "me")
-    assert [texts(shown)[0], texts(shown)[-1]] == ["message 70", "message 119"]
-    shown.button(key="earlier").click().run()
-    assert texts(shown)[0] == "message 20"
-    shown.button(key="earlier").click().run()
-    assert texts(shown)[0] == "message 0"
-    assert not [b for b in shown.button if b.key == "earlier"]
+    identity = write_conversation(settings, "me", 120)
+    app = page({"c": identity}, "me")
+    assert [texts(app)[0], texts(app)[-1]] == ["message 70", "message 119"]
+    app.button(key="earlier").click().run()
+    assert texts(app)[0] == "message 20"
+    app.button(key="earlier").click().run()
+    assert texts(app)[0] == "message 0"
+    assert not [b for b in app.button if b.key == "earlier"]
 
 
 @pytest.mark.parametrize(("dropped", "at"), [(0, None), (1, 1), (3, 3), (80, 70)])
 def test_what_the_model_does_not_see_is_marked_where_it_ends(settings: Settings, dropped: int, at: int | None) -> None:
-    shown = page({"c": written(settings, "me", 120 if at == 70 else 6, dropped)}, "me")
-    lines = [str(c.value) for c in shown.main.caption if "outside the model" in str(c.value)]
+    app = page({"c": write_conversation(settings, "me", 120 if at == 70 else 6, dropped)}, "me")
+    lines = [str(c.value) for c in app.main.caption if "outside the model" in str(c.value)]
     if at is None:
         assert lines == []
     else:
@@ -233,7 +233,7 @@ def test_what_the_model_does_not_see_is_marked_where_it_ends(settings: Settings,
 
 def test_a_summary_stands_where_the_window_begins(settings: Settings) -> None:
     mine = stores.open_store(settings, "me")
-    identity = written(settings, "me", 6, 3)
+    identity = write_conversation(settings, "me", 6, 3)
     last = mine.thread(identity).messages[2].id
     with mine.database.writing() as session:
         session.add(
@@ -247,45 +247,45 @@ def test_a_summary_stands_where_the_window_begins(settings: Settings) -> None:
                 completion_tokens=9,
             )
         )
-    shown = page({"c": identity}, "me")
-    unfolded = next(e for e in shown.expander if e.label == "Summary of the first 3 messages")
+    app = page({"c": identity}, "me")
+    unfolded = next(e for e in app.expander if e.label == "Summary of the first 3 messages")
     assert unfolded.text[0].value == "They <b>met</b>."
     assert "70 tokens read, 9 written" in str(unfolded.caption[0].value)
 
 
 def test_an_interrupted_reply_says_so(settings: Settings) -> None:
-    identity = written(settings, "me", 2, state="interrupted")
+    identity = write_conversation(settings, "me", 2, state="interrupted")
     assert any("Interrupted" in str(c.value) for c in page({"c": identity}, "me").caption)
 
 
 def test_a_database_that_is_away_is_said_and_what_was_posted_waits(loopback: Loopback, settings: Settings) -> None:
-    shown = settle(page().chat_input[0].set_value("one").run())
+    app = wait_for_reply(page().chat_input[0].set_value("one").run())
     database = stores.open_store(settings, "").database
     with database.writing() as session:
         session.execute(sql("ALTER TABLE conversation RENAME TO mislaid"))
-    shown.chat_input[0].set_value("two").run()
-    assert not shown.exception
-    assert "The database does not answer" in shown.error[0].value
+    app.chat_input[0].set_value("two").run()
+    assert not app.exception
+    assert "The database does not answer" in app.error[0].value
     with database.writing() as session:
         session.execute(sql("ALTER TABLE mislaid RENAME TO conversation"))
-    assert texts(settle(shown.run()))[::2] == ["one", "two"]
+    assert texts(wait_for_reply(app.run()))[::2] == ["one", "two"]
 
 
 def test_fifty_messages_cost_little_more_than_two(settings: Settings) -> None:
     def fastest(count: int) -> float:
-        shown = page({"c": written(settings, "me", count)}, "me")
-        assert len(shown.chat_message) == count
+        app = page({"c": write_conversation(settings, "me", count)}, "me")
+        assert len(app.chat_message) == count
         times = []
         for _ in range(5):
             begun = time.perf_counter()
-            shown.run()
+            app.run()
             times.append(time.perf_counter() - begun)
         return min(times)
 
     assert fastest(50) < 8 * fastest(2)
 
 
-def written(settings: Settings, owner: str, count: int, dropped: int = 0, state: str = "done") -> str:
+def write_conversation(settings: Settings, owner: str, count: int, dropped: int = 0, state: str = "done") -> str:
     """A conversation of so many messages, the last of which the model wrote."""
     mine = stores.open_store(settings, owner)
     with mine.database.writing() as session:

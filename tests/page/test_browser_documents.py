@@ -7,7 +7,16 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.loopback import Loopback
-from tests.page.person import bubbles, choose, drag, fold, narrow, pictures, press, say
+from tests.page.person import (
+    assert_fits_phone,
+    choose_files,
+    click_button,
+    close_popover,
+    drag_file,
+    messages,
+    picture_folder,
+    send_message,
+)
 from tests.page.test_accessibility import NAMELESS, violations
 from tests.pdf import pdf
 
@@ -41,10 +50,10 @@ BOOK = [
 
 def ask(tab: Page, text: str) -> Locator:
     """Send a question and unfold the sources of its reply."""
-    before = bubbles(tab).count()
-    say(tab, text)
-    expect(bubbles(tab)).to_have_count(before + 2)
-    sources = bubbles(tab).last.get_by_test_id("stExpander")
+    before = messages(tab).count()
+    send_message(tab, text)
+    expect(messages(tab)).to_have_count(before + 2)
+    sources = messages(tab).last.get_by_test_id("stExpander")
     sources.locator("summary").click()
     return sources
 
@@ -62,7 +71,7 @@ def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_
 ) -> None:
     (tmp_path / "station.pdf").write_bytes(pdf(BOOK))
     talk.reply = "Ingrid Holm did: the keeper had fallen ill, so she kept the lamp in the winter of 1871 [1]."
-    choose(tab, tmp_path / "station.pdf")
+    choose_files(tab, tmp_path / "station.pdf")
     sources = ask(tab, QUESTION)
     expect(sources.locator("summary")).to_contain_text("station.pdf, page 7")
     expect(sources.get_by_text("[1] station.pdf, page 7")).to_be_visible()
@@ -74,7 +83,7 @@ def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_
     tab.set_viewport_size({"width": 1200, "height": 700})
     tab.mouse.move(600, 500)
     tab.wait_for_timeout(300)
-    tab.screenshot(path=str(pictures(tmp_path, UPDATE) / "documents.png"))
+    tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / "documents.png"))
     asked = len(talk.requests)
     body = unfolded(tab)
     expect(body.get_by_text("20 pages · 20 passages")).to_be_visible()
@@ -84,7 +93,7 @@ def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_
     assert len(talk.requests) == asked, "nothing is asked of a model to find words"
     assert tab.evaluate(NAMELESS) == []
     assert [*seen, *violations(tab)] == []
-    press(tab, "Delete")
+    click_button(tab, "Delete")
     expect(tab.locator(".st-key-documents")).to_have_count(0)
     expect(tab.get_by_text("Sources:")).to_have_count(0)
 
@@ -92,13 +101,13 @@ def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_
 def test_the_small_model_shows_the_passage_of_a_file_that_was_dragged_in(llamacpp: str, tab: Page) -> None:
     tab.goto(llamacpp)
     tab.get_by_placeholder("Write a message").wait_for()
-    drag(tab, "station.pdf", pdf(BOOK))
+    drag_file(tab, "station.pdf", pdf(BOOK))
     sources = ask(tab, QUESTION)
     expect(sources.locator("summary")).to_contain_text("station.pdf, page 7")
     expect(sources.get_by_text("[1] station.pdf, page 7")).to_be_visible()
     assert ANSWER in " ".join(sources.get_by_test_id("stText").first.inner_text().split())
-    expect(bubbles(tab).last.get_by_text("trust the passages below")).to_be_visible()
-    narrow(tab)
+    expect(messages(tab).last.get_by_text("trust the passages below")).to_be_visible()
+    assert_fits_phone(tab)
     expect(unfolded(tab).get_by_text("Only two or three short passages fit")).to_be_visible()
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -106,17 +115,17 @@ def test_the_small_model_shows_the_passage_of_a_file_that_was_dragged_in(llamacp
 def test_what_cannot_be_read_says_why(talk: Loopback, tab: Page, tmp_path: Path) -> None:
     for name, data in (("photo.png", b"\x89PNG"), ("scan.pdf", pdf(["", ""]))):
         (tmp_path / name).write_bytes(data)
-    choose(tab, tmp_path / "photo.png")
-    say(tab, QUESTION)
+    choose_files(tab, tmp_path / "photo.png")
+    send_message(tab, QUESTION)
     expect(tab.get_by_text("photo.png: files of this kind are not read, only PDF, DOCX")).to_be_visible()
     expect(tab.get_by_placeholder("Write a message")).to_have_value(QUESTION)
-    expect(bubbles(tab)).to_have_count(0)
+    expect(messages(tab)).to_have_count(0)
     assert talk.requests == []
     tab.get_by_placeholder("Write a message").fill("")
-    choose(tab, tmp_path / "scan.pdf")
+    choose_files(tab, tmp_path / "scan.pdf")
     tab.get_by_role("button", name="Send message").click()
     expect(tab.get_by_text("scan.pdf holds no text, only pictures of it: run OCR over it first")).to_be_visible()
-    press(tab, "Dismiss")
+    click_button(tab, "Dismiss")
     expect(tab.get_by_text("scan.pdf holds no text")).to_have_count(0)
 
 
@@ -126,7 +135,7 @@ def test_no_name_and_no_word_of_a_document_makes_the_browser_fetch(talk: Loopbac
     (tmp_path / name).write_text(f"The roof: {image} <img src=http://127.0.0.1:9/leak.png> :material/home: done")
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
-    choose(tab, tmp_path / name)
+    choose_files(tab, tmp_path / name)
     tab.get_by_role("button", name="Send message").click()
     expect(tab.get_by_text("Ask something about the documents")).to_be_visible()
     assert tab.locator("h1").inner_text().replace("\u2060", "") == name
@@ -137,6 +146,6 @@ def test_no_name_and_no_word_of_a_document_makes_the_browser_fetch(talk: Loopbac
     body.get_by_label("Find in documents").fill("roof")
     tab.keyboard.press("Enter")
     expect(body.get_by_text("done")).to_be_visible()
-    fold(tab)
+    close_popover(tab)
     assert not [url for url in asked if "leak" in url]
     assert not [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]

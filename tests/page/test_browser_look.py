@@ -11,7 +11,15 @@ from conversations.replies import turn
 from conversations.store import store as stores
 from conversations.store.schema import Conversation
 from settings import Settings
-from tests.page.person import bubbles, fold, pictures, press, say, settled, unfold
+from tests.page.person import (
+    click_button,
+    close_popover,
+    messages,
+    open_popover,
+    picture_folder,
+    send_message,
+    wait_until_drawn,
+)
 
 pytestmark = pytest.mark.browser
 WIDEST = """() => Math.max(...[...document.querySelectorAll('[data-testid=stChatMessage] *, .st-key-header *')]
@@ -28,19 +36,19 @@ def test_light_and_dark(gpt2: str, chromium: Browser, scheme: str, tmp_path: Pat
         tab.goto(gpt2)
         expect(tab.get_by_text("small demonstration model")).to_be_visible()
         for texts in (["Do you like music?"], ["What do you do for a living?"], ["hi, how are you?", "Tell me a joke"]):
-            press(tab, "New chat")
-            expect(bubbles(tab)).to_have_count(0)
+            click_button(tab, "New chat")
+            expect(messages(tab)).to_have_count(0)
             for number, text in enumerate(texts, 1):
-                say(tab, text)
+                send_message(tab, text)
                 expect(tab.get_by_text("gpt2 ·")).to_have_count(number)
         expect(tab.get_by_text("of 1,024 tokens")).to_be_visible()
-        press(tab, "Good reply")
+        click_button(tab, "Good reply")
         tab.get_by_label("What was good about it?").wait_for()
-        press(tab, "Close")
+        click_button(tab, "Close")
         tab.mouse.move(600, 500)
         tab.wait_for_timeout(500)
         name = "chat.png" if scheme == "light" else "chat-dark.png"
-        tab.screenshot(path=str(pictures(tmp_path, UPDATE) / name))
+        tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / name))
         color = tab.evaluate("getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor")
     assert (sum(int(part) for part in color.strip("rgba()").split(",")[:3]) > 380) == (scheme == "light")
     assert [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))] == []
@@ -51,17 +59,17 @@ def test_on_a_phone(llamacpp: str, chromium: Browser, tmp_path: Path) -> None:
         tab = context.new_page()
         tab.goto(llamacpp)
         for number, text in enumerate(("hi, how are you?", "Do you like music?"), 1):
-            say(tab, text)
+            send_message(tab, text)
             expect(tab.get_by_text("tokens/s")).to_have_count(number)
-        press(tab, "Regenerate")
+        click_button(tab, "Regenerate")
         expect(tab.get_by_text("2/2")).to_be_visible()
         expect(tab.get_by_text("tokens/s")).to_have_count(2)  # what is typed while it is drawn anew may be drawn over
-        settled(tab)
+        wait_until_drawn(tab)
         tab.wait_for_timeout(500)
-        tab.screenshot(path=str(pictures(tmp_path, UPDATE) / "chat-phone.png"))
-        unfold(tab, "Settings")
-        fold(tab)
-        say(tab, "w" * 300)
+        tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / "chat-phone.png"))
+        open_popover(tab, "Settings")
+        close_popover(tab)
+        send_message(tab, "w" * 300)
         expect(tab.get_by_text("tokens/s")).to_have_count(3)
         assert tab.evaluate(WIDEST) <= 390
         tab.get_by_test_id("stExpandSidebarButton").click()
@@ -71,7 +79,7 @@ def test_on_a_phone(llamacpp: str, chromium: Browser, tmp_path: Path) -> None:
 def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(llamacpp: str, tab: Page) -> None:
     settings = Settings.read()
     tab.goto(llamacpp)
-    say(tab, "hi")
+    send_message(tab, "hi")
     expect(tab.get_by_text("tokens/s")).to_be_visible()
 
     def fastest(count: int) -> float:
@@ -80,7 +88,7 @@ def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(llamacpp: str, tab: 
         for _ in range(4):
             begun = time.monotonic()
             tab.reload()
-            expect(bubbles(tab).last).to_contain_text(f"message {count - 1}:")
+            expect(messages(tab).last).to_contain_text(f"message {count - 1}:")
             tab.get_by_role("button", name="Copy").last.wait_for()
             took.append(time.monotonic() - begun)
         print(f"a chat of {count} messages opened in {min(took):.2f} s")
@@ -88,9 +96,9 @@ def test_a_chat_of_2000_messages_opens_as_fast_as_one_of_50(llamacpp: str, tab: 
 
     short = fastest(50)
     assert fastest(2000) < 1.5 * short
-    press(tab, "Show earlier (1950)")
-    expect(bubbles(tab)).to_have_count(100)
-    expect(bubbles(tab).first).to_contain_text("message 1900")
+    click_button(tab, "Show earlier (1950)")
+    expect(messages(tab)).to_have_count(100)
+    expect(messages(tab).first).to_contain_text("message 1900")
 
 
 def lengthen(settings: Settings, identity: str, count: int) -> None:

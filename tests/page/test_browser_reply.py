@@ -7,7 +7,17 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.loopback import Loopback
-from tests.page.person import bubbles, choose, fold, grown, last, press, say, stopped, unfold
+from tests.page.person import (
+    choose_files,
+    click_button,
+    close_popover,
+    expect_stopped,
+    last_text,
+    messages,
+    open_popover,
+    send_message,
+    wait_until_longer,
+)
 
 pytestmark = pytest.mark.browser
 ALERTED = """() => new MutationObserver(() => { window.alerted ||= !!document.querySelector('[data-testid=stAlert]') })
@@ -15,84 +25,84 @@ ALERTED = """() => new MutationObserver(() => { window.alerted ||= !!document.qu
 
 
 def test_the_reply_grows_while_it_comes(slow: Loopback, tab: Page) -> None:
-    first = grown(tab)
-    second = grown(tab, first)
-    assert grown(tab, second) > second > first
+    first = wait_until_longer(tab)
+    second = wait_until_longer(tab, first)
+    assert wait_until_longer(tab, second) > second > first
 
 
 def test_stop_keeps_the_text_and_stops_the_server(slow: Loopback, tab: Page) -> None:
     tab.get_by_role("button", name="Stop").click()
-    stopped(tab)
-    assert "word1" in last(tab)
+    expect_stopped(tab)
+    assert "word1" in last_text(tab)
     tab.wait_for_timeout(300)
     assert slow.gone
-    say(tab, "again")
+    send_message(tab, "again")
     expect(tab.get_by_text(slow.reply)).to_be_visible()
 
 
 def test_escape_stops_the_reply_wherever_the_cursor_is(slow: Loopback, tab: Page) -> None:
     tab.get_by_placeholder("Write a message").fill("half a thought")
     tab.keyboard.press("Escape")
-    stopped(tab)
+    expect_stopped(tab)
     tab.wait_for_timeout(300)
     assert slow.gone
     assert tab.get_by_placeholder("Write a message").input_value() == "half a thought"
 
 
 def test_a_moved_slider_leaves_the_reply_running(slow: Loopback, tab: Page) -> None:
-    unfold(tab, "Settings")
+    open_popover(tab, "Settings")
     slider = tab.get_by_role("slider", name="Temperature")
     slider.focus()
     for _ in range(3):
-        before = grown(tab)
+        before = wait_until_longer(tab)
         tab.keyboard.press("ArrowRight")
-        grown(tab, before + 20)
+        wait_until_longer(tab, before + 20)
     assert not slow.gone
     tab.get_by_role("button", name="Stop").click()
-    stopped(tab)
-    say(tab, "again")
+    expect_stopped(tab)
+    send_message(tab, "again")
     expect(tab.get_by_text(slow.reply)).to_be_visible()
     assert slow.requests[-1]["temperature"] == pytest.approx(1.15)
 
 
 def test_a_reload_and_a_second_tab_see_the_same_reply(slow: Loopback, tab: Page) -> None:
-    before = grown(tab)
+    before = wait_until_longer(tab)
     tab.reload()
-    assert grown(tab, before) > before
+    assert wait_until_longer(tab, before) > before
     other = tab.context.new_page()
     other.goto(tab.url)
     other.get_by_text("word1 ").first.wait_for()
-    assert grown(other, before) > before
+    assert wait_until_longer(other, before) > before
     other.get_by_role("button", name="Stop").click()
-    stopped(other)
-    stopped(tab)
+    expect_stopped(other)
+    expect_stopped(tab)
     assert len(slow.requests) == 1
 
 
 def test_a_second_tab_sees_the_next_turn_within_about_a_second(talk: Loopback, tab: Page) -> None:
-    say(tab, "hi")
+    send_message(tab, "hi")
     expect(tab.get_by_text("openai ·")).to_be_visible()
     other = tab.context.new_page()
     other.goto(tab.url)
-    expect(bubbles(other)).to_have_count(2)
-    say(tab, "and now?")
-    expect(bubbles(other)).to_have_count(4, timeout=3000)
+    expect(messages(other)).to_have_count(2)
+    send_message(tab, "and now?")
+    expect(messages(other)).to_have_count(4, timeout=3000)
     expect(other.get_by_text("openai ·")).to_have_count(2, timeout=3000)
 
 
 def test_the_backend_is_switched_in_mid_conversation(talk: Loopback, tab: Page) -> None:
-    say(tab, "hi")
+    send_message(tab, "hi")
     expect(tab.get_by_text("openai ·")).to_be_visible()
     tab.get_by_role("combobox", name="Backend").click()
     tab.get_by_role("option", name="llamacpp").click()
-    say(tab, "and you?")
+    send_message(tab, "and you?")
     expect(tab.get_by_text("llamacpp ·")).to_be_visible()
     expect(tab.get_by_text(talk.reply)).to_be_visible()
 
 
 def test_a_failure_shows_cause_and_remedy_and_no_traceback(talk: Loopback, tab: Page) -> None:
     talk.script.extend(["429 0"] * 3)
-    say(tab, "hi")
+    send_message(tab, "hi")
     expect(tab.get_by_text("Wait a little")).to_be_visible()
     expect(tab.get_by_text("Traceback")).to_have_count(0)
     expect(tab.get_by_role("button", name="Stop")).to_have_count(0)
@@ -100,7 +110,7 @@ def test_a_failure_shows_cause_and_remedy_and_no_traceback(talk: Loopback, tab: 
 
 def test_messages_sent_in_a_hurry_all_arrive(talk: Loopback, tab: Page) -> None:
     for number in range(4):
-        say(tab, f"message {number}")
+        send_message(tab, f"message {number}")
         tab.wait_for_timeout(200)  # faster than anybody types; Streamlit itself merges what comes in one tick
     expect(tab.get_by_text(talk.reply)).to_have_count(4)
     assert [r["messages"][-1]["content"] for r in talk.requests] == [f"message {n}" for n in range(4)]
@@ -129,27 +139,27 @@ def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab:
 
     tab.route_web_socket("**/_stcore/stream", meet)
     tab.reload()
-    say(tab, "hi")
+    send_message(tab, "hi")
     expect(tab.get_by_text("openai ·")).to_be_visible()
     tab.wait_for_timeout(1500)
     assert ticks
     for count in (2, 3):
-        say(tab, "again")
+        send_message(tab, "again")
         expect(tab.get_by_text("openai ·")).to_have_count(count)
         tab.wait_for_timeout(1200)
-    expect(bubbles(tab)).to_have_count(6)
+    expect(messages(tab)).to_have_count(6)
     assert [r["messages"][-1]["content"] for r in talk.requests] == ["hi", "again", "again"]
     (tmp_path / "notes.md").write_text("The roof was mended in June.")
-    choose(tab, tmp_path / "notes.md")  # Streamlit hands its bytes out with the first of the two only
+    choose_files(tab, tmp_path / "notes.md")  # Streamlit hands its bytes out with the first of the two only
     tab.evaluate(ALERTED)
-    press(tab, "Send message")
+    click_button(tab, "Send message")
     expect(tab.get_by_text("Documents (1)")).to_be_visible()
     tab.wait_for_timeout(1200)
     assert not tab.evaluate("window.alerted")
 
 
 def test_a_second_message_waits_for_the_first_reply(slow: Loopback, tab: Page) -> None:
-    say(tab, "and then?")
+    send_message(tab, "and then?")
     expect(tab.get_by_text("Waiting for the reply before this one")).to_be_visible()
     tab.get_by_placeholder("Write a message").focus()
     tab.keyboard.press("Escape")
@@ -166,10 +176,10 @@ def test_nothing_written_makes_the_browser_fetch(talk: Loopback, tab: Page, todo
     talk.reply = words
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
-    say(tab, words)  # it becomes the title too, in the heading and in the sidebar
+    send_message(tab, words)  # it becomes the title too, in the heading and in the sidebar
     expect(tab.get_by_text("Unset the knob" if todo == "refuse" else "tokens/s")).to_be_visible()
-    unfold(tab, "Chat")
-    fold(tab)
+    open_popover(tab, "Chat")
+    close_popover(tab)
     assert not [url for url in asked if "leak" in url]
     assert tab.locator("h1").inner_text().replace("\u2060", "").startswith(image)
     assert not [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
@@ -190,7 +200,7 @@ def test_a_conversation_that_is_not_ones_own_is_not_found(slow: Loopback, tab: P
         expect(stranger.get_by_text("Start a new chat")).to_be_visible()
         expect(stranger.get_by_text("Import")).to_be_visible()
         assert stranger.get_by_test_id("stMainBlockContainer").inner_text() == whole
-        press(stranger, "Start a new chat")
-        say(stranger, "mine")
+        click_button(stranger, "Start a new chat")
+        send_message(stranger, "mine")
         expect(stranger.get_by_text(slow.reply)).to_be_visible()
-    expect(bubbles(tab)).to_have_count(2)
+    expect(messages(tab)).to_have_count(2)

@@ -77,7 +77,7 @@ def chat() -> Iterator[Start]:
         yield begin
 
 
-class Done(NamedTuple):
+class Result(NamedTuple):
     """What a command left."""
 
     code: int
@@ -85,10 +85,10 @@ class Done(NamedTuple):
     err: str
 
 
-Run = Callable[..., Done]
+Run = Callable[..., Result]
 
 
-def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Done:
+def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Result:
     """The command line in a process of its own; `said` comes through the pipe."""
     done = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *words],
@@ -98,7 +98,7 @@ def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Don
         timeout=60,
         check=False,
     )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
     """The same in this process, where `ask` may reach a server once: its client belongs to an event loop."""
     monkeypatch.setenv("OPENAI_BASE_URL", os.environ.get("OPENAI_BASE_URL", ""))  # --url sets it: put back at the end
 
-    def command(*words: str, said: str | bytes = b"", **environment: str) -> Done:
+    def command(*words: str, said: str | bytes = b"", **environment: str) -> Result:
         piped = io.BytesIO(said.encode() if isinstance(said, str) else said)
         with monkeypatch.context() as patch:
             for name, value in environment.items():
@@ -118,6 +118,6 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
             except SystemExit as end:
                 code = int(end.code or 0)
         out, err = capsysbinary.readouterr()
-        return Done(code, out.decode(), err.decode())
+        return Result(code, out.decode(), err.decode())
 
     return command

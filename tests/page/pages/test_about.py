@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from settings import ROOT, Settings
-from tests.page.person import narrow
+from tests.page.person import assert_fits_phone
 from tests.page.test_accessibility import NAMELESS, violations
 
 ME = "session:me"
@@ -22,13 +22,13 @@ def script() -> None:
 def page() -> AppTest:
     made = AppTest.from_function(script, default_timeout=60)
     made.session_state["owner"] = ME
-    shown = made.run()
-    assert not shown.exception
-    return shown
+    app = made.run()
+    assert not app.exception
+    return app
 
 
-def words(shown: AppTest) -> str:
-    return "\n".join(str(each.value) for each in [*shown.markdown, *shown.caption, *shown.code])
+def words(app: AppTest) -> str:
+    return "\n".join(str(each.value) for each in [*app.markdown, *app.caption, *app.code])
 
 
 def test_each_backend_is_ready_or_says_what_is_missing() -> None:
@@ -41,12 +41,12 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     monkeypatch.setenv("COOKIE_SECRET", "a-very-secret-signing-key-0123456789")
     (tmp_path / ".env").write_text("TEMPERATURE=0.3\n")
-    shown = page()
-    rows = {row.Setting: row for row in shown.dataframe[0].value.itertuples()}
+    app = page()
+    rows = {row.Setting: row for row in app.dataframe[0].value.itertuples()}
     assert (rows["TEMPERATURE"].Value, rows["TEMPERATURE"].From) == ("0.3", ".env")
     assert (rows["OPENAI_API_KEY"].Value, rows["OPENAI_API_KEY"].From) == ("********", "environment")
     assert rows["PORT"].From == "default"
-    assert "very-secret" not in str(shown.dataframe[0].value.to_dict()) + words(shown)
+    assert "very-secret" not in str(app.dataframe[0].value.to_dict()) + words(app)
 
 
 @pytest.mark.parametrize(
@@ -59,26 +59,26 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
         ("sqlite:////tmp/a@b:c.db", "sqlite:////tmp/a@b:c.db"),
     ],
 )
-def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, shown: str) -> None:
+def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, app: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    assert {knob.name: knob.value for knob in Settings.read().options()}["DATABASE_URL"] == shown
+    assert {knob.name: knob.value for knob in Settings.read().options()}["DATABASE_URL"] == app
 
 
 def test_the_name_is_shown_only_when_it_is_asked_for() -> None:
-    shown = page()
-    assert ME not in words(shown)
-    shown.toggle(key="owner-shown").set_value(True).run()
-    assert f"cli.py export --all --owner {ME}" in words(shown)
-    assert "Whoever has this name" in shown.warning[0].value
+    app = page()
+    assert ME not in words(app)
+    app.toggle(key="owner-shown").set_value(True).run()
+    assert f"cli.py export --all --owner {ME}" in words(app)
+    assert "Whoever has this name" in app.warning[0].value
 
 
 def test_the_model_card_is_shown_without_its_fields_and_with_its_picture() -> None:
-    shown = page()
-    said = words(shown)
+    app = page()
+    said = words(app)
     assert "A small talker" in said
     assert "pipeline_tag" not in said
     assert "curves.png)" not in said
-    assert len(shown.get("image")) == 1
+    assert len(app.get("image")) == 1
 
 
 @pytest.mark.browser
@@ -96,5 +96,5 @@ def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(gpt2: str, ta
     expect(tab.get_by_text("A small talker")).to_be_visible()
     assert list(violations(tab)) == []
     assert tab.evaluate(NAMELESS) == []
-    narrow(tab)
+    assert_fits_phone(tab)
     assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []

@@ -11,9 +11,9 @@ from conversations.replies import comparison
 from tests.conversations.talk import mine
 from tests.loopback import Loopback
 from tests.page.conftest import Start
-from tests.page.person import bubbles, pictures, say
+from tests.page.person import messages, picture_folder, send_message
 from tests.page.test_accessibility import NAMELESS, violations
-from tests.page.test_app import settle
+from tests.page.test_app import wait_for_reply
 
 ME = "session:me"
 PLACE = "Ask all of them"
@@ -30,67 +30,67 @@ def page(c: str | None = None, owner: str = ME) -> AppTest:
     made.session_state["owner"] = owner
     if c is not None:
         made.query_params["c"] = c
-    shown = made.run()
-    assert not shown.exception
-    return shown
+    app = made.run()
+    assert not app.exception
+    return app
 
 
-def asked(shown: AppTest, question: str, *names: str) -> AppTest:
+def asked(app: AppTest, question: str, *names: str) -> AppTest:
     """Ask these backends, and wait for the end."""
-    shown.multiselect(key="compared").set_value(list(names)).run()
-    shown.chat_input[0].set_value(question).run()
-    return settle(shown)
+    app.multiselect(key="compared").set_value(list(names)).run()
+    app.chat_input[0].set_value(question).run()
+    return wait_for_reply(app)
 
 
-def buttons(shown: AppTest, label: str) -> list[str]:
-    return [str(button.key) for button in shown.button if button.label == label]
+def buttons(app: AppTest, label: str) -> list[str]:
+    return [str(button.key) for button in app.button if button.label == label]
 
 
-def heads(shown: AppTest) -> list[str]:
-    return [str(each.value) for each in shown.subheader]
+def heads(app: AppTest) -> list[str]:
+    return [str(each.value) for each in app.subheader]
 
 
-def address(shown: AppTest) -> str:
-    value = shown.query_params["c"]
+def address(app: AppTest) -> str:
+    value = app.query_params["c"]
     return value if isinstance(value, str) else value[0]
 
 
 def test_all_that_are_ready_are_chosen_and_the_others_say_why() -> None:
-    shown = page()
-    assert shown.multiselect(key="compared").value == ["gpt2", "llamacpp"]
-    assert any("openai: no key: set OPENAI" in str(c.value).replace("\\", "") for c in shown.caption)
+    app = page()
+    assert app.multiselect(key="compared").value == ["gpt2", "llamacpp"]
+    assert any("openai: no key: set OPENAI" in str(c.value).replace("\\", "") for c in app.caption)
 
 
 def test_one_question_is_answered_by_each_with_its_figures(loopback: Loopback) -> None:
-    shown = asked(page(), "hi, how are you?", "llamacpp", "openai")
-    assert heads(shown) == ["llamacpp", "openai"]
-    assert shown.chat_message[0].text[0].value == "hi, how are you?"
-    assert loopback.reply in [str(m.value).strip() for m in shown.markdown]
-    assert [m.label for m in shown.metric] == ["First token", "Tokens/s", "Tokens"] * 2
-    assert [m.value for m in shown.metric if m.label == "Tokens"][1] == "6"
-    again = page(address(shown))
-    assert heads(again) == heads(shown)
-    assert [m.value for m in again.metric] == [m.value for m in shown.metric]
+    app = asked(page(), "hi, how are you?", "llamacpp", "openai")
+    assert heads(app) == ["llamacpp", "openai"]
+    assert app.chat_message[0].text[0].value == "hi, how are you?"
+    assert loopback.reply in [str(m.value).strip() for m in app.markdown]
+    assert [m.label for m in app.metric] == ["First token", "Tokens/s", "Tokens"] * 2
+    assert [m.value for m in app.metric if m.label == "Tokens"][1] == "6"
+    again = page(address(app))
+    assert heads(again) == heads(app)
+    assert [m.value for m in again.metric] == [m.value for m in app.metric]
 
 
 def test_one_vote_which_can_be_taken_back(loopback: Loopback) -> None:
-    shown = asked(page(), "hi", "llamacpp", "openai")
-    first, second = buttons(shown, "Best reply")
-    shown.button(key=first).click().run()
-    assert heads(shown) == [":material/trophy: llamacpp", "openai"]
-    shown.button(key=second).click().run()
-    assert heads(shown) == ["llamacpp", ":material/trophy: openai"]
-    winner = comparison.read(mine(ME), address(shown)).winner
+    app = asked(page(), "hi", "llamacpp", "openai")
+    first, second = buttons(app, "Best reply")
+    app.button(key=first).click().run()
+    assert heads(app) == [":material/trophy: llamacpp", "openai"]
+    app.button(key=second).click().run()
+    assert heads(app) == ["llamacpp", ":material/trophy: openai"]
+    winner = comparison.read(mine(ME), address(app)).winner
     assert f"vote-{winner}" == second
-    shown.button(key=second).click().run()
-    assert heads(shown) == ["llamacpp", "openai"]
+    app.button(key=second).click().run()
+    assert heads(app) == ["llamacpp", "openai"]
 
 
 def test_a_failure_of_one_leaves_the_others(loopback: Loopback) -> None:
     loopback.script.extend(["500"] * 3)
-    shown = asked(page(), "hi", "openai", "llamacpp")
-    assert "The server failed; try again." in shown.error[0].value
-    assert len(buttons(shown, "Best reply")) == 1
+    app = asked(page(), "hi", "openai", "llamacpp")
+    assert "The server failed; try again." in app.error[0].value
+    assert len(buttons(app, "Best reply")) == 1
 
 
 def test_what_is_somebody_elses_is_not_found(loopback: Loopback) -> None:
@@ -100,14 +100,14 @@ def test_what_is_somebody_elses_is_not_found(loopback: Loopback) -> None:
 
 
 def test_nobody_chosen_asks_nobody() -> None:
-    shown = page()
-    shown.multiselect(key="compared").set_value([]).run()
-    assert shown.chat_input[0].disabled
+    app = page()
+    app.multiselect(key="compared").set_value([]).run()
+    assert app.chat_input[0].disabled
 
 
 def test_an_over_long_question_is_refused_with_the_limit(loopback: Loopback) -> None:
-    shown = asked(page(), "x" * 1_000_000, "openai")
-    assert "at most 100,000" in shown.error[0].value
+    app = asked(page(), "x" * 1_000_000, "openai")
+    assert "at most 100,000" in app.error[0].value
     assert mine(ME).listing() == []
 
 
@@ -125,7 +125,7 @@ def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, 
     expect(tab.get_by_role("heading", name="trophy icon llamacpp")).to_be_visible()
     tab.mouse.move(600, 600)
     tab.wait_for_timeout(500)
-    tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "compare.png")
+    tab.screenshot(path=picture_folder(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "compare.png")
     assert list(violations(tab)) == []
     assert tab.evaluate(NAMELESS) == []
     tab.set_viewport_size({"width": 390, "height": 844})
@@ -133,10 +133,10 @@ def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, 
     tab.set_viewport_size({"width": 1200, "height": 700})
     reply = tab.locator("[class*=st-key-reply-]").last.locator("> .stElementContainer .stMarkdown").last.inner_text()
     tab.get_by_role("button", name="Go on with this one").last.click()
-    expect(bubbles(tab).last).to_contain_text(reply)
-    say(tab, "tell me a joke")
-    expect(bubbles(tab)).to_have_count(4)
-    expect(bubbles(tab).last).to_contain_text("llamacpp ·")
+    expect(messages(tab).last).to_contain_text(reply)
+    send_message(tab, "tell me a joke")
+    expect(messages(tab)).to_have_count(4)
+    expect(messages(tab).last).to_contain_text("llamacpp ·")
 
 
 @pytest.mark.browser

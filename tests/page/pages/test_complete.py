@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
 from tests.loopback import Loopback
-from tests.page.conftest import anew
+from tests.page.conftest import reset
 from tests.page.test_accessibility import NAMELESS, violations
 
 TEXT = "Text to continue"
@@ -23,57 +23,57 @@ def page() -> AppTest:
     return AppTest.from_function(script, default_timeout=60).run()
 
 
-def settle(shown: AppTest) -> AppTest:
+def settle(app: AppTest) -> AppTest:
     """Run until the text is back in its box."""
     end = time.monotonic() + 60
-    while not shown.text_area:
+    while not app.text_area:
         assert time.monotonic() < end
-        assert not shown.exception
+        assert not app.exception
         time.sleep(0.05)
-        shown.run()
-    assert not shown.exception
-    return shown
+        app.run()
+    assert not app.exception
+    return app
 
 
-def box(shown: AppTest) -> str:
-    return shown.text_area(key="completing").value or ""
+def box(app: AppTest) -> str:
+    return app.text_area(key="completing").value or ""
 
 
-def write(shown: AppTest, text: str) -> AppTest:
-    return shown.text_area(key="completing").set_value(text).run()
+def write(app: AppTest, text: str) -> AppTest:
+    return app.text_area(key="completing").set_value(text).run()
 
 
-def go_on(shown: AppTest) -> AppTest:
-    return settle(shown.button(key="continue").click().run())
+def go_on(app: AppTest) -> AppTest:
+    return settle(app.button(key="continue").click().run())
 
 
 def test_the_shipped_model_goes_on_with_the_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "llamacpp")
-    shown = page()
-    shown.button(key="suggestion").click().run()
-    assert box(shown) == "Data Science is"
-    shown.slider(key="max_tokens").set_value(12).run()
-    go_on(shown)
-    assert box(shown).startswith("Data Science is")
-    assert len(box(shown)) > len("Data Science is")
-    assert any("llamacpp · " in str(c.value).replace("\\", "") for c in shown.caption)
+    app = page()
+    app.button(key="suggestion").click().run()
+    assert box(app) == "Data Science is"
+    app.slider(key="max_tokens").set_value(12).run()
+    go_on(app)
+    assert box(app).startswith("Data Science is")
+    assert len(box(app)) > len("Data Science is")
+    assert any("llamacpp · " in str(c.value).replace("\\", "") for c in app.caption)
 
 
 def test_every_step_can_be_undone(loopback: Loopback) -> None:
-    shown = go_on(write(page(), "Once"))
-    assert box(shown) == "Once upon a time"
-    go_on(write(shown, "Once upon a day, once"))
-    assert box(shown) == "Once upon a day, once upon a time"
+    app = go_on(write(page(), "Once"))
+    assert box(app) == "Once upon a time"
+    go_on(write(app, "Once upon a day, once"))
+    assert box(app) == "Once upon a day, once upon a time"
     for before in ("Once upon a day, once", "Once upon a time", "Once", ""):
-        shown.button(key="undo").click().run()
-        assert box(shown) == before
-    assert shown.button(key="undo").disabled
+        app.button(key="undo").click().run()
+        assert box(app) == before
+    assert app.button(key="undo").disabled
 
 
 def test_the_text_alone_and_only_moved_knobs_are_sent(loopback: Loopback) -> None:
-    shown = write(page(), "Once")
-    shown.slider(key="temperature").set_value(0.4).run()
-    go_on(shown)
+    app = write(page(), "Once")
+    app.slider(key="temperature").set_value(0.4).run()
+    go_on(app)
     assert loopback.requests[-1]["prompt"] == "Once"
     assert loopback.requests[-1]["temperature"] == 0.4
     assert not {"top_p", "top_k", "max_tokens", "messages"} & set(loopback.requests[-1])
@@ -81,28 +81,28 @@ def test_the_text_alone_and_only_moved_knobs_are_sent(loopback: Loopback) -> Non
 
 def test_a_failure_leaves_the_text_and_says_what_to_do(loopback: Loopback) -> None:
     loopback.script.extend(["500"] * 3)
-    shown = go_on(write(page(), "Once"))
-    assert box(shown) == "Once"
-    assert "The server failed; try again." in shown.error[0].value
+    app = go_on(write(page(), "Once"))
+    assert box(app) == "Once"
+    assert "The server failed; try again." in app.error[0].value
 
 
 def test_an_empty_text_is_refused_with_a_reason(loopback: Loopback) -> None:
-    shown = go_on(page())
-    assert "write some text" in shown.error[0].value
+    app = go_on(page())
+    assert "write some text" in app.error[0].value
     assert loopback.requests == []
 
 
 def test_a_provider_that_only_chats_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLM_BACKEND", "openai:gpt-x")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
-    shown = page()
-    assert "cannot continue raw text" in shown.error[0].value
-    assert shown.button(key="continue").disabled
+    app = page()
+    assert "cannot continue raw text" in app.error[0].value
+    assert app.button(key="continue").disabled
 
 
 @pytest.mark.browser
 def test_it_streams_and_stops(scripted: tuple[Loopback, str], tab: Page) -> None:
-    loopback = anew(scripted[0])
+    loopback = reset(scripted[0])
     loopback.script.append("slow")
     tab.goto(scripted[1] + "/complete")
     tab.get_by_label(TEXT).fill("Once <b>bold</b> ")
@@ -121,7 +121,7 @@ def test_it_streams_and_stops(scripted: tuple[Loopback, str], tab: Page) -> None
 
 @pytest.mark.browser
 def test_it_fits_a_phone_and_another_page_leaves_it_running(scripted: tuple[Loopback, str], tab: Page) -> None:
-    loopback = anew(scripted[0])
+    loopback = reset(scripted[0])
     loopback.script.append("slow")
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.goto(scripted[1] + "/complete")

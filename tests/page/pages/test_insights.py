@@ -11,7 +11,7 @@ from conversations.replies import turn
 from conversations.store.schema import State
 from tests.conversations.talk import mine
 from tests.conversations.weeks import weeks
-from tests.page.person import narrow, pictures
+from tests.page.person import assert_fits_phone, picture_folder
 from tests.page.test_accessibility import NAMELESS, violations
 
 ME = "session:me"
@@ -27,9 +27,9 @@ def script() -> None:
 def page(owner: str = ME) -> AppTest:
     made = AppTest.from_function(script, default_timeout=60)
     made.session_state["owner"] = owner
-    shown = made.run()
-    assert not shown.exception
-    return shown
+    app = made.run()
+    assert not app.exception
+    return app
 
 
 def reply(**fields: object) -> None:
@@ -41,50 +41,50 @@ def reply(**fields: object) -> None:
         turn.add_message(session, found, question.id, role="assistant", **fields)
 
 
-def figures(shown: AppTest) -> dict[str, str]:
-    return {str(metric.label): str(metric.value) for metric in shown.metric}
+def figures(app: AppTest) -> dict[str, str]:
+    return {str(metric.label): str(metric.value) for metric in app.metric}
 
 
-def titles(shown: AppTest) -> list[str]:
-    return [str(each.value) for each in shown.subheader]
+def titles(app: AppTest) -> list[str]:
+    return [str(each.value) for each in app.subheader]
 
 
 def test_an_empty_store_says_what_will_be_here() -> None:
-    shown = page()
-    assert "Nothing was said in this period" in shown.info[0].value
-    assert titles(shown) == []
+    app = page()
+    assert "Nothing was said in this period" in app.info[0].value
+    assert titles(app) == []
 
 
 def test_the_sums_are_those_of_the_store() -> None:
     for state in (State.DONE, State.DONE, State.DONE, State.FAILED):
         reply(backend="gpt2", completion_tokens=300, state=state, ttft_ms=40.0, tokens_per_second=200.0)
-    shown = page()
-    assert figures(shown) == {
+    app = page()
+    assert figures(app) == {
         "Conversations": "4",
         "Messages": "8",
         "Tokens written": "1,200",
         "Failed replies": "25.0%",
     }
-    assert len(shown.get("vega_lite_chart")) == 5
-    assert "No thumbs and no votes in this period." in [m.value for m in shown.markdown]
-    speed = next(t.value for t in shown.table if "Tokens a second" in t.value)
+    assert len(app.get("vega_lite_chart")) == 5
+    assert "No thumbs and no votes in this period." in [m.value for m in app.markdown]
+    speed = next(t.value for t in app.table if "Tokens a second" in t.value)
     assert speed["Tokens a second"].tolist() == [200.0]
 
 
 def test_the_period_is_chosen_and_others_are_never_counted() -> None:
     count = weeks(mine(ME), days=60)
-    shown = page()
-    fewer = int(figures(shown)["Messages"].replace(",", ""))
-    shown.button_group(key="period").set_value("All").run()
-    assert int(figures(shown)["Messages"].replace(",", "")) == count > fewer
+    app = page()
+    fewer = int(figures(app)["Messages"].replace(",", ""))
+    app.button_group(key="period").set_value("All").run()
+    assert int(figures(app)["Messages"].replace(",", "")) == count > fewer
     assert page("session:other").info
 
 
 def test_every_chart_is_told_and_has_its_table() -> None:
     weeks(mine(ME))
-    shown = page()
-    told = [chart.proto.alt for chart in shown.get("vega_lite_chart")]
-    assert len(told) == len(shown.table) == len(titles(shown)) == 6
+    app = page()
+    told = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    assert len(told) == len(app.table) == len(titles(app)) == 6
     assert told[3].startswith("Speed: ")
     assert ", openai 8" in told[3]
 
@@ -99,10 +99,10 @@ def test_a_browser_draws_them_and_fetches_nothing_elsewhere(gpt2: str, chromium:
         tab.goto(f"{gpt2}/insights")
         expect(tab.locator(".stVegaLiteChart canvas, .stVegaLiteChart svg")).to_have_count(6)
         tab.wait_for_timeout(500)  # its animation
-        tab.screenshot(path=pictures(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "insights.png")
+        tab.screenshot(path=picture_folder(tmp_path, bool(os.environ.get("UPDATE_DOCS"))) / "insights.png")
         assert list(violations(tab)) == []
         assert tab.evaluate(NAMELESS) == []
-        narrow(tab)
+        assert_fits_phone(tab)
     assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []
 
 

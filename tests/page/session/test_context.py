@@ -8,9 +8,9 @@ from settings import ROOT
 
 def warnings() -> list[str]:
     """Those of the chat page."""
-    shown = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    assert not shown.exception
-    return [str(one.value) for one in shown.warning]
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    assert not app.exception
+    return [str(one.value) for one in app.warning]
 
 
 def test_a_page_for_everybody_with_a_paid_backend_warns(
@@ -39,7 +39,7 @@ def script() -> None:
 def test_a_login_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "0.0.0.0")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    shown = AppTest.from_function(script).run()
-    assert len(shown.warning) == 1
-    shown.secrets["auth"] = {"client_id": "1", "cookie_secret": "x" * 32}
-    assert not shown.run().warning
+    app = AppTest.from_function(script).run()
+    assert len(app.warning) == 1
+    app.secrets["auth"] = {"client_id": "1", "cookie_secret": "x" * 32}
+    assert not app.run().warning

@@ -15,8 +15,8 @@ from identity import PREFIX
 from settings import ROOT
 from tests.conftest import answers, free_port
 from tests.identity import CLIENT, Provider, running
-from tests.page.conftest import Start, serving
-from tests.page.person import press, say
+from tests.page.conftest import Start, run_page
+from tests.page.person import click_button, send_message
 
 pytestmark = pytest.mark.browser
 NOTICE = "cannot be found again"
@@ -42,7 +42,7 @@ def someone(chromium: Browser) -> Iterator[Someone]:
 def talked(tab: Page, address: str, text: str) -> str:
     """Say something there; the address of the conversation."""
     tab.goto(address)
-    say(tab, text)
+    send_message(tab, text)
     tab.wait_for_url("**c=*")
     expect(tab.get_by_text("tokens/s")).to_be_visible()
     return tab.url
@@ -139,13 +139,13 @@ def login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
             f'server_metadata_url = "{provider.issuer}/.well-known/openid-configuration"\n'
         )
         given = {"LLM_BACKEND": "llamacpp", "HOME": str(home), "DATABASE_URL": f"sqlite:///{home}/conversations.db"}
-        with serving(home / "page.log", None, **given) as address:
+        with run_page(home / "page.log", None, **given) as address:
             yield Login(address, provider)
 
 
 def enter(tab: Page, address: str, person: str) -> None:
     tab.goto(address)
-    press(tab, "Log in")
+    click_button(tab, "Log in")
     tab.get_by_role("link", name=person).click()
     expect(tab.get_by_test_id("stSidebar").get_by_text(person.title(), exact=True)).to_be_visible()
 
@@ -160,7 +160,7 @@ def test_people_log_in_and_each_sees_only_his_own_from_every_browser(login: Logi
     listed(elsewhere, "I like apples")
     elsewhere.goto(mine)
     expect(elsewhere.get_by_test_id("stChatMessage").first).to_contain_text("I like apples")
-    press(elsewhere, "Log out")
+    click_button(elsewhere, "Log out")
     outside(elsewhere)
     elsewhere.goto(mine)
     outside(elsewhere)
@@ -185,24 +185,24 @@ def test_who_has_not_logged_in_sees_the_login_and_nothing_else(login: Login, som
 
 
 def page(**secrets: object) -> AppTest:
-    shown = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     for name, value in secrets.items():
-        shown.secrets[name] = value
-    return shown.run()
+        app.secrets[name] = value
+    return app.run()
 
 
 def test_each_provider_has_a_button() -> None:
     shared = {"redirect_uri": "http://127.0.0.1/oauth2callback", "cookie_secret": "x" * 32}
-    shown = page(auth={**shared, "one": {"client_id": "1"}, "two": {"client_id": "2"}})
-    assert [button.label for button in shown.button] == ["Log in with one", "Log in with two"]
-    assert not shown.chat_input
+    app = page(auth={**shared, "one": {"client_id": "1"}, "two": {"client_id": "2"}})
+    assert [button.label for button in app.button] == ["Log in with one", "Log in with two"]
+    assert not app.chat_input
 
 
 @pytest.mark.parametrize("auth", [{}, {"cookie_secret": "x" * 32}, "yes"])
 def test_a_login_without_provider_lets_nobody_in(auth: object) -> None:
-    shown = page(auth=auth)
-    assert "names no provider" in shown.error[0].value
-    assert not shown.chat_input
+    app = page(auth=auth)
+    assert "names no provider" in app.error[0].value
+    assert not app.chat_input
 
 
 def test_secrets_that_cannot_be_read_let_nobody_in(start: Start, someone: Someone, tmp_path: Path) -> None:
