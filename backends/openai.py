@@ -2,81 +2,30 @@
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, SecretStr
 
-from settings import EnvironmentSettings, Settings
+from openai_account import OFFICIAL, OpenAIAccount, is_official
+from settings import Settings
 
 if TYPE_CHECKING:
     from backends.remote.chat import OpenAIChat
     from backends.remote.load_balancer import LoadBalancedChat
 
-OFFICIAL = "https://api.openai.com/v1"
 DEFAULT_MODEL = "gpt-5.4-mini"  # at OpenAI itself: small, current, and it takes a temperature
 FAILOVER_TIMEOUT = 3.0  # seconds to connect, and to list the models, where another server could answer meanwhile
 
 
-class BackendSettings(EnvironmentSettings):
+class BackendSettings(OpenAIAccount):
     """The variables of this backend alone."""
 
-    model_config = SettingsConfigDict(env_prefix="OPENAI_")
-
-    api_key: SecretStr | None = Field(None, description="the key; not needed where OPENAI_BASE_URL is set")
-    base_url: str | None = Field(
-        None,
-        description="an http(s) address of a compatible server, e.g. http://localhost:8000/v1, "
-        "or a comma list of several that serve the same model",
-    )
     model: str | None = Field(
         None,
         description=f"the model; unset: {DEFAULT_MODEL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL",
     )
     n_ctx: int | None = Field(None, ge=8, description="the server's window in tokens, where it is not known")
     timeout: float = Field(60, gt=0, allow_inf_nan=False, description="seconds to wait for the server")
-
-    @field_validator("base_url")
-    @classmethod
-    def _check_addresses(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        addresses = [part.strip() for part in value.split(",") if part.strip()]
-        known: set[str] = set()
-        for address in addresses or [value]:
-            parsed = str(_parse_address(address)).rstrip("/")
-            if parsed in known:
-                raise ValueError(f"{address} is named twice")
-            known.add(parsed)
-        if len(known) > 1 and any(map(is_official, known)):
-            raise ValueError("OpenAI's own address shares no list: it bills, and takes other knobs; name it alone")
-        return ",".join(addresses)
-
-    @property
-    def addresses(self) -> list[str]:
-        """The servers that are asked; none where nobody named one."""
-        return self.base_url.split(",") if self.base_url else []
-
-    @field_validator("api_key")
-    @classmethod
-    def _check_key(cls, value: SecretStr | None) -> SecretStr | None:
-        key = value.get_secret_value().strip() if value is not None else ""
-        if not (key.isascii() and key.isprintable()):
-            raise ValueError("it holds characters that no key has; copy it again")
-        return SecretStr(key) if key else None
-
-
-def _parse_address(value: str) -> AnyHttpUrl:
-    parsed = TypeAdapter(AnyHttpUrl).validate_python(value)
-    if parsed.username or parsed.password or parsed.query:
-        raise ValueError("it holds credentials, which would be shown; put them into OPENAI_API_KEY")
-    return parsed
-
-
-def is_official(address: str) -> bool:
-    """Whether this is OpenAI's own address."""
-    return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname
 
 
 def availability_error(settings: Settings) -> str | None:

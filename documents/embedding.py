@@ -16,7 +16,8 @@ from langchain_core.embeddings import Embeddings as Model
 
 from documents.errors import EmbeddingError
 from documents.search import EmbeddedPassages, Vectors, normalize
-from documents.settings import OFFICIAL, OPENAI, EmbeddingSettings, Shared, is_openai
+from documents.settings import OPENAI, EmbeddingSettings
+from openai_account import OFFICIAL, OpenAIAccount, is_official, parse_address
 from settings import SettingsError, install_hint
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,7 @@ SMALL = "text-embedding-3-small"  # at OpenAI itself: the cheapest, 1,536 number
 BATCH = 32  # texts at a time: of more some servers want none, and for so many a question may have to wait
 ProgressCallback = Callable[[int, int], None]
 _lock = threading.Lock()
-_embedders: dict[tuple[EmbeddingSettings, Shared], "Embedder"] = {}
+_embedders: dict[tuple[EmbeddingSettings, OpenAIAccount], "Embedder"] = {}
 
 
 class Embedder:
@@ -83,7 +84,7 @@ def current_embedder() -> Embedder | None:
     settings = EmbeddingSettings.read()
     if settings.embeddings is None:
         return None
-    given = (settings, Shared.read() if settings.embeddings == OPENAI else Shared.model_construct())
+    given = (settings, OpenAIAccount.read() if settings.embeddings == OPENAI else OpenAIAccount.model_construct())
     with _lock:
         if given not in _embedders:
             made = _local(settings.folder) if settings.folder else _remote(*given)
@@ -111,17 +112,17 @@ def _local(folder: Path) -> Embedder:
     return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: LocalEmbeddings(folder))
 
 
-def _remote(settings: EmbeddingSettings, shared: Shared) -> Embedder:
+def _remote(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
     """The model's name alone says which it is: a server may move."""
     from documents.served import ServerEmbeddings
 
-    url = settings.embeddings if settings.served else shared.base_url or OFFICIAL
+    url = settings.embeddings if settings.served else parse_address([*account.addresses, OFFICIAL][0])
     assert url is not None
-    key = settings.embeddings_api_key or shared.api_key
-    model = settings.embeddings_model or (SMALL if is_openai(url) else None)
+    key = settings.embeddings_api_key or account.api_key
+    model = settings.embeddings_model or (SMALL if is_official(url) else None)
     if model is None:
         raise SettingsError("EMBEDDINGS=openai: set EMBEDDINGS_MODEL, since OPENAI_BASE_URL is not OpenAI's own.")
-    if key is None and is_openai(url):
+    if key is None and is_official(url):
         raise SettingsError(f"EMBEDDINGS={settings.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
     return Embedder(model, lambda: ServerEmbeddings(url, model, key, BATCH))
 

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 from typing import ClassVar
-from urllib.parse import urlsplit
 
-from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from openai_account import parse_address, parse_key
 from settings import EnvironmentSettings
 
 OPENAI = "openai"
-OFFICIAL = "https://api.openai.com/v1"
 
 
 class DocumentSettings(EnvironmentSettings):
@@ -52,7 +51,7 @@ class EmbeddingSettings(EnvironmentSettings):
         if value is None or value == OPENAI:
             return value
         if "://" in value:
-            return address(value)
+            return parse_address(value)
         if not any((Path(value) / name).is_file() for name in ("modules.json", "config.json")):
             raise ValueError("no folder with a model (with modules.json or config.json in it)")
         return value
@@ -67,7 +66,7 @@ class EmbeddingSettings(EnvironmentSettings):
     @field_validator("embeddings_api_key")
     @classmethod
     def _printable(cls, value: SecretStr | None) -> SecretStr | None:
-        return printable(value)
+        return parse_key(value)
 
     @property
     def folder(self) -> Path | None:
@@ -78,43 +77,3 @@ class EmbeddingSettings(EnvironmentSettings):
     def served(self) -> bool:
         """Whether a server is named by its address."""
         return "://" in (self.embeddings or "")
-
-
-class Shared(EnvironmentSettings):
-    """What the `openai` backend and EMBEDDINGS=openai have in common; the backend describes it."""
-
-    model_config = SettingsConfigDict(env_prefix="OPENAI_")
-
-    api_key: SecretStr | None = Field(None, description="the key; the one of OpenAI, or of OPENAI_BASE_URL")
-    base_url: str | None = Field(None, description="http(s) addresses of compatible servers, the first of which holds")
-
-    @field_validator("base_url")
-    @classmethod
-    def _first(cls, value: str | None) -> str | None:
-        return value and address(next((part.strip() for part in value.split(",") if part.strip()), value))
-
-    @field_validator("api_key")
-    @classmethod
-    def _printable(cls, value: SecretStr | None) -> SecretStr | None:
-        return printable(value)
-
-
-def address(value: str) -> str:
-    """An address without its last slash. Raises ValueError where it is none, or would show a secret."""
-    parsed = TypeAdapter(AnyHttpUrl).validate_python(value)
-    if parsed.username or parsed.password or parsed.query:
-        raise ValueError("it holds credentials, which would be shown; put them into the variable of the key")
-    return str(parsed).rstrip("/")
-
-
-def printable(value: SecretStr | None) -> SecretStr | None:
-    """A key, None where it is empty. Raises ValueError for what no header can carry."""
-    key = value.get_secret_value().strip() if value is not None else ""
-    if not (key.isascii() and key.isprintable()):
-        raise ValueError("it holds characters that no key has; copy it again")
-    return SecretStr(key) if key else None
-
-
-def is_openai(address: str) -> bool:
-    """Whether this is OpenAI's own address."""
-    return urlsplit(address).hostname == urlsplit(OFFICIAL).hostname

@@ -44,6 +44,7 @@ ORDER = (
     "backends.local",
     "training",
     "prompts",
+    "openai_account",
     "settings",
 )
 # What a room leaves alone although it stands further down.
@@ -69,8 +70,8 @@ APART = {
     "backends": {"training"},
     "backends.remote": {"backends.llama", "backends.hf", "backends.local"},
     "backends.llama": {"backends.hf"},
-    "training": {"settings"},
-    "prompts": {"settings"},
+    "training": {"openai_account", "settings"},
+    "prompts": {"openai_account", "settings"},
 }  # fmt: skip
 DOORS = ("store", "replies", "library", "exchange")  # of conversations
 
