@@ -116,7 +116,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks", __doc__)
     options.add_argument("--rounds", type=int, help="of everything (3)")
     options.add_argument("--only", nargs="+", choices=CONTENDERS, metavar="CONTENDER", help=", ".join(CONTENDERS))

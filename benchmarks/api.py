@@ -138,7 +138,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.api", __doc__)
     options.add_argument("--backend", help="as in LLM_BACKEND; it must know ignore_eos (the one that would answer)")
     options.add_argument("--requests", type=int, default=16, help="in a round, at least --streams (%(default)s)")

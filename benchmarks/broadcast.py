@@ -138,7 +138,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.broadcast", __doc__)
     options.add_argument("--writers", type=int, default=4, help="processes that write, here threads (%(default)s)")
     options.add_argument("--seconds", type=float, default=3.0, help="of each figure (%(default)s)")

@@ -197,7 +197,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.documents", __doc__)
     options.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []], help=f"{', '.join(PARTS)} (all)")
     options.add_argument("--pages", type=int, default=1000, help="of the file (%(default)s)")

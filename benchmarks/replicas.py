@@ -133,7 +133,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.replicas", __doc__)
     options.add_argument("--backend", help="as in LLM_BACKEND; it must know ignore_eos (the one that would answer)")
     options.add_argument("--requests", type=int, default=32, help="in a round, at least the streams (%(default)s)")

@@ -158,7 +158,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.store", __doc__)
     options.add_argument("--conversations", type=int, default=5000, help="(%(default)s)")
     options.add_argument("--messages", type=int, default=100_000, help="in all of them (%(default)s)")

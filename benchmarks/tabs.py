@@ -104,7 +104,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.tabs", __doc__)
     options.add_argument(
         "--tabs", type=int, nargs="+", default=[5, 10, 20, 40], help="so many, one after the other (%(default)s)"

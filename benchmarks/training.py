@@ -93,10 +93,10 @@ def plain(args: argparse.Namespace, made: Any) -> Any:
 def runners(args: argparse.Namespace, plan: recipe.Recipe, rows: Dataset, made: Any) -> dict[str, Runner]:
     """Each way to train by its name; those with the same rows share one model."""
     torch.manual_seed(plan.seed)
-    ours, theirs = weights.start(plan, made).to(DEVICE).train(), plain(args, made).to(DEVICE).train()
-    muon = optimizer.named(ours, plan.optimizer, plan.rate, plan.weight_decay)
+    ours, theirs = weights.initialize(plan, made).to(DEVICE).train(), plain(args, made).to(DEVICE).train()
+    muon = optimizer.build_optimizer(ours, plan.optimizer, plan.rate, plan.weight_decay)
     adamw = torch.optim.AdamW(theirs.parameters(), lr=5e-5)
-    print(hardware.check(ours, plan, args.max_length), file=sys.stderr)
+    print(hardware.check_memory(ours, plan, args.max_length), file=sys.stderr)
     # Each packed row has a dialogue or more: these are enough for every step.
     drawn = rows.shuffle(seed=1).select(range(min(len(rows), plan.batch * (args.steps * args.rounds + 1))))
     single = [dialogue for row in drawn for dialogue in alone(row)]
@@ -105,7 +105,7 @@ def runners(args: argparse.Namespace, plan: recipe.Recipe, rows: Dataset, made: 
         "packed": branches.Collator(made.pad_token_id, plan.learn),
     }
     found = {}
-    for form in dict.fromkeys(("fp32", hardware.precision(plan.precision)[0])):
+    for form in dict.fromkeys(("fp32", hardware.choose_precision(plan.precision)[0])):
         found[f"padded {form}"] = Runner(shuffled(single, plan.batch), lay["padded"], theirs, adamw, form)
         found[f"packed {form}"] = Runner(grouped(rows, plan.batch), lay["packed"], ours, muon, form)
     return found
@@ -121,7 +121,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         rows, made = prepared(args, Path(folder) / "data")
         every = runners(args, plan, rows, made)
         take_turns(list(every.values()), args.rounds, args.steps)
-    form, why = hardware.precision(plan.precision)
+    form, why = hardware.choose_precision(plan.precision)
     ours, theirs = every[f"packed {form}"], every["padded fp32"]
     ratios = [mine / other for mine, other in zip(ours.rates, theirs.rates, strict=True)]
     return {
@@ -158,7 +158,7 @@ def work(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("benchmarks.training", __doc__)
     options.add_argument("--config", default="small", choices=recipe.SIZES, help="the model's size (%(default)s)")
     options.add_argument("--rounds", type=int, default=5, help="of each way to train (%(default)s)")

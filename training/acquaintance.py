@@ -56,7 +56,7 @@ def grammar(path: Path = FILE) -> Grammar:
     """Read the file. Raises ValueError naming file and line for one that is neither list, fact nor wording."""
     values: dict[str, list[str]] = defaultdict(list)
     facts: dict[str, Fact] = {}
-    found: dict[str, dict[str, list[str]]] = {}
+    wordings: dict[str, dict[str, list[str]]] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
             continue
@@ -65,13 +65,13 @@ def grammar(path: Path = FILE) -> Grammar:
             values[key[1:]] += rest.split(", ")
         elif line.startswith("["):
             name, _, group = line.strip("[]").partition(": ")
-            found[name] = defaultdict(list)
+            wordings[name] = defaultdict(list)
             facts[name] = Fact(name, group or name, {})
         elif facts and key[:-1] in KEYS and key.endswith(":"):
-            found[next(reversed(found))][key[:-1]] += _wordings(rest)
+            wordings[next(reversed(wordings))][key[:-1]] += _wordings(rest)
         else:
             raise ValueError(f"{path}, line {number}: {line!r} is no list, fact or wording; see the file's head")
-    whole = {n: Fact(n, f.group, {k: tuple(w) for k, w in found[n].items()}) for n, f in facts.items()}
+    whole = {n: Fact(n, f.group, {k: tuple(w) for k, w in wordings[n].items()}) for n, f in facts.items()}
     return Grammar({slot: tuple(dict.fromkeys(listed)) for slot, listed in values.items()}, whole)
 
 
@@ -94,48 +94,48 @@ def fill(wording: str, values: dict[str, str]) -> str:
 
 
 @dataclass
-class _Talk:
+class _Builder:
     """A dialogue in the making: what the persona states, what the user told, what was asked back."""
 
     rng: random.Random
     values: dict[str, dict[str, str]]
     sentences: list[str] = field(default_factory=list)
-    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    user_values: dict[str, dict[str, str]] = field(default_factory=dict)
     turns: list[str] = field(default_factory=list)
-    met: set[tuple[str, str]] = field(default_factory=set)
-    open: str = ""
+    done: set[tuple[str, str]] = field(default_factory=set)
+    asked_back: str = ""
 
-    def say(self, user: str, assistant: str) -> None:
+    def add_exchange(self, user: str, assistant: str) -> None:
         """One exchange; the user may first answer what the assistant has just asked back."""
         before = ""
-        if self.open and self.rng.random() < 0.35 and self.new("told", self.open):
-            before = self.tell(self.open, asked=True) + " "
-        self.open = ""
-        self.turns += [before + _typed(user, self.rng), assistant]
+        if self.asked_back and self.rng.random() < 0.35 and self.mark_first("told", self.asked_back):
+            before = self.state_own(self.asked_back, asked=True) + " "
+        self.asked_back = ""
+        self.turns += [before + _as_typed(user, self.rng), assistant]
 
-    def new(self, kind: str, fact: str) -> bool:
+    def mark_first(self, kind: str, fact: str) -> bool:
         """Whether this is the first time; it is remembered."""
-        seen = (kind, fact) in self.met
-        self.met.add((kind, fact))
+        seen = (kind, fact) in self.done
+        self.done.add((kind, fact))
         return not seen
 
-    def tell(self, name: str, asked: bool) -> str:
+    def state_own(self, name: str, asked: bool) -> str:
         """The user's sentence about his own value, which differs from the persona's 8 times in 10."""
         fact = grammar().facts[name]
-        self.told[name] = self.other(fact, same=self.rng.random() < 0.2)
+        self.user_values[name] = self.user_slots(fact, same=self.rng.random() < 0.2)
         short = asked and "S" in fact.lines and self.rng.random() < 0.5
-        return _ended(self.pick(fact, "S" if short else "M", self.told[name]))
+        return _end_sentence(self.wording(fact, "S" if short else "M", self.user_values[name]))
 
-    def other(self, fact: Fact, same: bool = False) -> dict[str, str]:
+    def user_slots(self, fact: Fact, same: bool = False) -> dict[str, str]:
         """The user's values of a fact's slots, keys with a star; the persona's own where `same`."""
         own = self.values.get(fact.name, {})
-        return {f"{s}*": own[s] if same and own else _drawn(s, self.rng, own.get(s)) for s in fact.slots}
+        return {f"{s}*": own[s] if same and own else _draw_value(s, self.rng, own.get(s)) for s in fact.slots}
 
-    def pick(self, fact: Fact, key: str, others: dict[str, str] | None = None) -> str:
+    def wording(self, fact: Fact, key: str, others: dict[str, str] | None = None) -> str:
         """A wording of the fact, filled."""
         return fill(self.rng.choice(fact.lines[key]), {**self.values.get(fact.name, {}), **(others or {})})
 
-    def against(self, fact: Fact, others: dict[str, str], keys: str) -> str:
+    def compare(self, fact: Fact, others: dict[str, str], keys: str) -> str:
         """The key among `keys` for: the same value, another one, none stated."""
         own = self.values.get(fact.name)
         if own is None:
@@ -145,19 +145,19 @@ class _Talk:
 
 def draw(rng: random.Random) -> Dialogue:
     """One dialogue: a persona of 3-6 facts, 2-7 exchanges; the same for an equal state of `rng`."""
-    talk = _Talk(rng, _persona(rng))
+    talk = _Builder(rng, _persona(rng))
     facts = grammar().facts
     talk.sentences = [fill(rng.choice(facts[name].lines["P"]), own) for name, own in talk.values.items()]
     talk.sentences = [s[0].upper() + s[1:] for s in talk.sentences]
     if rng.random() < 0.12:  # as in old persona corpora
         talk.sentences = [s.lower() for s in talk.sentences]
-    wanted = 2 * rng.randint(2, 7)
+    length = 2 * rng.randint(2, 7)
     if rng.random() < 0.35:
-        talk.say(*(rng.choice(_wordings(side)) for side in rng.choice(OPENINGS)))
-    while len(talk.turns) < wanted:
+        talk.add_exchange(*(rng.choice(_wordings(side)) for side in rng.choice(OPENINGS)))
+    while len(talk.turns) < length:
         _exchange(talk)
-    del talk.turns[wanted:]
-    if wanted > 4 and rng.random() < 0.12:
+    del talk.turns[length:]
+    if length > 4 and rng.random() < 0.12:
         talk.turns[-2:] = [rng.choice(_wordings(PARTINGS)), rng.choice(_wordings(FAREWELLS))]
     return Dialogue("acquaintance", tuple(talk.turns), ((), tuple(talk.sentences)))
 
@@ -165,11 +165,11 @@ def draw(rng: random.Random) -> Dialogue:
 def _persona(rng: random.Random) -> dict[str, dict[str, str]]:
     """Facts in the order of their sentences, with the persona's values."""
     facts, chosen = grammar().facts, dict[str, dict[str, str]]()
-    wanted, taken = rng.randint(3, 6), set[str]()
+    count, taken = rng.randint(3, 6), set[str]()
     for name in rng.sample(sorted(facts), len(facts)):
-        if len(chosen) == wanted:
+        if len(chosen) == count:
             break
-        own = {slot: _drawn(slot, rng) for slot in facts[name].slots}
+        own = {slot: _draw_value(slot, rng) for slot in facts[name].slots}
         # No owner of a dog who is afraid of dogs: facts do not share words, nor a group.
         words = {word.lower().rstrip("s") for value in own.values() for word in value.split() if len(word) > 2}
         words.add(f"[{facts[name].group}]")
@@ -179,89 +179,91 @@ def _persona(rng: random.Random) -> dict[str, dict[str, str]]:
     return chosen
 
 
-def _drawn(slot: str, rng: random.Random, but: str | None = None) -> str:
+def _draw_value(slot: str, rng: random.Random, but: str | None = None) -> str:
     values = grammar().values[slot]
     value = rng.choice(values)
     return value if value != but else values[(values.index(value) + 1) % len(values)]
 
 
-def _exchange(talk: _Talk) -> None:
+def _exchange(talk: _Builder) -> None:
     """One of the ways a conversation goes on; it may turn out to have been done already and adds nothing then."""
     rng = talk.rng
-    kinds = [_asked, _checked, _told, _unstated, _recalled, _unknown, _about]
-    if talk.open and rng.random() < 0.4 and talk.new("told", talk.open):
-        _tell(talk, talk.open, asked=True)
+    kinds = [_ask_stated, _check_value, _volunteer, _ask_unstated, _recall, _ask_unknown, _introduce]
+    if talk.asked_back and rng.random() < 0.4 and talk.mark_first("told", talk.asked_back):
+        _tell_and_compare(talk, talk.asked_back, asked=True)
     else:
         rng.choices(kinds, weights=[10, 4, 2.5, 2.5, 3, 0.7, 0.6])[0](talk)
 
 
-def _asked(talk: _Talk) -> None:
+def _ask_stated(talk: _Builder) -> None:
     name = talk.rng.choice(list(talk.values))
     fact = grammar().facts[name]
-    if not talk.new("asked", name):
+    if not talk.mark_first("asked", name):
         return
-    answer = talk.pick(fact, "A")
-    talk.say(talk.pick(fact, "U"), answer)
-    talk.open = name if answer.endswith("?") and "M" in fact.lines else ""
+    answer = talk.wording(fact, "A")
+    talk.add_exchange(talk.wording(fact, "U"), answer)
+    talk.asked_back = name if answer.endswith("?") and "M" in fact.lines else ""
     if "F" in fact.lines and talk.rng.random() < 0.35:
-        talk.open = ""
-        talk.say(talk.pick(fact, "F"), talk.pick(fact, "E"))
+        talk.asked_back = ""
+        talk.add_exchange(talk.wording(fact, "F"), talk.wording(fact, "E"))
 
 
-def _checked(talk: _Talk) -> None:
+def _check_value(talk: _Builder) -> None:
     stated = talk.rng.random() < 0.8
     fact = talk.rng.choice([f for f in _facts(talk, stated) if "C" in f.lines and (stated or "o" in f.lines)] or [None])
-    if fact is None or not talk.new("checked", fact.name):
+    if fact is None or not talk.mark_first("checked", fact.name):
         return
-    others = talk.other(fact, same=talk.rng.random() < 0.5)
-    talk.say(talk.pick(fact, "C", others), talk.pick(fact, talk.against(fact, others, "yno"), others))
+    others = talk.user_slots(fact, same=talk.rng.random() < 0.5)
+    talk.add_exchange(talk.wording(fact, "C", others), talk.wording(fact, talk.compare(fact, others, "yno"), others))
 
 
-def _told(talk: _Talk) -> None:
+def _volunteer(talk: _Builder) -> None:
     name = talk.rng.choice([f.name for f in _facts(talk, talk.rng.random() < 0.6) if "M" in f.lines] or [""])
-    if name and talk.new("told", name):
-        _tell(talk, name, asked=False)
+    if name and talk.mark_first("told", name):
+        _tell_and_compare(talk, name, asked=False)
 
 
-def _tell(talk: _Talk, name: str, asked: bool) -> None:
+def _tell_and_compare(talk: _Builder, name: str, asked: bool) -> None:
     """The user tells his own, and it is compared with the persona's."""
-    fact, talk.open = grammar().facts[name], ""
-    told = talk.tell(name, asked)
-    talk.say(told, talk.pick(fact, talk.against(fact, talk.told[name], "=~-"), talk.told[name]))
+    fact, talk.asked_back = grammar().facts[name], ""
+    sentence = talk.state_own(name, asked)
+    talk.add_exchange(
+        sentence, talk.wording(fact, talk.compare(fact, talk.user_values[name], "=~-"), talk.user_values[name])
+    )
 
 
-def _unstated(talk: _Talk) -> None:
+def _ask_unstated(talk: _Builder) -> None:
     fact = talk.rng.choice([f for f in _facts(talk, False) if "N" in f.lines])
-    if talk.new("asked", fact.name):
-        answer = talk.pick(fact, "N")
-        talk.say(talk.pick(fact, "U"), answer)
-        talk.open = fact.name if answer.endswith("?") else ""
+    if talk.mark_first("asked", fact.name):
+        answer = talk.wording(fact, "N")
+        talk.add_exchange(talk.wording(fact, "U"), answer)
+        talk.asked_back = fact.name if answer.endswith("?") else ""
 
 
-def _recalled(talk: _Talk) -> None:
-    name = talk.rng.choice([n for n in talk.told if "Q" in grammar().facts[n].lines] or [""])
-    if name and talk.new("recalled", name):
+def _recall(talk: _Builder) -> None:
+    name = talk.rng.choice([n for n in talk.user_values if "Q" in grammar().facts[n].lines] or [""])
+    if name and talk.mark_first("recalled", name):
         fact = grammar().facts[name]
-        talk.say(talk.pick(fact, "Q"), talk.pick(fact, "B", talk.told[name]))
+        talk.add_exchange(talk.wording(fact, "Q"), talk.wording(fact, "B", talk.user_values[name]))
 
 
-def _unknown(talk: _Talk) -> None:
+def _ask_unknown(talk: _Builder) -> None:
     """The user asks for what he has not told."""
-    fact = talk.rng.choice([f for f in grammar().facts.values() if "H" in f.lines and f.name not in talk.told])
-    talk.open = ""
-    if talk.new("told", fact.name) and talk.new("recalled", fact.name):
-        talk.say(talk.pick(fact, "Q"), talk.pick(fact, "H"))
-        _tell(talk, fact.name, asked=True)
-        talk.met.discard(("recalled", fact.name))
+    fact = talk.rng.choice([f for f in grammar().facts.values() if "H" in f.lines and f.name not in talk.user_values])
+    talk.asked_back = ""
+    if talk.mark_first("told", fact.name) and talk.mark_first("recalled", fact.name):
+        talk.add_exchange(talk.wording(fact, "Q"), talk.wording(fact, "H"))
+        _tell_and_compare(talk, fact.name, asked=True)
+        talk.done.discard(("recalled", fact.name))
 
 
-def _about(talk: _Talk) -> None:
-    if talk.new("about", ""):
-        said = [s[0].upper() + s[1:] for s in talk.rng.sample(talk.sentences, 2)]
-        talk.say(talk.rng.choice(_wordings(ABOUT)), re.sub(r"\bi\b", "I", " ".join(said)))
+def _introduce(talk: _Builder) -> None:
+    if talk.mark_first("about", ""):
+        sentences = [s[0].upper() + s[1:] for s in talk.rng.sample(talk.sentences, 2)]
+        talk.add_exchange(talk.rng.choice(_wordings(ABOUT)), re.sub(r"\bi\b", "I", " ".join(sentences)))
 
 
-def _facts(talk: _Talk, stated: bool) -> list[Fact]:
+def _facts(talk: _Builder, stated: bool) -> list[Fact]:
     """The facts that the persona states; or those of groups of which it states none."""
     facts = grammar().facts
     if stated:
@@ -270,11 +272,11 @@ def _facts(talk: _Talk, stated: bool) -> list[Fact]:
     return [fact for fact in facts.values() if fact.group not in groups]
 
 
-def _ended(text: str) -> str:
+def _end_sentence(text: str) -> str:
     return text if text[-1] in ".!?" else f"{text}."
 
 
-def _typed(text: str, rng: random.Random) -> str:
+def _as_typed(text: str, rng: random.Random) -> str:
     """The text as people type: sometimes without capitals, sometimes without the last mark."""
     if rng.random() < 0.35:
         text = text.lower().replace("'", "" if rng.random() < 0.3 else "'")

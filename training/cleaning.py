@@ -37,15 +37,15 @@ class Cleaner:
         """The item as far as it is usable; None when nothing is."""
         count = self.counts[item.source]
         count["read"] += 1
-        kept = self._text(item, count) if isinstance(item, Text) else self._dialogue(item, count)
-        if kept is None:
+        cleaned = self._text(item, count) if isinstance(item, Text) else self._dialogue(item, count)
+        if cleaned is None:
             return None
-        if kept.key in self.seen:
+        if cleaned.key in self.seen:
             count["dropped: duplicate"] += 1
             return None
-        self.seen.add(kept.key)
+        self.seen.add(cleaned.key)
         count["kept"] += 1
-        return kept
+        return cleaned
 
     def _text(self, item: Text, count: Counter[str]) -> Text | None:
         reason = "empty" if not item.text.strip() else "wrong encoding" if GARBLED.search(item.text) else ""
@@ -54,7 +54,7 @@ class Cleaner:
         return None if reason else item
 
     def _dialogue(self, item: Dialogue, count: Counter[str]) -> Dialogue | None:
-        turns = named(item.turns, item.key)
+        turns = restore_names(item.turns, item.key)
         if turns != item.turns:
             count["mended: a hidden name"] += 1
             item = replace(item, turns=turns)
@@ -70,13 +70,13 @@ class Cleaner:
     def _usable(self, turns: tuple[str, ...]) -> tuple[int, str]:
         """How many turns are usable, and why no more are ("": all)."""
         for number, turn in enumerate(turns):
-            if reason := self._fault(turn):
+            if reason := self._problem(turn):
                 return number, reason
             if number == self.most_turns:
                 return number, f"over {self.most_turns} turns"
         return len(turns), ""
 
-    def _fault(self, turn: str) -> str:
+    def _problem(self, turn: str) -> str:
         if not turn.strip():
             return "empty turn"
         if len(turn) > self.longest_turn:
@@ -86,13 +86,13 @@ class Cleaner:
         return "wrong encoding" if GARBLED.search(turn) else ""
 
 
-def named(turns: tuple[str, ...], seed: int) -> tuple[str, ...]:
+def restore_names(turns: tuple[str, ...], seed: int) -> tuple[str, ...]:
     """The turns with a drawn name for each speaker whose name is hidden, the same throughout."""
     names = random.Random(seed).sample(NAMES, 2)
-    return tuple(HIDDEN.sub(lambda found: names[int(found.group(1)) - 1], turn) for turn in turns)
+    return tuple(HIDDEN.sub(lambda match: names[int(match.group(1)) - 1], turn) for turn in turns)
 
 
-def table(counts: dict[str, Counter[str]]) -> Iterator[str]:
+def count_table(counts: dict[str, Counter[str]]) -> Iterator[str]:
     """Lines of a table: one row a source, then its reasons."""
     yield f"{'source':<28}{'read':>10}{'kept':>10}"
     for source, count in sorted(counts.items()):

@@ -7,10 +7,10 @@ from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
-    """Says a wrong option in one line."""
+    """A parser that tells of a wrong option in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit 2."""
+        """End the process with status 2 and one line."""
         self.exit(2, f"{self.prog}: {message} (--help shows the options)\n")
 
 

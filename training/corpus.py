@@ -43,7 +43,7 @@ class Corpus:
     `share` of the dialogues is held out where `held_out` names no files of their own.
     """
 
-    wanted: list[Source]
+    sources: list[Source]
     weights: dict[str, float] = field(default_factory=dict)
     held_out: list[Source] = field(default_factory=list)
     share: float = 0.02
@@ -52,7 +52,7 @@ class Corpus:
 
     def read(self, cleaner: Cleaner, progress: Callable[[], object] = lambda: None) -> Iterator[tuple[str, View]]:
         """Every view as ("train" | "val", view). Raises ValueError, OSError from the sources."""
-        for split, source in [*(("val", s) for s in self.held_out), *(("", s) for s in self.wanted)]:
+        for split, source in [*(("val", s) for s in self.held_out), *(("", s) for s in self.sources)]:
             for raw in sources.read(source.name, source.raw):
                 progress()
                 item = cleaner.clean(raw)
@@ -81,8 +81,8 @@ class Pool:
 
     size: int = 4000
     seed: int = 1
-    kept: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
-    met: Counter[tuple[str, str]] = field(default_factory=Counter)
+    replies: dict[tuple[str, str], list[tuple[int, str]]] = field(default_factory=dict)
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def offer(self, split: str, view: View) -> None:
         """Perhaps keep one reply of this view."""
@@ -91,12 +91,12 @@ class Pool:
             return
         rng = random.Random(f"pool {self.seed} {item.key} {view.assistant}")
         reply = (item.key, item.turns[rng.choice(turns)])
-        kept = self.kept.setdefault((split, item.source), [])
-        self.met[split, item.source] += 1
-        if len(kept) < self.size:
-            kept.append(reply)
-        elif (place := rng.randrange(self.met[split, item.source])) < self.size:
-            kept[place] = reply
+        reservoir = self.replies.setdefault((split, item.source), [])
+        self.counts[split, item.source] += 1
+        if len(reservoir) < self.size:
+            reservoir.append(reply)
+        elif (index := rng.randrange(self.counts[split, item.source])) < self.size:
+            reservoir[index] = reply
 
     def draw(self, split: str, item: Dialogue, true: str, number: int, rng: random.Random) -> list[str]:
         """`number` different replies from other dialogues of the same source, none the true one; fewer if there are.
@@ -105,12 +105,12 @@ class Pool:
         """
         drawn: dict[str, str] = {}
         for part in dict.fromkeys((split, "train")):
-            kept = self.kept.get((part, item.source), [])
-            for key, text in rng.sample(kept, min(len(kept), 8 * number)):
-                if key != item.key and _same(text) != _same(true):
-                    drawn.setdefault(_same(text), text)
+            reservoir = self.replies.get((part, item.source), [])
+            for key, text in rng.sample(reservoir, min(len(reservoir), 8 * number)):
+                if key != item.key and _normalize(text) != _normalize(true):
+                    drawn.setdefault(_normalize(text), text)
         return list(drawn.values())[:number]
 
 
-def _same(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.lower().split())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def read(logs: Sequence[Path]) -> list[dict[str, Any]]:
+def read_logs(logs: Sequence[Path]) -> list[dict[str, Any]]:
     """Rows of one or more logs that follow each other, each with the `steps` that all of them took so far."""
     rows: list[dict[str, Any]] = []
     for log in logs:
@@ -17,17 +17,17 @@ def read(logs: Sequence[Path]) -> list[dict[str, Any]]:
     return rows
 
 
-def plot(logs: Sequence[Path], out: Path) -> None:
+def plot_curves(logs: Sequence[Path], out: Path) -> None:
     """Training and validation loss (nats a token) and the learning rate, as PNG."""
     from matplotlib.figure import Figure
 
-    rows = read(logs)
+    rows = read_logs(logs)
     figure = Figure(figsize=(7, 3.6), layout="constrained")
     axes = figure.subplots()
     for key, name in (("loss", "training (what is learnt)"), ("eval_loss", "validation (replies)")):
-        found = [(row["steps"], row[key]) for row in rows if key in row]
-        if found:
-            axes.plot(*zip(*found, strict=True), label=name, marker="o" if len(found) < 30 else "")
+        points = [(row["steps"], row[key]) for row in rows if key in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), label=name, marker="o" if len(points) < 30 else "")
     axes.set(xlabel="steps", ylabel="loss, nats a token")
     axes.legend(loc="upper right")
     rates = [(row["steps"], row["learning_rate"]) for row in rows if "learning_rate" in row]

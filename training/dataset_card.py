@@ -18,7 +18,7 @@ def describe(preparation: Preparation, cleaned: dict[str, Counter[str]], vocabul
         "cleaning": {source: dict(count) for source, count in cleaned.items()},
         "sources": [
             {"name": s.name, "weight": s.weight, "licence": sources.module(s.name).LICENCE, "sha256": digest(s.raw)}
-            for s in [*corpus.wanted, *corpus.held_out]
+            for s in [*corpus.sources, *corpus.held_out]
         ],
         "weights": corpus.weights,
         "seed": corpus.seed,

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from training.dialogue import Message
-from training.subject import Subject
+from training.loaded_model import LoadedModel
 
 # What each is, and the least and the greatest that transformers obeys; 0 switches a number of tokens off.
-KNOBS: dict[str, tuple[type[int] | type[float], float, float]] = {
+OPTIONS: dict[str, tuple[type[int] | type[float], float, float]] = {
     "temperature": (float, 0.01, 100),
     "top_p": (float, 0.01, 1),
     "top_k": (int, 0, math.inf),
@@ -29,7 +29,7 @@ class Decoding:
     """How replies are drawn: a name as the user wrote it, and what it sets over the model's own defaults."""
 
     name: str
-    knobs: dict[str, float | int | bool]
+    options: dict[str, float | int | bool]
 
 
 def parse(text: str) -> Decoding:
@@ -41,14 +41,16 @@ def parse(text: str) -> Decoding:
     knobs: dict[str, float | int | bool] = {"do_sample": True}
     for part in text.split(","):
         name, _, value = part.partition("=")
-        if name not in KNOBS:
-            raise ValueError(f"decoding {text!r}: {name!r} is none of default, greedy, {', '.join(KNOBS)} (NAME=VALUE)")
+        if name not in OPTIONS:
+            raise ValueError(
+                f"decoding {text!r}: {name!r} is none of default, greedy, {', '.join(OPTIONS)} (NAME=VALUE)"
+            )
         knobs[name] = _number(name, value)
     return Decoding(text, knobs)
 
 
 def _number(name: str, value: str) -> float | int:
-    kind, least, greatest = KNOBS[name]
+    kind, least, greatest = OPTIONS[name]
     try:
         number = kind(value)
     except ValueError as error:
@@ -58,11 +60,11 @@ def _number(name: str, value: str) -> float | int:
     return number
 
 
-def settings(subject: Subject, decoding: Decoding, longest: int) -> Any:
+def generation_config(loaded: LoadedModel, decoding: Decoding, longest: int) -> Any:
     """The model's generation config with the decoding's knobs. Raises ValueError where transformers refuses them."""
-    config = copy.deepcopy(subject.model.generation_config)
-    tokenizer = subject.reader.tokenizer
-    config.update(**decoding.knobs, max_new_tokens=longest)
+    config = copy.deepcopy(loaded.model.generation_config)
+    tokenizer = loaded.encoder.tokenizer
+    config.update(**decoding.options, max_new_tokens=longest)
     if config.eos_token_id is None:
         config.eos_token_id = tokenizer.eos_token_id
     # A model may have no padding token; what stands there is masked.
@@ -73,22 +75,22 @@ def settings(subject: Subject, decoding: Decoding, longest: int) -> Any:
     return config
 
 
-def shown(config: Any) -> dict[str, Any]:
+def sampling_options(config: Any) -> dict[str, Any]:
     """What a generation config draws with."""
-    return {name: getattr(config, name, None) for name in ("do_sample", *KNOBS)}
+    return {name: getattr(config, name, None) for name in ("do_sample", *OPTIONS)}
 
 
-def reply(
-    subject: Subject, prompts: Sequence[Sequence[Message]], config: Any, seed: int, batch: int = BATCH
+def generate_replies(
+    loaded: LoadedModel, prompts: Sequence[Sequence[Message]], config: Any, seed: int, batch: int = BATCH
 ) -> Iterator[str]:
     """One reply to each prompt; drawn alike for a seed and a batch size."""
     torch.manual_seed(seed)
-    room = subject.reader.window - config.max_new_tokens
+    room = loaded.encoder.window - config.max_new_tokens
     if room < 1:
-        raise ValueError(f"{subject.name} has a window of {subject.reader.window} tokens: ask for shorter replies")
+        raise ValueError(f"{loaded.name} has a window of {loaded.encoder.window} tokens: ask for shorter replies")
     for first in range(0, len(prompts), batch):
-        ids = [subject.reader.prompt(prompt, room) for prompt in prompts[first : first + batch]]
-        yield from map(subject.reader.text, _generate(subject.model, ids, config))
+        ids = [loaded.encoder.encode_prompt(prompt, room) for prompt in prompts[first : first + batch]]
+        yield from map(loaded.encoder.decode_reply, _generate(loaded.model, ids, config))
 
 
 def _generate(model: Any, prompts: Sequence[list[int]], config: Any) -> list[list[int]]:
@@ -98,5 +100,5 @@ def _generate(model: Any, prompts: Sequence[list[int]], config: Any) -> list[lis
     ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
     with torch.inference_mode():
-        made = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
-    return [row[width:] for row in made.tolist()]
+        output = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
+    return [row[width:] for row in output.tolist()]

@@ -61,8 +61,8 @@ def sides(dialogue: Dialogue) -> tuple[int, ...]:
 def messages(dialogue: Dialogue, assistant: int, system: str = "") -> list[Message]:
     """A view: `assistant` speaks for the model; its persona, or else `system`, is the system prompt ("": none)."""
     persona = dialogue.personas[assistant] if len(dialogue.personas) == 2 else ()
-    told = " ".join(persona) or system
-    view = [{"role": "system", "content": told}] if told else []
+    prompt = " ".join(persona) or system
+    view = [{"role": "system", "content": prompt}] if prompt else []
     for i, turn in enumerate(dialogue.turns):
         view.append({"role": "assistant" if i % 2 == assistant else "user", "content": turn})
     return view

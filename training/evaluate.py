@@ -25,25 +25,25 @@ from typing import Any
 from tqdm import tqdm
 
 from prompts.system import system_prompt
-from training import choosing, decoding, heldout, metrics, ranking, table
-from training.choosing import Asked, Sheet
+from training import decoding, evaluation_set, heldout, metrics, ranking, table
 from training.command import parser, run
 from training.decoding import Decoding
-from training.subject import Subject, load
+from training.evaluation_set import Example, HeldOutPrompt
+from training.loaded_model import LoadedModel, load
 
 OPENINGS = Path(__file__).with_name("openings.txt")
 PLOTS = {".png", ".svg", ".pdf"}
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole report. Raises ValueError, OSError."""
+    """The report of every model, as its JSON has it. Raises ValueError, OSError."""
     settings = [decoding.parse(text) for text in args.decoding or ["default"]]
-    dialogues = heldout.read(args.data)
-    sheets = choosing.sheets(dialogues, args.seed, args.cases, heldout.read(args.trained_on))
-    if dialogues and not any(sheet.texts for sheet in sheets):
+    dialogues = heldout.read_dialogues(args.data)
+    examples = evaluation_set.build_examples(dialogues, args.seed, args.cases, heldout.read_dialogues(args.trained_on))
+    if dialogues and not any(example.texts for example in examples):
         raise ValueError(f"{', '.join(args.data)}: no dialogue has a reply without empty turns")
-    prompts = choosing.asked(sheets, args.seed, args.replies)
-    models = [_model(name, sheets, prompts, settings, args) for name in args.models]
+    prompts = evaluation_set.sample_prompts(examples, args.seed, args.replies)
+    models = [_model(name, examples, prompts, settings, args) for name in args.models]
     first = models[0]
     chosen = {
         name: getattr(args, name)
@@ -53,55 +53,70 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _model(
-    name: str, sheets: list[Sheet], prompts: dict[str, list[Asked]], settings: list[Decoding], args: argparse.Namespace
+    name: str,
+    examples: list[Example],
+    prompts: dict[str, list[HeldOutPrompt]],
+    settings: list[Decoding],
+    args: argparse.Namespace,
 ) -> dict[str, Any]:
     started = time.monotonic()
-    subject = load(name, args.bf16)
-    tallies = ranking.rank(subject, tqdm(sheets, desc=f"{name}: ranks", unit="view", mininterval=2, disable=not sheets))
+    loaded = load(name, args.bf16)
+    tallies = ranking.score_examples(
+        loaded, tqdm(examples, desc=f"{name}: ranks", unit="view", mininterval=2, disable=not examples)
+    )
     ranked = time.monotonic()
     total = sum(tallies.values(), ranking.Tally())
-    replies = [_replies(subject, prompts, one, args) for one in settings] if any(prompts.values()) else []
+    replies = [_replies(loaded, prompts, setting, args) for setting in settings] if any(prompts.values()) else []
     return {
         "model": name,
-        "parameters": sum(p.numel() for p in subject.model.parameters()),
-        "window": subject.reader.window,
-        "sources": {source: tally.report(subject.choice) for source, tally in tallies.items()},
-        "overall": total.report(subject.choice),
+        "parameters": sum(p.numel() for p in loaded.model.parameters()),
+        "window": loaded.encoder.window,
+        "sources": {source: tally.report(loaded.choice) for source, tally in tallies.items()},
+        "overall": total.report(loaded.choice),
         "replies": replies,
-        "samples": _samples(subject, settings[0], args),
+        "samples": _samples(loaded, settings[0], args),
         "seconds": {"ranking": round(ranked - started, 1), "replies": round(time.monotonic() - ranked, 1)},
     }
 
 
-def _replies(subject: Subject, prompts: dict[str, list[Asked]], one: Decoding, args: argparse.Namespace) -> Any:
+def _replies(
+    loaded: LoadedModel, prompts: dict[str, list[HeldOutPrompt]], setting: Decoding, args: argparse.Namespace
+) -> Any:
     """One decoding's row: the figures of its replies, per source and of all."""
-    config = decoding.settings(subject, one, args.max_new_tokens)
-    every = [asked for group in prompts.values() for asked in group]
-    made = decoding.reply(subject, [asked.messages for asked in every], config, args.seed)
-    bar = tqdm(made, total=len(every), desc=f"{subject.name}: {one.name}", unit="reply", mininterval=2)
-    found = list(zip(every, bar, strict=True))
+    config = decoding.generation_config(loaded, setting, args.max_new_tokens)
+    every = [prompt for group in prompts.values() for prompt in group]
+    generated = decoding.generate_replies(loaded, [prompt.messages for prompt in every], config, args.seed)
+    bar = tqdm(generated, total=len(every), desc=f"{loaded.name}: {setting.name}", unit="reply", mininterval=2)
+    pairs = list(zip(every, bar, strict=True))
     rows, first = {}, 0
     for source, group in prompts.items():
-        rows[source] = _figures(found[first : first + len(group)])
+        rows[source] = _reply_metrics(pairs[first : first + len(group)])
         first += len(group)
-    return {"decoding": one.name, "draws": decoding.shown(config), "sources": rows, "overall": _figures(found)}
+    return {
+        "decoding": setting.name,
+        "draws": decoding.sampling_options(config),
+        "sources": rows,
+        "overall": _reply_metrics(pairs),
+    }
 
 
-def _figures(found: Sequence[tuple[Asked, str]]) -> dict[str, float | int | None]:
-    shown = ["\n".join(m["content"] for m in asked.messages) for asked, _ in found]
-    return metrics.describe([reply for _, reply in found], [asked.wanted for asked, _ in found], shown)
+def _reply_metrics(pairs: Sequence[tuple[HeldOutPrompt, str]]) -> dict[str, float | int | None]:
+    prompts = ["\n".join(m["content"] for m in prompt.messages) for prompt, _ in pairs]
+    return metrics.reply_metrics([reply for _, reply in pairs], [prompt.reference for prompt, _ in pairs], prompts)
 
 
-def _samples(subject: Subject, one: Decoding, args: argparse.Namespace) -> list[dict[str, str]]:
+def _samples(loaded: LoadedModel, setting: Decoding, args: argparse.Namespace) -> list[dict[str, str]]:
     """Every opening answered once, under the system prompt that ships."""
     openings = OPENINGS.read_text(encoding="utf-8").splitlines()
     system = {"role": "system", "content": system_prompt()}
-    config = decoding.settings(subject, one, args.max_new_tokens)
-    replies = decoding.reply(subject, [[system, {"role": "user", "content": o}] for o in openings], config, args.seed)
+    config = decoding.generation_config(loaded, setting, args.max_new_tokens)
+    replies = decoding.generate_replies(
+        loaded, [[system, {"role": "user", "content": o}] for o in openings], config, args.seed
+    )
     return [{"prompt": o, "reply": r} for o, r in zip(openings, replies, strict=True)]
 
 
-def work(args: argparse.Namespace) -> None:
+def run_evaluation(args: argparse.Namespace) -> None:
     """Evaluate, print, write."""
     for path in (args.json, args.plot):
         if path is not None and not path.absolute().parent.is_dir():
@@ -130,26 +145,40 @@ def count(text: str) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("training.evaluate", __doc__)
     options.add_argument("models", nargs="+", metavar="MODEL", help="model folder or Hugging Face hub name")
-    options.add_argument("--data", nargs="+", default=[], metavar="[SOURCE=]PATH",
-                         help="held-out JSON lines (.gz too), PersonaChat's .json, or any source's files")  # fmt: skip
-    options.add_argument("--trained-on", nargs="+", default=[], metavar="[SOURCE=]PATH",
-                         help="what the models learnt from: true replies that stand in it are told apart")  # fmt: skip
+    options.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="[SOURCE=]PATH",
+        help="held-out JSON lines (.gz too), PersonaChat's .json, or any source's files",
+    )
+    options.add_argument(
+        "--trained-on",
+        nargs="+",
+        default=[],
+        metavar="[SOURCE=]PATH",
+        help="what the models learnt from: true replies that stand in it are told apart",
+    )
     options.add_argument("--json", type=Path, metavar="FILE", help="write every figure and sample there")
     options.add_argument("--plot", type=Path, metavar="FILE", help="write a .png, .svg or .pdf that compares")
     options.add_argument("--cases", type=count, metavar="N", help="rank at most N cases a source (all)")
     options.add_argument(
         "--replies", type=count, default=40, metavar="N", help="generate N replies a source (%(default)s)"
     )
-    options.add_argument("--decoding", action="append", metavar="HOW",
-                         help=f"default, greedy, or NAME=VALUE,… of {', '.join(decoding.KNOBS)}")  # fmt: skip
+    options.add_argument(
+        "--decoding",
+        action="append",
+        metavar="HOW",
+        help=f"default, greedy, or NAME=VALUE,… of {', '.join(decoding.OPTIONS)}",
+    )
     options.add_argument("--max-new-tokens", type=count, default=80, metavar="N", help="of a reply (%(default)s)")
     options.add_argument("--bf16", action="store_true", help="compute in bfloat16: faster on CPUs with AMX, less exact")
     options.add_argument("--seed", type=int, default=1)
     args = options.parse_args(argv)
-    return run("evaluate", lambda: work(args))
+    return run("evaluate", lambda: run_evaluation(args))
 
 
 if __name__ == "__main__":

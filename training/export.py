@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.command import parser, run
-from training.formats import FORMATS, SERVED, Card, Format, Trained, chosen
+from training.formats import FORMATS, SERVED, Card, Format, Trained, parse_formats
 
 if TYPE_CHECKING:
-    from training.formats.check import Source
+    from training.formats.check import Reference
 
 # How a reply is drawn where nobody sets a knob; every file with a place for it carries it.
 SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.15}
@@ -31,25 +31,25 @@ RANGES = {"temperature": (0.01, 2), "top_p": (0.01, 1), "top_k": (0, 1_000_000),
 
 def export(source: Path, target: Path, forms: list[Format], card: Card, data: Path | None = None) -> list[str]:
     """Write `target` and say what was found. It is complete and right, or as it was. Raises OSError, ValueError."""
-    _free(source, target)
+    _check_target(source, target)
     # torch and transformers load here: --help and a wrong path need not wait for them.
     from training.formats import check, samples
     from training.formats.source import load
 
     trained = load(source)
-    tried = samples.samples(trained.tokenizer, trained.model.config.n_positions, check.STEPS, data)
-    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=_standing(target)))
+    tried = samples.build_samples(trained.tokenizer, trained.model.config.n_positions, check.STEPS, data)
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=_existing_parent(target)))
     try:
-        _beside(trained, part, card)
-        compared = check.Source(trained, tried)
-        told = [*trained.notes, *(_one(form, part / form.file, target, card, compared) for form in forms)]
-        _place(part, target.resolve())
+        _write_config(trained, part, card)
+        compared = check.Reference(trained, tried)
+        notes = [*trained.notes, *(_write_format(form, part / form.file, target, card, compared) for form in forms)]
+        _replace(part, target.resolve())
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return told
+    return notes
 
 
-def _free(source: Path, target: Path) -> None:
+def _check_target(source: Path, target: Path) -> None:
     """Raises ValueError for a target whose replacing would lose something else than a model."""
     if target.resolve() == source.resolve():
         raise ValueError(f"{target} is the source itself: name another folder")
@@ -59,7 +59,7 @@ def _free(source: Path, target: Path) -> None:
         raise ValueError(f"{target} exists and is no model folder: name a new one")
 
 
-def _one(form: Format, path: Path, target: Path, card: Card, source: "Source") -> str:
+def _write_format(form: Format, path: Path, target: Path, card: Card, source: "Reference") -> str:
     """One file, written and checked; what is said of it. Raises OSError, ValueError naming it, check and figures."""
     from training.formats import check
     from training.formats.source import first_line
@@ -68,15 +68,15 @@ def _one(form: Format, path: Path, target: Path, card: Card, source: "Source") -
     try:
         form.module.write(source.trained, path, form.precision, card)
         with form.module.opened(path) as reader:
-            found = check.check(form, reader, source)
+            result = check.check(form, reader, source)
     except (ValueError, RuntimeError) as error:
-        said = f"{target / form.file} ({form.name}) would be broken, nothing is written: {first_line(error)}"
-        raise ValueError(said) from error
+        problem = f"{target / form.file} ({form.name}) would be broken, nothing is written: {first_line(error)}"
+        raise ValueError(problem) from error
     size = path.stat().st_size / 1e6
-    return f"{form.file} ({form.name}, {size:.1f} MB, {time.monotonic() - began:.0f} s): {found}"
+    return f"{form.file} ({form.name}, {size:.1f} MB, {time.monotonic() - began:.0f} s): {result}"
 
 
-def _beside(trained: Trained, part: Path, card: Card) -> None:
+def _write_config(trained: Trained, part: Path, card: Card) -> None:
     """What stands in the folder whatever the formats: config, generation config, tokenizer with its template."""
     model, tokenizer = trained.model, trained.tokenizer
     ends = sorted({end for end in (tokenizer.eos_token_id, tokenizer.bos_token_id) if end is not None})
@@ -87,12 +87,12 @@ def _beside(trained: Trained, part: Path, card: Card) -> None:
     tokenizer.save_pretrained(part)
 
 
-def _standing(target: Path) -> Path:
+def _existing_parent(target: Path) -> Path:
     """The nearest folder above `target` that there is; on its disk the target is made."""
     return next(folder for folder in target.resolve().parents if folder.is_dir())
 
 
-def _place(part: Path, target: Path) -> None:
+def _replace(part: Path, target: Path) -> None:
     """`part` becomes `target`; the card (*.md, *.png) of the one before is kept, and all of it where that fails."""
     for written in part.iterdir():
         written.chmod(0o644)
@@ -101,8 +101,8 @@ def _place(part: Path, target: Path) -> None:
     if not target.exists():
         os.replace(part, target)
         return
-    for kept in (*target.glob("*.md"), *target.glob("*.png")):
-        shutil.copy2(kept, part / kept.name)
+    for path in (*target.glob("*.md"), *target.glob("*.png")):
+        shutil.copy2(path, part / path.name)
     before = part.with_suffix(".before")
     os.replace(target, before)
     try:
@@ -114,26 +114,28 @@ def _place(part: Path, target: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("training.export", __doc__)
     options.add_argument("source", type=Path, help="folder written by training.train")
     options.add_argument("target", type=Path, help="folder to serve from, replaced when all is written and checked")
     options.add_argument(
-        "--format", action="append", metavar="NAME[,NAME]",
+        "--format",
+        action="append",
+        metavar="NAME[,NAME]",
         help=f"{', '.join(FORMATS)}; may be given again (default: {','.join(SERVED)})",
-    )  # fmt: skip
+    )
     options.add_argument("--name", default="llm-assistant small talk", help="of the model, written into the files")
     options.add_argument("--licence", default="CC-BY-SA-4.0", help="written into the files (default: %(default)s)")
     options.add_argument("--description", default="A small demonstration model for everyday chat.", help="likewise")
     options.add_argument("--check-data", type=Path, help="dialogues (JSONL) to check on, instead of a few that ship")
     for name, value in SAMPLING.items():
-        said = "how a reply is drawn where nobody sets it (default: %(default)s)"
-        options.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=said)
+        text = "how a reply is drawn where nobody sets it (default: %(default)s)"
+        options.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value, help=text)
     args = options.parse_args(argv)
-    return run("export", lambda: print("\n".join(_asked(args)), flush=True))
+    return run("export", lambda: print("\n".join(_export_options(args)), flush=True))
 
 
-def _asked(args: argparse.Namespace) -> list[str]:
+def _export_options(args: argparse.Namespace) -> list[str]:
     """Raises OSError, ValueError."""
     sampling = {name: getattr(args, name) for name in SAMPLING}
     for name, value in sampling.items():
@@ -141,7 +143,7 @@ def _asked(args: argparse.Namespace) -> list[str]:
         if not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} {value}: it lies between {low} and {high}")
     card = Card(args.name, args.licence, args.description, sampling)
-    return export(args.source, args.target, chosen(args.format or SERVED), card, args.check_data)
+    return export(args.source, args.target, parse_formats(args.format or SERVED), card, args.check_data)
 
 
 if __name__ == "__main__":

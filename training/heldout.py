@@ -9,13 +9,13 @@ from training.dialogue import Dialogue
 from training.sources import personachat
 
 
-def read(names: list[str]) -> list[Dialogue]:
+def read_dialogues(names: list[str]) -> list[Dialogue]:
     """The dialogues of every PATH or SOURCE=PATH. Raises ValueError, OSError in one line that names it."""
     return [dialogue for name in names for dialogue in _one(name)]
 
 
 def _one(name: str) -> list[Dialogue]:
-    source, path = _named(name)
+    source, path = _parse_source(name)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: --data wants a file of dialogues, or SOURCE=PATH")
     if (path / "dataset_dict.json").exists() or (path / "dataset_info.json").exists():
@@ -23,15 +23,15 @@ def _one(name: str) -> list[Dialogue]:
     try:
         # PersonaChat's file holds what models are trained on, too.
         items = personachat.held_out(path) if source == "personachat" else sources.read(source, path)
-        found = [item for item in items if isinstance(item, Dialogue)]
+        dialogues = [item for item in items if isinstance(item, Dialogue)]
     except (UnicodeDecodeError, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path} cannot be read as {source}: {error}") from error
-    if not any(dialogue.turns for dialogue in found):
+    if not any(dialogue.turns for dialogue in dialogues):
         raise ValueError(f"{path} holds no dialogue (read as {source})")
-    return found
+    return dialogues
 
 
-def _named(name: str) -> tuple[str, Path]:
+def _parse_source(name: str) -> tuple[str, Path]:
     """Which source reads it: said, or told by the file's name."""
     source, equals, path = name.partition("=")
     if equals and source in sources.names():

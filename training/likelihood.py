@@ -51,8 +51,11 @@ def nats(hidden: torch.Tensor, weight: torch.Tensor, target: torch.Tensor) -> to
         hidden, weight = hidden.to(kind), weight.to(kind)
     # Whole sixteenths of a chunk: matrix kernels are made, and kept, for each shape they meet.
     spare = -len(hidden) % (CHUNK // 16)
-    padded, wanted = torch.nn.functional.pad(hidden, (0, 0, 0, spare)), torch.nn.functional.pad(target, (0, spare))
-    result: torch.Tensor = Nats.apply(padded, weight, wanted)  # type: ignore[no-untyped-call]
+    padded, padded_target = (
+        torch.nn.functional.pad(hidden, (0, 0, 0, spare)),
+        torch.nn.functional.pad(target, (0, spare)),
+    )
+    result: torch.Tensor = Nats.apply(padded, weight, padded_target)  # type: ignore[no-untyped-call]
     return result[: len(hidden)]
 
 

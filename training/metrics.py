@@ -24,11 +24,11 @@ def perplexity(nats: float, count: int) -> float | None:
     return math.exp(nats / count) if count else None
 
 
-def token_f1(reply: str, wanted: str) -> float:
+def token_f1(reply: str, reference: str) -> float:
     """Overlap in words of two texts, articles left out: the harmonic mean of precision and recall, 0..1."""
-    said, hoped = ([w for w in words(text) if w not in ARTICLES] for text in (reply, wanted))
-    common = (Counter(said) & Counter(hoped)).total()
-    return 2 * common / (len(said) + len(hoped)) if common else 0.0
+    predicted, expected = ([w for w in words(text) if w not in ARTICLES] for text in (reply, reference))
+    common = (Counter(predicted) & Counter(expected)).total()
+    return 2 * common / (len(predicted) + len(expected)) if common else 0.0
 
 
 def distinct(replies: Iterable[str], n: int) -> float | None:
@@ -39,9 +39,9 @@ def distinct(replies: Iterable[str], n: int) -> float | None:
 
 def repeated(replies: Iterable[str], n: int = 4) -> float | None:
     """The share of n-grams that their own reply has already said, 0..1; None where no reply is long enough."""
-    found = [ngrams(words(reply), n) for reply in replies]
-    total = sum(map(len, found))
-    return 1 - sum(len(set(grams)) for grams in found) / total if total else None
+    grams_of_replies = [ngrams(words(reply), n) for reply in replies]
+    total = sum(map(len, grams_of_replies))
+    return 1 - sum(len(set(grams)) for grams in grams_of_replies) / total if total else None
 
 
 def echoed(replies: Iterable[str], prompts: Iterable[str], n: int = 4) -> float | None:
@@ -57,8 +57,8 @@ def echoed(replies: Iterable[str], prompts: Iterable[str], n: int = 4) -> float 
 
 def mean(values: Iterable[float]) -> float | None:
     """The mean; None of nothing."""
-    kept = list(values)
-    return sum(kept) / len(kept) if kept else None
+    numbers = list(values)
+    return sum(numbers) / len(numbers) if numbers else None
 
 
 def wilson(hits: int, cases: int, z: float = 1.959964) -> tuple[float, float] | None:
@@ -71,11 +71,13 @@ def wilson(hits: int, cases: int, z: float = 1.959964) -> tuple[float, float] | 
     return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
-def describe(replies: Sequence[str], wanted: Sequence[str], prompts: Sequence[str]) -> dict[str, float | int | None]:
+def reply_metrics(
+    replies: Sequence[str], references: Sequence[str], prompts: Sequence[str]
+) -> dict[str, float | int | None]:
     """Every figure of a list of replies, under its name in the JSON; lengths in words."""
     return {
         "replies": len(replies),
-        "f1": mean(token_f1(*pair) for pair in zip(replies, wanted, strict=True)),
+        "f1": mean(token_f1(*pair) for pair in zip(replies, references, strict=True)),
         "distinct_1": distinct(replies, 1),
         "distinct_2": distinct(replies, 2),
         "repeated_4grams": repeated(replies),

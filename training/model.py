@@ -32,14 +32,14 @@ class GPT2LMHeadModel(transformers.GPT2LMHeadModel):  # type: ignore[misc]
         hidden = self.transformer(
             input_ids, position_ids=rest["position_ids"], attention_mask=rest["attention_mask"], use_cache=False
         )[0]
-        wanted = (labels >= 0) | (candidates >= 0)
-        row, _ = wanted.nonzero(as_tuple=True)
-        nats = likelihood.nats(hidden[row, origins[wanted]], self.lm_head.weight, input_ids[wanted])
-        learnt = labels[wanted] >= 0
+        scored = (labels >= 0) | (candidates >= 0)
+        row, _ = scored.nonzero(as_tuple=True)
+        nats = likelihood.nats(hidden[row, origins[scored]], self.lm_head.weight, input_ids[scored])
+        learnt = labels[scored] >= 0
         loss = nats[learnt].sum() / (learnt.sum() if items is None else items)
         if self.contrast and self.training:
             share = 1.0 if items is None else learnt.sum() / items
-            loss = loss + self.contrast * share * self.choice(nats, candidates[wanted])
+            loss = loss + self.contrast * share * self.choice(nats, candidates[scored])
         return CausalLMOutput(loss=loss)
 
     def choice(self, nats: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:

@@ -34,11 +34,11 @@ class MuonAdamW(torch.optim.Optimizer):
         return loss
 
 
-def named(model: torch.nn.Module, optimizer: str, rate: float, weight_decay: float) -> Any:
+def build_optimizer(model: torch.nn.Module, optimizer: str, rate: float, weight_decay: float) -> Any:
     """The optimizer a recipe names: "muon" or "adamw"."""
     if optimizer == "muon":
         return MuonAdamW(model, rate, weight_decay)
     decayed = [p for p in model.parameters() if p.ndim >= 2 and p.requires_grad]
-    kept = [p for p in model.parameters() if p.ndim < 2 and p.requires_grad]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    undecayed = [p for p in model.parameters() if p.ndim < 2 and p.requires_grad]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.999))

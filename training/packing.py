@@ -21,7 +21,7 @@ class Piece:
     labels: list[int]
 
 
-def pieces(encoded: Encoded, longest: int) -> Iterator[Piece]:
+def split_into_pieces(encoded: Encoded, longest: int) -> Iterator[Piece]:
     """Cut at turns to at most `longest` tokens, each piece under the same system prompt.
 
     A piece begins with the turn before it, which is not learnt again, so that no reply stands without what it answers.
@@ -55,39 +55,39 @@ class Packer:
     longest: int
     source: str
     cross: bool = False
-    open: list[list[Piece]] = field(default_factory=list)
-    waiting: int = 16
+    open_rows: list[list[Piece]] = field(default_factory=list)
+    max_open: int = 16
 
     def add(self, piece: Piece) -> Iterator[Row]:
-        """Put a piece in; yields rows that are full."""
+        """The rows that become full by putting this piece in."""
         if self.cross:
             yield from self._run_on(piece)
             return
-        fits = [row for row in self.open if self._room(row) >= len(piece.ids)]
+        fits = [row for row in self.open_rows if self._room(row) >= len(piece.ids)]
         if fits:
             min(fits, key=self._room).append(piece)
         else:
-            self.open.append([piece])
-        if len(self.open) > self.waiting:
-            fullest = min(range(len(self.open)), key=lambda i: self._room(self.open[i]))
-            yield self._row(self.open.pop(fullest))
+            self.open_rows.append([piece])
+        if len(self.open_rows) > self.max_open:
+            fullest = min(range(len(self.open_rows)), key=lambda i: self._room(self.open_rows[i]))
+            yield self._row(self.open_rows.pop(fullest))
 
-    def rest(self) -> Iterator[Row]:
-        """What is still open."""
-        yield from (self._row(row) for row in self.open)
-        self.open = []
+    def flush(self) -> Iterator[Row]:
+        """The rows that are still open, full or not."""
+        yield from (self._row(row) for row in self.open_rows)
+        self.open_rows = []
 
     def _room(self, row: list[Piece]) -> int:
         return self.longest - sum(len(p.ids) for p in row)
 
     def _run_on(self, piece: Piece) -> Iterator[Row]:
-        before = self.open.pop() if self.open else []
+        before = self.open_rows.pop() if self.open_rows else []
         ids = [i for p in before for i in p.ids] + piece.ids
         labels = [i for p in before for i in p.labels] + piece.labels
         while len(ids) >= self.longest:
             yield self._row([Piece(ids[: self.longest], labels[: self.longest])])
             ids, labels = ids[self.longest :], labels[self.longest :]
-        self.open = [[Piece(ids, labels)]] if ids else []
+        self.open_rows = [[Piece(ids, labels)]] if ids else []
 
     def _row(self, row: list[Piece]) -> Row:
         ids = [i for p in row for i in p.ids]

@@ -12,7 +12,7 @@ from prompts.persona import Persona, save, slugify
 from training.dialogue import Dialogue, Item
 
 
-def draw(items: Iterable[Item], folder: Path, limit: int = 20_000) -> int:
+def write_personas(items: Iterable[Item], folder: Path, limit: int = 20_000) -> int:
     """Write the first `limit` distinct personas, one file each, and return their number.
 
     The same persona gets the same file at every draw. Raises ValueError for a limit under 1, OSError where the folder
@@ -21,7 +21,7 @@ def draw(items: Iterable[Item], folder: Path, limit: int = 20_000) -> int:
     if limit < 1:
         raise ValueError(f"limit {limit}: at least 1 persona is wanted")
     seen: set[bytes] = set()
-    for sentences in _stated(items):
+    for sentences in _persona_sentences(items):
         key = _key(sentences)
         if key not in seen:
             seen.add(key)
@@ -31,7 +31,7 @@ def draw(items: Iterable[Item], folder: Path, limit: int = 20_000) -> int:
     return len(seen)
 
 
-def _stated(items: Iterable[Item]) -> Iterator[tuple[str, ...]]:
+def _persona_sentences(items: Iterable[Item]) -> Iterator[tuple[str, ...]]:
     """The sentences of every speaker who has any, each one trimmed line."""
     for item in items:
         for persona in item.personas if isinstance(item, Dialogue) else ():

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from prompts.system import system_prompt
 from training import store, tokenizer
-from training.cleaning import Cleaner, table
+from training.cleaning import Cleaner, count_table
 from training.corpus import Corpus, Pool, View
 from training.dialogue import Dialogue, Text, replies
-from training.packing import Packer, Row, pieces
+from training.packing import Packer, Row, split_into_pieces
 
 
 @dataclass
@@ -34,39 +34,39 @@ class Preparation:
     counts: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lengths: Counter[int] = field(default_factory=Counter)
 
-    def first_reading(self) -> tuple[Any, Pool, Cleaner]:
+    def read_corpus(self) -> tuple[Any, Pool, Cleaner]:
         """The tokenizer, the pool of distractors and what cleaning saw. Raises ValueError when nothing is left."""
-        pool, cleaner, sample = Pool(seed=self.corpus.seed), self.corpus.cleaner(), Sample()
-        made = tokenizer.load(self.tokenizer_name) if self.tokenizer_name else None
+        pool, cleaner, sample = Pool(seed=self.corpus.seed), self.corpus.cleaner(), TokenizerSample()
+        bpe = tokenizer.load(self.tokenizer_name) if self.tokenizer_name else None
         for split, view in self._read(cleaner, "reading"):
             pool.offer(split, view)
-            if split == "train" and not (made and sample.texts):
+            if split == "train" and not (bpe and sample.texts):
                 sample.offer(view)
         self.read = sum(count["read"] for count in cleaner.counts.values())
-        for line in table(cleaner.counts):
+        for line in count_table(cleaner.counts):
             print(line)
         if not sample.texts:
-            raise ValueError(f"{', '.join(s.name for s in self.corpus.wanted)}: nothing usable (see the table above)")
+            raise ValueError(f"{', '.join(s.name for s in self.corpus.sources)}: nothing usable (see the table above)")
         if unknown := self.corpus.weights.keys() - cleaner.counts.keys():
             raise ValueError(f"--weight {sorted(unknown)[0]}: no such source was met (see the table above)")
-        if made:
-            return made, pool, cleaner
+        if bpe:
+            return bpe, pool, cleaner
         return tokenizer.train(sample.texts, self.vocab_size, max(1024, self.max_length)), pool, cleaner
 
-    def write(self, made: Any, pool: Pool, writer: store.Writer) -> None:
-        """Every row of every table."""
+    def write(self, bpe: Any, pool: Pool, writer: store.Writer) -> None:
+        """Write every row of every table. Raises ValueError where a split gets none."""
         packers: dict[tuple[str, str], Packer] = {}
         for split, view in self._read(self.corpus.cleaner(), "writing", self.read):
             key = split, view.item.source
             packer = packers.setdefault(key, Packer(self.max_length, view.item.source, self.cross))
-            encoded = self._encode(made, view)
-            for piece in pieces(encoded, self.max_length):
-                self._keep(writer, split, packer.add(piece))
-            for row in self._choices(made, split, view, encoded, pool):
+            encoded = self._encode(bpe, view)
+            for piece in split_into_pieces(encoded, self.max_length):
+                self._write_rows(writer, split, packer.add(piece))
+            for row in self._choice_rows(bpe, split, view, encoded, pool):
                 writer.write(f"choices/{split}", row)
                 self.counts[split]["choices"] += 1
         for (split, _), packer in packers.items():
-            self._keep(writer, split, packer.rest())
+            self._write_rows(writer, split, packer.flush())
         if empty := {"train", "val"} - {split for split, count in self.counts.items() if count["rows"]}:
             raise ValueError(f"no row for {', '.join(sorted(empty))}: add data, or change --val")
 
@@ -74,17 +74,17 @@ class Preparation:
         with tqdm(desc=what, total=total, unit=" items", mininterval=1, disable=None) as bar:
             yield from self.corpus.read(cleaner, bar.update)
 
-    def _encode(self, made: Any, view: View) -> tokenizer.Encoded:
+    def _encode(self, bpe: Any, view: View) -> tokenizer.Encoded:
         if isinstance(view.item, Text):
-            return tokenizer.text(made, view.item.text)
-        return tokenizer.encode(made, view.messages(self._system(view.item)))
+            return tokenizer.text(bpe, view.item.text)
+        return tokenizer.encode(bpe, view.messages(self._system(view.item)))
 
     def _system(self, item: Dialogue) -> str:
         """The app's own system prompt for most, none for the rest, so that the model knows both."""
         drawn = random.Random(f"system {self.corpus.seed} {item.key}").random()
         return system_prompt() if drawn < self.system_share else ""
 
-    def _keep(self, writer: store.Writer, split: str, rows: Iterator[Row]) -> None:
+    def _write_rows(self, writer: store.Writer, split: str, rows: Iterator[Row]) -> None:
         for row in rows:
             writer.write(split, row)
             self.lengths[row["length"]] += 1
@@ -92,7 +92,7 @@ class Preparation:
             self.counts[split].update(rows=1, tokens=row["length"], learnt=learnt)
             self.counts[split][f"tokens of {row['source']}"] += row["length"]
 
-    def _choices(self, made: Any, split: str, view: View, encoded: tokenizer.Encoded, pool: Pool) -> Iterator[Row]:
+    def _choice_rows(self, bpe: Any, split: str, view: View, encoded: tokenizer.Encoded, pool: Pool) -> Iterator[Row]:
         """Replies with the distractors their source brings, or 19 drawn ones; the prompt ends with <|assistant|>."""
         item = view.item
         if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
@@ -100,31 +100,34 @@ class Preparation:
         rng = random.Random(f"choices {self.corpus.seed} {item.key} {view.assistant}")
         longest = min(store.LONGEST_REPLY, self.max_length // 4)
         for turn in sorted(rng.sample(turns, min(self.choices, len(turns)))):
-            brought = item.candidates[turn] if turn < len(item.candidates) else ()
-            texts = list(brought) or pool.draw(split, item, item.turns[turn], 19, rng)
+            own = item.candidates[turn] if turn < len(item.candidates) else ()
+            texts = list(own) or pool.draw(split, item, item.turns[turn], 19, rng)
             start = encoded.turns[turn + (encoded.header > 0)] + 1
             prompt = encoded.ids[encoded.header : start][-(self.max_length - longest - encoded.header) :]
-            every = [tokenizer.reply(made, text)[:longest] for text in [*texts, item.turns[turn]]]
+            every = [tokenizer.reply(bpe, text)[:longest] for text in [*texts, item.turns[turn]]]
             if texts and encoded.header < self.max_length - longest:
-                told = encoded.ids[: encoded.header] + prompt
+                ids = encoded.ids[: encoded.header] + prompt
                 yield {
-                    "prompt": told, "replies": every, "length": len(told) + max(map(len, every)), "source": item.source
-                }  # fmt: skip
+                    "prompt": ids,
+                    "replies": every,
+                    "length": len(ids) + max(map(len, every)),
+                    "source": item.source,
+                }
 
 
 @dataclass
-class Sample:
+class TokenizerSample:
     """Texts to train a tokenizer on: the first so many characters of each source's stream, and of all."""
 
-    room: int = 40_000_000
-    whole: int = 120_000_000
+    source_limit: int = 40_000_000
+    total_limit: int = 120_000_000
     texts: list[str] = field(default_factory=list)
     used: Counter[str] = field(default_factory=Counter)
 
     def offer(self, view: View) -> None:
         """Keep the texts of a view while its source has room."""
         item = view.item
-        if self.used[item.source] < self.room and self.used.total() < self.whole:
+        if self.used[item.source] < self.source_limit and self.used.total() < self.total_limit:
             new = [item.text] if isinstance(item, Text) else [*item.turns, *(s for p in item.personas for s in p)]
             self.texts += new
             self.used[item.source] += sum(map(len, new))

@@ -21,25 +21,25 @@ from training.preparation import Preparation
 
 
 def prepare(preparation: Preparation, out: Path) -> dict[str, Any]:
-    """Everything into `out`, which is complete or untouched; returns the card. Raises ValueError, OSError."""
-    with store.written(out) as (part, writer):
-        made, pool, cleaner = preparation.first_reading()
-        made.save_pretrained(part / "tokenizer")
-        preparation.write(made, pool, writer)
+    """The card of what is written to `out`, which is complete or untouched. Raises ValueError, OSError."""
+    with store.atomic_folder(out) as (part, writer):
+        bpe, pool, cleaner = preparation.read_corpus()
+        bpe.save_pretrained(part / "tokenizer")
+        preparation.write(bpe, pool, writer)
         writer.finish()
-        told = dataset_card.describe(preparation, cleaner.counts, len(made))
+        told = dataset_card.describe(preparation, cleaner.counts, len(bpe))
         dataset_card.write(part, told, preparation.lengths)
     return told
 
 
-def source(text: str) -> Source:
+def parse_source(text: str) -> Source:
     """`NAME` or `NAME:WEIGHT`."""
     name, _, weight = text.partition(":")
     sources.module(name)
     return Source(name, _number("--source", text, weight or "1"))
 
 
-def pair(text: str) -> tuple[str, str]:
+def parse_pair(text: str) -> tuple[str, str]:
     """`NAME=VALUE`; without `=` the value alone."""
     name, equals, value = text.partition("=")
     return (name, value) if equals else ("", text)
@@ -55,7 +55,7 @@ def _number(option: str, text: str, value: str) -> float:
     return number
 
 
-def corpus(args: argparse.Namespace) -> Corpus:
+def parse_corpus(args: argparse.Namespace) -> Corpus:
     """The corpus that the options name. Raises ValueError."""
     if args.max_length < 16:
         raise ValueError(f"--max-length {args.max_length}: at least 16 tokens")
@@ -65,30 +65,40 @@ def corpus(args: argparse.Namespace) -> Corpus:
         raise ValueError(f"--vocab-size {args.vocab_size}: from 261 (bytes and special tokens) to 200,000")
     if not 0 <= args.choices <= 100:
         raise ValueError(f"--choices {args.choices}: from 0 to 100 replies a dialogue")
-    wanted, raw = [source(s) for s in args.source], dict(pair(r) for r in args.raw)
-    if "" in raw and len(wanted) > 1:
+    chosen, raw = [parse_source(s) for s in args.source], dict(parse_pair(r) for r in args.raw)
+    if "" in raw and len(chosen) > 1:
         raise ValueError(f"--raw {raw['']}: of several sources, say which: --raw NAME=PATH")
-    if stray := set(raw) - {""} - {s.name for s in wanted}:
+    if stray := set(raw) - {""} - {s.name for s in chosen}:
         raise ValueError(f"--raw {sorted(stray)[0]}=…: no such --source")
-    paths = {s.name: raw.get(s.name, raw.get("")) for s in wanted}
+    paths = {s.name: raw.get(s.name, raw.get("")) for s in chosen}
     for path in filter(None, paths.values()):
         if args.out.resolve().is_relative_to(Path(path).resolve()):
             raise ValueError(f"--out {args.out} lies in {path}, which is read: name a folder elsewhere")
-    wanted = [Source(s.name, s.weight, Path(p) if (p := paths[s.name]) else None) for s in wanted]
-    weights = {w: float(v) for s in wanted for w, v in getattr(sources.module(s.name), "WEIGHTS", {}).items()}
-    weights |= {name: _number("--weight", f"{name}={value}", value) for name, value in map(pair, args.weight)}
+    chosen = [Source(s.name, s.weight, Path(p) if (p := paths[s.name]) else None) for s in chosen]
+    weights = {w: float(v) for s in chosen for w, v in getattr(sources.module(s.name), "WEIGHTS", {}).items()}
+    weights |= {name: _number("--weight", f"{name}={value}", value) for name, value in map(parse_pair, args.weight)}
     held = [Source("dialogues", raw=Path(p)) for p in args.held_out]
-    return Corpus(wanted, weights, held, args.val, args.seed, lambda: Cleaner(args.longest_turn))
+    return Corpus(chosen, weights, held, args.val, args.seed, lambda: Cleaner(args.longest_turn))
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong."""
     options = parser("training.prepare", __doc__)
-    options.add_argument("--source", action="append", required=True, metavar="NAME[:WEIGHT]",
-                         help=f"repeatable; one of {', '.join(sources.names())}")  # fmt: skip
+    options.add_argument(
+        "--source",
+        action="append",
+        required=True,
+        metavar="NAME[:WEIGHT]",
+        help=f"repeatable; one of {', '.join(sources.names())}",
+    )
     options.add_argument("--raw", action="append", default=[], metavar="[NAME=]PATH", help="local copy of a source")
-    options.add_argument("--weight", action="append", default=[], metavar="NAME=WEIGHT",
-                         help="of a name inside a source (the `source` of a line of dialogues)")  # fmt: skip
+    options.add_argument(
+        "--weight",
+        action="append",
+        default=[],
+        metavar="NAME=WEIGHT",
+        help="of a name inside a source (the `source` of a line of dialogues)",
+    )
     options.add_argument("--out", type=Path, required=True, help="folder to write, replaced when all is written")
     options.add_argument("--val", type=float, default=0.02, help="share of the dialogues held out (%(default)s)")
     options.add_argument("--held-out", action="append", default=[], metavar="PATH", help="JSONL held out instead")
@@ -98,25 +108,31 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--cross", action="store_true", help="let dialogues in a row see what came before them")
     options.add_argument("--choices", type=int, default=1, help="replies a dialogue with distractors (%(default)s)")
     options.add_argument("--longest-turn", type=int, default=600, help="characters (%(default)s)")
-    options.add_argument("--personas", type=Path, nargs="?", const=USER_FOLDER, metavar="FOLDER",
-                         help=f"also write every persona met as a text file ({USER_FOLDER})")  # fmt: skip
+    options.add_argument(
+        "--personas",
+        type=Path,
+        nargs="?",
+        const=USER_FOLDER,
+        metavar="FOLDER",
+        help=f"also write every persona met as a text file ({USER_FOLDER})",
+    )
     options.add_argument("--seed", type=int, default=1)
     args = options.parse_args(argv)
     return run("prepare", lambda: work(args))
 
 
 def work(args: argparse.Namespace) -> None:
-    """What the command does."""
-    asked = corpus(args)
-    made = Preparation(asked, args.tokenizer, args.vocab_size, args.max_length, args.cross, args.choices)
-    told = prepare(made, args.out)
-    for split, count in told["splits"].items():
+    """Prepare, print the counts, and write personas where they are asked for. Raises ValueError, OSError."""
+    asked = parse_corpus(args)
+    preparation = Preparation(asked, args.tokenizer, args.vocab_size, args.max_length, args.cross, args.choices)
+    card = prepare(preparation, args.out)
+    for split, count in card["splits"].items():
         print(f"{split}: {count['rows']:,} rows, {count['tokens']:,} tokens, {count['learnt']:,} of them learnt")
     if args.personas:
         from training import personas
 
         dialogues = (v.item for _, v in asked.read(asked.cleaner()) if isinstance(v.item, Dialogue))
-        print(f"{personas.draw(dialogues, args.personas):,} personas in {args.personas}")
+        print(f"{personas.write_personas(dialogues, args.personas):,} personas in {args.personas}")
 
 
 if __name__ == "__main__":

@@ -57,16 +57,16 @@ class Recipe:
     seed: int = 1
 
     def save(self, path: Path) -> None:
-        """As JSON, whole or not at all."""
+        """Write it as JSON, whole or not at all. Raises OSError."""
         part = path.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
         os.replace(part, path)
 
-    def plain(self) -> "Recipe":
-        """What validation weighs: the assistant's tokens, no distractors."""
+    def for_validation(self) -> "Recipe":
+        """The recipe by which validation collates: the assistant's tokens, no distractors."""
         return replace(self, learn="assistant", contrast=0.0)
 
-    def told(self, steps: int) -> str:
+    def summary(self, steps: int) -> str:
         """The choices that matter most, in a line."""
         start = f"from nothing ({self.config})" if self.config else f"from {self.init}"
         return (
@@ -76,16 +76,39 @@ class Recipe:
 
 
 SCRATCH: dict[str, Any] = {
-    "rate": 5e-3, "schedule": "cosine", "warmup": 0.02, "optimizer": "muon", "weight_decay": 0.05, "batch": 32,
-    "dropout": 0.0, "learn": "all",
-}  # fmt: skip
+    "rate": 5e-3,
+    "schedule": "cosine",
+    "warmup": 0.02,
+    "optimizer": "muon",
+    "weight_decay": 0.05,
+    "batch": 32,
+    "dropout": 0.0,
+    "learn": "all",
+}
 BOUNDS: dict[str, tuple[float, float]] = {
-    "epochs": (0.001, 1e6), "steps": (1, 1e9), "batch": (1, 1e6), "accumulate": (1, 1e6), "rate": (1e-9, 10),
-    "warmup": (0, 1), "decay": (0, 1), "weight_decay": (0, 10), "dropout": (0, 0.99), "contrast": (0, 100),
-    "contrasted": (0, 1), "turns": (1, 100), "distractors": (1, 100), "language_weight": (0, 100),
-    "choice_weight": (0, 100), "lora": (0, 4096), "average": (1, 100), "keep": (1, 1000), "evaluate_every": (1, 1e9),
-    "save_every": (1, 1e9), "log_every": (1, 1e9), "seed": (0, 2**32 - 1),
-}  # fmt: skip
+    "epochs": (0.001, 1e6),
+    "steps": (1, 1e9),
+    "batch": (1, 1e6),
+    "accumulate": (1, 1e6),
+    "rate": (1e-9, 10),
+    "warmup": (0, 1),
+    "decay": (0, 1),
+    "weight_decay": (0, 10),
+    "dropout": (0, 0.99),
+    "contrast": (0, 100),
+    "contrasted": (0, 1),
+    "turns": (1, 100),
+    "distractors": (1, 100),
+    "language_weight": (0, 100),
+    "choice_weight": (0, 100),
+    "lora": (0, 4096),
+    "average": (1, 100),
+    "keep": (1, 1000),
+    "evaluate_every": (1, 1e9),
+    "save_every": (1, 1e9),
+    "log_every": (1, 1e9),
+    "seed": (0, 2**32 - 1),
+}
 HELP = {
     "epochs": "readings of all rows",
     "batch": "rows a process takes at once",
@@ -117,7 +140,7 @@ HELP = {
     "lora": "rank of LoRA adapters instead of all weights (0: none)",
     "average": "average the weights of the last so many checkpoints at the end",
     "keep": "checkpoints kept",
-}  # fmt: skip
+}
 
 
 def resolve(given: dict[str, Any]) -> Recipe:
@@ -136,15 +159,17 @@ def resolve(given: dict[str, Any]) -> Recipe:
         raise ValueError("--lora goes neither with --double-heads nor with --average")
     recipe = Recipe(**{**(SCRATCH if given.get("config") else {}), **given})
     for name, allowed in {
-        "precision": ("auto", "fp32", "bf16", "fp16"), "learn": ("assistant", "all"), "optimizer": ("adamw", "muon"),
+        "precision": ("auto", "fp32", "bf16", "fp16"),
+        "learn": ("assistant", "all"),
+        "optimizer": ("adamw", "muon"),
         "schedule": ("linear", "cosine", "constant", "stable"),
-    }.items():  # fmt: skip
+    }.items():
         if getattr(recipe, name) not in allowed:
             raise ValueError(f"--{name} {getattr(recipe, name)}: there are {', '.join(allowed)}")
     return recipe
 
 
-def again(path: Path, given: dict[str, Any]) -> Recipe:
+def load_saved(path: Path, given: dict[str, Any]) -> Recipe:
     """The recipe of a run that goes on. Raises ValueError for an option that was another one then."""
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -153,5 +178,5 @@ def again(path: Path, given: dict[str, Any]) -> Recipe:
     for name, value in given.items():
         if saved.get(name) != value:
             raise ValueError(f"--{name.replace('_', '-')} {value}: this run was started with {saved.get(name)}")
-    known = {f.name for f in fields(Recipe)}
-    return Recipe(**{k: v for k, v in saved.items() if k in known})
+    names = {f.name for f in fields(Recipe)}
+    return Recipe(**{k: v for k, v in saved.items() if k in names})

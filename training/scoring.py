@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import DynamicCache
 
-TOGETHER = 1024  # tokens of candidates in one run: attention among them grows with the square
+MAX_BATCH_TOKENS = 1024  # tokens of candidates in one run: attention among them grows with the square
 UNSCORED = -100
 
 
 @dataclass(frozen=True)
-class Memory:
-    """One run over T ids: keys and values per layer, each (1, heads, T, size), and hidden states (T, width)."""
+class Prefill:
+    """A run over T ids: keys and values of each layer, (1, heads, T, size) each, and hidden states (T, width)."""
 
     layers: list[tuple[Tensor, Tensor]]
     hidden: Tensor
@@ -32,8 +32,8 @@ class Scores:
     choice: Tensor | None
 
 
-def run(model: Any, ids: Sequence[int]) -> Memory:
-    """Read `ids` once, and remember."""
+def prefill(model: Any, ids: Sequence[int]) -> Prefill:
+    """Keys, values and hidden states of one run over `ids` (T)."""
     cache = DynamicCache()
     with torch.inference_mode():
         out = model.base_model(
@@ -42,22 +42,22 @@ def run(model: Any, ids: Sequence[int]) -> Memory:
             past_key_values=cache,
             use_cache=True,
         )
-    return Memory([(layer.keys, layer.values) for layer in cache.layers], out.last_hidden_state[0])
+    return Prefill([(layer.keys, layer.values) for layer in cache.layers], out.last_hidden_state[0])
 
 
 def nats(model: Any, hidden: Tensor, ids: Tensor) -> Tensor:
-    """-log p of each of (T,) ids, told by the hidden state (T, width) before it; 0 where the id is UNSCORED."""
+    """-log p of each of (T,) ids, given the hidden state (T, width) before it; 0 where the id is UNSCORED."""
     with torch.inference_mode():
         logits = model.get_output_embeddings()(hidden).float()
         return functional.cross_entropy(logits, ids, ignore_index=UNSCORED, reduction="none")
 
 
-def score(model: Any, memory: Memory, at: int, candidates: Sequence[Sequence[int]], choice: bool = False) -> Scores:
-    """Every candidate as what follows the first `at` ids of `memory`, as if it were the only one."""
+def score(model: Any, prefix: Prefill, at: int, candidates: Sequence[Sequence[int]], choice: bool = False) -> Scores:
+    """Every candidate as what follows the first `at` ids of `prefix`, as if it were the only one."""
     with torch.inference_mode():
         firsts = torch.tensor([c[0] for c in candidates])
-        sums = _firsts(model, memory.hidden[at - 1 : at], firsts)
-        groups = [_group(model, memory, at, group, choice) for group in _groups(candidates)]
+        sums = _firsts(model, prefix.hidden[at - 1 : at], firsts)
+        groups = [_group(model, prefix, at, group, choice) for group in _groups(candidates)]
     chosen = torch.cat([g.choice for g in groups if g.choice is not None]) if choice else None
     return Scores(sums + torch.cat([g.nats for g in groups]), chosen)
 
@@ -72,37 +72,37 @@ def _groups(candidates: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]
     """Neighbours of at most TOGETHER tokens in all."""
     group: list[Sequence[int]] = []
     for candidate in candidates:
-        if group and sum(map(len, group)) + len(candidate) > TOGETHER:
+        if group and sum(map(len, group)) + len(candidate) > MAX_BATCH_TOKENS:
             yield group
             group = []
         group.append(candidate)
     yield group
 
 
-def _group(model: Any, memory: Memory, at: int, group: list[Sequence[int]], choice: bool) -> Scores:
+def _group(model: Any, prefix: Prefill, at: int, group: list[Sequence[int]], choice: bool) -> Scores:
     """The candidates one after another in one run: each sees the remembered prompt and itself alone."""
-    # The last token is told by the one before it; only the choice head looks at its own hidden state.
-    shown = [list(c) if choice else list(c[:-1]) for c in group]
-    told = [[*c[1:], UNSCORED] if choice else list(c[1:]) for c in group]
+    # The last token is predicted by the one before it; only the choice head looks at its own hidden state.
+    inputs = [list(c) if choice else list(c[:-1]) for c in group]
+    targets = [[*c[1:], UNSCORED] if choice else list(c[1:]) for c in group]
     sums = torch.zeros(len(group))
-    if not any(shown):
+    if not any(inputs):
         return Scores(sums, None)
-    owner = torch.repeat_interleave(torch.tensor([len(c) for c in shown]))
-    places = torch.tensor([at + i for c in shown for i in range(len(c))])
+    owner = torch.repeat_interleave(torch.tensor([len(c) for c in inputs]))
+    places = torch.tensor([at + i for c in inputs for i in range(len(c))])
     cache = DynamicCache()
-    for i, (keys, values) in enumerate(memory.layers):
+    for i, (keys, values) in enumerate(prefix.layers):
         cache.update(keys[:, :, :at], values[:, :, :at], i)
     hidden = model.base_model(
-        input_ids=torch.tensor([[token for c in shown for token in c]]),
+        input_ids=torch.tensor([[token for c in inputs for token in c]]),
         past_key_values=cache,
-        attention_mask=_mask(owner, at, memory.hidden.dtype),
+        attention_mask=_mask(owner, at, prefix.hidden.dtype),
         position_ids=places[None],
     ).last_hidden_state[0]
-    found = nats(model, hidden, torch.tensor([token for c in told for token in c]))
-    sums.index_add_(0, owner, found)
+    losses = nats(model, hidden, torch.tensor([token for c in targets for token in c]))
+    sums.index_add_(0, owner, losses)
     if not choice:
         return Scores(sums, None)
-    last = torch.tensor([len(c) for c in shown]).cumsum(0) - 1
+    last = torch.tensor([len(c) for c in inputs]).cumsum(0) - 1
     return Scores(sums, model.multiple_choice_head(hidden[last][:, None]).flatten().float())
 
 

@@ -44,30 +44,30 @@ class Writer:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self.stack = folder, stack
-        self.open: dict[str, ArrowWriter] = {}
+        self.writers: dict[str, ArrowWriter] = {}
 
     def write(self, table: str, row: dict[str, Any]) -> None:
-        """One row of `table` (a key of TABLES)."""
-        if table not in self.open:
+        """Append one row to `table` (a key of TABLES)."""
+        if table not in self.writers:
             path = self.folder / "arrow" / f"{table.replace('/', '-')}.arrow"
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.open[table] = self.stack.enter_context(
+            self.writers[table] = self.stack.enter_context(
                 ArrowWriter(path=str(path), features=TABLES[table], writer_batch_size=500)
             )
-        self.open[table].write(row)
+        self.writers[table].write(row)
 
     def finish(self) -> None:
         """From the running files to `save_to_disk` folders."""
-        for table, writer in self.open.items():
+        for table, writer in self.writers.items():
             writer.finalize()
             path = self.folder / "arrow" / f"{table.replace('/', '-')}.arrow"
             Dataset.from_file(str(path)).save_to_disk(self.folder / table)
-        self.open = {}
+        self.writers = {}
         shutil.rmtree(self.folder / "arrow", ignore_errors=True)
 
 
 @contextmanager
-def written(folder: Path) -> Iterator[tuple[Path, Writer]]:
+def atomic_folder(folder: Path) -> Iterator[tuple[Path, Writer]]:
     """A folder to write into and finish; what it holds is put in place when the block ends well.
 
     Only what preparing writes is ever replaced: a model trained into the same folder stays.
@@ -105,6 +105,6 @@ def load(folder: Path, table: str) -> Dataset:
     return Dataset.load_from_disk(str(folder / table))
 
 
-def longest(rows: Dataset) -> int:
+def longest_row(rows: Dataset) -> int:
     """Tokens of the longest row, or of a choice's prompt with its longest reply."""
     return int(max(rows.with_format("numpy")["length"][:]))

@@ -5,8 +5,15 @@ from pathlib import Path
 from typing import Any
 
 Report = dict[str, Any]
-REPLIES = {"f1": "F1", "distinct_1": "distinct-1", "distinct_2": "distinct-2", "repeated_4grams": "rep. 4-grams",
-           "echoed_4grams": "echoed", "words": "words", "empty": "empty"}  # fmt: skip
+REPLIES = {
+    "f1": "F1",
+    "distinct_1": "distinct-1",
+    "distinct_2": "distinct-2",
+    "repeated_4grams": "rep. 4-grams",
+    "echoed_4grams": "echoed",
+    "words": "words",
+    "empty": "empty",
+}
 
 
 def text(report: Report) -> str:
@@ -54,22 +61,28 @@ def _rank_head(report: Report) -> list[str]:
 
 def _rank_rows(report: Report) -> Iterator[list[str]]:
     for model in report["models"]:
-        for source, found in _with_overall(model):
-            interval = found["hits_at_1_interval"]
-            more = [number(found.get(key)) for key in _more(report)]
+        for source, figures in _with_overall(model):
+            interval = figures["hits_at_1_interval"]
+            more = [number(figures.get(key)) for key in _more(report)]
             yield [
-                model["model"], source, number(found["cases"]), number(found["hits_at_1"]),
-                f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-", *more,
-                number(found["perplexity_per_token"], 2), number(found["perplexity_per_byte"]), number(found["tokens"]),
-            ]  # fmt: skip
+                model["model"],
+                source,
+                number(figures["cases"]),
+                number(figures["hits_at_1"]),
+                f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-",
+                *more,
+                number(figures["perplexity_per_token"], 2),
+                number(figures["perplexity_per_byte"]),
+                number(figures["tokens"]),
+            ]
 
 
 def _reply_rows(report: Report) -> Iterator[list[str]]:
     for model in report["models"]:
         for decoded in model["replies"]:
-            for source, found in _with_overall(decoded):
-                cells = [number(found[key], 1 if key == "words" else 3) for key in REPLIES]
-                yield [model["model"], decoded["decoding"], source, number(found["replies"]), *cells]
+            for source, figures in _with_overall(decoded):
+                cells = [number(figures[key], 1 if key == "words" else 3) for key in REPLIES]
+                yield [model["model"], decoded["decoding"], source, number(figures["replies"]), *cells]
 
 
 def _with_overall(part: Report) -> list[tuple[str, Report]]:
@@ -106,8 +119,8 @@ def _bars(axes: Any, groups: list[tuple[str, dict[str, Report]]], key: str, titl
     width = 0.8 / max(1, len(groups))
     for i, (label, rows) in enumerate(groups):
         for j, name in enumerate(names):
-            found = rows.get(name, {})
-            value, interval = found.get(key), found.get("hits_at_1_interval") if key == "hits_at_1" else None
+            figures = rows.get(name, {})
+            value, interval = figures.get(key), figures.get("hits_at_1_interval") if key == "hits_at_1" else None
             if value is None:
                 continue
             error = [[value - interval[0]], [interval[1] - value]] if interval else None

@@ -49,8 +49,8 @@ def train(texts: Iterable[str], vocab_size: int, positions: int) -> PreTrainedTo
             show_progress=False,
         ),
     )
-    made = PreTrainedTokenizerFast(tokenizer_object=bpe, model_max_length=positions, clean_up_tokenization_spaces=False)
-    return _for_chat(made)
+    fast = PreTrainedTokenizerFast(tokenizer_object=bpe, model_max_length=positions, clean_up_tokenization_spaces=False)
+    return _for_chat(fast)
 
 
 def load(name: str) -> Any:
@@ -64,13 +64,17 @@ def load(name: str) -> Any:
         ) from error
 
 
-def _for_chat(made: Any) -> Any:
-    made.add_special_tokens(
-        {"bos_token": END_OF_TEXT, "eos_token": END_OF_TURN, "pad_token": END_OF_TEXT,
-         "additional_special_tokens": SPECIALS[1:4]}
-    )  # fmt: skip
-    made.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
-    return made
+def _for_chat(tokenizer: Any) -> Any:
+    tokenizer.add_special_tokens(
+        {
+            "bos_token": END_OF_TEXT,
+            "eos_token": END_OF_TURN,
+            "pad_token": END_OF_TEXT,
+            "additional_special_tokens": SPECIALS[1:4],
+        }
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE.read_text(encoding="utf-8")
+    return tokenizer
 
 
 def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
@@ -97,9 +101,9 @@ def text(tokenizer: Any, plain_text: str) -> Encoded:
     return Encoded(ids, [True] * len(ids), [0])
 
 
-def reply(tokenizer: Any, said: str) -> list[int]:
+def reply(tokenizer: Any, text: str) -> list[int]:
     """The ids of a reply with the token that ends it."""
-    return [*plain(tokenizer, said), special(tokenizer, END_OF_TURN)]
+    return [*plain(tokenizer, text), special(tokenizer, END_OF_TURN)]
 
 
 def plain(tokenizer: Any, piece: str) -> list[int]:

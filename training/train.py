@@ -25,8 +25,8 @@ from transformers import TrainingArguments
 from transformers.integrations import TensorBoardCallback
 
 from training import branches, hardware, recipe, store, tokenizer, trainer, weights
+from training.choice_head import ChoiceCollator
 from training.command import parser, run
-from training.heads import ChoiceCollator
 from training.recipe import HELP, Recipe
 
 
@@ -37,45 +37,73 @@ def arguments(plan: Recipe, out: Path, precision: str, steps: int) -> TrainingAr
     if plan.schedule == "stable":
         extra = {"num_decay_steps": int(plan.decay * steps), "decay_type": "linear", "min_lr_ratio": 0.0}
     return TrainingArguments(
-        output_dir=str(out), max_steps=steps, per_device_train_batch_size=plan.batch,
-        per_device_eval_batch_size=plan.batch, gradient_accumulation_steps=plan.accumulate, learning_rate=plan.rate,
-        lr_scheduler_type="constant_with_warmup" if schedule == "constant" else schedule, lr_scheduler_kwargs=extra,
-        warmup_steps=warm, weight_decay=plan.weight_decay, max_grad_norm=1.0, bf16=precision == "bf16",
-        fp16=precision == "fp16", use_cpu=not torch.cuda.is_available(), eval_strategy="steps",
-        eval_steps=plan.evaluate_every, save_strategy="steps", save_steps=plan.save_every,
-        save_total_limit=max(plan.keep, plan.average), logging_steps=plan.log_every, report_to="none",
-        remove_unused_columns=False, seed=plan.seed, data_seed=plan.seed, prediction_loss_only=True,
-        train_sampling_strategy="group_by_length" if plan.group_by_length else "random", length_column_name="length",
-        dataloader_pin_memory=torch.cuda.is_available(), label_names=["labels"],
-        ddp_backend="gloo" if trainer.distributed() and not torch.cuda.is_available() else None,
-    )  # fmt: skip
+        output_dir=str(out),
+        max_steps=steps,
+        per_device_train_batch_size=plan.batch,
+        per_device_eval_batch_size=plan.batch,
+        gradient_accumulation_steps=plan.accumulate,
+        learning_rate=plan.rate,
+        lr_scheduler_type="constant_with_warmup" if schedule == "constant" else schedule,
+        lr_scheduler_kwargs=extra,
+        warmup_steps=warm,
+        weight_decay=plan.weight_decay,
+        max_grad_norm=1.0,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=not torch.cuda.is_available(),
+        eval_strategy="steps",
+        eval_steps=plan.evaluate_every,
+        save_strategy="steps",
+        save_steps=plan.save_every,
+        save_total_limit=max(plan.keep, plan.average),
+        logging_steps=plan.log_every,
+        report_to="none",
+        remove_unused_columns=False,
+        seed=plan.seed,
+        data_seed=plan.seed,
+        prediction_loss_only=True,
+        train_sampling_strategy="group_by_length" if plan.group_by_length else "random",
+        length_column_name="length",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        label_names=["labels"],
+        ddp_backend="gloo" if trainer.is_distributed() and not torch.cuda.is_available() else None,
+    )
 
 
 def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
     """The whole run; `out` gets the model folder, checkpoints, log.jsonl and TensorBoard's files."""
     rows, val = (store.load(data, f"{'choices/' if plan.double_heads else ''}{split}") for split in ("train", "val"))
-    made = tokenizer.load(str(data / "tokenizer"))
-    if resume and tokenizer.load(str(resume)).get_vocab() != made.get_vocab():
+    bpe = tokenizer.load(str(data / "tokenizer"))
+    if resume and tokenizer.load(str(resume)).get_vocab() != bpe.get_vocab():
         raise ValueError(
             f"{data}/tokenizer has another vocabulary than {resume}: go on with the data it was trained on"
         )
     torch.manual_seed(plan.seed)
-    model, steps = weights.start(plan, made), _steps(plan, len(rows))
-    precision, why = hardware.precision(plan.precision)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}; {plan.told(steps)}")
-    print(hardware.check(model, plan, _fitting(rows, model)), flush=True)
+    model, steps = weights.initialize(plan, bpe), _steps(plan, len(rows))
+    precision, why = hardware.choose_precision(plan.precision)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}; {plan.summary(steps)}")
+    print(hardware.check_memory(model, plan, _fitting(rows, model)), flush=True)
     settings = arguments(plan, out, precision, steps)
     out.mkdir(parents=True, exist_ok=True)
     if resume is None:
         plan.save(out / "recipe.json")
     stop = trainer.Stop()
     running = trainer.ChatTrainer(
-        model=model, args=settings, plan=plan, tokenizer=made, train_dataset=rows, eval_dataset=val,
-        data_collator=_collator(plan, made.pad_token_id, rows, model.config.n_positions),
-        plain_collator=_collator(plan.plain(), made.pad_token_id, rows, model.config.n_positions),
-        callbacks=[stop, trainer.Log(out / "log.jsonl"), TensorBoardCallback(SummaryWriter(str(out / "tensorboard")))],
-    )  # fmt: skip
-    done = 0 if resume is None else trainer.step(resume)
+        model=model,
+        args=settings,
+        plan=plan,
+        tokenizer=bpe,
+        train_dataset=rows,
+        eval_dataset=val,
+        data_collator=_collator(plan, bpe.pad_token_id, rows, model.config.n_positions),
+        plain_collator=_collator(plan.for_validation(), bpe.pad_token_id, rows, model.config.n_positions),
+        callbacks=[
+            stop,
+            trainer.JsonLog(out / "log.jsonl"),
+            TensorBoardCallback(SummaryWriter(str(out / "tensorboard"))),
+        ],
+    )
+    done = 0 if resume is None else trainer.checkpoint_step(resume)
     try:
         if done < steps:
             running.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -85,12 +113,12 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
     finally:
         stop.release()
     if done >= steps and running.is_world_process_zero():
-        weights.finish(running.model, made, plan, out)
+        weights.save_finished(running.model, bpe, plan, out)
 
 
 def _fitting(rows: Dataset, model: Any) -> int:
     """Tokens of the longest row. Raises ValueError where the model has not so many positions."""
-    longest, positions = store.longest(rows), model.config.n_positions
+    longest, positions = store.longest_row(rows), model.config.n_positions
     if longest > positions:
         raise ValueError(
             f"rows of {longest} tokens do not fit a model of {positions} positions: "
@@ -102,7 +130,7 @@ def _fitting(rows: Dataset, model: Any) -> int:
 def _collator(plan: Recipe, pad: int, rows: Dataset, window: int) -> Any:
     if plan.double_heads:
         return ChoiceCollator(pad, plan.distractors + 1)
-    pool = branches.pool(rows) if plan.contrast else {}
+    pool = branches.sample_replies(rows) if plan.contrast else {}
     turns = plan.turns if plan.contrast else 0
     return branches.Collator(pad, plan.learn, turns, plan.contrasted, plan.distractors, pool, window)
 
@@ -116,7 +144,7 @@ def _steps(plan: Recipe, rows: int) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Command line: each field of Recipe is an option."""
+    """The exit status of the command: 0, or 2 where an option or a file is wrong. Each field of Recipe is an option."""
     options = parser("training.train", __doc__)
     options.add_argument("--data", type=Path, required=True, help="folder written by training.prepare")
     options.add_argument("--out", type=Path, required=True, help="folder of the run, then of the model")
@@ -126,23 +154,26 @@ def main(argv: list[str] | None = None) -> int:
         typed: dict[str, Any] = {} if isinstance(value, bool) else {"type": type(value)}
         scratch = f", {recipe.SCRATCH[name]} from nothing" if name in recipe.SCRATCH else ""
         options.add_argument(
-            f"--{name.replace('_', '-')}", action=kind, default=None, **typed,
+            f"--{name.replace('_', '-')}",
+            action=kind,
+            default=None,
+            **typed,
             help=f"{HELP.get(name, '')} ({value}{scratch})".strip(),
-        )  # fmt: skip
+        )
     args = vars(options.parse_args(argv))
     data, out, resume = args.pop("data"), args.pop("out"), args.pop("resume")
     return run("train", lambda: work({k: v for k, v in args.items() if v is not None}, data, out, resume))
 
 
 def work(given: dict[str, Any], data: Path, out: Path, resume: bool) -> None:
-    """What the command does. Raises ValueError, OSError."""
+    """Start a run, or go on with one. Raises ValueError, OSError."""
     whole = trainer.checkpoints(out)
     if resume:
         if not whole:
             raise ValueError(f"{out} has no whole checkpoint to go on from: leave --resume away, or name another --out")
-        plan = recipe.again(out / "recipe.json", given)
+        plan = recipe.load_saved(out / "recipe.json", given)
         print(f"going on from {whole[-1].name}")
-        trainer.rewind(out / "log.jsonl", trainer.step(whole[-1]))
+        trainer.truncate_log(out / "log.jsonl", trainer.checkpoint_step(whole[-1]))
         train(plan, data, out, whole[-1])
         return
     if whole:

@@ -18,8 +18,8 @@ from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
-from training import heads
-from training.optimizer import named
+from training import choice_head
+from training.optimizer import build_optimizer
 from training.packing import IGNORED
 from training.recipe import Recipe
 
@@ -36,32 +36,32 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         sampler = super()._get_train_sampler(train_dataset)
-        return Grouped(self, sampler) if isinstance(sampler, LengthGroupedSampler) else sampler
+        return EpochSampler(self, sampler) if isinstance(sampler, LengthGroupedSampler) else sampler
 
     def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **rest: Any) -> Any:
-        """The recipe's losses as one."""
+        """The recipe's losses as one, a scalar; with `return_outputs` the model's outputs beside it."""
         if not self.plan.double_heads:
             return super().compute_loss(model, inputs, return_outputs, **rest)
         outputs = model(**inputs)
-        loss = heads.loss(outputs, self.plan.language_weight, self.plan.choice_weight)
+        loss = choice_head.combine_losses(outputs, self.plan.language_weight, self.plan.choice_weight)
         return (loss, outputs) if return_outputs else loss
 
     def create_optimizer(self, model: Any = None) -> Any:
-        """The recipe's."""
+        """The optimizer that the recipe names, made once."""
         if self.optimizer is None:
-            self.optimizer: Any = named(
+            self.optimizer: Any = build_optimizer(
                 self.model, self.plan.optimizer, self.args.learning_rate, self.args.weight_decay
             )
         return self.optimizer
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """Validation weighs the assistant's tokens alone, whatever training learns from."""
-        kept = self.data_collator  # type: ignore[has-type]
+        collator = self.data_collator  # type: ignore[has-type]
         self.data_collator = self.plain_collator
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = kept
+            self.data_collator = collator
 
     def training_step(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **rest: Any) -> torch.Tensor:
         """One batch; its real tokens (no padding, no distractors) are counted."""
@@ -101,7 +101,7 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
         self.chat_tokenizer.save_pretrained(output_dir or self.args.output_dir)
 
 
-class Grouped(torch.utils.data.Sampler[int]):
+class EpochSampler(torch.utils.data.Sampler[int]):
     """Length groups in an order that follows from seed and epoch alone, so that a resumed run meets the same rows."""
 
     def __init__(self, running: ChatTrainer, grouped: LengthGroupedSampler) -> None:
@@ -122,19 +122,19 @@ class Stop(TrainerCallback):  # type: ignore[misc]
     """SIGTERM and Ctrl-C end the run after the step at hand, with a checkpoint; a second one ends it at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
 
     def _ask(self, number: int, frame: Any) -> None:
         print("Stopping after this step, with a checkpoint…", flush=True)
-        self.asked = True
+        self.requested = True
         signal.signal(number, self.before[signal.Signals(number)])
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
     ) -> TrainerControl:
         """Asks the loop to save and stop."""
-        if self.asked:
+        if self.requested:
             control.should_save = control.should_training_stop = True
         return control
 
@@ -144,7 +144,7 @@ class Stop(TrainerCallback):  # type: ignore[misc]
             signal.signal(number, handler)
 
 
-class Log(TrainerCallback):  # type: ignore[misc]
+class JsonLog(TrainerCallback):  # type: ignore[misc]
     """A line of JSON for whatever the Trainer logs, beside TensorBoard's files."""
 
     def __init__(self, path: Path) -> None:
@@ -160,39 +160,39 @@ class Log(TrainerCallback):  # type: ignore[misc]
                 lines.write(json.dumps(row) + "\n")
 
 
-def rewind(log: Path, step: int) -> None:
+def truncate_log(log: Path, step: int) -> None:
     """Drop what was logged after `step`, which will be logged again, and a line that was cut off."""
     if not log.exists():
         return
-    kept = []
+    lines = []
     for line in log.read_text(encoding="utf-8").splitlines():
         try:
             if json.loads(line)["step"] <= step:
-                kept.append(line + "\n")
+                lines.append(line + "\n")
         except ValueError:
             continue
     part = log.with_suffix(".part")
-    part.write_text("".join(kept), encoding="utf-8")
+    part.write_text("".join(lines), encoding="utf-8")
     os.replace(part, log)
 
 
 def checkpoints(out: Path) -> list[Path]:
     """The whole checkpoints, oldest first: `trainer_state.json` is written last, so one without it was cut off."""
-    found = []
+    whole = []
     for path in out.glob("checkpoint-*"):
         try:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        found.append(path)
-    return sorted(found, key=step)
+        whole.append(path)
+    return sorted(whole, key=checkpoint_step)
 
 
-def step(checkpoint: Path) -> int:
+def checkpoint_step(checkpoint: Path) -> int:
     """The step it was written after."""
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def distributed() -> bool:
-    """Started by torchrun?"""
+def is_distributed() -> bool:
+    """Whether torchrun started this process beside others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -16,14 +16,14 @@ from training.model import GPT2LMHeadModel
 from training.recipe import SIZES, Recipe
 
 
-def start(plan: Recipe, made: Any) -> Any:
+def initialize(plan: Recipe, bpe: Any) -> Any:
     """The model before its first step. Raises OSError, ValueError where `--init` does not do."""
     kind: Any = GPT2DoubleHeadsModel if plan.double_heads else GPT2LMHeadModel
-    model = kind(_config(plan, made)) if plan.config else _saved(kind, plan.init, made)
-    known = model.config.vocab_size
-    if known != len(made):
-        model.resize_token_embeddings(len(made))
-    model.config.update({"eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id})
+    model = kind(_config(plan, bpe)) if plan.config else _saved(kind, plan.init, bpe)
+    size = model.config.vocab_size
+    if size != len(bpe):
+        model.resize_token_embeddings(len(bpe))
+    model.config.update({"eos_token_id": bpe.eos_token_id, "pad_token_id": bpe.pad_token_id})
     if plan.dropout >= 0:
         for module in model.modules():
             if isinstance(module, torch.nn.Dropout):
@@ -33,30 +33,35 @@ def start(plan: Recipe, made: Any) -> Any:
         for block in model.transformer.h:  # the same function as one kernel instead of eight
             block.mlp.act = torch.nn.GELU(approximate="tanh")
     model.contrast, model.distractors = plan.contrast, plan.distractors
-    return _adapted(model, plan.lora, list(range(known, len(made)))) if plan.lora else model
+    return _adapted(model, plan.lora, list(range(size, len(bpe)))) if plan.lora else model
 
 
-def _config(plan: Recipe, made: Any) -> GPT2Config:
+def _config(plan: Recipe, bpe: Any) -> GPT2Config:
     return GPT2Config(
-        vocab_size=len(made), **SIZES[plan.config], bos_token_id=made.bos_token_id, eos_token_id=made.eos_token_id,
-        pad_token_id=made.pad_token_id, attn_pdrop=0.0, num_labels=1,
-    )  # fmt: skip
+        vocab_size=len(bpe),
+        **SIZES[plan.config],
+        bos_token_id=bpe.bos_token_id,
+        eos_token_id=bpe.eos_token_id,
+        pad_token_id=bpe.pad_token_id,
+        attn_pdrop=0.0,
+        num_labels=1,
+    )
 
 
-def _saved(kind: Any, name: str, made: Any) -> Any:
+def _saved(kind: Any, name: str, bpe: Any) -> Any:
     try:
         family = AutoConfig.from_pretrained(name).model_type
         if family != "gpt2":
             raise ValueError(f"it is a {family}, and only GPT-2 is trained here")
-        model, found = kind.from_pretrained(name, dtype=torch.float32, num_labels=1, output_loading_info=True)
+        model, info = kind.from_pretrained(name, dtype=torch.float32, num_labels=1, output_loading_info=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise OSError(
             f"--init {name}: cannot be loaded ({str(error).splitlines()[0]}); name a folder with a saved GPT-2, or "
             "a hub name where there is a network"
         ) from error
-    if lost := [key for key in found["missing_keys"] if key.startswith("transformer.")]:
+    if lost := [key for key in info["missing_keys"] if key.startswith("transformer.")]:
         raise ValueError(f"--init {name}: {len(lost)} weights are missing, {lost[0]} first: name a whole model")
-    theirs, ours = tokenizer.load(name).get_vocab(), made.get_vocab()
+    theirs, ours = tokenizer.load(name).get_vocab(), bpe.get_vocab()
     if any(ours.get(token) != number for token, number in theirs.items()):
         raise ValueError(
             f"--init {name}: has another vocabulary than the data; "
@@ -71,29 +76,33 @@ def _adapted(model: Any, rank: int, added: list[int]) -> Any:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules=["c_attn", "c_proj", "c_fc"], fan_in_fan_out=True,
-        task_type="CAUSAL_LM", trainable_token_indices={"wte": added} if added else None,
-    )  # fmt: skip
+        r=rank,
+        lora_alpha=2 * rank,
+        target_modules=["c_attn", "c_proj", "c_fc"],
+        fan_in_fan_out=True,
+        task_type="CAUSAL_LM",
+        trainable_token_indices={"wte": added} if added else None,
+    )
     with warnings.catch_warnings():  # peft still asks transformers by a name that is on its way out
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
         return get_peft_model(model, config)
 
 
-def finish(model: Any, made: Any, plan: Recipe, out: Path) -> None:
+def save_finished(model: Any, bpe: Any, plan: Recipe, out: Path) -> None:
     """The model folder as Hugging Face loads it; `average` checkpoints become one (Izmailov et al. 2018)."""
     if plan.average > 1:
         _average(model, plan, trainer.checkpoints(out))
     with warnings.catch_warnings():  # peft says that it saves the embeddings too: it is to
         warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
         model.save_pretrained(out)
-    made.save_pretrained(out)
-    curves.plot([out / "log.jsonl"], out / "curves.png")
+    bpe.save_pretrained(out)
+    curves.plot_curves([out / "log.jsonl"], out / "curves.png")
     print(f"the model is in {out}: python -m training.export {out} TARGET makes it ready to serve")
 
 
-def _average(model: Any, plan: Recipe, found: list[Path]) -> None:
+def _average(model: Any, plan: Recipe, saved: list[Path]) -> None:
     """The regular checkpoints alone: one that a stop left behind would make another model of a run that was stopped."""
-    regular = [p for p in found if p == found[-1] or trainer.step(p) % plan.save_every == 0]
+    regular = [p for p in saved if p == saved[-1] or trainer.checkpoint_step(p) % plan.save_every == 0]
     last = regular[-plan.average :]
     states = [type(model).from_pretrained(p).state_dict() for p in last]
     if states:

@@ -19,7 +19,7 @@ from training.model import GPT2LMHeadModel
 from training.packing import Row
 
 SMALL = ["--config", "tiny", "--rounds", "2", "--steps", "1", "--batch", "4", "--max-length", "96"]
-PACKED = f"packed {hardware.precision('auto')[0]}"
+PACKED = f"packed {hardware.choose_precision('auto')[0]}"
 
 
 def dialogues(path: Path) -> Path:

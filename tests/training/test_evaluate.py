@@ -11,7 +11,7 @@ from settings import DEFAULT_MODEL
 from tests.training import tiny
 from training import decoding, evaluate
 from training.decoding import Decoding
-from training.subject import load
+from training.loaded_model import load
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +127,9 @@ def test_a_batch_answers_as_each_prompt_alone(model: Path) -> None:
     """Greedy, so that only padding could make a difference."""
     one = load(str(model))
     prompts = [[{"role": "user", "content": tiny.turn(i) * (i % 3 + 1)}] for i in range(5)]
-    config = decoding.settings(one, decoding.parse("greedy"), 12)
-    alone = [reply for prompt in prompts for reply in decoding.reply(one, [prompt], config, 1)]
-    assert list(decoding.reply(one, prompts, config, 1)) == alone
+    config = decoding.generation_config(one, decoding.parse("greedy"), 12)
+    alone = [reply for prompt in prompts for reply in decoding.generate_replies(one, [prompt], config, 1)]
+    assert list(decoding.generate_replies(one, prompts, config, 1)) == alone
 
 
 def test_a_persona_chat_file_brings_its_own_candidates(model: Path) -> None:
@@ -159,15 +159,17 @@ def test_a_model_without_template_reads_speaker_lines(model: Path, tmp_path: Pat
     bare = tiny.save(tmp_path / "bare")
     (bare / "chat_template.jinja").unlink()
     one = load(str(bare))
-    read = one.reader.read([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I like tea"}])
-    assert one.reader.tokenizer.decode(read.ids) == "User: hi\nAssistant: I like tea\n"
-    assert one.reader.tokenizer.decode(read.ids[slice(*read.spans[0])]) == " I like tea\n"
-    assert one.reader.text(one.reader.tokenizer.encode("tea\nUser: and you?")) == "tea"
+    read = one.encoder.encode_dialogue(
+        [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "I like tea"}]
+    )
+    assert one.encoder.tokenizer.decode(read.ids) == "User: hi\nAssistant: I like tea\n"
+    assert one.encoder.tokenizer.decode(read.ids[slice(*read.spans[0])]) == " I like tea\n"
+    assert one.encoder.decode_reply(one.encoder.tokenizer.encode("tea\nUser: and you?")) == "tea"
 
 
 def test_decoding_settings_are_read() -> None:
     assert decoding.parse("default") == Decoding("default", {})
-    assert decoding.parse("top_k=3").knobs == {"do_sample": True, "top_k": 3}
+    assert decoding.parse("top_k=3").options == {"do_sample": True, "top_k": 3}
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ def test_wilson_interval() -> None:
 
 
 def test_a_description_has_every_figure() -> None:
-    found = metrics.describe(["hello there", " "], ["hello", "bye"], ["hi", "hi"])
+    found = metrics.reply_metrics(["hello there", " "], ["hello", "bye"], ["hi", "hi"])
     assert found["replies"] == 2
     assert found["words"] == 1.0
     assert found["empty"] == 0.5
     assert found["f1"] == pytest.approx(1 / 3)
-    assert metrics.describe([], [], [])["f1"] is None
+    assert metrics.reply_metrics([], [], [])["f1"] is None

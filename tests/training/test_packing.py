@@ -51,7 +51,7 @@ def test_what_is_dropped_is_counted_by_reason() -> None:
         "read": 7, "kept": 1, "dropped: duplicate": 2, "dropped: empty turn": 1, "dropped: one-sided": 1,
         "dropped: turn over 20 characters": 1, "cut: turn over 20 characters": 1, "dropped: placeholder": 1,
     }  # fmt: skip
-    shown = "\n".join(cleaning.table(cleaner.counts))
+    shown = "\n".join(cleaning.count_table(cleaner.counts))
     assert "dropped: duplicate" in shown
     assert "dropped: empty" in shown
 
@@ -78,12 +78,16 @@ def test_views_of_a_dialogue() -> None:
 def test_a_turn_before_gives_a_piece_its_context_and_is_not_learnt_again() -> None:
     # Three turns of 10 tokens after a header of 4; the assistant's are learnt.
     learnt = [False] * 14 + [True] * 10 + [False] * 10
-    made = list(packing.pieces(Encoded(list(range(34)), learnt, [0, 4, 14, 24], 4), 34 - 1))
+    made = list(packing.split_into_pieces(Encoded(list(range(34)), learnt, [0, 4, 14, 24], 4), 34 - 1))
     assert [p.ids for p in made] == [list(range(24))], "what has nothing to learn is left away"
     learnt = [False] * 4 + [True] * 30
-    made = list(packing.pieces(Encoded(list(range(34)), learnt, [0, 4, 14, 24], 4), 34 - 1))
+    made = list(packing.split_into_pieces(Encoded(list(range(34)), learnt, [0, 4, 14, 24], 4), 34 - 1))
     assert made[1].ids == [0, 1, 2, 3, *range(24, 34)]  # ten tokens are more than a third of the room
-    made = list(packing.pieces(Encoded(list(range(64)), [False] * 4 + [True] * 60, [0, 4, 14, 24, 34, 44, 54], 4), 54))
+    made = list(
+        packing.split_into_pieces(
+            Encoded(list(range(64)), [False] * 4 + [True] * 60, [0, 4, 14, 24, 34, 44, 54], 4), 54
+        )
+    )
     assert made[1].ids == [0, 1, 2, 3, *range(44, 64)]
     assert made[1].labels == [-100] * 14 + list(range(54, 64))
 
@@ -162,7 +166,7 @@ def test_learning_to_choose_prefers_the_true_reply() -> None:
         optimizer.step()
         optimizer.zero_grad()
     assert choice() < before / 2
-    assert branches.runs([-100, 3, 4, -100, 5]) == [(1, 3), (4, 5)]
+    assert branches.reply_spans([-100, 3, 4, -100, 5]) == [(1, 3), (4, 5)]
 
 
 def test_nats_and_their_gradients_are_exact() -> None:

@@ -7,7 +7,7 @@ import torch
 from transformers import GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel
 
 from training import tokenizer
-from training.subject import Subject, load
+from training.loaded_model import LoadedModel, load
 
 WORDS = ["dogs", "cats", "rain", "tea", "music", "books", "boats", "maps", "trees", "snow", "bread", "stars"]
 
@@ -35,6 +35,6 @@ def save(folder: Path, *, positions: int = 128, choice: bool = False, scale: flo
     return folder
 
 
-def subject(folder: Path, **options: Any) -> Subject:
+def loaded(folder: Path, **options: Any) -> LoadedModel:
     """The same, loaded."""
     return load(str(save(folder, **options)))

@@ -87,12 +87,12 @@ FORMATS = {
 SERVED = ("safetensors:fp16", "gguf:f16")  # what the backends of this project load
 
 
-def chosen(wanted: Iterable[str]) -> list[Format]:
+def parse_formats(requested: Iterable[str]) -> list[Format]:
     """The formats that a list of names, each of them perhaps several between commas, asks for; each once.
 
     Raises ValueError for an unknown name, and for two that would be one file.
     """
-    names = dict.fromkeys(name.strip() for several in wanted for name in several.split(","))
+    names = dict.fromkeys(name.strip() for several in requested for name in several.split(","))
     unknown = [name for name in names if name not in FORMATS]
     if unknown or not names:
         raise ValueError(f"--format {', '.join(unknown)}: there are {', '.join(FORMATS)}")

@@ -11,12 +11,12 @@ FILE = "adapter_config.json"
 CHANGE = 0.001  # of the logits' standard deviation: what merging may change by rounding alone
 
 
-def is_one(folder: Path) -> bool:
+def is_adapter(folder: Path) -> bool:
     """Whether a folder holds an adapter."""
     return (folder / FILE).is_file()
 
 
-def base(folder: Path) -> str:
+def base_model(folder: Path) -> str:
     """Its base: a path as it stands or beside the adapter, else a hub name. Raises ValueError where it names none."""
     named = str(_settings(folder).get("base_model_name_or_path") or "")
     if not named:
@@ -26,10 +26,10 @@ def base(folder: Path) -> str:
 
 def saved_modules(folder: Path) -> list[str]:
     """The modules that it brings whole; none where the folder is no adapter."""
-    return list(_settings(folder).get("modules_to_save") or ()) if is_one(folder) else []
+    return list(_settings(folder).get("modules_to_save") or ()) if is_adapter(folder) else []
 
 
-def merged(model: Any, folder: Path, tokens: int) -> Any:
+def merge(model: Any, folder: Path, tokens: int) -> Any:
     """`model` with the adapter in its weights, room made for `tokens`. Raises ValueError where that changes answers."""
     from peft import PeftModel
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from training.formats import Format, Logits, Reader, Trained
 from training.formats.samples import Samples
-from training.formats.source import Torch, rounded
+from training.formats.source import TorchReader, round_to_fp16
 
 STEPS = 24
 # Two tokens whose logits are nearer than this share of all logits' standard deviation are a tie: rounding may
@@ -24,64 +24,66 @@ class BrokenError(ValueError):
 
 
 @dataclass(frozen=True)
-class Source:
+class Reference:
     """What every file is compared with, worked out once."""
 
     trained: Trained
     samples: Samples
 
     @cached_property
-    def exact(self) -> Torch:
-        """The model as it is."""
-        return Torch(self.trained.model, self.trained.tokenizer)
+    def exact(self) -> TorchReader:
+        """The model with its weights as they are."""
+        return TorchReader(self.trained.model, self.trained.tokenizer)
 
     @cached_property
-    def halved(self) -> Torch:
-        """Its weights rounded to fp16. Raises ValueError where they cannot be."""
-        return Torch(rounded(self.trained.model), self.trained.tokenizer)
+    def fp16(self) -> TorchReader:
+        """The model with its weights rounded to fp16. Raises ValueError where they cannot be."""
+        return TorchReader(round_to_fp16(self.trained.model), self.trained.tokenizer)
 
     @cached_property
     def nats(self) -> float:
         """Its surprise at all passages together."""
-        return sum(surprise(self.exact.logits(ids, len(ids)), ids) for ids in self.samples.passages)
+        return sum(total_nats(self.exact.logits(ids, len(ids)), ids) for ids in self.samples.passages)
 
 
-def check(form: Format, reader: Reader, source: Source) -> str:
-    """What was found, in a line. Raises BrokenError, and ValueError for weights that the format cannot hold."""
-    same_text(reader, source)
-    said = [perplexities(form, reader, source)]
+def check(form: Format, reader: Reader, source: Reference) -> str:
+    """How the file compares, in a line. Raises BrokenError, and ValueError for weights that the format cannot hold."""
+    check_tokens(reader, source)
+    results = [check_perplexity(form, reader, source)]
     if form.greedy:
-        said.append(same_choices(form, reader, source.halved if form.rounded else source.exact, source.samples.prompts))
-    return ", ".join(said)
+        results.append(
+            check_greedy(form, reader, source.fp16 if form.rounded else source.exact, source.samples.prompts)
+        )
+    return ", ".join(results)
 
 
-def same_text(reader: Reader, source: Source) -> None:
+def check_tokens(reader: Reader, source: Reference) -> None:
     """The template and every text's tokens. Raises BrokenError."""
     if source.exact.template is not None and reader.template != source.exact.template:
         raise BrokenError(f"chat template: the file has {_short(reader.template)}, not {_short(source.exact.template)}")
     for text in source.samples.texts:
-        got, wanted = reader.tokens(text), source.exact.tokens(text)
-        if got != wanted:
-            shared = next((i for i, (a, b) in enumerate(zip(got, wanted, strict=False)) if a != b), len(wanted))
+        got, expected = reader.tokens(text), source.exact.tokens(text)
+        if got != expected:
+            shared = next((i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), len(expected))
             raise BrokenError(
-                f"tokens: {_short(text)} is {len(got)} of them, {len(wanted)} in the source; the first {shared} agree"
+                f"tokens: {_short(text)} is {len(got)} of them, {len(expected)} in the source; the first {shared} agree"
             )
 
 
-def perplexities(form: Format, reader: Reader, source: Source) -> str:
-    """Per token, over all passages. Raises BrokenError where they are further apart than the format may be."""
+def check_perplexity(form: Format, reader: Reader, source: Reference) -> str:
+    """Both perplexities per token, in a line. Raises BrokenError where they differ by more than the format may."""
     passages = source.samples.passages
-    nats = sum(surprise(finite(reader.logits(ids, len(ids))), ids) for ids in passages)
+    nats = sum(total_nats(check_finite(reader.logits(ids, len(ids))), ids) for ids in passages)
     tokens = sum(len(ids) - 1 for ids in passages)
     apart = float(np.expm1((nats - source.nats) / tokens))
-    got, wanted = np.exp(nats / tokens), np.exp(source.nats / tokens)
-    line = f"perplexity {got:.4g}, {wanted:.4g} in the source ({apart:+.2%}) on {tokens} tokens"
+    got, expected = np.exp(nats / tokens), np.exp(source.nats / tokens)
+    line = f"perplexity {got:.4g}, {expected:.4g} in the source ({apart:+.2%}) on {tokens} tokens"
     if not abs(apart) <= form.perplexity:
         raise BrokenError(f"{line}: at most {form.perplexity:.1%} are allowed")
     return line
 
 
-def same_choices(form: Format, reader: Reader, source: Torch, prompts: Sequence[list[int]]) -> str:
+def check_greedy(form: Format, reader: Reader, source: TorchReader, prompts: Sequence[list[int]]) -> str:
     """The source's greedy tokens, each asked of the file at the same place. Raises BrokenError for one that differs.
 
     Equal at every place means equal when the file goes on by itself; a tie is told by the source's own logits.
@@ -89,26 +91,26 @@ def same_choices(form: Format, reader: Reader, source: Torch, prompts: Sequence[
     ties = 0
     for number, prompt in enumerate(prompts, 1):
         path = source.greedy(prompt, STEPS)
-        wanted = source.logits(path, len(path))
-        got = finite(reader.logits(path, len(prompt)))
+        expected = source.logits(path, len(path))
+        got = check_finite(reader.logits(path, len(prompt)))
         if form.logits is not None:
-            near(got, wanted, form.logits, f"prompt {number}")
+            check_logits(got, expected, form.logits, f"prompt {number}")
         for place in range(len(prompt) - 1, len(path) - 1):
-            ties += tied(got[place], wanted[place], f"prompt {number}, token {place - len(prompt) + 2}")
+            ties += is_tie(got[place], expected[place], f"prompt {number}, token {place - len(prompt) + 2}")
     return f"greedy tokens equal ({len(prompts)} prompts x {STEPS}{f', {ties} ties' if ties else ''})"
 
 
-def near(got: Logits, wanted: Logits, bound: float, where: str) -> None:
+def check_logits(got: Logits, expected: Logits, bound: float, where: str) -> None:
     """Raises BrokenError where a logit is further off than `bound` times the standard deviation at its place."""
-    apart = float((np.abs(got - wanted).max(axis=-1) / wanted.std(axis=-1)).max())
+    apart = float((np.abs(got - expected).max(axis=-1) / expected.std(axis=-1)).max())
     if not apart <= bound:
         raise BrokenError(f"logits: {where}: {apart:.3%} of their spread apart, at most {bound:.1%} are allowed")
 
 
-def tied(got: Logits, wanted: Logits, where: str) -> bool:
+def is_tie(got: Logits, expected: Logits, where: str) -> bool:
     """Whether another token was chosen that is as good. Raises BrokenError where it is worse."""
-    chosen, best = int(got.argmax()), int(wanted.argmax())
-    apart, bound = float(wanted[best] - wanted[chosen]), TIE * float(wanted.std())
+    chosen, best = int(got.argmax()), int(expected.argmax())
+    apart, bound = float(expected[best] - expected[chosen]), TIE * float(expected.std())
     if apart > bound:
         raise BrokenError(
             f"greedy tokens: {where} is {chosen}, {best} in the source, whose logits for the two are {apart:.3g} apart "
@@ -117,14 +119,14 @@ def tied(got: Logits, wanted: Logits, where: str) -> bool:
     return chosen != best
 
 
-def finite(logits: Logits) -> Logits:
-    """The same. Raises BrokenError for one that is no number."""
+def check_finite(logits: Logits) -> Logits:
+    """The logits themselves. Raises BrokenError where one is no number."""
     if broken := int((~np.isfinite(logits)).sum()):
         raise BrokenError(f"logits: {broken} of {logits.size} are no numbers")
     return logits
 
 
-def surprise(logits: Logits, ids: Sequence[int]) -> float:
+def total_nats(logits: Logits, ids: Sequence[int]) -> float:
     """Nats of ids[1:] in sum, each after those before it."""
     before = logits[:-1].astype(np.float64)
     top = before.max(axis=-1, keepdims=True)

@@ -20,11 +20,19 @@ from training.formats import Card, Logits, Trained
 
 # Hugging Face name -> GGUF name; Conv1D matrices are stored the other way round.
 BLOCK = {
-    "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output",
-    "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
-}  # fmt: skip
-OUTER = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight",
-         "ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias"}  # fmt: skip
+    "ln_1": "attn_norm",
+    "attn.c_attn": "attn_qkv",
+    "attn.c_proj": "attn_output",
+    "ln_2": "ffn_norm",
+    "mlp.c_fc": "ffn_up",
+    "mlp.c_proj": "ffn_down",
+}
+OUTER = {
+    "wte.weight": "token_embd.weight",
+    "wpe.weight": "position_embd.weight",
+    "ln_f.weight": "output_norm.weight",
+    "ln_f.bias": "output_norm.bias",
+}
 KINDS = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
@@ -137,15 +145,15 @@ def gguf_name(name: str) -> str | None:
     return f"blk.{number}.{BLOCK[module]}.{kind}" if module in BLOCK else None
 
 
-def kind_of(name: str, array: Any, wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
+def kind_of(name: str, array: Any, kind: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
     """Matrices as wanted, f16 where a row is no whole number of blocks; norms, biases and positions f32."""
     if array.ndim != 2 or name == "position_embd.weight":
         return gguf.GGMLQuantizationType.F32
-    block, _ = gguf.GGML_QUANT_SIZES[wanted]
-    return wanted if array.shape[1] % block == 0 else gguf.GGMLQuantizationType.F16
+    block, _ = gguf.GGML_QUANT_SIZES[kind]
+    return kind if array.shape[1] % block == 0 else gguf.GGMLQuantizationType.F16
 
 
-class Llama:
+class LlamaReader:
     """A file under llama.cpp, as a Reader."""
 
     def __init__(self, llm: Any) -> None:
@@ -160,13 +168,13 @@ class Llama:
         """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
         self.llm.reset()
         self.llm.eval(list(ids[:whole]))
-        for one in ids[whole:]:
-            self.llm.eval([one])
+        for token in ids[whole:]:
+            self.llm.eval([token])
         return np.array(self.llm.scores[: len(ids)], dtype=np.float32)
 
 
 @contextmanager
-def opened(path: Path, window: int = 512) -> Iterator[Llama]:
+def opened(path: Path, window: int = 512) -> Iterator[LlamaReader]:
     """The file in llama.cpp, for at most `window` tokens. Raises ValueError where llama.cpp refuses it."""
     from llama_cpp import Llama as Engine
 
@@ -177,6 +185,6 @@ def opened(path: Path, window: int = 512) -> Iterator[Llama]:
         except (ValueError, RuntimeError, TemplateError) as error:
             raise ValueError(f"llama.cpp does not load it ({error})") from error
     try:
-        yield Llama(llm)
+        yield LlamaReader(llm)
     finally:
         llm.close()

@@ -20,14 +20,14 @@ from onnxruntime.capi import onnxruntime_pybind11_state as engine
 from transformers import AutoTokenizer, DynamicCache
 
 from training.formats import FORMATS, Card, Logits, Trained
-from training.formats.source import quiet, split
+from training.formats.source import silence_transformers, tokenize
 
 INPUTS = ("input_ids", "attention_mask", "position_ids")
 REFUSALS = (engine.Fail, engine.InvalidArgument, engine.InvalidGraph, engine.InvalidProtobuf, engine.NotImplemented)
 LARGEST = 2**31 - 2**24  # bytes of weights in one protobuf file, with room for the graph
 
 
-class Flat(torch.nn.Module):
+class TensorCacheModel(torch.nn.Module):
     """A model that takes and gives its past as plain tensors, (batch, heads, past, width of a head)."""
 
     def __init__(self, model: Any) -> None:
@@ -49,7 +49,7 @@ def write(trained: Trained, path: Path, precision: str, card: Card) -> None:
     size = sum(4 * weight.numel() for weight in trained.model.parameters())
     if size > LARGEST:
         raise ValueError(f"{size / 1e9:.1f} GB of weights: an ONNX file holds 2 GB")
-    graph = traced(trained.model)
+    graph = trace(trained.model)
     for name, value in (("name", card.name), ("licence", card.licence), ("description", card.description)):
         graph.metadata_props.add(key=name, value=value)
     graph.doc_string = card.description
@@ -58,7 +58,7 @@ def write(trained: Trained, path: Path, precision: str, card: Card) -> None:
         quantize(path, path)
 
 
-def traced(model: Any) -> onnx.ModelProto:
+def trace(model: Any) -> onnx.ModelProto:
     """The graph of a model, its dimensions named."""
     model = copy.deepcopy(model).eval()
     model.set_attn_implementation("eager")
@@ -71,12 +71,16 @@ def traced(model: Any) -> onnx.ModelProto:
         [({0: batch, 2: past},) * 2 for _ in layers],
     )
     pairs = [f"{layer}.{kind}" for layer in layers for kind in ("key", "value")]
-    with exporter_quiet():
+    with silence_exporter():
         program: Any = torch.onnx.export(
-            Flat(model).eval(), example(model.config), dynamo=True, dynamic_shapes=shapes, verbose=False,
+            TensorCacheModel(model).eval(),
+            example(model.config),
+            dynamo=True,
+            dynamic_shapes=shapes,
+            verbose=False,
             input_names=[*INPUTS, *(f"past_key_values.{pair}" for pair in pairs)],
             output_names=["logits", *(f"present.{pair}" for pair in pairs)],
-        )  # fmt: skip
+        )
     graph: onnx.ModelProto = program.model_proto
     graph.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "past + length"
     return graph
@@ -103,21 +107,21 @@ def quantize(full: Path, path: Path) -> None:
 
 
 @contextmanager
-def exporter_quiet() -> Iterator[None]:
+def silence_exporter() -> Iterator[None]:
     """torch's exporter without what it says of itself and of packages that GPT-2 does not need."""
-    said = logging.getLogger("torch.onnx._internal.exporter._registration")  # "torchvision is not installed"
-    level = said.level
-    said.setLevel(logging.ERROR)
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")  # "torchvision is not installed"
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
         warnings.filterwarnings("ignore", r"# The axis name: \w+ will not be used", UserWarning)
         try:
             yield
         finally:
-            said.setLevel(level)
+            logger.setLevel(level)
 
 
-class Session:
+class OnnxReader:
     """A file under onnxruntime, as a Reader."""
 
     def __init__(self, session: Any, tokenizer: Any) -> None:
@@ -127,13 +131,13 @@ class Session:
 
     def tokens(self, text: str) -> list[int]:
         """Ids of a text that may spell special tokens."""
-        return split(self.tokenizer, text)
+        return tokenize(self.tokenizer, text)
 
     def logits(self, ids: Sequence[int], whole: int) -> Logits:
         """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
         past = [np.zeros((1, shape[1], 0, shape[3]), np.float32) for shape in self.past.values()]
         parts, seen = [], 0
-        for piece in [ids[:whole], *([one] for one in ids[whole:])]:
+        for piece in [ids[:whole], *([token] for token in ids[whole:])]:
             end = seen + len(piece)
             fed = {"input_ids": np.array([piece]), "attention_mask": np.ones((1, end), np.int64)}
             fed |= {"position_ids": np.arange(seen, end)[None], **dict(zip(self.past, past, strict=True))}
@@ -144,12 +148,12 @@ class Session:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Session]:
+def opened(path: Path) -> Iterator[OnnxReader]:
     """The file in onnxruntime, with the tokenizer beside it. Raises ValueError where onnxruntime refuses it."""
-    with quiet():
+    with silence_transformers():
         tokenizer = AutoTokenizer.from_pretrained(path.parent, local_files_only=True)
     try:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     except REFUSALS as error:
         raise ValueError(f"onnxruntime does not load it ({error})") from error
-    yield Session(session, tokenizer)
+    yield OnnxReader(session, tokenizer)

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training.formats import Card, Trained
-from training.formats.source import Torch, quiet
+from training.formats.source import TorchReader, silence_transformers
 
 KINDS = {"fp16": torch.float16, "fp32": torch.float32}
 
@@ -21,16 +21,16 @@ KINDS = {"fp16": torch.float16, "fp32": torch.float32}
 def write(trained: Trained, path: Path, precision: str, card: Card) -> None:
     """`path`, which is model.safetensors, and the config.json that names its precision. Raises OSError."""
     try:
-        with quiet():
+        with silence_transformers():
             copy.deepcopy(trained.model).to(KINDS[precision]).save_pretrained(path.parent)
     except SafetensorError as error:  # a full disk, most of all
         raise OSError(f"{path.name}: {error}") from error
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Torch]:
+def opened(path: Path) -> Iterator[TorchReader]:
     """The folder of `path` as transformers loads it, computing in fp32."""
-    with quiet():
+    with silence_transformers():
         model = AutoModelForCausalLM.from_pretrained(path.parent, local_files_only=True).float().eval()
         tokenizer = AutoTokenizer.from_pretrained(path.parent, local_files_only=True)
-    yield Torch(model, tokenizer)
+    yield TorchReader(model, tokenizer)

@@ -43,7 +43,7 @@ class Samples:
     texts: tuple[str, ...]
 
 
-def samples(tokenizer: Any, positions: int, steps: int, data: Path | None = None) -> Samples:
+def build_samples(tokenizer: Any, positions: int, steps: int, data: Path | None = None) -> Samples:
     """From the chats here or the dialogues of a JSONL file, cut to the window. Raises OSError, ValueError."""
     items = list(islice(_items(data), PASSAGES))
     rendered = [_rendered(tokenizer, item) for item in items]
@@ -80,11 +80,11 @@ def _rendered(tokenizer: Any, item: Dialogue) -> tuple[template.Rendered, templa
     opening = next((i for i, message in enumerate(view) if i and message["role"] == "assistant"), len(view))
     if not tokenizer.chat_template:
         return _plainly(view[:opening]), _plainly(view)
-    asked = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
+    ends = {"bos_token": tokenizer.bos_token, "eos_token": tokenizer.eos_token}
     of, specials = str(tokenizer.chat_template), tokenizer.all_special_tokens
     return (
-        template.render(of, view[:opening], specials, **asked),
-        template.render(of, view, specials, reply=False, **asked),
+        template.render(of, view[:opening], specials, **ends),
+        template.render(of, view, specials, reply=False, **ends),
     )
 
 

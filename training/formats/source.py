@@ -25,15 +25,15 @@ def load(folder: Path) -> Trained:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: name one written by training.train")
     try:
-        with quiet():
+        with silence_transformers():
             trained = _loaded(folder)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ValueError(f"{folder}: {first_line(error)}") from error
-    _finite(trained.model, folder)
+    _check_finite(trained.model, folder)
     return trained
 
 
-def rounded(model: Any) -> Any:
+def round_to_fp16(model: Any) -> Any:
     """A copy whose weights are fp16's values, in fp32. Raises ValueError naming a tensor that fp16 cannot hold."""
     for name, weight in model.named_parameters():
         if (largest := float(weight.detach().abs().max())) > LARGEST_HALF:
@@ -41,12 +41,12 @@ def rounded(model: Any) -> Any:
     return copy.deepcopy(model).half().float()
 
 
-def split(tokenizer: Any, text: str) -> list[int]:
+def tokenize(tokenizer: Any, text: str) -> list[int]:
     """Ids of a text that may spell special tokens and be longer than the window."""
     return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
 
-class Torch:
+class TorchReader:
     """A model under transformers, as a Reader."""
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
@@ -55,27 +55,27 @@ class Torch:
 
     def tokens(self, text: str) -> list[int]:
         """Ids of a text that may spell special tokens."""
-        return split(self.tokenizer, text)
+        return tokenize(self.tokenizer, text)
 
     def logits(self, ids: Sequence[int], whole: int) -> Logits:
         """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
         past, parts, seen = None, [], 0
-        for piece in [list(ids[:whole]), *([one] for one in ids[whole:])]:
+        for piece in [list(ids[:whole]), *([token] for token in ids[whole:])]:
             seen += len(piece)
             answer = self._after(piece, past, seen)
             past = answer.past_key_values
             parts.append(answer.logits[0].float())
-        made: Logits = torch.cat(parts).numpy()
-        return made
+        joined: Logits = torch.cat(parts).numpy()
+        return joined
 
     def greedy(self, ids: Sequence[int], steps: int) -> list[int]:
         """`ids` and the `steps` likeliest tokens after them, ends of turns included."""
-        made, past, fed = list(ids), None, list(ids)
+        sequence, past, fed = list(ids), None, list(ids)
         for _ in range(steps):
-            answer = self._after(fed, past, len(made))
+            answer = self._after(fed, past, len(sequence))
             past, fed = answer.past_key_values, [int(answer.logits[0, -1].argmax())]
-            made += fed
-        return made
+            sequence += fed
+        return sequence
 
     @torch.inference_mode()
     def _after(self, piece: list[int], past: Any, seen: int) -> Any:
@@ -84,12 +84,12 @@ class Torch:
 
 
 def _loaded(folder: Path) -> Trained:
-    home = adapter.base(folder) if adapter.is_one(folder) else str(folder)
+    home = adapter.base_model(folder) if adapter.is_adapter(folder) else str(folder)
     choosing = CHOICE_HEAD in adapter.saved_modules(folder)
     owner = str(folder) if _has_tokenizer(folder) or home == str(folder) else home
     model, tokenizer, notes = _network(home, choosing), _tokenizer(owner), []
-    if adapter.is_one(folder):
-        model = adapter.merged(model, folder, len(tokenizer))
+    if adapter.is_adapter(folder):
+        model = adapter.merge(model, folder, len(tokenizer))
         notes.append(f"the LoRA adapter is merged into its base, {home}")
     if isinstance(model, GPT2DoubleHeadsModel):
         model = _without_choice(model)
@@ -109,8 +109,8 @@ def _network(name: str, choosing: bool) -> Any:
         raise ValueError(f"a model of type {config.model_type}: the export knows gpt2 alone")
     double = choosing or "GPT2DoubleHeadsModel" in (config.architectures or ())
     kind: Any = GPT2DoubleHeadsModel if double else GPT2LMHeadModel
-    model, said = kind.from_pretrained(name, dtype=torch.float32, local_files_only=True, output_loading_info=True)
-    absent = sorted(key for key in said["missing_keys"] if not (choosing and key.startswith(CHOICE_HEAD)))
+    model, info = kind.from_pretrained(name, dtype=torch.float32, local_files_only=True, output_loading_info=True)
+    absent = sorted(key for key in info["missing_keys"] if not (choosing and key.startswith(CHOICE_HEAD)))
     if absent:
         raise ValueError(f"{len(absent)} tensors are not there ({absent[0]}): the weights are not complete")
     return model
@@ -133,7 +133,7 @@ def _tokenizer(name: str) -> Any:
     return AutoTokenizer.from_pretrained(name, local_files_only=True)
 
 
-def _finite(model: Any, folder: Path) -> None:
+def _check_finite(model: Any, folder: Path) -> None:
     for name, weight in model.named_parameters():
         if broken := int((~torch.isfinite(weight)).sum()):
             raise ValueError(f"{folder}: {broken} values of {name} are no numbers (NaN or infinite)")
@@ -145,7 +145,7 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_transformers() -> Iterator[None]:
     """No bars and no reports of transformers': what matters in them is looked at here."""
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

@@ -24,7 +24,7 @@ class UnreachableError(OSError):
 
 
 def names() -> list[str]:
-    """Every source there is."""
+    """The names of all sources, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 

@@ -51,14 +51,14 @@ class _Text:
         self.path, self.file = path, file
         self.window, self.at, self.line = "", 0, 1
 
-    def take(self, wanted: str, keep: str = "") -> str:
+    def take(self, expected: str, keep: str = "") -> str:
         """The next character but white space, which must be one of `wanted`; one in `keep` is not passed over."""
         while not (rest := self.window[self.at :].lstrip()):
             if not self._more():
-                raise ValueError(f"{self.path}, line {self.line}: the file ends where {' or '.join(wanted)} is due")
+                raise ValueError(f"{self.path}, line {self.line}: the file ends where {' or '.join(expected)} is due")
         self._pass(len(self.window) - len(rest))
-        if rest[0] not in wanted:
-            raise ValueError(f"{self.path}, line {self.line}: {rest[0]!r} stands where {' or '.join(wanted)} is due")
+        if rest[0] not in expected:
+            raise ValueError(f"{self.path}, line {self.line}: {rest[0]!r} stands where {' or '.join(expected)} is due")
         if rest[0] not in keep:
             self._pass(self.at + 1)
         return rest[0]
@@ -67,14 +67,14 @@ class _Text:
         """The JSON value that starts here."""
         while True:
             try:
-                found, end = json.JSONDecoder().raw_decode(self.window, self.at)
+                parsed, end = json.JSONDecoder().raw_decode(self.window, self.at)
             except json.JSONDecodeError as error:
                 if len(self.window) - self.at > LONGEST or not self._more():
                     line = self.line + self.window.count("\n", self.at, self.at + error.pos)
                     raise ValueError(f"{self.path}, line {line}: bad JSON ({error.msg})") from error
             else:
                 self._pass(end)
-                return found
+                return parsed
 
     def _pass(self, to: int) -> None:
         self.line += self.window.count("\n", self.at, to)

@@ -24,18 +24,18 @@ def cache() -> Path:
 
 def cached(source: str, url: str) -> Path:
     """The local copy of a file, fetched when it is not there yet. Raises UnreachableError."""
-    kept = cache() / source / Path(urllib.parse.urlparse(url).path).name
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    file = cache() / source / Path(urllib.parse.urlparse(url).path).name
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         # A broken transfer leaves the folder as it was: the name appears when the file is whole.
-        with tempfile.TemporaryDirectory(dir=kept.parent) as part:
-            whole = Path(part) / kept.name
+        with tempfile.TemporaryDirectory(dir=file.parent) as part:
+            whole = Path(part) / file.name
             try:
                 _fetch(url, whole)
             except (OSError, HTTPException) as error:
                 raise UnreachableError(source, url, error) from error
-            whole.replace(kept)
-    return kept
+            whole.replace(file)
+    return file
 
 
 def _fetch(url: str, path: Path) -> None:

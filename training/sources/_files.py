@@ -12,14 +12,14 @@ from typing import BinaryIO, TypeVar, cast
 T = TypeVar("T")
 
 
-def matching(source: str, raw: Path, endings: tuple[str, ...]) -> list[Path]:
+def matching_files(source: str, raw: Path, endings: tuple[str, ...]) -> list[Path]:
     """`raw` itself, or the files below it with these endings, sorted. Raises ValueError when there is none."""
     if not raw.is_dir():
         return [raw]
-    found = sorted(p for p in raw.rglob("*") if p.name.endswith(endings) and p.is_file())
-    if not found:
+    paths = sorted(p for p in raw.rglob("*") if p.name.endswith(endings) and p.is_file())
+    if not paths:
         raise ValueError(f"{source}: {raw} has no file that ends in {', '.join(endings)}")
-    return found
+    return paths
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -36,7 +36,7 @@ def lines(path: Path) -> Iterator[str]:
         raise ValueError(f"{path}, after line {number}: not a whole gzip file ({error})") from error
 
 
-def some(source: str, items: Iterable[T], raw: Path | None) -> Iterator[T]:
+def require_items(source: str, items: Iterable[T], raw: Path | None) -> Iterator[T]:
     """The items as they come. Raises ValueError at the end when there was none."""
     nothing = True
     for item in items:

@@ -12,7 +12,7 @@ BEFORE = re.compile(r"([(\[{$£€]) +")
 SHORT = re.compile(r" +(n't|'(?:s|re|ve|ll|d|m))\b")
 
 
-def natural(text: str) -> str:
+def restore_spacing(text: str) -> str:
     """The text with no space before closing or after opening punctuation, and single spaces elsewhere."""
     text = JOINED.sub(r"\1", text)
     text = QUOTED.sub(r'"\1"', text)

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from training.dialogue import Dialogue
 from training.sources._download import cached
-from training.sources._files import some
+from training.sources._files import require_items
 
 LICENCE = "none stated; film texts, for research (cite Danescu-Niculescu-Mizil and Lee, 2011)"
 URL = "https://zissou.infosci.cornell.edu/convokit/datasets/movie-corpus/movie-corpus.zip"
@@ -34,14 +34,16 @@ class Line(NamedTuple):
 
 def read(raw: Path | None) -> Iterator[Dialogue]:
     """Every conversation, two-sided. Raises ValueError naming file and line, OSError, UnreachableError."""
-    found = _members(raw or cached("cornell", URL))
-    if "utterances.jsonl" in found:
-        told = _convokit(found["utterances.jsonl"])
-    elif {"movie_lines.txt", "movie_conversations.txt"} <= found.keys():
-        told = _original(found["movie_lines.txt"], found["movie_conversations.txt"])
+    members = _members(raw or cached("cornell", URL))
+    if "utterances.jsonl" in members:
+        conversations = _convokit(members["utterances.jsonl"])
+    elif {"movie_lines.txt", "movie_conversations.txt"} <= members.keys():
+        conversations = _original(members["movie_lines.txt"], members["movie_conversations.txt"])
     else:
         raise ValueError(f"cornell: {raw} has neither utterances.jsonl nor movie_lines.txt and movie_conversations.txt")
-    yield from some("cornell", (Dialogue("cornell", _turns(one), two_sided=True) for one in told), raw)
+    yield from require_items(
+        "cornell", (Dialogue("cornell", _turns(one), two_sided=True) for one in conversations), raw
+    )
 
 
 def _members(raw: Path) -> dict[str, tuple[str, Opened]]:
@@ -85,14 +87,14 @@ def _chain(talk: dict[str, Line]) -> list[Line]:
 
 
 def _original(lines: tuple[str, Opened], talks: tuple[str, Opened]) -> Iterator[list[Line]]:
-    said: dict[str, Line] = {}
+    utterances: dict[str, Line] = {}
     for where, text in _lines(lines):
         name, speaker, _, _, words = _fields(where, text, 5)
-        said[name] = Line(speaker, words)
+        utterances[name] = Line(speaker, words)
     for where, text in _lines(talks):
         names = _fields(where, text, 4)[3]
         try:
-            yield [said[name] for name in ast.literal_eval(names)]
+            yield [utterances[name] for name in ast.literal_eval(names)]
         except (SyntaxError, ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{where}: not a list of known lines ({error!r})") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.dialogue import Dialogue
-from training.sources._files import lines, matching, some
+from training.sources._files import lines, matching_files, require_items
 
 LICENCE = "the owner's"
 TWO_SIDED = {"self-dialogue", "synthetic-persona-chat", "topical-chat", "personas"}
@@ -19,11 +19,11 @@ def read(raw: Path | None) -> Iterator[Dialogue]:
     """Dialogues of a JSONL file, or of every one in a folder. Raises ValueError naming file and line."""
     if raw is None:
         raise ValueError("dialogues: name your file (JSON lines with source and turns): --raw dialogues=PATH")
-    yield from some("dialogues", _every(raw), raw)
+    yield from require_items("dialogues", _every(raw), raw)
 
 
 def _every(raw: Path) -> Iterator[Dialogue]:
-    for path in matching("dialogues", raw, (".jsonl", ".jsonl.gz")):
+    for path in matching_files("dialogues", raw, (".jsonl", ".jsonl.gz")):
         for number, line in enumerate(lines(path), 1):
             yield _dialogue(path, number, line)
 

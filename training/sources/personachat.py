@@ -10,8 +10,8 @@ from typing import Any
 from training.dialogue import Dialogue
 from training.sources._arrays import Element, elements
 from training.sources._download import cached
-from training.sources._files import matching, some
-from training.sources._spacing import natural
+from training.sources._files import matching_files, require_items
+from training.sources._spacing import restore_spacing
 
 LICENCE = "none stated with the file; PersonaChat came out with ParlAI (cite Zhang et al., 2018)"
 URL = "https://s3.amazonaws.com/datasets.huggingface.co/personachat/personachat_self_original.json"
@@ -21,15 +21,15 @@ SILENCE = "__ SILENCE __"
 
 def read(raw: Path | None) -> Iterator[Dialogue]:
     """All but the `valid` part, on which models are judged. Raises ValueError naming file and place, OSError."""
-    paths = matching("personachat", raw or cached("personachat", URL), (".json",))
+    paths = matching_files("personachat", raw or cached("personachat", URL), (".json",))
     every = (element for path in paths for element in elements(path) if element.array != "valid")
-    yield from some("personachat", map(_dialogue, every), raw)
+    yield from require_items("personachat", map(_dialogue, every), raw)
 
 
 def held_out(raw: Path) -> Iterator[Dialogue]:
     """The `valid` part alone, which nobody should train on who reports figures of it. Raises as `read` does."""
     parts = (_dialogue(element) for element in elements(raw) if element.array == "valid")
-    yield from some("personachat, valid part", parts, raw)
+    yield from require_items("personachat, valid part", parts, raw)
 
 
 def _dialogue(element: Element) -> Dialogue:
@@ -41,17 +41,17 @@ def _dialogue(element: Element) -> Dialogue:
 
 def _view(personality: list[str], utterances: list[dict[str, Any]]) -> Dialogue:
     """The last history with the last reply is the whole conversation; each history's length is its reply's place."""
-    told = [*utterances[-1]["history"], utterances[-1]["candidates"][-1]]
-    others = {len(u["history"]): tuple(map(natural, u["candidates"][:-1])) for u in utterances}
+    spoken = [*utterances[-1]["history"], utterances[-1]["candidates"][-1]]
+    others = {len(u["history"]): tuple(map(restore_spacing, u["candidates"][:-1])) for u in utterances}
     if not all(place % 2 for place in others):
         raise ValueError("a reply follows an even number of turns")
     # An opening answers nothing: silence and opening go, so that the user speaks first here too.
-    start = 2 if told[0] == SILENCE else 0
+    start = 2 if spoken[0] == SILENCE else 0
     return Dialogue(
         "personachat",
-        tuple(map(natural, told[start:])),
-        ((), tuple(map(natural, personality))),
+        tuple(map(restore_spacing, spoken[start:])),
+        ((), tuple(map(restore_spacing, personality))),
         # The partner's view lacks the opening or begins with it: the turns behind it are in both.
-        conversation="\n".join(told[start or 1 :][:3]) if len(told) > 3 else "",
-        candidates=tuple(others.get(place, ()) for place in range(start, len(told))),
+        conversation="\n".join(spoken[start or 1 :][:3]) if len(spoken) > 3 else "",
+        candidates=tuple(others.get(place, ()) for place in range(start, len(spoken))),
     )

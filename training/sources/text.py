@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from training.dialogue import Text
-from training.sources._files import lines, matching, some
+from training.sources._files import lines, matching_files, require_items
 
 LICENCE = "the owner's"
 ENDINGS = (".txt", ".md", ".txt.gz", ".md.gz")
@@ -20,15 +20,15 @@ def read(raw: Path | None) -> Iterator[Text]:
     """Groups of paragraphs, none across two files. Raises ValueError naming file and line, OSError."""
     if raw is None:
         raise ValueError("text: name your file or folder of plain text: --raw text=PATH (.txt, .md, .txt.gz)")
-    groups = (group for path in matching("text", raw, ENDINGS) for group in _groups(lines(path)))
-    yield from some("text", (Text("text", group) for group in groups), raw)
+    groups = (group for path in matching_files("text", raw, ENDINGS) for group in _groups(lines(path)))
+    yield from require_items("text", (Text("text", group) for group in groups), raw)
 
 
-def _groups(found: Iterable[str]) -> Iterator[str]:
+def _groups(lines: Iterable[str]) -> Iterator[str]:
     """At most MOST characters beside the last line's."""
     held: list[str] = []
     size = 0
-    for line in _short(found):
+    for line in _short(lines):
         if size > (MOST if line else ENOUGH):
             yield "\n".join(held).strip("\n")
             held, size = [], 0
@@ -40,8 +40,8 @@ def _groups(found: Iterable[str]) -> Iterator[str]:
         yield "\n".join(held).strip("\n")
 
 
-def _short(found: Iterable[str]) -> Iterator[str]:
+def _short(lines: Iterable[str]) -> Iterator[str]:
     """The lines without trailing space; a line of more than MOST characters in pieces."""
-    for line in found:
+    for line in lines:
         line = line.rstrip()
         yield from textwrap.wrap(line, MOST) if len(line) > MOST else [line]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from training.dialogue import Text
 from training.sources import UnreachableError
-from training.sources._files import lines, matching, some
-from training.sources._spacing import natural
+from training.sources._files import lines, matching_files, require_items
+from training.sources._spacing import restore_spacing
 
 LICENCE = "CC BY-SA 3.0"
 HUB = ("Salesforce/wikitext", "wikitext-103-raw-v1")
@@ -25,8 +25,8 @@ UNKNOWN = "<unk>"
 
 def read(raw: Path | None) -> Iterator[Text]:
     """A text an article: the hub's training part, or local files. Raises ValueError, OSError, UnreachableError."""
-    found = _hub() if raw is None else _local(raw)
-    yield from some("wikitext", (Text("wikitext", text) for text in _articles(found)), raw)
+    lines = _hub() if raw is None else _local(raw)
+    yield from require_items("wikitext", (Text("wikitext", text) for text in _articles(lines)), raw)
 
 
 def _hub() -> Iterator[str]:
@@ -41,7 +41,7 @@ def _hub() -> Iterator[str]:
 
 
 def _local(raw: Path) -> Iterator[str]:
-    for path in matching("wikitext", raw, ENDINGS):
+    for path in matching_files("wikitext", raw, ENDINGS):
         yield from _rows(path) if path.suffix == ".parquet" else lines(path)
 
 
@@ -57,11 +57,11 @@ def _rows(path: Path) -> Iterator[str]:
         raise ValueError(f"{path}: not a parquet file with a column `text` ({error})") from error
 
 
-def _articles(found: Iterable[str]) -> Iterator[str]:
+def _articles(lines: Iterable[str]) -> Iterator[str]:
     """Headings stand as lines of their own, and only where text follows."""
     parts: list[str] = []
     above: list[tuple[int, str]] = []
-    for line in found:
+    for line in lines:
         size = sum(map(len, parts))
         if heading := _heading(line):
             if parts and (heading[0] == 1 or size > LONG):
@@ -80,11 +80,11 @@ def _articles(found: Iterable[str]) -> Iterator[str]:
 
 def _heading(line: str) -> tuple[int, str] | None:
     """(1 for an article, 2 for a section, …; its words)."""
-    found = HEADING.match(line)
-    if found is None or found[1] != found[3]:
+    match = HEADING.match(line)
+    if match is None or match[1] != match[3]:
         return None
-    return found[1].count("="), natural(found[2])
+    return match[1].count("="), restore_spacing(match[2])
 
 
 def _paragraph(line: str) -> str:
-    return natural(" ".join(s for s in SENTENCE.split(line.strip()) if UNKNOWN not in s))
+    return restore_spacing(" ".join(s for s in SENTENCE.split(line.strip()) if UNKNOWN not in s))

@@ -170,4 +170,4 @@ def test_weights_beyond_fp16_are_named() -> None:
     model = network()
     model.transformer.wpe.weight.data[0, 0] = 70000.0
     with pytest.raises(ValueError, match=r"transformer.wpe.weight reaches 7e\+04, beyond fp16's 65504"):
-        source.rounded(model)
+        source.round_to_fp16(model)

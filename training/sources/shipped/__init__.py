@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training.dialogue import Dialogue
 from training.sources._download import cache
-from training.sources._files import some
+from training.sources._files import require_items
 from training.sources.dialogues import TWO_SIDED
 from training.sources.shipped import clones, formats
 
@@ -47,40 +47,71 @@ class Origin:
 # Eight digits where no more is recorded: git refuses them should they ever fit two commits.
 ORIGINS = (
     Origin(
-        "self-dialogue", "jfainberg/self_dialogue_corpus", "113a1b0f", "BSD-3-Clause",
-        ("blocked_workers.txt", "corpus/*/*.csv"), formats.self_dialogue,
+        "self-dialogue",
+        "jfainberg/self_dialogue_corpus",
+        "113a1b0f",
+        "BSD-3-Clause",
+        ("blocked_workers.txt", "corpus/*/*.csv"),
+        formats.self_dialogue,
     ),
     Origin(
-        "synthetic-persona-chat", "google-research-datasets/Synthetic-Persona-Chat",
-        "1f367a0f05d388ca96ebbbc9e5752ab19ac76510", "CC BY 4.0",
-        ("data/Synthetic-Persona-Chat_test.csv",), formats.synthetic_persona_chat,
+        "synthetic-persona-chat",
+        "google-research-datasets/Synthetic-Persona-Chat",
+        "1f367a0f05d388ca96ebbbc9e5752ab19ac76510",
+        "CC BY 4.0",
+        ("data/Synthetic-Persona-Chat_test.csv",),
+        formats.synthetic_persona_chat,
     ),
     Origin(
-        "schema-guided-dialogue", "google-research-datasets/dstc8-schema-guided-dialogue",
-        "e852981ae34990f4358979625854259302feaa78", "CC BY-SA 4.0",
-        ("train/dialogues_*.json",), formats.schema_guided, one_in=4,
+        "schema-guided-dialogue",
+        "google-research-datasets/dstc8-schema-guided-dialogue",
+        "e852981ae34990f4358979625854259302feaa78",
+        "CC BY-SA 4.0",
+        ("train/dialogues_*.json",),
+        formats.schema_guided,
+        one_in=4,
     ),
     Origin(
-        "taskmaster-4", "google-research-datasets/Taskmaster", "d92cb6af3005f1dc09c39e75e7daf4a04905e00b", "CC BY 4.0",
-        ("TM-4-2024/data/data_*.json",), formats.taskmaster,
+        "taskmaster-4",
+        "google-research-datasets/Taskmaster",
+        "d92cb6af3005f1dc09c39e75e7daf4a04905e00b",
+        "CC BY 4.0",
+        ("TM-4-2024/data/data_*.json",),
+        formats.taskmaster,
     ),
     Origin(
-        "topical-chat", "alexa/Topical-Chat", "7c939229cbcf6f55f6977b341a5a2f2fe982d53f", "CDLA-Sharing-1.0",
-        ("conversations/valid_freq.json",), formats.topical_chat,
+        "topical-chat",
+        "alexa/Topical-Chat",
+        "7c939229cbcf6f55f6977b341a5a2f2fe982d53f",
+        "CDLA-Sharing-1.0",
+        ("conversations/valid_freq.json",),
+        formats.topical_chat,
     ),
     Origin(
-        "dolly", "nayohan/dolly-15k-analysis", "5797d87c90c8c13a8ec79897381991a280092945", "CC BY-SA 3.0",
-        ("dolly_decode_bak/google_flan-t5-base_decode_output.jsonl",), formats.dolly,
+        "dolly",
+        "nayohan/dolly-15k-analysis",
+        "5797d87c90c8c13a8ec79897381991a280092945",
+        "CC BY-SA 3.0",
+        ("dolly_decode_bak/google_flan-t5-base_decode_output.jsonl",),
+        formats.dolly,
     ),
     Origin(
-        "rasbt-instructions", "rasbt/LLMs-from-scratch", "28c65cdfbc3338e2e040016eea4b7fdf556e4d57", "Apache-2.0",
-        ("ch07/01_main-chapter-code/instruction-data.json",), formats.instructions,
+        "rasbt-instructions",
+        "rasbt/LLMs-from-scratch",
+        "28c65cdfbc3338e2e040016eea4b7fdf556e4d57",
+        "Apache-2.0",
+        ("ch07/01_main-chapter-code/instruction-data.json",),
+        formats.instructions,
     ),
     Origin(
-        "chatterbot-corpus", "gunthercox/chatterbot-corpus", "a01efece", "BSD-3-Clause",
-        ("chatterbot_corpus/data/english/*.yml",), formats.chatterbot,
+        "chatterbot-corpus",
+        "gunthercox/chatterbot-corpus",
+        "a01efece",
+        "BSD-3-Clause",
+        ("chatterbot_corpus/data/english/*.yml",),
+        formats.chatterbot,
     ),
-)  # fmt: skip
+)
 LICENCE = ", ".join(dict.fromkeys(origin.licence for origin in ORIGINS))
 
 
@@ -95,7 +126,7 @@ def read(raw: Path | None, origins: tuple[Origin, ...] = ORIGINS) -> Iterator[Di
             folder = clones.fetched(origin.url, origin.commit, origin.paths, cache() / "shipped" / origin.name)
         else:
             folder = clones.verified(origin.url, origin.commit, origin.paths, raw / origin.name)
-        yield from some(origin.source, _dialogues(origin, folder), folder / origin.paths[-1])
+        yield from require_items(origin.source, _dialogues(origin, folder), folder / origin.paths[-1])
 
 
 def _dialogues(origin: Origin, folder: Path) -> Iterator[Dialogue]:

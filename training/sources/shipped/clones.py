@@ -69,9 +69,13 @@ def _git(folder: Path, *words: str) -> str:
     try:
         done = subprocess.run(
             ["git", "-c", "core.autocrlf=false", *words],
-            cwd=folder, env={**kept, "GIT_TERMINAL_PROMPT": "0"}, capture_output=True, text=True, errors="replace",
+            cwd=folder,
+            env={**kept, "GIT_TERMINAL_PROMPT": "0"},
+            capture_output=True,
+            text=True,
+            errors="replace",
             check=False,
-        )  # fmt: skip
+        )
     except FileNotFoundError as error:
         raise GitError("git is not installed") from error
     if done.returncode:

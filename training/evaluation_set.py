@@ -14,7 +14,7 @@ DISTRACTORS = 19
 
 
 @dataclass
-class Sheet:
+class Example:
     """One view of a dialogue, and for each turn that is a case the distractors that stand against it."""
 
     source: str
@@ -23,70 +23,71 @@ class Sheet:
     answers: list[int]  # turns that answer something
     offset: int  # what stands in `messages` before the first turn
     cases: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    known: set[int] = field(default_factory=set)  # cases whose true reply stands word for word in the training data
+    seen: set[int] = field(default_factory=set)  # cases whose true reply stands word for word in the training data
 
-    def before(self, turn: int) -> list[Message]:
+    def prompt(self, turn: int) -> list[Message]:
         """The prompt that `turn` answers."""
         return self.messages[: self.offset + turn]
 
 
 @dataclass(frozen=True)
-class Asked:
+class HeldOutPrompt:
     """A held-out prompt, and how a person answered it."""
 
     messages: list[Message]
-    wanted: str
+    reference: str
 
 
-def sheets(
+def build_examples(
     dialogues: Sequence[Dialogue], seed: int, limit: int | None = None, trained_on: Iterable[Dialogue] = ()
-) -> list[Sheet]:
+) -> list[Example]:
     """Every view of every dialogue without an empty turn, with at most `limit` cases a source."""
-    known = {_plain(turn) for dialogue in trained_on for turn in dialogue.turns}
-    kept = [d for d in dialogues if d.turns and all(turn.strip() for turn in d.turns)]
-    pools = _pools(kept)
-    made: list[Sheet] = []
-    found: dict[str, list[tuple[Sheet, int, Dialogue, int]]] = defaultdict(list)
-    for number, one in enumerate(kept):
+    seen_turns = {_normalize(turn) for dialogue in trained_on for turn in dialogue.turns}
+    usable = [d for d in dialogues if d.turns and all(turn.strip() for turn in d.turns)]
+    pools = _pools(usable)
+    examples: list[Example] = []
+    answers: dict[str, list[tuple[Example, int, Dialogue, int]]] = defaultdict(list)
+    for number, one in enumerate(usable):
         for assistant in sides(one):
-            sheet = _sheet(one, assistant)
-            made.append(sheet)
-            found[one.source] += [(sheet, number, one, turn) for turn in sheet.answers]
-    for source, possible in found.items():
-        possible = [p for p in possible if _own(p[2], p[3]) != ()]
+            example = _build_example(one, assistant)
+            examples.append(example)
+            answers[one.source] += [(example, number, one, turn) for turn in example.answers]
+    for source, possible in answers.items():
+        possible = [p for p in possible if _brought_distractors(p[2], p[3]) != ()]
         if limit is not None and limit < len(possible):
             possible = random.Random(f"{seed} cases {source}").sample(possible, limit)
-        for sheet, number, one, turn in possible:
-            against = _own(one, turn) or _draw(pools[source], number, one.turns[turn], _rng(seed, one, turn))
+        for example, number, one, turn in possible:
+            against = _brought_distractors(one, turn)
+            against = against or _draw_distractors(pools[source], number, one.turns[turn], _rng(seed, one, turn))
             if against:
-                sheet.cases[turn] = against
-                sheet.known |= {turn} if _plain(one.turns[turn]) in known else set()
-    return made
+                example.cases[turn] = against
+                example.seen |= {turn} if _normalize(one.turns[turn]) in seen_turns else set()
+    return examples
 
 
-def asked(made: Sequence[Sheet], seed: int, count: int) -> dict[str, list[Asked]]:
+def sample_prompts(examples: Sequence[Example], seed: int, count: int) -> dict[str, list[HeldOutPrompt]]:
     """At most `count` prompts a source, drawn from every turn that answers something."""
-    points: dict[str, list[tuple[Sheet, int]]] = defaultdict(list)
-    for sheet in made:
-        points[sheet.source] += [(sheet, turn) for turn in sheet.answers]
+    points: dict[str, list[tuple[Example, int]]] = defaultdict(list)
+    for example in examples:
+        points[example.source] += [(example, turn) for turn in example.answers]
     return {
         source: [
-            Asked(sheet.before(turn), sheet.texts[turn])
-            for sheet, turn in random.Random(f"{seed} replies {source}").sample(every, min(count, len(every)))
+            HeldOutPrompt(example.prompt(turn), example.texts[turn])
+            for example, turn in random.Random(f"{seed} replies {source}").sample(every, min(count, len(every)))
         ]
         for source, every in points.items()
         if every
     }
 
 
-def _sheet(dialogue: Dialogue, assistant: int) -> Sheet:
+def _build_example(dialogue: Dialogue, assistant: int) -> Example:
     view = messages(dialogue, assistant)
     texts = {i: turn for i, turn in enumerate(dialogue.turns) if i % 2 == assistant}
     offset = len(view) - len(dialogue.turns)
-    return Sheet(dialogue.source, view, texts, list(replies(dialogue, assistant)), offset)
+    return Example(dialogue.source, view, texts, list(replies(dialogue, assistant)), offset)
 
 
-def _own(dialogue: Dialogue, turn: int) -> tuple[str, ...] | None:
+def _brought_distractors(dialogue: Dialogue, turn: int) -> tuple[str, ...] | None:
     """The distractors that a source brought for a turn; () where it brought some, but none here."""
     return dialogue.candidates[turn] if dialogue.candidates else None
 
@@ -94,18 +95,18 @@ def _own(dialogue: Dialogue, turn: int) -> tuple[str, ...] | None:
 def _pools(dialogues: Iterable[Dialogue]) -> dict[str, list[tuple[int, str]]]:
     """Per source, every turn that answers something, with the number of its dialogue."""
     pools: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for number, one in enumerate(dialogues):
-        turns = sorted(turn for assistant in sides(one) for turn in replies(one, assistant))
-        pools[one.source] += [(number, one.turns[turn]) for turn in turns]
+    for number, dialogue in enumerate(dialogues):
+        turns = sorted(turn for assistant in sides(dialogue) for turn in replies(dialogue, assistant))
+        pools[dialogue.source] += [(number, dialogue.turns[turn]) for turn in turns]
     return pools
 
 
-def _draw(pool: list[tuple[int, str]], own: int, true: str, rng: random.Random) -> tuple[str, ...] | None:
+def _draw_distractors(pool: list[tuple[int, str]], own: int, true: str, rng: random.Random) -> tuple[str, ...] | None:
     """19 different texts from other dialogues, none equal to `true`; None where there are not so many."""
     for size in (min(4 * DISTRACTORS, len(pool)), len(pool)):
-        seen, drawn = {_plain(true)}, []
+        seen, drawn = {_normalize(true)}, []
         for number, text in rng.sample(pool, size):
-            if number != own and (plain := _plain(text)) not in seen:
+            if number != own and (plain := _normalize(text)) not in seen:
                 seen.add(plain)
                 drawn.append(text)
             if len(drawn) == DISTRACTORS:
@@ -113,7 +114,7 @@ def _draw(pool: list[tuple[int, str]], own: int, true: str, rng: random.Random) 
     return None
 
 
-def _plain(text: str) -> str:
+def _normalize(text: str) -> str:
     return " ".join(text.lower().split())
 
 

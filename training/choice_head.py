@@ -23,19 +23,19 @@ class ChoiceCollator:
 
     def __call__(self, rows: list[Row]) -> dict[str, torch.Tensor]:
         """input_ids, attention_mask, labels (B, C, L); mc_token_ids (B, C); mc_labels, tokens (B,)."""
-        shown = [self._shown(row) for row in rows]
-        fewest = min(len(replies) for replies, _ in shown)
-        longest = max(len(row["prompt"]) + len(r) for row, (rs, _) in zip(rows, shown, strict=True) for r in rs)
+        drawn = [self._shuffled_replies(row) for row in rows]
+        fewest = min(len(replies) for replies, _ in drawn)
+        longest = max(len(row["prompt"]) + len(r) for row, (rs, _) in zip(rows, drawn, strict=True) for r in rs)
         shape = (len(rows), fewest, longest)
         ids, labels = np.full(shape, self.pad), np.full(shape, IGNORED)
         mask, ends = np.zeros(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int64)
         places = np.zeros(len(rows), dtype=np.int64)
-        for b, (row, (replies, place)) in enumerate(zip(rows, shown, strict=True)):
+        for b, (row, (replies, place)) in enumerate(zip(rows, drawn, strict=True)):
             # Fewer replies in one row (a small source) leave fewer in all; the true one stays.
-            kept = [place, *(i for i in range(len(replies)) if i != place)][:fewest]
-            kept.sort()
-            places[b] = kept.index(place)
-            for c, which in enumerate(kept):
+            chosen = [place, *(i for i in range(len(replies)) if i != place)][:fewest]
+            chosen.sort()
+            places[b] = chosen.index(place)
+            for c, which in enumerate(chosen):
                 text = row["prompt"] + replies[which]
                 ids[b, c, : len(text)], mask[b, c, : len(text)], ends[b, c] = text, 1, len(text) - 1
                 if which == place:
@@ -44,7 +44,7 @@ class ChoiceCollator:
         tokens = torch.tensor(mask.reshape(len(rows), -1).sum(1))
         return {**{name: torch.from_numpy(array) for name, array in arrays.items()}, "tokens": tokens}
 
-    def _shown(self, row: Row) -> tuple[list[list[int]], int]:
+    def _shuffled_replies(self, row: Row) -> tuple[list[list[int]], int]:
         """The replies of a row in a drawn order, and where the true one (the last) went."""
         rng = random.Random(zlib.crc32(np.asarray(row["prompt"] + row["replies"][-1], dtype=np.int32).tobytes()))
         others = rng.sample(row["replies"][:-1], min(self.number - 1, len(row["replies"]) - 1))
@@ -52,7 +52,7 @@ class ChoiceCollator:
         return [*others[:place], row["replies"][-1], *others[place:]], place
 
 
-def loss(outputs: Any, language: float, choice: float) -> torch.Tensor:
+def combine_losses(outputs: Any, language: float, choice: float) -> torch.Tensor:
     """Both losses of GPT2DoubleHeadsModel, weighed."""
     both: torch.Tensor = language * outputs.loss + choice * outputs.mc_loss
     return both

@@ -1,4 +1,4 @@
-"""A dialogue as one model reads it: token ids, where each reply stands in them, and what of a prompt fits.
+"""A dialogue as one model is given it: token ids, where each reply stands in them, and what of a prompt fits.
 
 Builds everything with `prompts.template`; knows tokenizers, nothing of weights.
 """
@@ -17,14 +17,14 @@ PLAIN = Path(template.__file__).with_name("plain.jinja")
 
 
 @dataclass(frozen=True)
-class Read:
+class EncodedDialogue:
     """Token ids of a dialogue, and first and past-the-last position of every assistant's turn with what ends it."""
 
     ids: list[int]
     spans: list[tuple[int, int]]
 
 
-class Reader:
+class ChatEncoder:
     """A tokenizer with its chat template (`prompts/plain.jinja` where it has none) and the model's window in tokens."""
 
     def __init__(self, tokenizer: Any, window: int) -> None:
@@ -35,30 +35,30 @@ class Reader:
         self.names: dict[str, Any] = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
         self._replies: dict[str, list[int]] = {}
 
-    def read(self, messages: Sequence[Message]) -> Read:
+    def encode_dialogue(self, messages: Sequence[Message]) -> EncodedDialogue:
         """The whole dialogue up to its last assistant's turn. Raises ValueError where the template refuses it."""
         ids: list[int] = []
-        spans, shown = [], ""
+        spans, consumed = [], ""
         for i, message in enumerate(messages):
             if message["role"] == "assistant":
-                asked = self._pieces(messages[:i], reply=True)
-                ids += self._ids(_after(asked, shown))
-                answered = self._pieces(messages[: i + 1], reply=False)
-                reply = self._ids(_after(answered, _text(asked)))
+                prompt = self._pieces(messages[:i], reply=True)
+                ids += self._ids(_after(prompt, consumed))
+                whole = self._pieces(messages[: i + 1], reply=False)
+                reply = self._ids(_after(whole, _text(prompt)))
                 if not ids:
                     raise ValueError("the model's chat template writes nothing before a reply that opens a dialogue")
                 spans.append((len(ids), len(ids) + len(reply)))
-                ids, shown = ids + reply, _text(answered)
-        return Read(ids, spans)
+                ids, consumed = ids + reply, _text(whole)
+        return EncodedDialogue(ids, spans)
 
-    def reply(self, text: str) -> list[int]:
+    def encode_reply(self, text: str) -> list[int]:
         """A reply with what ends it, cut to half of the window."""
         if text not in self._replies:
-            read = self.read([{"role": "user", "content": "hi"}, {"role": "assistant", "content": text}])
+            read = self.encode_dialogue([{"role": "user", "content": "hi"}, {"role": "assistant", "content": text}])
             self._replies[text] = read.ids[slice(*read.spans[-1])][: self.window // 2]
         return self._replies[text]
 
-    def prompt(self, messages: Sequence[Message], room: int) -> list[int]:
+    def encode_prompt(self, messages: Sequence[Message], room: int) -> list[int]:
         """What asks for the next reply, at most `room` tokens: the oldest turns are dropped, the system prompt stays.
 
         A last turn that alone is longer is cut at its start.
@@ -73,12 +73,12 @@ class Reader:
         fitting = bisect.bisect_left(range(len(starts) - 1), True, key=lambda k: len(ids(k)) <= room)
         return ids(fitting)[-room:]
 
-    def text(self, ids: Sequence[int]) -> str:
+    def decode_reply(self, ids: Sequence[int]) -> str:
         """A generated reply, up to what its template says ends a turn."""
-        said = str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        text = str(self.tokenizer.decode(ids, skip_special_tokens=True))
         for stop in self.stop:
-            said = said.split(stop)[0]
-        return said.strip()
+            text = text.split(stop)[0]
+        return text.strip()
 
     @property
     def stop(self) -> tuple[str, ...]:
@@ -102,11 +102,11 @@ def _text(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-def _after(pieces: Sequence[Piece], shown: str) -> list[Piece]:
+def _after(pieces: Sequence[Piece], prefix: str) -> list[Piece]:
     """The pieces behind the text `shown`, which they begin with."""
-    if not _text(pieces).startswith(shown):
+    if not _text(pieces).startswith(prefix):
         raise ValueError("the model's chat template rewrites earlier turns: its replies cannot be told apart")
-    rest, left = [], len(shown)
+    rest, left = [], len(prefix)
     for piece in pieces:
         if left < len(piece.text):
             rest.append(Piece(piece.text[left:], piece.special))

@@ -1,4 +1,4 @@
-"""A model to be judged: its weights, its tokenizer and its name, from a folder or the hub. Knows no data."""
+"""A model to be evaluated: its weights, its tokenizer and its name, from a folder or the hub. Knows no data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +9,20 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GPT2DoubleHeadsModel
 from transformers.utils import logging
 
-from training.reader import Reader
+from training.chat_encoder import ChatEncoder
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedModel:
     """`name` as the user gave it; `choice`: whether the model has a head that chooses the next utterance."""
 
     name: str
     model: Any
-    reader: Reader
+    encoder: ChatEncoder
     choice: bool
 
 
-def load(name: str, bf16: bool = False) -> Subject:
+def load(name: str, bf16: bool = False) -> LoadedModel:
     """Load a model for reading alone. Raises ValueError, OSError in one line that names it."""
     local = _is_folder(name)
     logging.disable_progress_bar()
@@ -36,9 +36,9 @@ def load(name: str, bf16: bool = False) -> Subject:
         model = kind.from_pretrained(name, dtype=dtype, local_files_only=local, **faster).eval()
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
     except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
-        said = (str(error).strip() or repr(error)).splitlines()[0]
-        raise ValueError(f"{name} cannot be loaded as a model: {said}") from error
-    return Subject(name, model, Reader(tokenizer, int(config.max_position_embeddings)), choice)
+        reason = (str(error).strip() or repr(error)).splitlines()[0]
+        raise ValueError(f"{name} cannot be loaded as a model: {reason}") from error
+    return LoadedModel(name, model, ChatEncoder(tokenizer, int(config.max_position_embeddings)), choice)
 
 
 def _gelu_new(config: Any) -> bool:
