@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.environment import stock
-from benchmarks.machine import cores, described
+from benchmarks.environment import stock_python
+from benchmarks.machine import cores, describe
 from benchmarks.measure import WINDOW, Plan, Run
 from benchmarks.models import FOLDER, MODELS
 from benchmarks.plot import draw
-from benchmarks.process import pathless
+from benchmarks.process import strip_paths
 from benchmarks.report import markdown
 from training.command import parser, run
 
@@ -38,29 +38,30 @@ USUAL = {"rounds": 3, "tokens": 64, "models": list(MODELS), "chats": CHATS, "his
 
 def numbers(text: str) -> tuple[int, ...]:
     """`1,2,4`. Raises ValueError."""
-    found = tuple(int(part) for part in text.split(","))
-    if min(found) < 1:
+    values = tuple(int(part) for part in text.split(","))
+    if min(values) < 1:
         raise ValueError(text)
-    return found
+    return values
 
 
-def prepared(args: argparse.Namespace) -> tuple[Plan, dict[str, str]]:
+def build_plan(args: argparse.Namespace) -> tuple[Plan, dict[str, str]]:
     """The plan, and who is left out of it and why. Raises ValueError, OSError."""
-    wanted = args.only or list(CONTENDERS)
-    left_out = {name: reason for name in wanted if (reason := missing(name))}
+    names = args.only or list(CONTENDERS)
+    left_out = {name: reason for name in names if (reason := missing_program(name))}
     python = None
-    if any(CONTENDERS[name].stock for name in wanted):
+    if any(CONTENDERS[name].stock for name in names):
         try:
-            python = stock(FOLDER / "stock")
+            python = stock_python(FOLDER / "stock")
         except ValueError as error:
-            left_out |= {name: pathless(str(error)) for name in wanted if CONTENDERS[name].stock}
+            left_out |= {name: strip_paths(str(error)) for name in names if CONTENDERS[name].stock}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    there = tuple(name for name in wanted if name not in left_out)
-    return Plan(there, args.chats, args.histories, args.tokens, args.rounds, args.turns, args.threads, FOLDER,
-                python), left_out  # fmt: skip
+    present = tuple(name for name in names if name not in left_out)
+    return Plan(
+        present, args.chats, args.histories, args.tokens, args.rounds, args.turns, args.threads, FOLDER, python
+    ), left_out
 
 
-def missing(name: str) -> str:
+def missing_program(name: str) -> str:
     """Why a contender cannot be asked here; empty where it can."""
     variable = CONTENDERS[name].needs
     if not variable or Path(os.environ.get(variable, "")).is_file():
@@ -70,17 +71,28 @@ def missing(name: str) -> str:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Raw results, written to a file after each contender. Raises ValueError, OSError."""
-    plan, left_out = prepared(args)
+    plan, left_out = build_plan(args)
     if not plan.contenders:
         raise ValueError(f"--only: nobody is left to measure: {left_out}")
     models = [MODELS[name]() for name in dict.fromkeys(args.models)]
     run = Run(plan)
     results: dict[str, Any] = {
-        "command": args.command, "machine": described(), "models": {model.name: model.about for model in models},
-        "options": {"contenders": plan.contenders, "chats": plan.chats, "histories": plan.histories,
-                    "tokens": plan.tokens, "rounds": plan.rounds, "threads": plan.threads, "window": WINDOW},
-        "left_out": left_out, "rows": run.rows, "failures": run.failures,
-    }  # fmt: skip
+        "command": args.command,
+        "machine": describe(),
+        "models": {model.name: model.about for model in models},
+        "options": {
+            "contenders": plan.contenders,
+            "chats": plan.chats,
+            "histories": plan.histories,
+            "tokens": plan.tokens,
+            "rounds": plan.rounds,
+            "threads": plan.threads,
+            "window": WINDOW,
+        },
+        "left_out": left_out,
+        "rows": run.rows,
+        "failures": run.failures,
+    }
     for _ in run.rounds(models):
         (args.out / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     return results
@@ -88,18 +100,18 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def read(path: Path) -> dict[str, Any]:
     """Results of an earlier run. Raises ValueError, OSError."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or not {"rows", "models", "options", "machine"} <= found.keys():
+    results = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(results, dict) or not {"rows", "models", "options", "machine"} <= results.keys():
         raise ValueError(f"--from {path}: no results of this benchmark; name a results.json")
-    return found
+    return results
 
 
-def shown(words: list[str]) -> str:
+def command_line(words: list[str]) -> str:
     """The command, without folders of this machine."""
     before = ["LLAMA_SERVER_BIN=llama-server"] if os.environ.get("LLAMA_SERVER_BIN") else []
     where = [at for at, word in enumerate(words) if word == "--out"]
-    kept = [word for at, word in enumerate(words) if not {at, at - 1} & {*where} and not word.startswith("--out=")]
-    return " ".join([*before, shlex.join(["python", "-m", "benchmarks", *kept])])
+    rest = [word for at, word in enumerate(words) if not {at, at - 1} & {*where} and not word.startswith("--out=")]
+    return " ".join([*before, shlex.join(["python", "-m", "benchmarks", *rest])])
 
 
 def work(args: argparse.Namespace) -> None:
@@ -109,10 +121,10 @@ def work(args: argparse.Namespace) -> None:
             raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
     args.out.mkdir(parents=True, exist_ok=True)
     results = read(args.source) if args.source else measure(args)
-    said = markdown(results)
-    (args.out / "results.md").write_text(said, encoding="utf-8")
+    text = markdown(results)
+    (args.out / "results.md").write_text(text, encoding="utf-8")
     draw(results, args.out / "results.png")
-    print(said)
+    print(text)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -131,7 +143,7 @@ def main(argv: list[str] | None = None) -> int:
     for name, value in (QUICK if args.quick else USUAL).items():
         if getattr(args, name, None) is None:
             setattr(args, name, value)
-    args.command = shown(sys.argv[1:] if argv is None else argv)
+    args.command = command_line(sys.argv[1:] if argv is None else argv)
     return run("benchmark", lambda: work(args))
 
 

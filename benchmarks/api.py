@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import backends
-from benchmarks.sides import Load, Round, Side, chain, server
+from benchmarks.targets import Load, Round, Target, start_api, start_chain
 from settings import SettingsError
 from training.command import parser, run
 
@@ -32,7 +32,7 @@ SHARE = 0.05  # of the throughput
 Pair = tuple[Round, Round]  # of the chain and of the API
 
 
-def take_turns(one: Side, other: Side, load: Load, rounds: int) -> list[Pair]:
+def run_rounds(one: Target, other: Target, load: Load, rounds: int) -> list[Pair]:
     """All rounds, there and back, so that what else the machine does meets each alike. Raises ValueError."""
     pairs = []
     for number in range(rounds):
@@ -44,8 +44,8 @@ def take_turns(one: Side, other: Side, load: Load, rounds: int) -> list[Pair]:
     return pairs
 
 
-def loads(args: argparse.Namespace) -> dict[str, Load]:
-    """By their names."""
+def build_loads(args: argparse.Namespace) -> dict[str, Load]:
+    """Each load by its name."""
     kinds = {"one token": (False, 1), "whole": (False, args.tokens), "streamed": (True, args.tokens)}
     return {
         f"{kind}, {streams} at once": Load(streamed, streams, max(args.requests, streams), tokens)
@@ -55,51 +55,60 @@ def loads(args: argparse.Namespace) -> dict[str, Load]:
 
 
 def figures(load: Load, pairs: list[Pair]) -> dict[str, Any]:
-    """Of one load: those of both sides, and what lies between them."""
+    """The figures of one load: chain, API, and the cost between them, in ms or tokens a second."""
 
     def both(each: Callable[[Round], float]) -> dict[str, float]:
         sides = zip(*pairs, strict=True)
-        found = {name: statistics.median(map(each, side)) for name, side in zip(("chain", "api"), sides, strict=True)}
-        found["cost"] = statistics.median(each(api) - each(chain) for chain, api in pairs)
-        return {name: round(value, 2) for name, value in found.items()}
+        measured = {
+            name: statistics.median(map(each, side)) for name, side in zip(("chain", "api"), sides, strict=True)
+        }
+        measured["cost"] = statistics.median(each(api) - each(chain) for chain, api in pairs)
+        return {name: round(value, 2) for name, value in measured.items()}
 
-    def speed(found: Round) -> float:
-        return load.requests * load.tokens / found.seconds
+    def speed(measured: Round) -> float:
+        return load.requests * load.tokens / measured.seconds
 
     return {
-        "first_ms": both(first) if load.streamed else None,
-        "request_ms": both(lambda found: found.seconds / load.requests * 1000),
+        "first_ms": both(first_token_ms) if load.streamed else None,
+        "request_ms": both(lambda measured: measured.seconds / load.requests * 1000),
         "tokens_per_second": both(speed),
         "throughput": round(statistics.median(speed(api) / speed(chain) for chain, api in pairs), 4),
-        "processor_ms": both(lambda found: found.processor / load.requests * 1000),
+        "processor_ms": both(lambda measured: measured.processor / load.requests * 1000),
         "client_ms": round(statistics.median(api.client / load.requests * 1000 for _, api in pairs), 2),
     }
 
 
-def first(found: Round) -> float:
+def first_token_ms(measured: Round) -> float:
     """Milliseconds to the first token, the median of a round's requests."""
-    return statistics.median(answer.first for answer in found.answers if answer.first is not None) * 1000
+    return statistics.median(answer.first for answer in measured.answers if answer.first is not None) * 1000
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole report. Raises ValueError."""
+    """The report as its JSON has it. Raises ValueError."""
     name = args.backend or backends.choose(backends.read()).name
     if name is None:
         raise ValueError("no backend is ready here; name one with --backend")
-    found, same = {}, True
-    with chain(name) as alone, server(name, args.streams) as api:
-        for label, load in loads(args).items():
-            take_turns(alone, api, load, 1)  # models are loaded and everything is warm
-            pairs = take_turns(alone, api, load, args.rounds)
-            found[label] = figures(load, pairs)
-            same = same and all(one.answers[at].text == other.answers[at].text
-                                for one, other in pairs for at in range(load.requests))  # fmt: skip
-    return {"backend": name, "tokens": args.tokens, "rounds": args.rounds, "cores": os.cpu_count(),
-            "same_words": same, "loads": found}  # fmt: skip
+    results, same = {}, True
+    with start_chain(name) as alone, start_api(name, args.streams) as api:
+        for label, load in build_loads(args).items():
+            run_rounds(alone, api, load, 1)  # models are loaded and everything is warm
+            pairs = run_rounds(alone, api, load, args.rounds)
+            results[label] = figures(load, pairs)
+            same = same and all(
+                one.answers[at].text == other.answers[at].text for one, other in pairs for at in range(load.requests)
+            )
+    return {
+        "backend": name,
+        "tokens": args.tokens,
+        "rounds": args.rounds,
+        "cores": os.cpu_count(),
+        "same_words": same,
+        "loads": results,
+    }
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
-    """For people."""
+    """The report as lines of text."""
     yield (
         f"{report['backend']}, replies of {report['tokens']} tokens, medians of {report['rounds']} rounds, "
         f"{report['cores']} cores (goal: under {COST:g} ms a request, over {1 - SHARE:.0%} of the throughput)"

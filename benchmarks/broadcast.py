@@ -31,16 +31,16 @@ from benchmarks import postgresql
 from conversations.replies import NOTIFY, channel_of
 from training.command import parser, run
 
-HERE = channel_of("benchmark")
-NOTE = json.dumps({"piece": 12345678, "by": HERE, "at": 1234, "text": "a few words of text "})
+CHANNEL = channel_of("benchmark")
+NOTE = json.dumps({"piece": 12345678, "by": CHANNEL, "at": 1234, "text": "a few words of text "})
 EACH = 25  # notes in a transaction: as many replies of one process are watched
 RATE = 25  # notes a second of one watched reply
 
 
 def send(engine: Engine, notes: int) -> None:
-    """One transaction."""
+    """Send so many notes in one transaction."""
     with engine.connect() as connection:
-        connection.execute(NOTIFY, {"channels": [HERE] * notes, "payloads": [f"{NOTE}{n}" for n in range(notes)]})
+        connection.execute(NOTIFY, {"channels": [CHANNEL] * notes, "payloads": [f"{NOTE}{n}" for n in range(notes)]})
 
 
 class Listener:
@@ -49,16 +49,16 @@ class Listener:
     def __init__(self, engine: Engine) -> None:
         _, arguments = engine.dialect.create_connect_args(engine.url)
         self.connection = psycopg.connect(**arguments, autocommit=True)
-        self.connection.execute(f'LISTEN "{HERE}"'.encode())
-        self.heard = 0
+        self.connection.execute(f'LISTEN "{CHANNEL}"'.encode())
+        self.received = 0
 
-    def hear(self, ended: threading.Event) -> None:
+    def count(self, ended: threading.Event) -> None:
         """Until nothing has come for a while after the end."""
         while True:
-            before = self.heard
+            before = self.received
             for _ in self.connection.notifies(timeout=0.2):
-                self.heard += 1
-            if ended.is_set() and self.heard == before:
+                self.received += 1
+            if ended.is_set() and self.received == before:
                 return
 
     def delay(self, engine: Engine, rounds: int = 200) -> float:
@@ -74,7 +74,7 @@ class Listener:
 
 def rate(engine: Engine, listener: Listener, notes: int, args: argparse.Namespace) -> dict[str, int]:
     """Notes and transactions a second."""
-    ended, listener.heard = threading.Event(), 0
+    ended, listener.received = threading.Event(), 0
 
     def write(_: int) -> int:
         end, sent = time.perf_counter() + args.seconds, 0
@@ -84,14 +84,14 @@ def rate(engine: Engine, listener: Listener, notes: int, args: argparse.Namespac
         return sent
 
     with ThreadPoolExecutor(args.writers + 1) as threads:
-        hearing = threads.submit(listener.hear, ended)
+        hearing = threads.submit(listener.count, ended)
         began = time.perf_counter()
         sent = sum(threads.map(write, range(args.writers)))
         taken = time.perf_counter() - began
         ended.set()
         hearing.result()
-    if listener.heard != sent * notes:
-        raise ValueError(f"{sent * notes} notes were sent and {listener.heard} heard")
+    if listener.received != sent * notes:
+        raise ValueError(f"{sent * notes} notes were sent and {listener.received} heard")
     return {"transactions": round(sent / taken), "notes": round(sent * notes / taken)}
 
 
@@ -112,12 +112,12 @@ def measure(url: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
-    """For people."""
+    """The report as lines of text."""
     yield f"{report['writers']} writers, one listener; a note alone is heard after {report['delay_ms']} ms"
-    for notes, found in report["per_second"].items():
+    for notes, rates in report["per_second"].items():
         yield (
-            f"{notes:>3} notes a transaction: {found['transactions']:>6,} transactions/s, {found['notes']:>7,} notes/s,"
-            f" {found['notes'] // RATE:>6,} watched replies"
+            f"{notes:>3} notes a transaction: {rates['transactions']:>6,} transactions/s, {rates['notes']:>7,} notes/s,"
+            f" {rates['notes'] // RATE:>6,} watched replies"
         )
 
 
@@ -126,13 +126,13 @@ def work(args: argparse.Namespace) -> None:
     if args.writers < 1 or args.seconds <= 0:
         raise ValueError("--writers must be 1 or more, --seconds above 0")
     with ExitStack() as stack:
-        url, binaries = args.url, postgresql.programs()
+        url, binaries = args.url, postgresql.find_binaries()
         if url is None:
             if binaries is None:
                 raise ValueError(
                     "PostgreSQL is not installed here (apt-get install postgresql); --url names one elsewhere"
                 )
-            url = stack.enter_context(stack.enter_context(postgresql.running(binaries)).database())
+            url = stack.enter_context(stack.enter_context(postgresql.start_postgresql(binaries)).database())
         report = measure(url, args)
     print(json.dumps(report, indent=2) if args.json else "\n".join(lines(report)))
 

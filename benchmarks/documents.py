@@ -39,7 +39,7 @@ TEXTS = ROOT / "tests" / "documents" / "questions"
 SENTENCES = 14  # of a page: some 2,000 characters
 LENGTHS = (400, 500, 600, 800, 1000)
 TOPS = (1, 3, 8)
-SAID = "Tell me a long story about the sea."
+MESSAGE = "Tell me a long story about the sea."
 
 
 def script(pages: int) -> list[str]:
@@ -53,7 +53,7 @@ def script(pages: int) -> list[str]:
 
 
 def pdf(pages: Sequence[str]) -> bytes:
-    """A file with these pages."""
+    """The bytes of a PDF with these pages."""
     from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
     file = BytesIO()
@@ -75,33 +75,41 @@ class Bench:
     args: argparse.Namespace
 
     def conversation(self) -> str:
-        """An empty one."""
+        """The id of a new, empty conversation."""
         with self.store.database.writing() as session:
             return self.store.create(session).id
 
     def add(self) -> dict[str, Any]:
-        """A file, end to end."""
+        """Figures of adding a PDF, end to end: its pages, megabytes, passages and seconds."""
         pages = script(self.args.pages)
         data = pdf(pages)
         began = time.perf_counter()
         row = files.add(self.store, "book.pdf", data, self.conversation())
         seconds = time.perf_counter() - began
-        return {"pages": row.pages, "MB": round(len(data) / 1e6, 1), "passages": row.passages,
-                "seconds": round(seconds, 1)}  # fmt: skip
+        return {
+            "pages": row.pages,
+            "MB": round(len(data) / 1e6, 1),
+            "passages": row.passages,
+            "seconds": round(seconds, 1),
+        }
 
     def search(self) -> dict[str, Any]:
-        """Questions over as many passages as asked for; the index is built by the first."""
+        """Milliseconds of questions over as many passages as asked for; the index is built by the first."""
         where, texts = self.conversation(), "\n\n".join(script(self.args.pages))
         held = 0
         while held < self.args.passages:
             held += files.add(self.store, "book.txt", texts.encode(), where).passages
-        asked = [each.question for each in questions.questions(TEXTS)]
-        cold = self._found(where, asked[0])
-        taken = sorted(self._found(where, each) for each in asked)
-        return {"passages": held, "with the index built, ms": round(cold),
-                "median ms": round(statistics.median(taken), 1), "slowest ms": round(taken[-1], 1)}  # fmt: skip
+        queries = [each.question for each in questions.read_questions(TEXTS)]
+        cold = self._time_search(where, queries[0])
+        taken = sorted(self._time_search(where, each) for each in queries)
+        return {
+            "passages": held,
+            "with the index built, ms": round(cold),
+            "median ms": round(statistics.median(taken), 1),
+            "slowest ms": round(taken[-1], 1),
+        }
 
-    def _found(self, where: str, question: str) -> float:
+    def _time_search(self, where: str, question: str) -> float:
         began = time.perf_counter()
         files.search(self.store, where, question)
         return (time.perf_counter() - began) * 1000
@@ -117,48 +125,51 @@ class Bench:
             alone.append(rate(lambda: time.sleep(3)))
             building.append(rate(lambda to=where: files.search(self.store, to, "What is the cat called?")))  # type: ignore[misc]
         quiet = statistics.median(alone)
-        return {"alone, tokens/s": round(quiet), "while a file is read": share(reading, quiet),
-                "while its index is built": share(building, quiet)}  # fmt: skip
+        return {
+            "alone, tokens/s": round(quiet),
+            "while a file is read": format_share(reading, quiet),
+            "while its index is built": format_share(building, quiet),
+        }
 
     def quality(self) -> dict[str, Any]:
         """How many questions have their passage among the first ones: for some lengths, and with EMBEDDINGS."""
-        asked = questions.questions(TEXTS)
-        table: dict[str, Any] = {"questions": len(asked)}
+        queries = questions.read_questions(TEXTS)
+        table: dict[str, Any] = {"questions": len(queries)}
         for length in LENGTHS:
             cut = questions.passages(TEXTS, length, length * 2 // 15)
-            ranks = questions.ranks(asked, questions.index(cut))
-            found = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
-            table[f"{length} characters, {len(cut)} passages"] = found
+            ranks = questions.ranks(queries, questions.build_index(cut))
+            counts = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
+            table[f"{length} characters, {len(cut)} passages"] = counts
         embedder = embedding.current_embedder()
         if embedder is not None:
-            ranks = questions.ranks(asked, questions.index(questions.passages(TEXTS), embedder.embed_texts))
+            ranks = questions.ranks(queries, questions.build_index(questions.passages(TEXTS), embedder.embed_texts))
             table[f"fused with {embedder.name}"] = ", ".join(f"{questions.hits(ranks, top)} in {top}" for top in TOPS)
         return table
 
 
-def share(rates: Sequence[float], quiet: float) -> str:
-    """A part of what it is alone."""
+def format_share(rates: Sequence[float], quiet: float) -> str:
+    """The median of `rates` as a percentage of `quiet`."""
     return f"{statistics.median(rates) / quiet:.0%}"
 
 
 def rate(beside: Callable[[], Any]) -> float:
     """Tokens a second of replies that run for as long as this takes in a thread. Raises what it raises."""
-    over = threading.Event()
+    done = threading.Event()
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(beside)
-        work.add_done_callback(lambda _: over.set())
-        tokens, seconds = asyncio.run(replies(over))
+        work.add_done_callback(lambda _: done.set())
+        tokens, seconds = asyncio.run(run_replies(done))
         work.result()
     return tokens / seconds
 
 
-async def replies(over: threading.Event) -> tuple[int, float]:
+async def run_replies(done: threading.Event) -> tuple[int, float]:
     """One after the other until it is over: tokens, and seconds."""
     chain = build(Settings.read(), "llamacpp", options={"max_tokens": 300, "seed": 1})
     began, tokens = time.perf_counter(), 0
-    while not (over.is_set() and tokens):
+    while not (done.is_set() and tokens):
         report = Report()
-        async for _ in chain.astream({"history": [], "input": SAID}, {"callbacks": [report]}):
+        async for _ in chain.astream({"history": [], "input": MESSAGE}, {"callbacks": [report]}):
             pass
         tokens += report.completion_tokens or 0
     return tokens, time.perf_counter() - began
@@ -173,7 +184,7 @@ PARTS: dict[str, tuple[str, Callable[[Bench], dict[str, Any]]]] = {
 
 
 def lines(report: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """For people."""
+    """The report as lines of text."""
     for part, figures in report.items():
         yield PARTS[part][0]
         for name, value in figures.items():

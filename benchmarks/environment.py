@@ -12,7 +12,7 @@ from pathlib import Path
 PINS = ("langchain-community==0.4.2", "langchain-huggingface==1.2.3")  # without what they want: it is there
 
 
-def stock(folder: Path) -> str:
+def stock_python(folder: Path) -> str:
     """Its Python, installed where it is not there. Raises ValueError where pip cannot."""
     python = folder / "bin" / "python"
     stamp = folder / "installed"
@@ -23,10 +23,10 @@ def stock(folder: Path) -> str:
     packages = sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)})
     Path(packages, "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", *PINS]
-    told = subprocess.run(command, capture_output=True, text=True)
-    if told.returncode:
-        errors = [line for line in told.stderr.splitlines() if line.startswith("ERROR")]
-        said = (errors or told.stderr.splitlines() or ["?"])[-1]
-        raise ValueError(f"pip cannot install it: {said.removeprefix('ERROR: ')}")
+    process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode:
+        errors = [line for line in process.stderr.splitlines() if line.startswith("ERROR")]
+        error = (errors or process.stderr.splitlines() or ["?"])[-1]
+        raise ValueError(f"pip cannot install it: {error.removeprefix('ERROR: ')}")
     stamp.write_text("\n".join(PINS))
     return str(python)

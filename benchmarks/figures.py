@@ -11,7 +11,7 @@ Value = Callable[[Row], float | None]  # a figure of one row; None where it was 
 
 @dataclass(frozen=True)
 class Figure:
-    """Of several rounds: the median, the least and the most."""
+    """A measure over several rounds: the median, the least and the most."""
 
     median: float
     least: float
@@ -19,9 +19,9 @@ class Figure:
 
 
 def figure(values: Iterable[float | None]) -> Figure | None:
-    """Of what was measured; None where nothing was."""
-    found = [value for value in values if value is not None]
-    return Figure(statistics.median(found), min(found), max(found)) if found else None
+    """The figure of the values that are there; None where there is none."""
+    measured = [value for value in values if value is not None]
+    return Figure(statistics.median(measured), min(measured), max(measured)) if measured else None
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -42,7 +42,7 @@ def rate(chats: int) -> Value:
     return value
 
 
-def first(chats: int, share: float = 0.5) -> Value:
+def first_token(chats: int, share: float = 0.5) -> Value:
     """Seconds to the first text, a percentile of a round's replies."""
 
     def value(row: Row) -> float | None:
@@ -52,7 +52,7 @@ def first(chats: int, share: float = 0.5) -> Value:
     return value
 
 
-def turn(history: int, which: str) -> Value:
+def turn_seconds(history: int, which: str) -> Value:
     """Seconds to the first text of a `cold` prompt or of a `second` turn, the median of a round's."""
 
     def value(row: Row) -> float | None:
@@ -62,23 +62,25 @@ def turn(history: int, which: str) -> Value:
     return value
 
 
-def plain(name: str) -> Value:
+def row_value(name: str) -> Value:
     """A figure that a row has by itself: start, ask, memory."""
     return lambda row: row.get(name)
 
 
 def rows_of(results: Row, model: str, contender: str) -> list[Row]:
     """In the order of rounds."""
-    found = [row for row in results["rows"] if row["model"] == model and row["contender"] == contender]
-    return sorted(found, key=lambda row: int(row["round"]))
+    rows = [row for row in results["rows"] if row["model"] == model and row["contender"] == contender]
+    return sorted(rows, key=lambda row: int(row["round"]))
 
 
-def over(results: Row, model: str, contender: str, value: Value) -> Figure | None:
+def over_rounds(results: Row, model: str, contender: str, value: Value) -> Figure | None:
     """A figure over the rounds of a contender."""
     return figure(map(value, rows_of(results, model, contender)))
 
 
 def ratios(one: Sequence[Row], value: Value, other: Sequence[Row], beside: Value) -> list[float]:
-    """Of each round in which both were measured."""
-    there = {row["round"]: found for row in other if (found := beside(row))}
-    return [found / there[row["round"]] for row in one if (found := value(row)) is not None and row["round"] in there]
+    """A ratio for each round in which both were measured."""
+    others = {row["round"]: number for row in other if (number := beside(row))}
+    return [
+        number / others[row["round"]] for row in one if (number := value(row)) is not None and row["round"] in others
+    ]

@@ -6,7 +6,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-TOLD = ("sse4_2", "avx", "avx2", "fma", "f16c", "bmi2", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "asimd", "sve")
+FEATURES = (
+    "sse4_2",
+    "avx",
+    "avx2",
+    "fma",
+    "f16c",
+    "bmi2",
+    "avx_vnni",
+    "amx_tile",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "sve",
+)
 PACKAGES = ("llama-cpp-python", "torch", "transformers", "langchain-core")
 
 
@@ -16,31 +29,37 @@ def cores() -> int:
 
 
 def features() -> list[str]:
-    """Of the CPU, as far as they matter to matrices and the system tells them."""
+    """The CPU's features, as far as they matter to matrices and the system tells them."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
-    found = next((line.split() for line in lines if line.lower().startswith(("flags", "features"))), [])
-    return [name for name in found if name in TOLD or name.startswith("avx512")]
+    flags = next((line.split() for line in lines if line.lower().startswith(("flags", "features"))), [])
+    return [name for name in flags if name in FEATURES or name.startswith("avx512")]
 
 
-def described() -> dict[str, Any]:
-    """For the report."""
-    return {"cores": cores(), "architecture": platform.machine(), "features": features(), "system": platform.system(),
-            "python": platform.python_version(), "versions": dict(versions())}  # fmt: skip
+def describe() -> dict[str, Any]:
+    """Cores, architecture, features, system and versions, for the report."""
+    return {
+        "cores": cores(),
+        "architecture": platform.machine(),
+        "features": features(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": dict(versions()),
+    }
 
 
 def versions() -> list[tuple[str, str]]:
-    """Of the libraries that compute, where they are installed."""
-    found = []
+    """Name and version of each library that computes and is installed."""
+    pairs = []
     for name in PACKAGES:
         try:
-            found.append((name, version(name)))
+            pairs.append((name, version(name)))
         except PackageNotFoundError:
             continue
-    return found
+    return pairs
 
 
-def same(one: str, other: str) -> bool:
+def is_same_build(one: str, other: str) -> bool:
     """Whether two builds' system infos name the same features; where one is unknown they are not."""
     return bool(one) and bool(other) and switches(one) == switches(other)
 

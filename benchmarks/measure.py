@@ -14,8 +14,8 @@ import psutil
 
 from benchmarks.contenders import CONTENDERS, Task
 from benchmarks.models import Model
-from benchmarks.process import BrokenError, Process, asked, running
-from benchmarks.words import Talk
+from benchmarks.process import BrokenError, Process, start_contender, time_cli_ask
+from benchmarks.texts import TextGenerator
 
 WINDOW = 1024  # tokens of a chat, for everybody
 PROMPT = 24  # tokens of a first message
@@ -66,7 +66,7 @@ class Run:
 
     def _visit(self, row: Row, model: Model) -> None:
         """Every measure; one that breaks the contender is left out from then on, and a new process does the next."""
-        key, talk = f"{row['model']}/{row['contender']}", Talk(row["round"])
+        key, talk = f"{row['model']}/{row['contender']}", TextGenerator(row["round"])
         left = [step for step in self._steps(row, talk) if f"{key}/{step[0]}" not in self.failures]
         while left:
             try:
@@ -78,49 +78,54 @@ class Run:
         if row["contender"].endswith("-chain"):
             self._ask(row, model, talk, key)
 
-    def _through(self, row: Row, model: Model, talk: Talk, left: list[Step]) -> None:
+    def _through(self, row: Row, model: Model, talk: TextGenerator, left: list[Step]) -> None:
         """Do the steps, each taken off when it is done. Raises BrokenError at the one that is first then."""
         task = task_of(self.plan, model, row["contender"])
         python = self.plan.python if CONTENDERS[task.contender].stock else None
-        with running(task, python or sys.executable, variables(self.plan, model), self.plan.folder) as process:
-            told = process.order("first", text=talk.said(PROMPT), tokens=SHORT)
-            row.setdefault("start", told["at"] - (told["began"] or process.began))
-            row.setdefault("facts", told["facts"])
+        with start_contender(task, python or sys.executable, variables(self.plan, model), self.plan.folder) as process:
+            answer = process.order("first", text=talk.text(PROMPT), tokens=SHORT)
+            row.setdefault("start", answer["at"] - (answer["began"] or process.began))
+            row.setdefault("facts", answer["facts"])
             while left:
                 left[0][1](process)
                 left.pop(0)
 
-    def _steps(self, row: Row, talk: Talk) -> list[Step]:
+    def _steps(self, row: Row, talk: TextGenerator) -> list[Step]:
         """The measures by name, in order."""
         loads = [(f"{chats} chats", self._load(row, talk, chats)) for chats in self.plan.chats]
         turns = [(f"{tokens} tokens of history", self._turns(row, talk, tokens)) for tokens in self.plan.histories]
         return [*loads, *turns]
 
-    def _load(self, row: Row, talk: Talk, chats: int) -> Callable[[Process], None]:
+    def _load(self, row: Row, talk: TextGenerator, chats: int) -> Callable[[Process], None]:
         def measure(process: Process) -> None:
             count = 1 + max(1, REPLIES // chats)
-            warm, *waves = [[talk.said(PROMPT) for _ in range(chats)] for _ in range(count)]
-            told = process.order("load", warm=warm, waves=waves, tokens=self.plan.tokens)
-            row["loads"][str(chats)] = told["waves"]
+            warm, *waves = [[talk.text(PROMPT) for _ in range(chats)] for _ in range(count)]
+            answer = process.order("load", warm=warm, waves=waves, tokens=self.plan.tokens)
+            row["loads"][str(chats)] = answer["waves"]
             if chats == REMEMBERED:
-                row["memory"] = psutil.Process(told["process"]).memory_info().rss
+                row["memory"] = psutil.Process(answer["process"]).memory_info().rss
 
         return measure
 
-    def _turns(self, row: Row, talk: Talk, history: int) -> Callable[[Process], None]:
+    def _turns(self, row: Row, talk: TextGenerator, history: int) -> Callable[[Process], None]:
         def turn(process: Process) -> Row:
-            return process.order("turn", cold=talk.said(history + SHORT + FOLLOW), history=talk.said(history),
-                                 follow=talk.said(FOLLOW), tokens=SHORT)  # fmt: skip
+            return process.order(
+                "turn",
+                cold=talk.text(history + SHORT + FOLLOW),
+                history=talk.text(history),
+                follow=talk.text(FOLLOW),
+                tokens=SHORT,
+            )
 
         def measure(process: Process) -> None:
             row["turns"][str(history)] = [turn(process) for _ in range(self.plan.turns)]
 
         return measure
 
-    def _ask(self, row: Row, model: Model, talk: Talk, key: str) -> None:
+    def _ask(self, row: Row, model: Model, talk: TextGenerator, key: str) -> None:
         backend = row["contender"].removesuffix("-chain")
         try:
-            row["ask"] = asked(backend, talk.said(PROMPT), variables(self.plan, model), self.plan.folder)
+            row["ask"] = time_cli_ask(backend, talk.text(PROMPT), variables(self.plan, model), self.plan.folder)
         except BrokenError as error:
             self.failures[f"{key}/cli.py ask"] = str(error)
 
@@ -134,8 +139,12 @@ def task_of(plan: Plan, model: Model, contender: str) -> Task:
 def variables(plan: Plan, model: Model) -> dict[str, str]:
     """The environment of every contender: the same threads and window, and no network."""
     return {
-        "LLAMACPP_MODEL": str(model.gguf), "LLAMACPP_THREADS": str(plan.threads), "LLAMACPP_N_CTX": str(WINDOW),
+        "LLAMACPP_MODEL": str(model.gguf),
+        "LLAMACPP_THREADS": str(plan.threads),
+        "LLAMACPP_N_CTX": str(WINDOW),
         "GPT2_MODEL": str(model.folder),
-        "OMP_NUM_THREADS": str(plan.threads), "HF_HUB_OFFLINE": "1", "LANGSMITH_TRACING": "false",
+        "OMP_NUM_THREADS": str(plan.threads),
+        "HF_HUB_OFFLINE": "1",
+        "LANGSMITH_TRACING": "false",
         "GGML_NO_BACKTRACE": "1",  # it would fork a debugger, which outlives what aborted
-    }  # fmt: skip
+    }

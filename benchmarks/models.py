@@ -23,7 +23,7 @@ SAMPLING = {"temperature": 0.7, "top_p": 0.9, "top_k": 50, "repetition_penalty":
 
 @dataclass(frozen=True)
 class Model:
-    """The same weights in two forms; `ends` are the ids that end a reply, none where they are never drawn."""
+    """One model's weights in two forms; `ends` are the ids that end a reply, none where they are never drawn."""
 
     name: str
     about: str
@@ -36,8 +36,9 @@ def shipped() -> Model:
     """The one in models/default. Raises OSError where it is not there."""
     config = json.loads((DEFAULT_MODEL / "generation_config.json").read_text(encoding="utf-8"))
     gguf = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
-    return Model("shipped", f"as it ships: {gguf.name}; fp32 in transformers", gguf, DEFAULT_MODEL,
-                 tuple(config["eos_token_id"]))  # fmt: skip
+    return Model(
+        "shipped", f"as it ships: {gguf.name}; fp32 in transformers", gguf, DEFAULT_MODEL, tuple(config["eos_token_id"])
+    )
 
 
 def gpt2() -> Model:
@@ -45,11 +46,11 @@ def gpt2() -> Model:
     folder = FOLDER / "gpt2-124m"
     if not folder.is_dir():
         print("Making a GPT-2 of 124M parameters with random weights…", file=sys.stderr)
-        told = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", __name__, str(folder)], cwd=ROOT, capture_output=True, text=True
         )  # in a process of its own: torch stays out of this one
-        if told.returncode:
-            raise ValueError(f"the 124M model cannot be made: {(told.stderr.splitlines() or ['?'])[-1]}")
+        if process.returncode:
+            raise ValueError(f"the 124M model cannot be made: {(process.stderr.splitlines() or ['?'])[-1]}")
     about = "GPT-2's shape, random weights: Q8_0 in llama.cpp, fp32 in transformers"
     return Model("124M", about, folder / "model-q8_0.gguf", folder)
 
@@ -70,13 +71,19 @@ def make(folder: Path) -> None:
     partial = folder.with_name(folder.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
     tokenizer.save_pretrained(partial)
-    bpe["model"]["vocab"] |= filled(bpe["model"]["vocab"], len(tokenizer))
+    bpe["model"]["vocab"] |= fill_vocabulary(bpe["model"]["vocab"], len(tokenizer))
     (partial / "tokenizer.json").write_text(json.dumps(bpe, ensure_ascii=False), encoding="utf-8")
     tokenizer = transformers.AutoTokenizer.from_pretrained(partial)
     config = transformers.GPT2Config(
-        vocab_size=VOCABULARY, n_positions=WINDOW, n_embd=768, n_layer=12, n_head=12,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        n_positions=WINDOW,
+        n_embd=768,
+        n_layer=12,
+        n_head=12,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
     model: Any = transformers.GPT2LMHeadModel(config).eval()
     model.save_pretrained(partial)
     card = Card("gpt2-124m", "cc0-1.0", "Random weights, for measures of speed.", SAMPLING)
@@ -84,7 +91,7 @@ def make(folder: Path) -> None:
     partial.rename(folder)
 
 
-def filled(vocabulary: dict[str, int], size: int) -> dict[str, int]:
+def fill_vocabulary(vocabulary: dict[str, int], size: int) -> dict[str, int]:
     """Tokens from `size` up to VOCABULARY: two words in one, which the splitting before BPE keeps apart."""
     words = sorted(word for word in vocabulary if word.startswith("Ġ") and word[1:].isascii() and word[1:].isalpha())
     pairs = ("".join(pair) for pair in product(words, words))

@@ -31,7 +31,7 @@ class Server:
         self.folder = folder
 
     def url(self, name: str) -> str:
-        """Of one database."""
+        """The URL of a database, for SQLAlchemy with psycopg."""
         return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
 
     def run(self, statement: str, name: str) -> None:
@@ -50,17 +50,17 @@ class Server:
             self.run("DROP DATABASE {} WITH (FORCE)", name)
 
 
-def programs() -> Path | None:
+def find_binaries() -> Path | None:
     """Where initdb and postgres are: the newest of Debian's packages, or the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    if found:
-        return found[-1].parent
-    there = shutil.which("initdb")
-    return Path(there).resolve().parent if there else None
+    candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if candidates:
+        return candidates[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb else None
 
 
 @contextmanager
-def running(binaries: Path) -> Iterator[Server]:
+def start_postgresql(binaries: Path) -> Iterator[Server]:
     """A new server in a temporary folder. Raises CalledProcessError, RuntimeError where it does not start."""
     caller: dict[str, Any] = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}
     folder = Path(tempfile.mkdtemp(prefix="postgresql-"))  # not tmp_path: a socket's path has 107 characters at most

@@ -37,7 +37,7 @@ class Process:
 
     @property
     def number(self) -> int:
-        """Its process id."""
+        """The id of the process."""
         return self._running.pid
 
     def order(self, do: str, **what: Any) -> dict[str, Any]:
@@ -53,47 +53,54 @@ class Process:
 
     def _line(self) -> bytes:
         assert self._running.stdout is not None
-        told, end, file = b"", time.monotonic() + LONGEST, self._running.stdout.fileno()
-        while not told.endswith(b"\n"):
+        data, end, file = b"", time.monotonic() + LONGEST, self._running.stdout.fileno()
+        while not data.endswith(b"\n"):
             if select.select([file], [], [], LOOK)[0]:
                 if not (part := os.read(file, 65536)):
                     raise BrokenError(self._reason())
-                told += part
+                data += part
             elif self._running.poll() is not None:  # what it has forked may hold the pipe open
                 raise BrokenError(self._reason())
             elif time.monotonic() > end:
                 raise BrokenError(f"hangs: it said nothing for {LONGEST:g} s")
-        return told
+        return data
 
     def _reason(self) -> str:
         """How it ended: the signal, and the line that says why."""
         status = self._running.wait(10)
         self._log.seek(0)
-        said = last_words(self._log.read().decode(errors="replace"))
+        reason = error_line(self._log.read().decode(errors="replace"))
         how = f"aborts ({signal.Signals(-status).name})" if status < 0 else f"fails (status {status})"
-        return f"{how}: {said}" if said else how
+        return f"{how}: {reason}" if reason else how
 
 
-def last_words(log: str) -> str:
+def error_line(log: str) -> str:
     """The line of a log that tells what went wrong."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     assertion = [line for line in lines if "GGML_ASSERT" in line or "terminate called" in line]
-    return pathless((assertion or lines or [""])[-1])[:300]
+    return strip_paths((assertion or lines or [""])[-1])[:300]
 
 
-def pathless(text: str) -> str:
+def strip_paths(text: str) -> str:
     """Every path in a text cut to its last part: the folders of this machine are nobody's business."""
     return re.sub(r"(?:/[\w.@+-]+)+/([\w.@+-]+)", r"\1", text)
 
 
 @contextmanager
-def running(task: Task, python: str, variables: dict[str, str], folder: Path) -> Iterator[Process]:
+def start_contender(task: Task, python: str, variables: dict[str, str], folder: Path) -> Iterator[Process]:
     """The contender in a process group of its own, working in `folder`; it and all it started end with the block."""
-    told = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **variables, "PYTHONPATH": str(ROOT)}
     command = [python, "-m", "benchmarks.worker", json.dumps(asdict(task))]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=told,
-                                   cwd=folder, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
         try:
             yield Process(process, log)
         finally:
@@ -111,19 +118,26 @@ def end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def asked(backend: str, text: str, variables: dict[str, str], folder: Path) -> float:
+def time_cli_ask(backend: str, text: str, variables: dict[str, str], folder: Path) -> float:
     """Seconds from the start of `python cli.py ask` to the first text. Raises BrokenError."""
     command = [sys.executable, str(ROOT / "cli.py"), "ask", text, "--backend", backend, "--max-tokens", "8"]
     began = time.monotonic()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                   env={**os.environ, **variables}, cwd=folder, start_new_session=True)  # fmt: skip
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **variables},
+            cwd=folder,
+            start_new_session=True,
+        )
         try:
             assert process.stdout is not None
-            said, first = os.read(process.stdout.fileno(), 1), time.monotonic() - began
-            if not said.strip():
+            output, first = os.read(process.stdout.fileno(), 1), time.monotonic() - began
+            if not output.strip():
                 log.seek(0)
-                raise BrokenError(last_words(log.read().decode(errors="replace")) or "`ask` said nothing")
+                raise BrokenError(error_line(log.read().decode(errors="replace")) or "`ask` said nothing")
             return first
         finally:
             end(process)

@@ -25,14 +25,14 @@ class Question:
     phrase: str
 
 
-def questions(folder: Path) -> list[Question]:
-    """Raises OSError."""
+def read_questions(folder: Path) -> list[Question]:
+    """The rows of `questions.csv`. Raises OSError."""
     with (folder / "questions.csv").open(encoding="utf-8", newline="") as file:
         return [Question(**row) for row in csv.DictReader(file)]
 
 
 def passages(folder: Path, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP) -> list[Document]:
-    """All texts of the folder, cut."""
+    """The passages of all texts of the folder, in the order of their names."""
     return [
         Document(piece.text, metadata={"file": path.name, "page": None})
         for path in sorted(folder.glob("*.txt"))
@@ -40,27 +40,27 @@ def passages(folder: Path, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP)
     ]
 
 
-def index(found: Sequence[Document], embed: Embed | None = None) -> Index:
-    """Of words alone, or with vectors beside them."""
+def build_index(documents: Sequence[Document], embed: Embed | None = None) -> Index:
+    """An index of words alone, or with vectors beside them."""
     if embed is None:
-        return Index(found)
-    vectors = embed([each.page_content for each in found])
-    return Index(found, EmbeddedPassages(vectors, lambda question: [float(x) for x in embed([question])[0]]))
+        return Index(documents)
+    vectors = embed([each.page_content for each in documents])
+    return Index(documents, EmbeddedPassages(vectors, lambda question: [float(x) for x in embed([question])[0]]))
 
 
-def rank(question: Question, found: Iterable[Document]) -> int | None:
+def rank(question: Question, documents: Iterable[Document]) -> int | None:
     """Where the first passage stands that answers it, from 1."""
-    held = ((each.metadata["file"], " ".join(each.page_content.split())) for each in found)
+    held = ((each.metadata["file"], " ".join(each.page_content.split())) for each in documents)
     return next(
         (at for at, (file, text) in enumerate(held, 1) if file == question.file and question.phrase in text), None
     )
 
 
-def ranks(asked: Sequence[Question], within: Index) -> list[int | None]:
+def ranks(questions: Sequence[Question], within: Index) -> list[int | None]:
     """The rank of each question's passage among all."""
-    return [rank(each, within.search(each.question, 50)) for each in asked]
+    return [rank(each, within.search(each.question, 50)) for each in questions]
 
 
-def hits(found: Sequence[int | None], top: int) -> int:
+def hits(positions: Sequence[int | None], top: int) -> int:
     """How many are among the first `top`."""
-    return sum(1 for each in found if each is not None and each <= top)
+    return sum(1 for each in positions if each is not None and each <= top)

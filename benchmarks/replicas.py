@@ -23,70 +23,82 @@ from typing import Any
 
 import backends
 from benchmarks.machine import cores
-from benchmarks.postgresql import programs, running
-from benchmarks.sides import KEY, Load, Round, Server, free_port, server, started
+from benchmarks.postgresql import find_binaries, start_postgresql
+from benchmarks.targets import KEY, Load, Round, ServerTarget, free_port, start_api, start_server
 from settings import SettingsError
 from training.command import parser, run
 
 THREADS = {"llamacpp": "LLAMACPP_THREADS", "gpt2": "OMP_NUM_THREADS"}
-SIDES = ("plain", "one", "two")
+TARGETS = ("plain", "one", "two")
 RATIOS = {"one / plain": ("one", "plain"), "two / one": ("two", "one"), "two / plain": ("two", "plain")}
 
 
 @contextmanager
-def serving(backend: str, replicas: int, streams: int, database: str) -> Iterator[Server]:
+def start_ray(backend: str, replicas: int, streams: int, database: str) -> Iterator[ServerTarget]:
     """The API on a Ray of its own, with so many replicas. Raises ValueError where it ends."""
     port, threads = free_port(), max(1, cores() // replicas)
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:  # a socket's path has 107 characters at most
-        own = {"LLM_BACKEND": backend, "API_KEYS": KEY, "MAX_QUEUE": str(max(64, streams)), "PORT": str(port),
-               "DATABASE_URL": database, "COOKIE_SECRET": KEY * 4, "RAY_TMPDIR": folder, "RAY_CPUS": "0",
-               "RAY_MIN_REPLICAS": str(replicas), "RAY_MAX_REPLICAS": str(replicas), "RAY_ADDRESS": "",
-               **({THREADS[backend]: str(threads)} if backend in THREADS else {})}  # fmt: skip
-        with started(["deploy.ray_serve"], port, own) as found:
-            yield found
+        own = {
+            "LLM_BACKEND": backend,
+            "API_KEYS": KEY,
+            "MAX_QUEUE": str(max(64, streams)),
+            "PORT": str(port),
+            "DATABASE_URL": database,
+            "COOKIE_SECRET": KEY * 4,
+            "RAY_TMPDIR": folder,
+            "RAY_CPUS": "0",
+            "RAY_MIN_REPLICAS": str(replicas),
+            "RAY_MAX_REPLICAS": str(replicas),
+            "RAY_ADDRESS": "",
+            **({THREADS[backend]: str(threads)} if backend in THREADS else {}),
+        }
+        with start_server(["deploy.ray_serve"], port, own) as target:
+            yield target
 
 
 @contextmanager
-def sides(backend: str, streams: int) -> Iterator[dict[str, Server]]:
+def start_targets(backend: str, streams: int) -> Iterator[dict[str, ServerTarget]]:
     """All three. Raises ValueError where one does not start."""
-    binaries = programs()
+    binaries = find_binaries()
     if binaries is None:
         raise ValueError("two replicas need PostgreSQL, which is not installed: apt-get install postgresql")
     with ExitStack() as stack:
-        database = stack.enter_context(stack.enter_context(running(binaries)).database())
+        database = stack.enter_context(stack.enter_context(start_postgresql(binaries)).database())
         yield {
-            "plain": stack.enter_context(server(backend, streams)),
-            "one": stack.enter_context(serving(backend, 1, streams, database)),
-            "two": stack.enter_context(serving(backend, 2, streams, database)),
+            "plain": stack.enter_context(start_api(backend, streams)),
+            "one": stack.enter_context(start_ray(backend, 1, streams, database)),
+            "two": stack.enter_context(start_ray(backend, 2, streams, database)),
         }
 
 
-def rounds(found: dict[str, Server], load: Load, count: int) -> list[dict[str, Round]]:
+def run_rounds(targets: dict[str, ServerTarget], load: Load, count: int) -> list[dict[str, Round]]:
     """There and back, so that what else the machine does meets each alike."""
     turns = []
     for number in range(count):
-        names = SIDES if number % 2 == 0 else SIDES[::-1]
-        turns.append({name: found[name].measure(load) for name in names})
+        names = TARGETS if number % 2 == 0 else TARGETS[::-1]
+        turns.append({name: targets[name].measure(load) for name in names})
     return turns
 
 
 def figures(load: Load, turns: list[dict[str, Round]]) -> dict[str, Any]:
-    """Of one load: each side's, and the ratios of their tokens a second."""
+    """The figures of one load: each target's, and the ratios of their tokens a second."""
 
     def middle(name: str, work: float) -> float:
         return round(statistics.median(work / turn[name].seconds for turn in turns), 2)
 
     def first(name: str) -> float:
-        found = [one.first for turn in turns for one in turn[name].answers if one.first is not None]
-        return round(statistics.median(found) * 1000, 1)
+        seconds = [one.first for turn in turns for one in turn[name].answers if one.first is not None]
+        return round(statistics.median(seconds) * 1000, 1)
 
     return {
-        "tokens_per_second": {name: middle(name, load.requests * load.tokens) for name in SIDES},
-        "requests_per_second": {name: middle(name, load.requests) for name in SIDES},
-        "first_ms": {name: first(name) for name in SIDES},
-        "ratios": {label: round(statistics.median(turn[beside].seconds / turn[one].seconds for turn in turns), 3)
-                   for label, (one, beside) in RATIOS.items()},
-    }  # fmt: skip
+        "tokens_per_second": {name: middle(name, load.requests * load.tokens) for name in TARGETS},
+        "requests_per_second": {name: middle(name, load.requests) for name in TARGETS},
+        "first_ms": {name: first(name) for name in TARGETS},
+        "ratios": {
+            label: round(statistics.median(turn[beside].seconds / turn[one].seconds for turn in turns), 3)
+            for label, (one, beside) in RATIOS.items()
+        },
+    }
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
@@ -95,25 +107,25 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     if name is None:
         raise ValueError("no backend is ready here; name one with --backend")
     loads = {}
-    with sides(name, max(args.streams)) as found:
+    with start_targets(name, max(args.streams)) as targets:
         for streams in dict.fromkeys(args.streams):
             load = Load(True, streams, max(args.requests, streams), args.tokens)
-            rounds(found, load, 1)  # models are loaded and everything is warm
-            loads[str(streams)] = figures(load, rounds(found, load, args.rounds))
+            run_rounds(targets, load, 1)  # models are loaded and everything is warm
+            loads[str(streams)] = figures(load, run_rounds(targets, load, args.rounds))
     return {"backend": name, "tokens": args.tokens, "rounds": args.rounds, "cores": cores(), "loads": loads}
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
-    """For people."""
+    """The report as lines of text."""
     yield (
         f"{report['backend']}, streams of {report['tokens']} tokens, medians of {report['rounds']} rounds, "
         f"{report['cores']} cores; plain: uvicorn, one and two: replicas on Ray Serve"
     )
     yield f"{'':<10}{'tokens/s':>24}{'requests/s':>24}{'first token, ms':>24}" + "".join(f"{r:>13}" for r in RATIOS)
-    yield f"{'at once':<10}" + "".join(f"{name:>8}" for name in SIDES) * 3
+    yield f"{'at once':<10}" + "".join(f"{name:>8}" for name in TARGETS) * 3
     for streams, row in report["loads"].items():
         kinds = (("tokens_per_second", ".0f"), ("requests_per_second", ".1f"), ("first_ms", ".0f"))
-        cells = "".join(f"{row[kind][name]:>8{form}}" for kind, form in kinds for name in SIDES)
+        cells = "".join(f"{row[kind][name]:>8{form}}" for kind, form in kinds for name in TARGETS)
         yield f"{streams:<10}{cells}" + "".join(f"{row['ratios'][label]:>13.2f}" for label in RATIOS)
 
 

@@ -6,7 +6,7 @@ Every number is one of this run. Knows results as JSON has them.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.figures import Figure, Row, Value, first, over, plain, rate, turn
+from benchmarks.figures import Figure, Row, Value, first_token, over_rounds, rate, row_value, turn_seconds
 from benchmarks.goals import Verdict, megabytes, verdicts
 
 NONE = "-"
@@ -14,14 +14,14 @@ Shown = Callable[[Figure], str]
 
 
 def markdown(results: Row) -> str:
-    """The whole report."""
+    """The report of all results, as Markdown."""
     parts = [[*head(results)], [*goals(verdicts(results))]]
     for model, about in results["models"].items():
         parts += [
             [f"### {model}: {about}"],
             [*speed(results, model)],
             [*waits(results, model)],
-            [*rest(results, model)],
+            [*other_measures(results, model)],
         ]
     parts += [[*builds(results)], [*left_out(results)]]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -50,23 +50,23 @@ def table(title: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
         yield f"| {' | '.join(row)} |"
 
 
-def goals(found: Iterable[Verdict]) -> Iterator[str]:
+def goals(verdicts: Iterable[Verdict]) -> Iterator[str]:
     """What was aimed at, and what came of it."""
     rows = []
-    for verdict in found:
+    for verdict in verdicts:
         goal, unit = verdict.goal, verdict.goal.unit
-        measured = spread(verdict.found, 0 if goal.aim > 100 else 2, unit) if verdict.found else verdict.reason
-        rows.append([f"{goal.what} ({verdict.model})", goal.aimed, measured, said_of(verdict.held)])
+        measured = spread(verdict.figure, 0 if goal.aim > 100 else 2, unit) if verdict.figure else verdict.reason
+        rows.append([f"{goal.what} ({verdict.model})", goal.aimed, measured, verdict_word(verdict.held)])
     return table(["what", "aimed", "measured", ""], rows)
 
 
-def said_of(held: bool | None) -> str:
-    """In a word."""
+def verdict_word(held: bool | None) -> str:
+    """`held` or `missed`; a dash where there is no figure."""
     return NONE if held is None else "held" if held else "missed"
 
 
 def speed(results: Row, model: str) -> Iterator[str]:
-    """Tokens a second."""
+    """The table of tokens a second, a column for each number of chats."""
     chats = results["options"]["chats"]
     title = ["tokens/s, all chats together", *(f"{n} chat{'s' * (n > 1)}" for n in chats)]
     return table(title, by_contender(results, model, [(rate(n), f"{n} chats") for n in chats], lambda f: spread(f, 0)))
@@ -78,45 +78,50 @@ def waits(results: Row, model: str) -> Iterator[str]:
     title = ["ms to the first token: median / 95th", *(f"{n} chat{'s' * (n > 1)}" for n in chats)]
     rows = []
     for name in results["options"]["contenders"]:
-        pairs = [[over(results, model, name, first(n, share)) for share in (0.5, 0.95)] for n in chats]
+        pairs = [[over_rounds(results, model, name, first_token(n, share)) for share in (0.5, 0.95)] for n in chats]
         cells = [" / ".join(f"{f.median * 1000:.0f}" for f in pair if f) or NONE for pair in pairs]
         rows.append([name, *cells])
     return table(title, rows)
 
 
-def rest(results: Row, model: str) -> Iterator[str]:
+def other_measures(results: Row, model: str) -> Iterator[str]:
     """Second turns, the start and memory."""
     title, columns = ["ms to the first token, and"], list[tuple[Value, Shown]]()
     for history in results["options"]["histories"]:
         for which, words in (("cold", "cold prompt"), ("second", "second turn")):
             title.append(f"{words}, {history} tokens")
-            columns.append((turn(history, which), lambda f: spread(f, 0, scale=1000)))
+            columns.append((turn_seconds(history, which), lambda f: spread(f, 0, scale=1000)))
     title += ["s from start to first token", "s, `cli.py ask`", "MB resident after 8 chats"]
-    columns += [(plain("start"), lambda f: spread(f, 2)), (plain("ask"), lambda f: spread(f, 2)),
-                (megabytes, lambda f: spread(f, 0))]  # fmt: skip
-    rows = [[name, *(cell(over(results, model, name, value), shown) for value, shown in columns)]
-            for name in results["options"]["contenders"]]  # fmt: skip
+    columns += [
+        (row_value("start"), lambda f: spread(f, 2)),
+        (row_value("ask"), lambda f: spread(f, 2)),
+        (megabytes, lambda f: spread(f, 0)),
+    ]
+    rows = [
+        [name, *(cell(over_rounds(results, model, name, value), show) for value, show in columns)]
+        for name in results["options"]["contenders"]
+    ]
     return table(title, rows)
 
 
 def by_contender(
-    results: Row, model: str, columns: Sequence[tuple[Value, str]], shown: Shown
+    results: Row, model: str, columns: Sequence[tuple[Value, str]], show: Shown
 ) -> Iterator[Sequence[str]]:
     """A row for each; a measure that broke it says so."""
     for name in results["options"]["contenders"]:
         broken = [results["failures"].get(f"{model}/{name}/{measure}", "") for _, measure in columns]
-        found = [over(results, model, name, value) for value, _ in columns]
-        yield [name, *(cell(one, shown, why) for one, why in zip(found, broken, strict=True))]
+        figures = [over_rounds(results, model, name, value) for value, _ in columns]
+        yield [name, *(cell(figure, show, why) for figure, why in zip(figures, broken, strict=True))]
 
 
-def cell(found: Figure | None, shown: Shown, why: str = "") -> str:
+def cell(figure: Figure | None, show: Shown, why: str = "") -> str:
     """A figure, or the first word of why there is none."""
-    return shown(found) if found else (why.split()[0] if why else NONE)
+    return show(figure) if figure else (why.split()[0] if why else NONE)
 
 
-def spread(found: Figure, digits: int, unit: str = "", scale: float = 1.0) -> str:
+def spread(figure: Figure, digits: int, unit: str = "", scale: float = 1.0) -> str:
     """`median (least-most)`."""
-    median, least, most = (f"{value * scale:,.{digits}f}" for value in (found.median, found.least, found.most))
+    median, least, most = (f"{value * scale:,.{digits}f}" for value in (figure.median, figure.least, figure.most))
     return f"{median}{unit} ({least}-{most})"
 
 

@@ -20,7 +20,7 @@ FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 @dataclass
 class Runner:
-    """A way to train, and what was measured of it: rates in real tokens a second, `real` of all `laid` tokens."""
+    """A way to train, and what was measured of it: rates in real tokens a second, `real` of all `total` tokens."""
 
     batches: Iterator[list[Row]]
     collate: Callable[[list[Row]], Batch]
@@ -29,10 +29,10 @@ class Runner:
     precision: str
     rates: list[float] = field(default_factory=list)
     real: int = 0
-    laid: int = 0
+    total: int = 0
 
     def measure(self, steps: int) -> None:
-        """One round."""
+        """Train `steps` steps and note real tokens a second."""
         before, began = self.real, time.perf_counter()
         for _ in range(steps):
             self._step()
@@ -42,12 +42,12 @@ class Runner:
 
     def forget(self) -> None:
         """After a round that only warmed up."""
-        self.rates, self.real, self.laid = [], 0, 0
+        self.rates, self.real, self.total = [], 0, 0
 
     def _step(self) -> None:
         batch = self.collate(next(self.batches))
         self.real += int(batch.pop("tokens").sum())
-        self.laid += batch["input_ids"].numel()
+        self.total += batch["input_ids"].numel()
         batch = {name: tensor.to(DEVICE) for name, tensor in batch.items()}
         with torch.autocast(DEVICE, FORMATS[self.precision], enabled=self.precision != "fp32"):
             loss = self.model(**batch).loss
@@ -57,13 +57,13 @@ class Runner:
         self.optimizer.zero_grad()
 
     def report(self) -> dict[str, Any]:
-        """The figures."""
+        """Median and single rates in tokens a second, and the share of padding."""
         rounds = [round(rate, 1) for rate in self.rates]
         median = round(statistics.median(self.rates), 1)
-        return {"tokens_per_second": median, "rounds": rounds, "padding": round(1 - self.real / self.laid, 4)}
+        return {"tokens_per_second": median, "rounds": rounds, "padding": round(1 - self.real / self.total, 4)}
 
 
-def take_turns(every: Sequence[Runner], rounds: int, steps: int) -> None:
+def run_rounds(every: Sequence[Runner], rounds: int, steps: int) -> None:
     """All rounds of all, there and back, so that what else the machine does meets each alike."""
     for runner in every:  # kernels are made, and memory taken, for shapes not met before
         runner.measure(1)

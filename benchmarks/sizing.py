@@ -78,7 +78,7 @@ def gigabytes(users: int, load: Load) -> float:
 
 
 def cost(replica: Replica, load: Load, price: float) -> float:
-    """Of a million tokens, where a core costs `price` an hour and the replica is as full as `load` has it."""
+    """The price of a million tokens, where a core costs `price` an hour and the replica is as full as `load` has it."""
     return replica.cores * price / 3600 / (replica.speed * load.full) * 1e6
 
 
@@ -94,11 +94,17 @@ def table(users: Sequence[int], backends: Sequence[Replica], load: Load, price: 
         *((f"replicas: {each.name}", [f"{replicas(count, load, each):,}" for count in users]) for each in backends),
     ]
     costs = [f"| {each.name} | {each.speed:,.0f} | {each.cores} | {cost(each, load, price):.2f} |" for each in backends]
-    return "\n".join([
-        f"| users a day | {' | '.join(heads)} |", f"|---|{'---|' * len(heads)}",
-        *(f"| {name} | {' | '.join(values)} |" for name, values in rows), "",
-        "| one replica | tokens/s, 8 chats | cores | a million tokens |", "|---|---|---|---|", *costs,
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"| users a day | {' | '.join(heads)} |",
+            f"|---|{'---|' * len(heads)}",
+            *(f"| {name} | {' | '.join(values)} |" for name, values in rows),
+            "",
+            "| one replica | tokens/s, 8 chats | cores | a million tokens |",
+            "|---|---|---|---|",
+            *costs,
+        ]
+    )
 
 
 def _figure(value: float) -> str:
@@ -116,18 +122,18 @@ def main() -> None:
 
 
 def _arguments() -> argparse.ArgumentParser:
-    found, usual = parser("benchmarks.sizing", __doc__), Load()
-    found.add_argument("--users", type=int, nargs="+", default=[100, 10_000, 1_000_000], help="users a day")
-    found.add_argument("--messages", type=float, default=usual.messages, help="messages a user and day")
-    found.add_argument("--tokens", type=float, default=usual.tokens, help="tokens of a reply")
-    found.add_argument("--peak", type=float, default=usual.peak, help="the busiest minute over the mean")
-    found.add_argument("--full", type=float, default=usual.full, help="how full a replica may be at the peak, 0 to 1")
-    found.add_argument("--minutes", type=float, default=usual.minutes, help="minutes that a user's tab is open")
-    found.add_argument("--price", type=float, default=0.04, help="of a core and hour, in your currency")
-    found.add_argument("--backend", default="yours", help="the name of a replica of your own")
-    found.add_argument("--speed", type=float, help="its tokens a second, 8 chats together")
-    found.add_argument("--cores", type=int, default=2, help="its cores")
-    return found
+    options, usual = parser("benchmarks.sizing", __doc__), Load()
+    options.add_argument("--users", type=int, nargs="+", default=[100, 10_000, 1_000_000], help="users a day")
+    options.add_argument("--messages", type=float, default=usual.messages, help="messages a user and day")
+    options.add_argument("--tokens", type=float, default=usual.tokens, help="tokens of a reply")
+    options.add_argument("--peak", type=float, default=usual.peak, help="the busiest minute over the mean")
+    options.add_argument("--full", type=float, default=usual.full, help="how full a replica may be at the peak, 0 to 1")
+    options.add_argument("--minutes", type=float, default=usual.minutes, help="minutes that a user's tab is open")
+    options.add_argument("--price", type=float, default=0.04, help="of a core and hour, in your currency")
+    options.add_argument("--backend", default="yours", help="the name of a replica of your own")
+    options.add_argument("--speed", type=float, help="its tokens a second, 8 chats together")
+    options.add_argument("--cores", type=int, default=2, help="its cores")
+    return options
 
 
 if __name__ == "__main__":

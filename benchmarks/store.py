@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import delete, select, text
 
 from benchmarks import postgresql
-from benchmarks.invented import OWNER, Script, imagined, settle, write
+from benchmarks.sample_store import OWNER, Script, analyze, generate_rows, write
 from conversations.store import (
     Conversation,
     Database,
@@ -43,7 +43,7 @@ TARGET = 50  # milliseconds
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Database]:
+def open_empty(url: str) -> Iterator[Database]:
     """An empty database, emptied again afterwards. Raises DatabaseError, ValueError."""
     database = Database(url)
     try:
@@ -83,23 +83,23 @@ def size(database: Database) -> int:
 
 def build(database: Database, args: argparse.Namespace) -> tuple[Script, dict[str, float]]:
     """Fill it; what it weighs then: bytes of texts and of all a message, megabytes, rows a second."""
-    script, talks, said = imagined(args.conversations, args.messages)
+    script, talks, messages = generate_rows(args.conversations, args.messages)
     before, began = size(database), time.perf_counter()
-    write(database, talks, said)
+    write(database, talks, messages)
     seconds = time.perf_counter() - began
-    settle(database)
-    grown, texts = size(database) - before, sum(len(each["text"].encode()) for each in said)
+    analyze(database)
+    grown, texts = size(database) - before, sum(len(each["text"].encode()) for each in messages)
     return script, {
-        "bytes of text a message": round(texts / len(said)),
-        "bytes a message": round(grown / len(said)),
+        "bytes of text a message": round(texts / len(messages)),
+        "bytes a message": round(grown / len(messages)),
         "MB in all": round(grown / 1e6, 1),
-        "rows/s": round((len(talks) + len(said)) / seconds),
+        "rows/s": round((len(talks) + len(messages)) / seconds),
     }
 
 
 def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[str, float]]:
     """Each call's milliseconds by its name, and what the database weighs. Raises DatabaseError, ValueError."""
-    with opened(url) as database:
+    with open_empty(url) as database:
         script, weight = build(database, args)
         store = Store(database, OWNER)
         calls: dict[str, Callable[[], Any]] = {
@@ -119,18 +119,24 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         figures["SQLite"], weights["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
-        url, binaries = args.url, postgresql.programs()
+        url, binaries = args.url, postgresql.find_binaries()
         if url is None and binaries is not None:
-            url = stack.enter_context(stack.enter_context(postgresql.running(binaries)).database())
+            url = stack.enter_context(stack.enter_context(postgresql.start_postgresql(binaries)).database())
         if url is not None:
             figures["PostgreSQL"], weights["PostgreSQL"] = measure(url, args)
     slowest = max(max(each.values()) for each in figures.values())
-    return {"conversations": args.conversations, "messages": args.messages, "rounds": args.rounds,
-            "milliseconds": figures, "weights": weights, "slowest": slowest}  # fmt: skip
+    return {
+        "conversations": args.conversations,
+        "messages": args.messages,
+        "rounds": args.rounds,
+        "milliseconds": figures,
+        "weights": weights,
+        "slowest": slowest,
+    }
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
-    """For people."""
+    """The report as lines of text."""
     figures = report["milliseconds"]
     yield (
         f"{report['messages']:,} messages in {report['conversations']:,} conversations of one owner; median ms of "

@@ -22,20 +22,26 @@ from typing import Any
 import httpx
 
 from benchmarks.machine import cores
-from benchmarks.visits import PATIENCE, measure
+from benchmarks.tab_load import PATIENCE, measure
 from training.command import parser, run
 
 LATE = 0.5  # seconds after which a tick is late
 
 
-def bears(rows: list[dict[str, Any]], load: str) -> dict[str, Any]:
+def capacity(rows: list[dict[str, Any]], load: str) -> dict[str, Any]:
     """Percent of a core for each tab of the largest load that came in time, and how many tabs did and did not."""
-    held = [row for row in rows if row[load].get("following", row["tabs"]) == row["tabs"]
-            and row[load].get("p95_ms", math.inf) <= LATE * 1000]  # fmt: skip
+    held = [
+        row
+        for row in rows
+        if row[load].get("following", row["tabs"]) == row["tabs"] and row[load].get("p95_ms", math.inf) <= LATE * 1000
+    ]
     late = [row["tabs"] for row in rows if row not in held]
     best = max(held or rows, key=lambda row: int(row["tabs"]))
-    return {"percent_per_tab": round(best[load]["percent"] / best["tabs"], 3),
-            "in_time": best["tabs"] if held else 0, "late": min(late, default=None)}  # fmt: skip
+    return {
+        "percent_per_tab": round(best[load]["percent"] / best["tabs"], 3),
+        "in_time": best["tabs"] if held else 0,
+        "late": min(late, default=None),
+    }
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
@@ -46,32 +52,41 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
 def report(rows: list[dict[str, Any]], args: argparse.Namespace) -> dict[str, Any]:
     """What the rows say together."""
     largest = max(rows, key=lambda row: int(row["tabs"]))
-    grown = {name: round((largest["memory"][name] - largest["memory"]["before"]) / largest["tabs"], 2)
-             for name in ("open", "talked", "watching")}  # fmt: skip
-    return {"cores": cores(), "seconds": args.seconds, "rate": args.rate, "rows": rows, "mb_per_tab": grown,
-            "idle": bears(rows, "idle"), "watching": bears(rows, "watching")}  # fmt: skip
+    grown = {
+        name: round((largest["memory"][name] - largest["memory"]["before"]) / largest["tabs"], 2)
+        for name in ("open", "talked", "watching")
+    }
+    return {
+        "cores": cores(),
+        "seconds": args.seconds,
+        "rate": args.rate,
+        "rows": rows,
+        "mb_per_tab": grown,
+        "idle": capacity(rows, "idle"),
+        "watching": capacity(rows, "watching"),
+    }
 
 
-def lines(told: dict[str, Any]) -> Iterator[str]:
-    """For people."""
+def lines(report: dict[str, Any]) -> Iterator[str]:
+    """The report as lines of text."""
     yield (
-        f"Tabs of one process, each with a conversation of its own; replies of {told['rate']} tokens/s, "
-        f"{told['seconds']:g} s each, {told['cores']} cores (a tick is late after {LATE * 1000:g} ms)"
+        f"Tabs of one process, each with a conversation of its own; replies of {report['rate']} tokens/s, "
+        f"{report['seconds']:g} s each, {report['cores']} cores (a tick is late after {LATE * 1000:g} ms)"
     )
     yield f"{'':<6}{'resident, MB':>40}{'idle':>34}{'watching':>34}{'away':>8}"
     names = "".join(f"{name:>8}" for name in ("before", "open", "talked", "watch", "closed"))
     yield f"{'tabs':<6}{names}" + f"{'core':>8}{'median':>9}{'p95 ms':>9}{'ticks/s':>8}" * 2 + f"{'core':>8}"
-    for row in told["rows"]:
-        kept = "".join(f"{value:>8.0f}" for value in row["memory"].values())
+    for row in report["rows"]:
+        resident = "".join(f"{value:>8.0f}" for value in row["memory"].values())
         loads = "".join("".join(_load(row[load])) for load in ("idle", "watching"))
-        yield f"{row['tabs']:<6}{kept}{loads}{row['away']['percent']:>7.0f}%"
+        yield f"{row['tabs']:<6}{resident}{loads}{row['away']['percent']:>7.0f}%"
         if (seen := row["watching"]["following"]) < row["tabs"]:
             yield f"{'':<6}only {seen} of {row['tabs']} had drawn their reply after {PATIENCE:g} s"
-    yield "A tab takes " + ", ".join(f"{value:.2f} MB {_STATE[name]}" for name, value in told["mb_per_tab"].items())
+    yield "A tab takes " + ", ".join(f"{value:.2f} MB {_STATE[name]}" for name, value in report["mb_per_tab"].items())
     for load in ("idle", "watching"):
-        found = told[load]
-        late = f", late with {found['late']}" if found["late"] else ""
-        yield f"{load}: {found['percent_per_tab']:.2f} % of a core a tab; in time with {found['in_time']}{late}"
+        figures = report[load]
+        late = f", late with {figures['late']}" if figures["late"] else ""
+        yield f"{load}: {figures['percent_per_tab']:.2f} % of a core a tab; in time with {figures['in_time']}{late}"
 
 
 _STATE = {"open": "when it is open", "talked": "with a conversation", "watching": "while it watches"}
@@ -95,12 +110,12 @@ def work(args: argparse.Namespace) -> None:
         if value < least:
             raise ValueError(f"--{name} {value:g}: {least:g} or more")
     try:
-        told = benchmark(args)
+        result = benchmark(args)
     except* httpx.HTTPError as errors:
         raise ValueError(f"the page did not answer: {errors.exceptions[0]}") from errors
     except* ValueError as errors:
         raise ValueError(str(errors.exceptions[0])) from errors
-    print(json.dumps(told, indent=2) if args.json else "\n".join(lines(told)))
+    print(json.dumps(result, indent=2) if args.json else "\n".join(lines(result)))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,8 +126,13 @@ def main(argv: list[str] | None = None) -> int:
     )
     options.add_argument("--seconds", type=float, default=10, help="of each measure (%(default)s)")
     options.add_argument("--rate", type=int, default=20, help="tokens a second of a reply (%(default)s)")
-    options.add_argument("--after", type=float, default=0, help="seconds between the tabs' end and the last look at the"
-                         " memory; Streamlit keeps a closed tab's state for 120 (%(default)s)")  # fmt: skip
+    options.add_argument(
+        "--after",
+        type=float,
+        default=0,
+        help="seconds between the tabs' end and the last look at the"
+        " memory; Streamlit keeps a closed tab's state for 120 (%(default)s)",
+    )
     options.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     args = options.parse_args(argv)
     return run("benchmark", lambda: work(args))

@@ -30,7 +30,7 @@ from datasets import Dataset
 from transformers import GPT2Config
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from benchmarks.rounds import DEVICE, Batch, Runner, take_turns
+from benchmarks.rounds import DEVICE, Batch, Runner, run_rounds
 from training import branches, hardware, optimizer, prepare, recipe, store, tokenizer, weights
 from training.command import parser, run
 from training.corpus import Corpus, Source
@@ -38,31 +38,29 @@ from training.packing import IGNORED, Row
 from training.preparation import Preparation
 
 
-def padded(rows: list[Row], length: int, pad: int) -> Batch:
+def pad_rows(rows: list[Row], length: int, pad: int) -> Batch:
     """The plain way: input_ids, attention_mask, labels (B, `length`), and each row's real tokens (B,)."""
     sizes = torch.tensor([len(row["input_ids"]) for row in rows])
     ids = torch.tensor([row["input_ids"] + [pad] * (length - len(row["input_ids"])) for row in rows])
     seen = torch.arange(length)[None] < sizes[:, None]
-    return {
-        "input_ids": ids, "attention_mask": seen.long(), "labels": ids.masked_fill(~seen, IGNORED), "tokens": sizes
-    }  # fmt: skip
+    return {"input_ids": ids, "attention_mask": seen.long(), "labels": ids.masked_fill(~seen, IGNORED), "tokens": sizes}
 
 
-def alone(row: Row) -> Iterator[Row]:
+def split_row(row: Row) -> Iterator[Row]:
     """The dialogues of a packed row, each as a row of its own."""
     ids = row["input_ids"]
     starts = [i for i, position in enumerate(row["position_ids"]) if position == 0]
     yield from ({"input_ids": ids[start:end]} for start, end in pairwise([*starts, len(ids)]))
 
 
-def shuffled(rows: list[Row], batch: int) -> Iterator[list[Row]]:
+def shuffled_batches(rows: list[Row], batch: int) -> Iterator[list[Row]]:
     """Batches without end, drawn evenly."""
     rng = random.Random(1)
     while True:
         yield rng.choices(rows, k=batch)
 
 
-def grouped(rows: Dataset, batch: int) -> Iterator[list[Row]]:
+def grouped_batches(rows: Dataset, batch: int) -> Iterator[list[Row]]:
     """Batches without end, of rows of like length, as training.train's Trainer draws them."""
     sampler = LengthGroupedSampler(batch, lengths=rows["length"][:], generator=torch.Generator().manual_seed(1))
     while True:
@@ -70,7 +68,7 @@ def grouped(rows: Dataset, batch: int) -> Iterator[list[Row]]:
         yield from ([rows[i] for i in order[first : first + batch]] for first in range(0, len(order), batch))
 
 
-def prepared(args: argparse.Namespace, folder: Path) -> tuple[Dataset, Any]:
+def prepare_rows(args: argparse.Namespace, folder: Path) -> tuple[Dataset, Any]:
     """Packed rows and their tokenizer, by training.prepare. Raises ValueError, OSError."""
     ours = [Source("smalltalk"), Source("acquaintance")]
     corpus = Corpus([Source("dialogues", raw=args.data)] if args.data else ours, share=0.1)
@@ -79,36 +77,36 @@ def prepared(args: argparse.Namespace, folder: Path) -> tuple[Dataset, Any]:
     return store.load(folder, "train"), tokenizer.load(str(folder / "tokenizer"))
 
 
-def plain(args: argparse.Namespace, made: Any) -> Any:
+def stock_model(args: argparse.Namespace, bpe: Any) -> Any:
     """transformers' own model of that size."""
-    ends = {"bos_token_id": made.bos_token_id, "eos_token_id": made.eos_token_id, "pad_token_id": made.pad_token_id}
+    ends = {"bos_token_id": bpe.bos_token_id, "eos_token_id": bpe.eos_token_id, "pad_token_id": bpe.pad_token_id}
     dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     model = transformers.GPT2LMHeadModel(
-        GPT2Config(vocab_size=len(made), **recipe.SIZES[args.config], **ends, **dropout)
+        GPT2Config(vocab_size=len(bpe), **recipe.SIZES[args.config], **ends, **dropout)
     )
     model.loss_type = "ForCausalLM"  # what it takes anyway, but says that it was not told
     return model
 
 
-def runners(args: argparse.Namespace, plan: recipe.Recipe, rows: Dataset, made: Any) -> dict[str, Runner]:
+def build_runners(args: argparse.Namespace, plan: recipe.Recipe, rows: Dataset, bpe: Any) -> dict[str, Runner]:
     """Each way to train by its name; those with the same rows share one model."""
     torch.manual_seed(plan.seed)
-    ours, theirs = weights.initialize(plan, made).to(DEVICE).train(), plain(args, made).to(DEVICE).train()
+    ours, theirs = weights.initialize(plan, bpe).to(DEVICE).train(), stock_model(args, bpe).to(DEVICE).train()
     muon = optimizer.build_optimizer(ours, plan.optimizer, plan.rate, plan.weight_decay)
     adamw = torch.optim.AdamW(theirs.parameters(), lr=5e-5)
     print(hardware.check_memory(ours, plan, args.max_length), file=sys.stderr)
     # Each packed row has a dialogue or more: these are enough for every step.
     drawn = rows.shuffle(seed=1).select(range(min(len(rows), plan.batch * (args.steps * args.rounds + 1))))
-    single = [dialogue for row in drawn for dialogue in alone(row)]
+    single = [dialogue for row in drawn for dialogue in split_row(row)]
     lay: dict[str, Any] = {
-        "padded": lambda batch: padded(batch, args.max_length, made.pad_token_id),
-        "packed": branches.Collator(made.pad_token_id, plan.learn),
+        "padded": lambda batch: pad_rows(batch, args.max_length, bpe.pad_token_id),
+        "packed": branches.Collator(bpe.pad_token_id, plan.learn),
     }
-    found = {}
+    runners = {}
     for form in dict.fromkeys(("fp32", hardware.choose_precision(plan.precision)[0])):
-        found[f"padded {form}"] = Runner(shuffled(single, plan.batch), lay["padded"], theirs, adamw, form)
-        found[f"packed {form}"] = Runner(grouped(rows, plan.batch), lay["packed"], ours, muon, form)
-    return found
+        runners[f"padded {form}"] = Runner(shuffled_batches(single, plan.batch), lay["padded"], theirs, adamw, form)
+        runners[f"packed {form}"] = Runner(grouped_batches(rows, plan.batch), lay["packed"], ours, muon, form)
+    return runners
 
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
@@ -118,23 +116,29 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     if args.max_length > positions:
         raise ValueError(f"--max-length {args.max_length}: --config {args.config} has {positions} positions")
     with tempfile.TemporaryDirectory() as folder:
-        rows, made = prepared(args, Path(folder) / "data")
-        every = runners(args, plan, rows, made)
-        take_turns(list(every.values()), args.rounds, args.steps)
+        rows, bpe = prepare_rows(args, Path(folder) / "data")
+        every = build_runners(args, plan, rows, bpe)
+        run_rounds(list(every.values()), args.rounds, args.steps)
     form, why = hardware.choose_precision(plan.precision)
     ours, theirs = every[f"packed {form}"], every["padded fp32"]
     ratios = [mine / other for mine, other in zip(ours.rates, theirs.rates, strict=True)]
     return {
-        "device": torch.cuda.get_device_name() if DEVICE == "cuda" else "cpu", "threads": torch.get_num_threads(),
-        "config": args.config, "parameters": sum(p.numel() for p in ours.model.parameters()),
-        "max_length": args.max_length, "batch": plan.batch, "steps": args.steps, "precision": f"{form}: {why}",
+        "device": torch.cuda.get_device_name() if DEVICE == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "config": args.config,
+        "parameters": sum(p.numel() for p in ours.model.parameters()),
+        "max_length": args.max_length,
+        "batch": plan.batch,
+        "steps": args.steps,
+        "precision": f"{form}: {why}",
         "recipes": {name: runner.report() for name, runner in every.items()},
-        "ratios": [round(ratio, 2) for ratio in ratios], "ratio": round(statistics.median(ratios), 2),
-    }  # fmt: skip
+        "ratios": [round(ratio, 2) for ratio in ratios],
+        "ratio": round(statistics.median(ratios), 2),
+    }
 
 
 def text(report: dict[str, Any]) -> Iterator[str]:
-    """Lines for people."""
+    """The report as lines of text."""
     yield (
         f"{report['config']}, {report['parameters']:,} parameters, batches of {report['batch']} rows of at most "
         f"{report['max_length']} tokens, {report['device']}, {report['threads']} threads; {report['precision']}"
@@ -149,7 +153,7 @@ def text(report: dict[str, Any]) -> Iterator[str]:
 
 
 def work(args: argparse.Namespace) -> None:
-    """Measure and print."""
+    """Measure, and print the report. Raises ValueError, OSError."""
     for name in ("rounds", "steps"):
         if getattr(args, name) < 1:
             raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")

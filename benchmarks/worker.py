@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.contenders import Contender, Message, Reply, Task, messages_of, opened
+from benchmarks.contenders import Contender, Message, Reply, Task, messages_of, start
 
 WARM = 4  # tokens of a reply that is not measured
 SHORT = 0.95  # of the tokens asked for must be there, else it is no measure of anything
@@ -50,20 +50,20 @@ async def turn(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
 
 async def first(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
     """When the first text of the first reply came, by time.monotonic(); `began` where it is another process's."""
-    asked = time.monotonic()
+    requested = time.monotonic()
     reply: Reply = await contender.ask(messages_of(order["text"]), order["tokens"])
-    return {"at": asked + reply.first, "began": contender.began, "facts": contender.facts()}
+    return {"at": requested + reply.first, "began": contender.began, "facts": contender.facts()}
 
 
 ORDERS = {"first": first, "load": load, "turn": turn}
 
 
 def main(argument: str) -> None:
-    """Until stdin ends."""
+    """Answer each order from stdin until it ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # some contenders abort
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no answer
-    contender = opened(Task(**json.loads(argument)))
+    contender = start(Task(**json.loads(argument)))
     try:
         with asyncio.Runner() as runner:
             for line in sys.stdin:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.postgresql import Server, programs, running
+from benchmarks.postgresql import Server, find_binaries, start_postgresql
 from conversations.store.database import disconnect
 
 ABSENT = "PostgreSQL is not installed: apt-get install postgresql"
@@ -17,12 +17,12 @@ ABSENT = "PostgreSQL is not installed: apt-get install postgresql"
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """One server for all tests of a run."""
-    binaries = programs()
+    binaries = find_binaries()
     if binaries is None:
         if os.environ.get("CI"):
             pytest.fail(f"{ABSENT}; CI skips no database")
         pytest.skip(ABSENT)
-    with running(binaries) as server:
+    with start_postgresql(binaries) as server:
         yield server
 
 

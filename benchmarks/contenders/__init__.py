@@ -1,4 +1,4 @@
-"""Who is measured: each contender is a line of `CONTENDERS` and a module here with `opened(task) -> Contender`.
+"""Who is measured: each contender is a line of `CONTENDERS` and a module here with `start(task) -> Contender`.
 
 A module is imported by the contender's own process alone, so that nobody loads another's libraries. Knows how one
 reply is asked for and when its first text comes; nothing of rounds, loads and tables.
@@ -55,7 +55,7 @@ class Contender(ABC):
         """One reply of so many tokens. Several may be asked for at once."""
 
     async def ready(self, chats: int) -> None:  # noqa: B027 (most have nothing to do)
-        """Get ready for so many at once; not timed."""
+        """Prepare for so many chats at once; not timed."""
 
     def facts(self) -> dict[str, str]:
         """What it is built with."""
@@ -65,7 +65,7 @@ class Contender(ABC):
         """End what would outlive this process."""
 
 
-class Blocking(Contender):
+class ThreadedContender(Contender):
     """One that answers in the thread that asks; with `alone` there is one thread, and the others wait their turn."""
 
     def __init__(self, task: Task, *, alone: bool) -> None:
@@ -74,7 +74,7 @@ class Blocking(Contender):
         self._threads = ThreadPoolExecutor(1 if alone else task.chats)
 
     @abstractmethod
-    def say(self, messages: list[Message], tokens: int) -> Iterator[str]:
+    def stream(self, messages: list[Message], tokens: int) -> Iterator[str]:
         """The reply's text as it comes; returns how many tokens were drawn."""
 
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
@@ -84,15 +84,15 @@ class Blocking(Contender):
 
     def _whole(self, began: float, messages: list[Message], tokens: int) -> Reply:
         first, parts = None, []
-        for part in self.say(messages, tokens):
+        for part in self.stream(messages, tokens):
             if first is None and part:
                 first = time.perf_counter() - began
             parts.append(part)
         if first is None:
             raise ValueError("a reply without any text")
-        return Reply("".join(parts), first, self.drawn(parts, tokens))
+        return Reply("".join(parts), first, self.count_tokens(parts, tokens))
 
-    def drawn(self, parts: list[str], tokens: int) -> int:
+    def count_tokens(self, parts: list[str], tokens: int) -> int:
         """How many tokens a reply has, of those asked for."""
         return tokens
 
@@ -121,11 +121,11 @@ CONTENDERS = {
 }
 
 
-def opened(task: Task) -> Contender:
-    """Load it. Raises whatever its library does."""
+def start(task: Task) -> Contender:
+    """The contender that a task names, loaded. Raises whatever its library does."""
     module = importlib.import_module(f"{__name__}.{CONTENDERS[task.contender].module}")
-    found: Contender = module.opened(task)
-    return found
+    contender: Contender = module.start(task)
+    return contender
 
 
 def messages_of(text: str) -> list[Message]:
@@ -133,8 +133,8 @@ def messages_of(text: str) -> list[Message]:
     return [{"role": "system", "content": system_prompt()}, {"role": "user", "content": text}]
 
 
-def langchain(messages: list[Message]) -> list[Any]:
-    """The same messages as LangChain has them."""
+def to_langchain(messages: list[Message]) -> list[Any]:
+    """LangChain's messages for these."""
     from langchain_core.messages import convert_to_messages
 
     return list(convert_to_messages(messages))

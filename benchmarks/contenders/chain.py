@@ -4,29 +4,35 @@ import os
 import time
 
 import backends
-from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task, langchain
+from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task, to_langchain
 from chains.assistant import build
 
-SAMPLING = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": 0.0, "repetition_penalty": 1.0,
-            "ignore_eos": True}  # fmt: skip
-USUAL = 8  # places of our backends by default
+SAMPLING = {
+    "temperature": TEMPERATURE,
+    "top_k": TOP_K,
+    "top_p": TOP_P,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "ignore_eos": True,
+}
+DEFAULT_PLACES = 8  # places of our backends by default
 
 
-class Chain(Contender):
+class ChainContender(Contender):
     """`build`, over one backend. No seed: with one, nothing computed before is used again."""
 
     def __init__(self, backend: str) -> None:
         self._backend, self._settings = backend, backends.read()
 
     async def ready(self, chats: int) -> None:
-        """As many places as chats, where these are more than it has by default."""
-        if widened(self._backend, chats):
+        """Load the backend anew where there are more chats than it has places by default."""
+        if widen(self._backend, chats):
             backends.load(self._backend, self._settings)
 
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
-        """One reply."""
+        """The reply, through a chain made inside the clock."""
         began, first, parts = time.perf_counter(), None, []
-        system, *history, last = langchain(messages)
+        system, *history, last = to_langchain(messages)
         options = {**SAMPLING, "max_tokens": tokens}
         chain = build(self._settings, self._backend, system=system.text, options=options)
         async for part in chain.astream({"history": history, "input": last.text}):
@@ -42,10 +48,10 @@ class Chain(Contender):
         return llama_build() if self._backend == "llamacpp" else {}
 
 
-def widened(backend: str, chats: int) -> bool:
+def widen(backend: str, chats: int) -> bool:
     """Whether the backend must be loaded anew, for so many at once; if so, nothing of it is left."""
     name = f"{backend.upper()}_PARALLEL"
-    if chats <= max(USUAL, int(os.environ.get(name, USUAL))):
+    if chats <= max(DEFAULT_PLACES, int(os.environ.get(name, DEFAULT_PLACES))):
         return False
     os.environ |= {name: str(chats), "LLAMACPP_KV_TOKENS": str(chats * int(os.environ["LLAMACPP_N_CTX"]))}
     backends.unload()
@@ -53,13 +59,15 @@ def widened(backend: str, chats: int) -> bool:
 
 
 def llama_build() -> dict[str, str]:
-    """Of llama-cpp-python here."""
+    """Version and system info of the llama-cpp-python that is installed."""
     import llama_cpp
 
-    return {"build": f"llama-cpp-python {llama_cpp.__version__}",
-            "system_info": llama_cpp.llama_print_system_info().decode().strip()}  # fmt: skip
+    return {
+        "build": f"llama-cpp-python {llama_cpp.__version__}",
+        "system_info": llama_cpp.llama_print_system_info().decode().strip(),
+    }
 
 
-def opened(task: Task) -> Chain:
+def start(task: Task) -> ChainContender:
     """The backend that the contender's name begins with; it loads with its first reply."""
-    return Chain(task.contender.partition("-")[0])
+    return ChainContender(task.contender.partition("-")[0])

@@ -4,11 +4,11 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.contenders import Blocking, Message, Task, langchain
+from benchmarks.contenders import Message, Task, ThreadedContender, to_langchain
 from benchmarks.contenders.generate import loaded, sampling
 
 
-class Stock(Blocking):
+class ChatHuggingFaceContender(ThreadedContender):
     """`stream` of it, in as many threads as there are chats."""
 
     def __init__(self, task: Task) -> None:
@@ -21,12 +21,12 @@ class Stock(Blocking):
         pipeline = transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=-1)
         self._chat: Any = stock.ChatHuggingFace(llm=stock.HuggingFacePipeline(pipeline=pipeline), tokenizer=tokenizer)
 
-    def say(self, messages: list[Message], tokens: int) -> Iterator[str]:
+    def stream(self, messages: list[Message], tokens: int) -> Iterator[str]:
         """The reply as it comes."""
-        for chunk in self._chat.stream(langchain(messages), pipeline_kwargs=sampling(tokens)):
+        for chunk in self._chat.stream(to_langchain(messages), pipeline_kwargs=sampling(tokens)):
             yield chunk.text
 
 
-def opened(task: Task) -> Stock:
-    """Load the folder."""
-    return Stock(task)
+def start(task: Task) -> ChatHuggingFaceContender:
+    """The contender, its model folder loaded."""
+    return ChatHuggingFaceContender(task)

@@ -8,29 +8,29 @@ import time
 from typing import Any
 
 import backends
-from benchmarks.contenders import Contender, Message, Reply, Task, langchain
-from benchmarks.contenders.chain import SAMPLING, llama_build, widened
+from benchmarks.contenders import Contender, Message, Reply, Task, to_langchain
+from benchmarks.contenders.chain import SAMPLING, llama_build, widen
 
 
-class Heard:
+class EventRecorder:
     """One reply's events as they come in the engine's thread: kept, and looked at when it is over."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.over: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
         self.first: float | None = None
         self.events: list[Any] = []
 
     def emit(self, event: Any) -> None:
-        """From any thread."""
+        """Keep an event; called in the engine's thread."""
         if self.first is None and event.text:
             self.first = time.perf_counter()
         self.events.append(event)
         if event.finish is not None or event.error is not None:
-            self._loop.call_soon_threadsafe(self.over.set_result, None)
+            self._loop.call_soon_threadsafe(self.ended.set_result, None)
 
 
-class Alone(Contender):
+class EngineContender(Contender):
     """`submit` of an engine."""
 
     def __init__(self, backend: str) -> None:
@@ -38,29 +38,29 @@ class Alone(Contender):
         self._chat: Any = backends.load(backend, backends.read())
 
     async def ready(self, chats: int) -> None:
-        """As many places as chats, where these are more than it has by default."""
-        if widened(self._backend, chats):
+        """Load the backend anew where there are more chats than it has places by default."""
+        if widen(self._backend, chats):
             self._chat = backends.load(self._backend, backends.read())
 
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
-        """One reply."""
-        heard = Heard()
-        request = self._chat._request(langchain(messages), None, heard.emit, {**SAMPLING, "max_tokens": tokens})
+        """The reply; its clock begins when the request is submitted."""
+        recorder = EventRecorder()
+        request = self._chat._request(to_langchain(messages), None, recorder.emit, {**SAMPLING, "max_tokens": tokens})
         began = time.perf_counter()
         self._chat.engine.submit(request)
-        await heard.over
-        last = heard.events[-1]
+        await recorder.ended
+        last = recorder.events[-1]
         if last.error is not None:
             raise last.error
-        if heard.first is None:
+        if recorder.first is None:
             raise ValueError("a reply without any text")
-        return Reply("".join(event.text for event in heard.events), heard.first - began, last.tokens)
+        return Reply("".join(event.text for event in recorder.events), recorder.first - began, last.tokens)
 
     def facts(self) -> dict[str, str]:
         """How llama.cpp is built, where that is what computes."""
         return llama_build() if self._backend == "llamacpp" else {}
 
 
-def opened(task: Task) -> Alone:
+def start(task: Task) -> EngineContender:
     """The backend that the contender's name begins with."""
-    return Alone(task.contender.partition("-")[0])
+    return EngineContender(task.contender.partition("-")[0])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Blocking, Message, Task
+from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Message, Task, ThreadedContender
 from benchmarks.contenders.chain import llama_build
 from prompts.template import render
 
@@ -12,20 +12,27 @@ BATCH = 512  # tokens: llama.cpp's default, and that of our engine
 NEVER = -100.0  # added to a logit
 
 
-class Plain(Blocking):
+class LlamaContender(ThreadedContender):
     """`create_completion` over a prompt that the file's own template has made."""
 
     def __init__(self, task: Task) -> None:
         from llama_cpp import Llama
 
         super().__init__(task, alone=True)
-        self._llm: Any = Llama(task.path, n_ctx=task.window, n_batch=BATCH, n_threads=task.threads,
-                               n_threads_batch=task.threads, flash_attn=True, verbose=False)  # fmt: skip
+        self._llm: Any = Llama(
+            task.path,
+            n_ctx=task.window,
+            n_batch=BATCH,
+            n_threads=task.threads,
+            n_threads_batch=task.threads,
+            flash_attn=True,
+            verbose=False,
+        )
         self._template = self._llm.metadata["tokenizer.chat_template"]
         self._bias = dict.fromkeys(task.ends, NEVER) or None  # a step in Python for each token: only where it is needed
         self._finish: str | None = None
 
-    def say(self, messages: list[Message], tokens: int) -> Iterator[str]:
+    def stream(self, messages: list[Message], tokens: int) -> Iterator[str]:
         """The reply as it comes."""
         prompt = "".join(piece.text for piece in render(self._template, messages, ()).pieces)
         for chunk in self._llm.create_completion(
@@ -34,7 +41,7 @@ class Plain(Blocking):
             self._finish = chunk["choices"][0]["finish_reason"]
             yield chunk["choices"][0]["text"]
 
-    def drawn(self, parts: list[str], tokens: int) -> int:
+    def count_tokens(self, parts: list[str], tokens: int) -> int:
         """All, or a chunk each where it ended by itself."""
         return tokens if self._finish == "length" else len(parts)
 
@@ -43,6 +50,6 @@ class Plain(Blocking):
         return llama_build()
 
 
-def opened(task: Task) -> Plain:
-    """Load the file."""
-    return Plain(task)
+def start(task: Task) -> LlamaContender:
+    """The contender, its GGUF file loaded."""
+    return LlamaContender(task)

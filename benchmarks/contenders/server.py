@@ -18,15 +18,23 @@ from typing import Any
 
 from benchmarks import MARK
 from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Contender, Message, Reply, Task
-from benchmarks.sides import Pieces, exchange, unpacked
+from benchmarks.targets import Pieces, parse_response, send
 
 START = 60.0  # seconds to come up
-SAMPLING = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": TOP_P, "min_p": 0.0, "repeat_penalty": 1.0,
-            "samplers": ["top_k", "temperature", "top_p"], "ignore_eos": True, "stream": True,
-            "stream_options": {"include_usage": True}}  # fmt: skip
+SAMPLING = {
+    "temperature": TEMPERATURE,
+    "top_k": TOP_K,
+    "top_p": TOP_P,
+    "min_p": 0.0,
+    "repeat_penalty": 1.0,
+    "samplers": ["top_k", "temperature", "top_p"],
+    "ignore_eos": True,
+    "stream": True,
+    "stream_options": {"include_usage": True},
+}
 
 
-class Server(Contender):
+class LlamaServerContender(Contender):
     """The program LLAMA_SERVER_BIN names."""
 
     def __init__(self, task: Task) -> None:
@@ -37,35 +45,43 @@ class Server(Contender):
         self._start(1)
 
     async def ready(self, chats: int) -> None:
-        """As many slots as there are chats."""
+        """Start the server anew with as many slots as there are chats."""
         if chats != self._chats:
             self.close()
             self._start(chats)
 
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
-        """One reply."""
+        """The reply, read from the kept bytes. Raises ValueError for a failure."""
         request = self._request({"messages": messages, "max_tokens": tokens, **SAMPLING})
-        return read(await exchange(self._port, request))
+        return parse_reply(await send(self._port, request))
 
     def facts(self) -> dict[str, str]:
         """The build, and what it says of itself at its start."""
-        told = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True)
-        said = re.search(r"version: (.*)", told.stdout + told.stderr)
+        process = subprocess.run([self._program, "--version"], capture_output=True, text=True, check=True)
+        version = re.search(r"version: (.*)", process.stdout + process.stderr)
         self._log.seek(0)
         system = re.search(r"system_info:.*?(CPU :.*)", self._log.read().decode(errors="replace"))
-        return {"build": f"llama-server {said[1] if said else '?'}", "system_info": system[1].strip() if system else ""}
+        return {
+            "build": f"llama-server {version[1] if version else '?'}",
+            "system_info": system[1].strip() if system else "",
+        }
 
     def close(self) -> None:
-        """End it."""
+        """End the server's process."""
         if self._running is not None:
             self._running.send_signal(signal.SIGKILL)
             self._running.wait()
             self._running = None
 
-    def _request(self, said: dict[str, Any]) -> bytes:
-        body = json.dumps(said).encode()
-        head = ["POST /v1/chat/completions HTTP/1.1", f"Host: 127.0.0.1:{self._port}", "Connection: close",
-                "Content-Type: application/json", f"Content-Length: {len(body)}"]  # fmt: skip
+    def _request(self, payload: dict[str, Any]) -> bytes:
+        body = json.dumps(payload).encode()
+        head = [
+            "POST /v1/chat/completions HTTP/1.1",
+            f"Host: 127.0.0.1:{self._port}",
+            "Connection: close",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        ]
         return "\r\n".join([*head, "", ""]).encode() + body
 
     def _start(self, chats: int) -> None:
@@ -73,9 +89,32 @@ class Server(Contender):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
-        command = [self._program, "-m", task.path, "-np", str(chats), "-c", str(chats * task.window),
-                   "-t", str(task.threads), "-tb", str(task.threads), "-fa", "on", "-ctk", "f16", "-ctv", "f16",
-                   "--host", "127.0.0.1", "--port", str(self._port), "--offline", "-lv", "4"]  # fmt: skip
+        command = [
+            self._program,
+            "-m",
+            task.path,
+            "-np",
+            str(chats),
+            "-c",
+            str(chats * task.window),
+            "-t",
+            str(task.threads),
+            "-tb",
+            str(task.threads),
+            "-fa",
+            "on",
+            "-ctk",
+            "f16",
+            "-ctv",
+            "f16",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+            "--offline",
+            "-lv",
+            "4",
+        ]
         self.began, self._chats = time.monotonic(), chats
         self._log.truncate(0)
         ours = os.environ.get(MARK, "").split(",")  # its users start it without
@@ -97,9 +136,9 @@ class Server(Contender):
         raise ValueError("llama-server did not start; see that LLAMA_SERVER_BIN runs by itself")
 
 
-def read(pieces: Pieces) -> Reply:
+def parse_reply(pieces: Pieces) -> Reply:
     """What the bytes say, and when the first text came. Raises ValueError for a failure."""
-    status, body, arrived = unpacked(pieces)
+    status, body, arrived = parse_response(pieces)
     if status != 200:
         raise ValueError(f"llama-server answered {status}")
     first, parts, tokens, at = None, [], 0, 0
@@ -118,6 +157,6 @@ def read(pieces: Pieces) -> Reply:
     return Reply("".join(parts), first, tokens)
 
 
-def opened(task: Task) -> Server:
-    """Start it."""
-    return Server(task)
+def start(task: Task) -> LlamaServerContender:
+    """The contender, its server started for one chat."""
+    return LlamaServerContender(task)

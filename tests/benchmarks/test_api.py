@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import api
-from benchmarks.sides import Answer, Load, Round, read
+from benchmarks.targets import Answer, Load, Round, parse_answer
 
 SMALL = ["--backend", "llamacpp", "--requests", "2", "--streams", "2", "--tokens", "4", "--rounds", "1"]
 LOADS = [f"{kind}, {count} at once" for kind in ("one token", "whole", "streamed") for count in (1, 2)]
@@ -53,7 +53,7 @@ class Told:
 
 def test_figures_are_medians_of_pairs() -> None:
     load = Load(streamed=True, streams=1, requests=2, tokens=10)
-    row = api.figures(load, api.take_turns(Told(1.0, 2.0, 1.0), Told(1.5, 2.2, 1.1), load, 3))
+    row = api.figures(load, api.run_rounds(Told(1.0, 2.0, 1.0), Told(1.5, 2.2, 1.1), load, 3))
     assert row["request_ms"] == {"chain": 500.0, "api": 750.0, "cost": 100.0}
     assert row["tokens_per_second"] == {"chain": 20.0, "api": 13.33, "cost": -1.82}
     assert row["throughput"] == 0.9091
@@ -73,7 +73,7 @@ def sent(status: str, *parts: bytes) -> list[tuple[float, bytes]]:
 
 def test_the_first_text_is_timed_not_the_first_byte() -> None:
     load = Load(streamed=True, streams=1, requests=1, tokens=2)
-    assert read(load, sent("200 OK", *BODY)) == Answer("\u00e9a", 2)
+    assert parse_answer(load, sent("200 OK", *BODY)) == Answer("\u00e9a", 2)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_the_first_text_is_timed_not_the_first_byte() -> None:
 )
 def test_no_failure_is_taken_for_a_fast_answer(tokens: int, status: str, body: tuple[bytes, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        read(Load(streamed=True, streams=1, requests=1, tokens=tokens), sent(status, *body))
+        parse_answer(Load(streamed=True, streams=1, requests=1, tokens=tokens), sent(status, *body))
 
 
 def test_an_api_that_does_not_start_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

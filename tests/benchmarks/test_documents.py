@@ -33,7 +33,7 @@ def test_pages_are_added_and_searched() -> None:
 def test_a_reply_runs_beside_it(fresh_backends: None) -> None:
     rates = [documents.rate(lambda: documents.script(20))]
     assert rates[0] > 0
-    assert documents.share([50.0], 100.0) == "50%"
+    assert documents.format_share([50.0], 100.0) == "50%"
 
 
 def test_what_fails_beside_it_is_told() -> None:

@@ -17,9 +17,9 @@ from tokenizers import Tokenizer
 from benchmarks import __main__ as everything
 from benchmarks import models
 from benchmarks.contenders import Contender, Message, Reply, Task, messages_of
-from benchmarks.contenders.server import read
+from benchmarks.contenders.server import parse_reply
 from benchmarks.measure import Plan, Run
-from benchmarks.process import BrokenError, last_words, running
+from benchmarks.process import BrokenError, error_line, start_contender
 from benchmarks.worker import wave
 from settings import DEFAULT_MODEL, ROOT
 
@@ -95,7 +95,7 @@ def test_a_contender_that_fails_ends_no_run(tmp_path: Path) -> None:
 
 
 def test_a_contender_that_dies_is_told_and_gone(tmp_path: Path) -> None:
-    with running(ALONE, sys.executable, {}, tmp_path) as process:
+    with start_contender(ALONE, sys.executable, {}, tmp_path) as process:
         assert process.order("first", text="Hello.", tokens=2)["at"] > process.began
         psutil.Process(process.number).send_signal(signal.SIGABRT)
         with pytest.raises(BrokenError, match=r"aborts \(SIGABRT\)"):
@@ -156,16 +156,16 @@ def sent(status: str) -> list[tuple[float, bytes]]:
 
 
 def test_the_servers_first_text_is_timed_not_its_first_line() -> None:
-    assert read(sent("200 OK")) == Reply("éa", 2.0, 7)
+    assert parse_reply(sent("200 OK")) == Reply("éa", 2.0, 7)
     with pytest.raises(ValueError, match="answered 503"):
-        read(sent("503 Busy"))
+        parse_reply(sent("503 Busy"))
 
 
 def test_the_filled_vocabulary_cuts_no_text_otherwise() -> None:
     path = DEFAULT_MODEL / "tokenizer.json"
     bpe = json.loads(path.read_text(encoding="utf-8"))
     size = Tokenizer.from_file(str(path)).get_vocab_size()
-    more = models.filled(bpe["model"]["vocab"], size)
+    more = models.fill_vocabulary(bpe["model"]["vocab"], size)
     assert sorted(more.values()) == list(range(size, models.VOCABULARY))
     assert not more.keys() & bpe["model"]["vocab"].keys()
     bpe["model"]["vocab"] |= more
@@ -176,9 +176,9 @@ def test_the_filled_vocabulary_cuts_no_text_otherwise() -> None:
 
 
 def test_the_last_words_are_those_that_tell() -> None:
-    assert last_words("loading\n/a/b.cpp:1: GGML_ASSERT(x) failed\n[New LWP 7]\n") == "b.cpp:1: GGML_ASSERT(x) failed"
-    assert last_words("Traceback\nValueError: /home/me/x.gguf is bad\n\n") == "ValueError: x.gguf is bad"
-    assert last_words("") == ""
+    assert error_line("loading\n/a/b.cpp:1: GGML_ASSERT(x) failed\n[New LWP 7]\n") == "b.cpp:1: GGML_ASSERT(x) failed"
+    assert error_line("Traceback\nValueError: /home/me/x.gguf is bad\n\n") == "ValueError: x.gguf is bad"
+    assert error_line("") == ""
 
 
 @pytest.mark.parametrize(

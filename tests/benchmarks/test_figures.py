@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import figures, goals, report
 from benchmarks.figures import Figure
-from benchmarks.machine import same, switches
-from benchmarks.words import Talk, length
+from benchmarks.machine import is_same_build, switches
+from benchmarks.texts import TextGenerator, count_tokens
 
 INFO = "CPU : AVX = 1 | AVX2 = 1 | "
 OTHER = "system_info: n_threads = 2 / 2 | CPU : AVX = 1 |  AVX2 = 1 | FMA = 1 |"
@@ -63,9 +63,9 @@ def test_a_rate_is_of_all_waves_together() -> None:
     other = {"seconds": 3.0, "tokens": 10, "firsts": [0.3]}
     found = {"loads": {"1": [one, other]}, "turns": {}}
     assert figures.rate(1)(found) == 5.0
-    assert figures.first(1)(found) == pytest.approx(0.2)
+    assert figures.first_token(1)(found) == pytest.approx(0.2)
     assert figures.rate(2)(found) is None
-    assert figures.turn(800, "cold")(found) is None
+    assert figures.turn_seconds(800, "cold")(found) is None
 
 
 def test_a_ratio_is_taken_within_a_round() -> None:
@@ -83,35 +83,35 @@ def test_a_goal_is_held_by_the_median_of_the_rounds(speeds: tuple[float, ...], h
     theirs = [row("llama-server", number, 100.0) for number in range(3)]
     verdict = goal(results(*mine, *theirs), "llamacpp through the chain against llama-server, 1 chat")
     assert verdict.held is held
-    assert verdict.found == figures.figure(speed / 100 for speed in speeds)
+    assert verdict.figure == figures.figure(speed / 100 for speed in speeds)
 
 
 def test_less_is_better_where_time_is_meant() -> None:
     found = results(row("llamacpp-chain", 0, 100.0, wait=0.3), row("llama-server", 0, 100.0, wait=0.2))
     verdict = goal(found, "the same, 8 chats: time to first token")
     assert verdict.held is False
-    assert parts(verdict.found) == about(1.5, 1.5, 1.5)
+    assert parts(verdict.figure) == about(1.5, 1.5, 1.5)
     second = goal(found, "llamacpp, second turn")
     assert second.held is True
-    assert parts(second.found) == about(0.1, 0.1, 0.1)
+    assert parts(second.figure) == about(0.1, 0.1, 0.1)
 
 
 def test_builds_that_differ_give_no_ratio() -> None:
     found = results(row("llamacpp-chain", 0, 100.0), row("llama-server", 0, 50.0, info=OTHER))
     for verdict in goals.verdicts(found):
         if verdict.goal.other == goals.SERVER:
-            assert (verdict.found, verdict.held) == (None, None)
+            assert (verdict.figure, verdict.held) == (None, None)
             assert verdict.reason == "no ratio: the two builds of llama.cpp differ"
-    assert goal(found, "llamacpp, second turn").found is not None
+    assert goal(found, "llamacpp, second turn").figure is not None
     said = report.markdown(found)
     assert "differ | - |" in said
     assert "FMA = 1" in said
 
 
 def test_a_build_that_does_not_tell_is_another_one() -> None:
-    assert same(INFO, OTHER.replace(" FMA = 1 |", ""))
-    assert not same(INFO, OTHER)
-    assert not same("", "")
+    assert is_same_build(INFO, OTHER.replace(" FMA = 1 |", ""))
+    assert not is_same_build(INFO, OTHER)
+    assert not is_same_build("", "")
     assert switches(OTHER) == {"AVX = 1", "AVX2 = 1", "FMA = 1"}
 
 
@@ -144,9 +144,9 @@ def test_the_tables_say_what_was_found() -> None:
 
 @pytest.mark.parametrize("tokens", [12, 100, 800])
 def test_what_is_said_has_its_length_and_is_said_once_to_each(tokens: int) -> None:
-    one, other, later = Talk(1), Talk(1), Talk(2)
-    texts = [one.said(tokens) for _ in range(20)]
-    assert texts == [other.said(tokens) for _ in range(20)]
-    assert texts[0] != later.said(tokens)
+    one, other, later = TextGenerator(1), TextGenerator(1), TextGenerator(2)
+    texts = [one.text(tokens) for _ in range(20)]
+    assert texts == [other.text(tokens) for _ in range(20)]
+    assert texts[0] != later.text(tokens)
     assert len(set(texts)) == 20
-    assert all(tokens <= length(text) <= tokens + 6 for text in texts)
+    assert all(tokens <= count_tokens(text) <= tokens + 6 for text in texts)

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr
 import pytest
 
 from benchmarks import replicas
-from benchmarks.sides import Answer, Load, Round, Server
+from benchmarks.targets import Answer, Load, Round, ServerTarget
 
 LOAD = Load(streamed=True, streams=2, requests=4, tokens=10)
 SECONDS = {"plain": (1.0, 2.0, 1.0), "one": (2.0, 2.0, 4.0), "two": (1.0, 1.0, 1.0)}
@@ -33,7 +33,7 @@ def test_figures_are_medians_and_ratios_are_taken_within_a_round() -> None:
     assert line.split() == ["2", "40", "20", "40", "4.0", "2.0", "4.0", "500", "1000", "500", "0.50", "2.00", "1.00"]
 
 
-class Noted(Server):
+class Noted(ServerTarget):
     """A side that notes when it was asked."""
 
     def __init__(self, name: str, order: list[str]) -> None:
@@ -47,7 +47,7 @@ class Noted(Server):
 
 def test_the_order_turns_round() -> None:
     order = list[str]()
-    replicas.rounds({name: Noted(name, order) for name in replicas.SIDES}, LOAD, 2)
+    replicas.run_rounds({name: Noted(name, order) for name in replicas.TARGETS}, LOAD, 2)
     assert order == ["plain", "one", "two", "two", "one", "plain"]
 
 

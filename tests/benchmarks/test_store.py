@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import invented, postgresql, store
+from benchmarks import postgresql, sample_store, store
 from conversations.store.database import Database
 from conversations.store.search import search_conversations
 from conversations.store.store import Store
@@ -33,7 +33,7 @@ def test_each_call_is_measured_on_each_database() -> None:
     status, out, err = run("--json")
     assert (status, err) == (0, "")
     report: dict[str, Any] = json.loads(out)
-    names = ["SQLite", "PostgreSQL"] if postgresql.programs() else ["SQLite"]
+    names = ["SQLite", "PostgreSQL"] if postgresql.find_binaries() else ["SQLite"]
     assert list(report["milliseconds"]) == names
     for figures in report["milliseconds"].values():
         assert list(figures) == CALLS
@@ -53,24 +53,24 @@ def test_the_table_has_a_line_for_each_call(postgresql_url: str) -> None:
     assert head.split() == ["SQLite", "PostgreSQL"]
     assert [line[:34].rstrip() for line in lines] == [*CALLS, *WEIGHTS]
     emptied = Database(postgresql_url)
-    assert Store(emptied, invented.OWNER).listing() == []
+    assert Store(emptied, sample_store.OWNER).listing() == []
     emptied.close()
 
 
 def test_the_store_is_what_the_figures_say(database_url: str) -> None:
     database = Database(database_url)
-    script = invented.fill(database, 12, 200)
-    mine = Store(database, invented.OWNER)
+    script = sample_store.fill(database, 12, 200)
+    mine = Store(database, sample_store.OWNER)
     threads = [mine.thread(each.id, last=1000) for each in mine.listing()]
     assert [len(each.messages) for each in threads] == [100, *[9] * 10, 10]
-    assert [len(hit.title) <= 60 for hit in search_conversations(mine, invented.RARE)] == [True, True]
+    assert [len(hit.title) <= 60 for hit in search_conversations(mine, sample_store.RARE)] == [True, True]
     assert len(search_conversations(mine, script.queries()["common word"])) == 12
     database.close()
 
 
 def test_a_size_is_that_of_the_file(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/store.db")
-    invented.fill(database, 12, 200)
+    sample_store.fill(database, 12, 200)
     told = store.size(database)
     database.close()
     with sqlite3.connect(tmp_path / "store.db") as connection:
@@ -81,7 +81,7 @@ def test_a_size_is_that_of_the_file(tmp_path: Path) -> None:
 
 def test_a_database_in_use_is_left_alone(database_url: str) -> None:
     database = Database(database_url)
-    kept = Store(database, invented.OWNER)
+    kept = Store(database, sample_store.OWNER)
     with database.writing() as session:
         kept.create(session)
     status, out, err = run("--url", database_url)

@@ -11,9 +11,9 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from benchmarks import tabs, visits
-from benchmarks.scripted import order, reply
-from benchmarks.tab import Tab
+from benchmarks import tab_load, tabs
+from benchmarks.browser_tab import Tab
+from benchmarks.scripted_server import prompt_for, reply_words
 from conversations.store.database import Database
 from conversations.store.store import Store
 from identity import cookies
@@ -26,13 +26,13 @@ Page = tuple[str, psutil.Process, str]
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """Address, process and database of one page for all tests, each of which is another browser."""
     database = f"sqlite:///{tmp_path_factory.mktemp('tabs')}/tabs.db"
-    with visits.page(database) as (address, process):
+    with tab_load.start_page(database) as (address, process):
         yield address, process, database
 
 
 def kept(database: str, tab: Tab) -> list[str]:
     """What the store holds of this browser's one conversation."""
-    badge = cookies(Settings(cookie_secret=SecretStr(visits.SECRET))).read(tab.cookies)
+    badge = cookies(Settings(cookie_secret=SecretStr(tab_load.SECRET))).read(tab.cookies)
     assert badge is not None
     opened = Database(database)
     mine = Store(opened, badge.owner)
@@ -49,9 +49,9 @@ def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
         async with Tab(address) as tab, Tab(address) as other:
             await tab.until(lambda: tab.loaded, "the page")
             await other.until(lambda: other.loaded, "the page")
-            await tab.say(order(25, 20))
+            await tab.say(prompt_for(25, 20))
             await tab.until(lambda: "word3 " in "".join(tab.texts), "a part of the reply")
-            await tab.until(lambda: visits.follows(tab), "many looks a second at a live reply")
+            await tab.until(lambda: tab_load.is_watching(tab), "many looks a second at a live reply")
             part = tab.texts
             await tab.until(lambda: tab.tick == 1.0, "a page that rests, but for the news")
             assert len(tab.answers) > 3
@@ -59,7 +59,7 @@ def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
 
     tab, part, shown, strange = asyncio.run(talked())
     asked, answered = kept(database, tab)
-    assert (asked, answered.strip()) == (order(25, 20), "".join(reply(25)).strip())
+    assert (asked, answered.strip()) == (prompt_for(25, 20), "".join(reply_words(25)).strip())
     texts = [text.strip() for text in shown]
     assert texts.index(asked) < texts.index(answered.strip())
     [live] = [text for text in part if text.endswith(" ▌")]
@@ -85,10 +85,10 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 def test_the_report(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visits, "SETTLE", 0.1)
-    monkeypatch.setattr(visits, "LONGEST", 5)
+    monkeypatch.setattr(tab_load, "SETTLE", 0.1)
+    monkeypatch.setattr(tab_load, "LONGEST", 5)
     args = argparse.Namespace(seconds=0.7, rate=20, after=0.0)
-    report = tabs.report([asyncio.run(visits.watched(2, args, *page[:2]))], args)
+    report = tabs.report([asyncio.run(tab_load.measure_page(2, args, *page[:2]))], args)
     [row] = report["rows"]
     assert row["tabs"] == 2
     assert row["watching"]["following"] == 2
@@ -107,10 +107,10 @@ def test_the_report(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_how_many_tabs_a_process_bears() -> None:
     rows: list[dict[str, Any]] = [{"tabs": count, "idle": {"percent": percent, "p95_ms": late}}
             for count, percent, late in ((10, 5.0, 20.0), (50, 30.0, 500.0), (100, 99.0, 900.0))]  # fmt: skip
-    assert tabs.bears(rows, "idle") == {"percent_per_tab": 0.6, "in_time": 50, "late": 100}
-    assert tabs.bears([{**rows[0], "idle": {**rows[0]["idle"], "following": 9}}], "idle")["late"] == 10
-    assert tabs.bears([{"tabs": 10, "idle": {"percent": 80.0}}], "idle")["late"] == 10, "no tick was answered"
-    assert tabs.bears(rows[2:], "idle") == {"percent_per_tab": 0.99, "in_time": 0, "late": 100}
+    assert tabs.capacity(rows, "idle") == {"percent_per_tab": 0.6, "in_time": 50, "late": 100}
+    assert tabs.capacity([{**rows[0], "idle": {**rows[0]["idle"], "following": 9}}], "idle")["late"] == 10
+    assert tabs.capacity([{"tabs": 10, "idle": {"percent": 80.0}}], "idle")["late"] == 10, "no tick was answered"
+    assert tabs.capacity(rows[2:], "idle") == {"percent_per_tab": 0.99, "in_time": 0, "late": 100}
 
 
 @pytest.mark.parametrize(

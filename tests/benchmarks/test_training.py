@@ -62,7 +62,7 @@ def test_padding_is_what_is_no_token() -> None:
     rows = [{"input_ids": [5, 6, 7]}, {"input_ids": [8]}]
     adamw = torch.optim.AdamW(model.parameters())
     before = model.lm_head.weight.detach().clone()
-    way = Runner(iter([rows, rows]), lambda batch: training.padded(batch, 8, 9), model, adamw, "fp32")
+    way = Runner(iter([rows, rows]), lambda batch: training.pad_rows(batch, 8, 9), model, adamw, "fp32")
     way.measure(2)
     assert way.report()["padding"] == 0.75  # 4 tokens in 2 rows of 8, twice
     assert not torch.equal(model.lm_head.weight, before)  # it did learn
@@ -86,7 +86,7 @@ def row(length: int) -> Row:
 
 def test_padded_rows_are_masked_where_they_are_padded() -> None:
     rows = [{"input_ids": [5, 6, 7]}, {"input_ids": [8]}]
-    batch = training.padded(rows, 4, 9)
+    batch = training.pad_rows(rows, 4, 9)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 9], [8, 9, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0]]
     assert batch["labels"].tolist() == [[5, 6, 7, -100], [8, -100, -100, -100]]
@@ -95,7 +95,7 @@ def test_padded_rows_are_masked_where_they_are_padded() -> None:
 
 def test_a_packed_row_comes_apart_into_its_dialogues() -> None:
     row = {"input_ids": [5, 6, 7, 8, 9], "position_ids": [0, 1, 0, 1, 2]}
-    assert [one["input_ids"] for one in training.alone(row)] == [[5, 6], [7, 8, 9]]
+    assert [one["input_ids"] for one in training.split_row(row)] == [[5, 6], [7, 8, 9]]
 
 
 def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.sides import free_port
+from benchmarks.targets import free_port
 from settings import ROOT
 
 KEY = "sk-scripted"
@@ -29,23 +29,23 @@ MODEL = "scripted"
 ORDER = re.compile(r"(\d+) words at (\d+) a second")
 
 
-def order(words: int, rate: int) -> str:
+def prompt_for(words: int, rate: int) -> str:
     """The message that gets this reply."""
     return f"{words} words at {rate} a second"
 
 
-def reply(words: int) -> list[str]:
-    """What is said then."""
+def reply_words(words: int) -> list[str]:
+    """The words of the reply to such a message."""
     return [f"word{number} " for number in range(words)]
 
 
 @contextmanager
-def scripted() -> Iterator[str]:
+def start_scripted() -> Iterator[str]:
     """Its address, for OPENAI_BASE_URL. Raises ValueError where it does not start."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.scripted", str(port)], cwd=ROOT)
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.scripted_server", str(port)], cwd=ROOT)
     try:
-        while not _up(port):
+        while not _is_up(port):
             if process.poll() is not None:
                 raise ValueError(f"the scripted server did not start: it ended with {process.returncode}")
         yield f"http://127.0.0.1:{port}/v1"
@@ -54,7 +54,7 @@ def scripted() -> Iterator[str]:
         process.wait()
 
 
-def _up(port: int) -> bool:
+def _is_up(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=5).close()
     except OSError:
@@ -74,14 +74,14 @@ async def _models(_: Request) -> Response:
 
 async def _chat(request: Request) -> Response:
     body = await request.json()
-    found = ORDER.search(str(body["messages"][-1]["content"]))
-    words, rate = map(int, found.groups()) if found else (5, 1000)
+    match = ORDER.search(str(body["messages"][-1]["content"]))
+    words, rate = map(int, match.groups()) if match else (5, 1000)
     return StreamingResponse(_lines(words, rate), media_type="text/event-stream")
 
 
 async def _lines(words: int, rate: int) -> AsyncIterator[str]:
     began = time.monotonic()
-    for number, word in enumerate(reply(words)):
+    for number, word in enumerate(reply_words(words)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
         yield _line({"delta": {"content": word}})
     yield _line({"delta": {}, "finish_reason": "stop"})
@@ -89,8 +89,13 @@ async def _lines(words: int, rate: int) -> AsyncIterator[str]:
 
 
 def _line(choice: dict[str, Any]) -> str:
-    row = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": MODEL,
-           "choices": [{"index": 0, "finish_reason": None, **choice}]}  # fmt: skip
+    row = {
+        "id": "x",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": MODEL,
+        "choices": [{"index": 0, "finish_reason": None, **choice}],
+    }
     return f"data: {json.dumps(row)}\n\n"
 
 

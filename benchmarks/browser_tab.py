@@ -44,8 +44,13 @@ class Tab:
             loaded = await client.get(self.address, headers={"Accept": "text/html,*/*"})
         self._cookies = "; ".join(f"{each.name}={each.value}" for each in loaded.cookies.jar)
         stream = f"{self.address.replace('http', 'ws', 1)}/_stcore/stream"
-        self._socket = await connect(stream, additional_headers={"Cookie": self._cookies}, compression=None,
-                                     max_size=None, subprotocols=[Subprotocol("streamlit")])  # fmt: skip
+        self._socket = await connect(
+            stream,
+            additional_headers={"Cookie": self._cookies},
+            compression=None,
+            max_size=None,
+            subprotocols=[Subprotocol("streamlit")],
+        )
         self._reader = asyncio.create_task(self._read(self._socket))
         await self._send()
         return self
@@ -58,7 +63,7 @@ class Tab:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """Those that it sends."""
+        """The cookies that it sends, by name."""
         return dict(each.split("=", 1) for each in self._cookies.split("; ") if each)
 
     @property
@@ -90,7 +95,7 @@ class Tab:
             raise ValueError(f"a tab waited {seconds:g} s for {what}") from None
 
     async def say(self, text: str) -> None:
-        """Write a message."""
+        """Send a message from the chat input."""
         written = WidgetState(id=self._input)
         written.chat_input_value.data = text
         self._ready = False
@@ -98,19 +103,19 @@ class Tab:
 
     async def _send(self, fragment: str = "", said: WidgetState | None = None) -> None:
         message = BackMsg()
-        asked = message.rerun_script
-        asked.query_string, asked.page_script_hash, asked.fragment_id = self.query, self._hash, fragment
-        asked.is_auto_rerun = bool(fragment)
-        asked.widget_states.widgets.extend(self._widgets.values())
+        rerun = message.rerun_script
+        rerun.query_string, rerun.page_script_hash, rerun.fragment_id = self.query, self._hash, fragment
+        rerun.is_auto_rerun = bool(fragment)
+        rerun.widget_states.widgets.extend(self._widgets.values())
         if said is not None:
-            asked.widget_states.widgets.append(said)
-        about = asked.context_info
+            rerun.widget_states.widgets.append(said)
+        about = rerun.context_info
         about.timezone, about.locale, about.url, about.color_scheme = "UTC", "en-US", self.address, "light"
         assert self._socket is not None
         await self._socket.send(message.SerializeToString())
 
     async def _ticking(self, fragment: str, interval: float) -> None:
-        """As setInterval does it: answered or not, and what was missed is not made up for."""
+        """Ask at each interval as setInterval does: answered or not, and what was missed is not made up for."""
         clock = asyncio.get_running_loop().time
         due = clock() + interval
         while True:

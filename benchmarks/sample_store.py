@@ -38,12 +38,12 @@ SYLLABLES = (
 
 def vocabulary(rng: random.Random, size: int = 20_000) -> list[str]:
     """Invented words, the frequent ones first."""
-    found: dict[str, None] = {}
-    while len(found) < size:
-        found["".join(rng.choices(SYLLABLES, k=rng.choice((1, 2, 2, 3, 3, 4)))) + rng.choice(("", "s", "n", "t"))] = (
+    words: dict[str, None] = {}
+    while len(words) < size:
+        words["".join(rng.choices(SYLLABLES, k=rng.choice((1, 2, 2, 3, 3, 4)))) + rng.choice(("", "s", "n", "t"))] = (
             None
         )
-    return list(found)
+    return list(words)
 
 
 class Script:
@@ -55,15 +55,20 @@ class Script:
         self._weights = list(accumulate(1 / (rank + 2.7) for rank in range(len(self.words))))
 
     def text(self, shortest: int, longest: int) -> str:
-        """So many words."""
+        """A text of `shortest` to `longest` words."""
         count = self.rng.randint(shortest, longest)
         return " ".join(self.rng.choices(self.words, cum_weights=self._weights, k=count))
 
     def queries(self) -> dict[str, str]:
         """What is searched, by name."""
         common, other = self.words[0], self.words[9]
-        return {"common word": common, "rare word": RARE, "two words": f"{self.words[4]} {other}",
-                "beginning of a word": self.words[2][:3], "inside texts (no index)": "語"}  # fmt: skip
+        return {
+            "common word": common,
+            "rare word": RARE,
+            "two words": f"{self.words[4]} {other}",
+            "beginning of a word": self.words[2][:3],
+            "inside texts (no index)": "語",
+        }
 
 
 def rows(script: Script, sizes: list[int]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -76,17 +81,33 @@ def rows(script: Script, sizes: list[int]) -> tuple[list[dict[str, Any]], list[d
         for number in range(first, first + size):
             role, span = ("user", (3, 25)) if (number - first) % 2 == 0 else ("assistant", (20, 110))
             before = None if number == first else number - 1
-            messages.append({"id": number, "conversation_id": f"talk-{talk}", "parent_id": before, "role": role,
-                             "text": script.text(*span), "created": now + number})  # fmt: skip
+            messages.append(
+                {
+                    "id": number,
+                    "conversation_id": f"talk-{talk}",
+                    "parent_id": before,
+                    "role": role,
+                    "text": script.text(*span),
+                    "created": now + number,
+                }
+            )
         last = len(messages)
-        talks.append({"id": f"talk-{talk}", "owner": OWNER, "title": messages[first - 1]["text"][:60], "head": last,
-                      "created": now + first, "updated": now + last})  # fmt: skip
+        talks.append(
+            {
+                "id": f"talk-{talk}",
+                "owner": OWNER,
+                "title": messages[first - 1]["text"][:60],
+                "head": last,
+                "created": now + first,
+                "updated": now + last,
+            }
+        )
     for message in (messages[len(messages) // 3], messages[len(messages) * 2 // 3]):
         message["text"] += f" {RARE} 言語"
     return talks, messages
 
 
-def imagined(conversations: int, messages: int) -> tuple[Script, list[dict[str, Any]], list[dict[str, Any]]]:
+def generate_rows(conversations: int, messages: int) -> tuple[Script, list[dict[str, Any]], list[dict[str, Any]]]:
     """What is said, and the rows of it: conversations and messages."""
     script = Script()
     long = min(LONG, messages // 2)
@@ -94,15 +115,15 @@ def imagined(conversations: int, messages: int) -> tuple[Script, list[dict[str, 
     return script, *rows(script, [each + (n < rest) for n in range(conversations - 1)] + [long])
 
 
-def write(database: Database, talks: list[dict[str, Any]], said: list[dict[str, Any]]) -> None:
-    """In one transaction."""
+def write(database: Database, talks: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
+    """Insert the rows in one transaction."""
     with database.writing() as session:
         session.execute(insert(Conversation), talks)
-        for start in range(0, len(said), 5000):
-            session.execute(insert(Message), said[start : start + 5000])
+        for start in range(0, len(messages), 5000):
+            session.execute(insert(Message), messages[start : start + 5000])
 
 
-def settle(database: Database) -> None:
+def analyze(database: Database) -> None:
     """What PostgreSQL's autovacuum does within a minute."""
     if not database.sqlite:
         with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -111,7 +132,7 @@ def settle(database: Database) -> None:
 
 def fill(database: Database, conversations: int, messages: int) -> Script:
     """Write them into an empty database."""
-    script, talks, said = imagined(conversations, messages)
-    write(database, talks, said)
-    settle(database)
+    script, talks, messages_rows = generate_rows(conversations, messages)
+    write(database, talks, messages_rows)
+    analyze(database)
     return script

@@ -33,21 +33,21 @@ def tokenizer() -> Any:
     return Tokenizer.from_file(str(DEFAULT_MODEL / "tokenizer.json"))
 
 
-def length(text: str) -> int:
-    """In tokens."""
+def count_tokens(text: str) -> int:
+    """The number of tokens in a text."""
     return len(tokenizer().encode(text, add_special_tokens=False).ids)
 
 
-class Talk:
+class TextGenerator:
     """What is said to one contender, in order; another one with the same seed says the same."""
 
     def __init__(self, seed: int) -> None:
         self._rng, self._numbers = random.Random(seed), count()
 
-    def said(self, tokens: int) -> str:
+    def text(self, tokens: int) -> str:
         """A text of about so many tokens that was not said before."""
         text = f"{self._word()} {next(self._numbers)} {self._word()}:"
-        while (missing := tokens - length(text)) > 0:
+        while (missing := tokens - count_tokens(text)) > 0:
             text += "".join(f" {self._word()}" for _ in range(max(1, missing // 3)))
         return text
 

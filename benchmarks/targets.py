@@ -1,4 +1,4 @@
-"""The two sides of the API's benchmark: the chain and the API in front of it, each in a process of its own.
+"""What the benchmark of the API asks: the chain and the API in front of it, each in a process of its own.
 
 Both are asked the same by seed and number, so that the same words come out. The client of the API keeps bytes and times
 while it measures, and reads them afterwards. Knows loads and answers; nothing of rounds and tables.
@@ -68,8 +68,8 @@ class Round:
     client: float = 0.0
 
 
-class Side(Protocol):
-    """Who answers a load."""
+class Target(Protocol):
+    """Something that answers a load of requests."""
 
     def measure(self, load: Load) -> Round:
         """One round. Raises ValueError for a reply that is none."""
@@ -80,7 +80,7 @@ def prompt(number: int) -> str:
     return f"Tell me {number} things about music."
 
 
-async def crowd(load: Load, ask: Callable[[int], Awaitable[Any]]) -> tuple[list[Any], float]:
+async def run_concurrently(load: Load, ask: Callable[[int], Awaitable[Any]]) -> tuple[list[Any], float]:
     """All answers in order, and the seconds they took."""
     answers, numbers = dict[int, Any](), iter(range(load.requests))
 
@@ -93,68 +93,68 @@ async def crowd(load: Load, ask: Callable[[int], Awaitable[Any]]) -> tuple[list[
     return [answers[number] for number in range(load.requests)], time.perf_counter() - began
 
 
-class Chain:
+class ChainTarget:
     """`build_verbatim`, as /v1 has it, without a callback, made before the clock starts."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
     def measure(self, load: Load) -> Round:
-        """One round."""
+        """One round. Raises ValueError for a reply that is none."""
         self._pipe.send(load)
-        found = self._pipe.recv()
-        if isinstance(found, str):
-            raise ValueError(found)
-        assert isinstance(found, Round)
-        return found
+        result = self._pipe.recv()
+        if isinstance(result, str):
+            raise ValueError(result)
+        assert isinstance(result, Round)
+        return result
 
 
 @contextmanager
-def chain(backend: str) -> Iterator[Chain]:
+def start_chain(backend: str) -> Iterator[ChainTarget]:
     """The chain in a process of its own."""
     spawning = multiprocessing.get_context("spawn")
-    here, there = spawning.Pipe()
-    process = spawning.Process(target=_answering, args=(there, backend), daemon=True)
+    ours, theirs = spawning.Pipe()
+    process = spawning.Process(target=_serve_loads, args=(theirs, backend), daemon=True)
     process.start()
-    there.close()
+    theirs.close()
     try:
-        yield Chain(here)
-        here.send(None)
+        yield ChainTarget(ours)
+        ours.send(None)
     finally:
         process.join(5)
         process.kill()
-        here.close()
+        ours.close()
 
 
-def _answering(pipe: Connection, backend: str) -> None:
+def _serve_loads(pipe: Connection, backend: str) -> None:
     with asyncio.Runner() as runner:
         while (load := pipe.recv()) is not None:
             try:
-                pipe.send(runner.run(_chained(load, backend, backends.read())))
+                pipe.send(runner.run(_run_load(load, backend, backends.read())))
             except (ModelError, SettingsError) as error:
                 pipe.send(str(error))
 
 
-async def _chained(load: Load, backend: str, settings: Settings) -> Round:
-    made = [build_verbatim(settings, backend, load.options(number)) for number in range(load.requests)]
+async def _run_load(load: Load, backend: str, settings: Settings) -> Round:
+    chains = [build_verbatim(settings, backend, load.options(number)) for number in range(load.requests)]
 
     async def ask(number: int) -> Answer:
         began, first, text = time.perf_counter(), None, ""
         inputs = {"messages": [HumanMessage(prompt(number))]}
         if not load.streamed:
-            return Answer(await made[number].ainvoke(inputs), None)
-        async for part in made[number].astream(inputs):
+            return Answer(await chains[number].ainvoke(inputs), None)
+        async for part in chains[number].astream(inputs):
             if first is None and part:
                 first = time.perf_counter() - began
             text += part
         return Answer(text, first)
 
     used = time.process_time()
-    answers, seconds = await crowd(load, ask)
+    answers, seconds = await run_concurrently(load, ask)
     return Round(answers, seconds, time.process_time() - used)
 
 
-class Server:
+class ServerTarget:
     """The API's server, asked over the loopback network by the barest client."""
 
     def __init__(self, port: int, process: psutil.Process) -> None:
@@ -162,32 +162,38 @@ class Server:
 
     @property
     def process(self) -> psutil.Process:
-        """Which answers."""
+        """The process that answers."""
         return self._process
 
     def measure(self, load: Load) -> Round:
-        """One round."""
+        """One round. Raises ValueError for a reply that is none."""
         sent = [self._request(load, number) for number in range(load.requests)]
         server, client = self._used(), time.process_time()
-        found, seconds = asyncio.run(crowd(load, lambda number: exchange(self._port, sent[number])))
+        replies, seconds = asyncio.run(run_concurrently(load, lambda number: send(self._port, sent[number])))
         server, client = self._used() - server, time.process_time() - client
-        return Round([read(load, pieces) for pieces in found], seconds, server, client)
+        return Round([parse_answer(load, pieces) for pieces in replies], seconds, server, client)
 
     def _used(self) -> float:
         spent = self._process.cpu_times()
         return float(spent.user + spent.system)
 
     def _request(self, load: Load, number: int) -> bytes:
-        said = {"messages": [{"role": "user", "content": prompt(number)}], **load.options(number)}
+        payload = {"messages": [{"role": "user", "content": prompt(number)}], **load.options(number)}
         if load.streamed:
-            said |= {"stream": True, "stream_options": {"include_usage": True}}
-        body = json.dumps(said).encode()
-        head = ["POST /v1/chat/completions HTTP/1.1", f"Host: 127.0.0.1:{self._port}", f"Authorization: Bearer {KEY}",
-                "Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close"]  # fmt: skip
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        body = json.dumps(payload).encode()
+        head = [
+            "POST /v1/chat/completions HTTP/1.1",
+            f"Host: 127.0.0.1:{self._port}",
+            f"Authorization: Bearer {KEY}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            "Connection: close",
+        ]
         return "\r\n".join([*head, "", ""]).encode() + body
 
 
-async def exchange(port: int, request: bytes) -> Pieces:
+async def send(port: int, request: bytes) -> Pieces:
     """The bytes that come back, each with the seconds since the request, until the server ends the connection."""
     began = time.perf_counter()
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -207,33 +213,37 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(backend: str, streams: int) -> Iterator[Server]:
+def start_api(backend: str, streams: int) -> Iterator[ServerTarget]:
     """The API, started as its users do, with a database and a key of its own. Raises ValueError where it ends."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        own = {"LLM_BACKEND": backend, "API_KEYS": KEY, "MAX_QUEUE": str(max(64, streams)),
-               "DATABASE_URL": f"sqlite:///{Path(folder) / 'api.db'}"}  # fmt: skip
-        with started(["uvicorn", "api:app", "--app-dir", str(ROOT), "--port", str(port)], port, own) as found:
-            yield found
+        own = {
+            "LLM_BACKEND": backend,
+            "API_KEYS": KEY,
+            "MAX_QUEUE": str(max(64, streams)),
+            "DATABASE_URL": f"sqlite:///{Path(folder) / 'api.db'}",
+        }
+        with start_server(["uvicorn", "api:app", "--app-dir", str(ROOT), "--port", str(port)], port, own) as target:
+            yield target
 
 
 @contextmanager
-def started(module: Sequence[str], port: int, own: Mapping[str, str]) -> Iterator[Server]:
+def start_server(module: Sequence[str], port: int, own: Mapping[str, str]) -> Iterator[ServerTarget]:
     """`python -m module` with these variables, once it answers at the port. Raises ValueError where it ends."""
-    with tempfile.TemporaryFile() as told:
+    with tempfile.TemporaryFile() as log:
         command = [sys.executable, "-m", *module]
-        with subprocess.Popen(command, env={**os.environ, **own}, stdout=told, stderr=told, cwd=ROOT) as process:
+        with subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log, cwd=ROOT) as process:
             try:
-                if not _up(port, process):
-                    told.seek(0)
-                    raise ValueError(f"the API did not start: {_reason(told.read().decode(errors='replace'))}")
-                yield Server(port, psutil.Process(process.pid))
+                if not _wait_ready(port, process):
+                    log.seek(0)
+                    raise ValueError(f"the API did not start: {_error_line(log.read().decode(errors='replace'))}")
+                yield ServerTarget(port, psutil.Process(process.pid))
             finally:
                 process.terminate()
 
 
-def _up(port: int, process: subprocess.Popen[bytes]) -> bool:
-    """Wait for it; whether it answers. That it is not ready is told by its answers."""
+def _wait_ready(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Whether it answers, after waiting for it; also an answer that it is not ready counts."""
     end = time.monotonic() + START
     while process.poll() is None and time.monotonic() < end:
         try:
@@ -246,33 +256,36 @@ def _up(port: int, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def _reason(log: str) -> str:
+def _error_line(log: str) -> str:
     """The line of a log that says what went wrong."""
-    said = log.splitlines() or ["it says nothing"]
-    return next((line for line in said if line.startswith("ERROR")), said[-1]).removeprefix("ERROR:").strip()
+    lines = log.splitlines() or ["it says nothing"]
+    return next((line for line in lines if line.startswith("ERROR")), lines[-1]).removeprefix("ERROR:").strip()
 
 
-def read(load: Load, pieces: Pieces) -> Answer:
+def parse_answer(load: Load, pieces: Pieces) -> Answer:
     """What the bytes say. Raises ValueError where that is a failure, or not as many tokens as were asked for."""
-    status, body, arrived = unpacked(pieces)
+    status, body, arrived = parse_response(pieces)
     if status != 200:
         raise ValueError(f"the API answered {status}: {json.loads(body)['error']['message']}")
-    said = [json.loads(body)] if not load.streamed else [
-        json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]  # fmt: skip
-    if "error" in said[-1]:
-        raise ValueError(f"the API broke off: {said[-1]['error']['message']}")
-    came = said[-1]["usage"]["completion_tokens"]
+    rows = (
+        [json.loads(body)]
+        if not load.streamed
+        else [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: {")]
+    )
+    if "error" in rows[-1]:
+        raise ValueError(f"the API broke off: {rows[-1]['error']['message']}")
+    came = rows[-1]["usage"]["completion_tokens"]
     if came != load.tokens:
         raise ValueError(f"a reply has {came} tokens instead of {load.tokens}; name a backend that knows ignore_eos")
     if not load.streamed:
-        return Answer(said[0]["choices"][0]["message"]["content"], None)
-    parts = [row["choices"][0]["delta"].get("content") or "" for row in said if row["choices"]]
+        return Answer(rows[0]["choices"][0]["message"]["content"], None)
+    parts = [row["choices"][0]["delta"].get("content") or "" for row in rows if row["choices"]]
     first = json.dumps(next(filter(None, parts))).encode()
     at = body.index(b'"content":' + first)
     return Answer("".join(parts), next(seconds for seconds, size in arrived if size > at))
 
 
-def unpacked(pieces: Pieces) -> tuple[int, bytes, list[tuple[float, int]]]:
+def parse_response(pieces: Pieces) -> tuple[int, bytes, list[tuple[float, int]]]:
     """Status, body, and how much of the body was there after how many seconds."""
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method="POST", target="/", headers=[("host", "x"), ("content-length", "0")]))
