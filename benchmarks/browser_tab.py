@@ -99,16 +99,16 @@ class Tab:
         written = WidgetState(id=self._input)
         written.chat_input_value.data = text
         self._ready = False
-        await self._send(said=written)
+        await self._send(widget=written)
 
-    async def _send(self, fragment: str = "", said: WidgetState | None = None) -> None:
+    async def _send(self, fragment: str = "", widget: WidgetState | None = None) -> None:
         message = BackMsg()
         rerun = message.rerun_script
         rerun.query_string, rerun.page_script_hash, rerun.fragment_id = self.query, self._hash, fragment
         rerun.is_auto_rerun = bool(fragment)
         rerun.widget_states.widgets.extend(self._widgets.values())
-        if said is not None:
-            rerun.widget_states.widgets.append(said)
+        if widget is not None:
+            rerun.widget_states.widgets.append(widget)
         about = rerun.context_info
         about.timezone, about.locale, about.url, about.color_scheme = "UTC", "en-US", self.address, "light"
         assert self._socket is not None

@@ -21,7 +21,7 @@ SERVER, POSTGRESQL, BROWSER = frozenset({"server"}), frozenset({"server", "postg
 SOURCES: dict[Any, frozenset[str]] = {
     subprocess: SERVER,
     pexpect: SERVER,
-    postgresql.running: POSTGRESQL,
+    postgresql.start_postgresql: POSTGRESQL,
     playwright.sync_api.sync_playwright: BROWSER,
 }
 _running: list[pytest.Item] = []

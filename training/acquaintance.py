@@ -109,7 +109,7 @@ class _Builder:
         """One exchange; the user may first answer what the assistant has just asked back."""
         before = ""
         if self.asked_back and self.rng.random() < 0.35 and self.mark_first("told", self.asked_back):
-            before = self.state_own(self.asked_back, asked=True) + " "
+            before = self.state_own(self.asked_back, answering=True) + " "
         self.asked_back = ""
         self.turns += [before + _as_typed(user, self.rng), assistant]
 
@@ -119,11 +119,11 @@ class _Builder:
         self.done.add((kind, fact))
         return not seen
 
-    def state_own(self, name: str, asked: bool) -> str:
+    def state_own(self, name: str, answering: bool) -> str:
         """The user's sentence about his own value, which differs from the persona's 8 times in 10."""
         fact = grammar().facts[name]
         self.user_values[name] = self.user_slots(fact, same=self.rng.random() < 0.2)
-        short = asked and "S" in fact.lines and self.rng.random() < 0.5
+        short = answering and "S" in fact.lines and self.rng.random() < 0.5
         return _end_sentence(self.wording(fact, "S" if short else "M", self.user_values[name]))
 
     def user_slots(self, fact: Fact, same: bool = False) -> dict[str, str]:
@@ -190,7 +190,7 @@ def _exchange(talk: _Builder) -> None:
     rng = talk.rng
     kinds = [_ask_stated, _check_value, _volunteer, _ask_unstated, _recall, _ask_unknown, _introduce]
     if talk.asked_back and rng.random() < 0.4 and talk.mark_first("told", talk.asked_back):
-        _tell_and_compare(talk, talk.asked_back, asked=True)
+        _tell_and_compare(talk, talk.asked_back, answering=True)
     else:
         rng.choices(kinds, weights=[10, 4, 2.5, 2.5, 3, 0.7, 0.6])[0](talk)
 
@@ -220,13 +220,13 @@ def _check_value(talk: _Builder) -> None:
 def _volunteer(talk: _Builder) -> None:
     name = talk.rng.choice([f.name for f in _facts(talk, talk.rng.random() < 0.6) if "M" in f.lines] or [""])
     if name and talk.mark_first("told", name):
-        _tell_and_compare(talk, name, asked=False)
+        _tell_and_compare(talk, name, answering=False)
 
 
-def _tell_and_compare(talk: _Builder, name: str, asked: bool) -> None:
+def _tell_and_compare(talk: _Builder, name: str, answering: bool) -> None:
     """The user tells his own, and it is compared with the persona's."""
     fact, talk.asked_back = grammar().facts[name], ""
-    sentence = talk.state_own(name, asked)
+    sentence = talk.state_own(name, answering)
     talk.add_exchange(
         sentence, talk.wording(fact, talk.compare(fact, talk.user_values[name], "=~-"), talk.user_values[name])
     )
@@ -253,7 +253,7 @@ def _ask_unknown(talk: _Builder) -> None:
     talk.asked_back = ""
     if talk.mark_first("told", fact.name) and talk.mark_first("recalled", fact.name):
         talk.add_exchange(talk.wording(fact, "Q"), talk.wording(fact, "H"))
-        _tell_and_compare(talk, fact.name, asked=True)
+        _tell_and_compare(talk, fact.name, answering=True)
         talk.done.discard(("recalled", fact.name))
 
 

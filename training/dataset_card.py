@@ -41,10 +41,10 @@ def digest(path: Path | None) -> str | None:
         return hashlib.file_digest(data, "sha256").hexdigest()
 
 
-def write(folder: Path, told: dict[str, Any], lengths: Counter[int]) -> None:
+def write(folder: Path, card: dict[str, Any], lengths: Counter[int]) -> None:
     """The card with a hash of each written Arrow file, and lengths.png."""
-    told["files"] = {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*.arrow"))}
-    (folder / "dataset_card.json").write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
+    card["files"] = {str(p.relative_to(folder)): digest(p) for p in sorted(folder.rglob("*.arrow"))}
+    (folder / "dataset_card.json").write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
     _histogram(folder / "lengths.png", lengths)
 
 

@@ -67,7 +67,7 @@ def _write_format(form: Format, path: Path, target: Path, card: Card, source: "R
     began = time.monotonic()
     try:
         form.module.write(source.trained, path, form.precision, card)
-        with form.module.opened(path) as reader:
+        with form.module.open_reader(path) as reader:
             result = check.check(form, reader, source)
     except (ValueError, RuntimeError) as error:
         problem = f"{target / form.file} ({form.name}) would be broken, nothing is written: {first_line(error)}"

@@ -27,9 +27,9 @@ def prepare(preparation: Preparation, out: Path) -> dict[str, Any]:
         bpe.save_pretrained(part / "tokenizer")
         preparation.write(bpe, pool, writer)
         writer.finish()
-        told = dataset_card.describe(preparation, cleaner.counts, len(bpe))
-        dataset_card.write(part, told, preparation.lengths)
-    return told
+        card = dataset_card.describe(preparation, cleaner.counts, len(bpe))
+        dataset_card.write(part, card, preparation.lengths)
+    return card
 
 
 def parse_source(text: str) -> Source:
@@ -123,15 +123,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def work(args: argparse.Namespace) -> None:
     """Prepare, print the counts, and write personas where they are asked for. Raises ValueError, OSError."""
-    asked = parse_corpus(args)
-    preparation = Preparation(asked, args.tokenizer, args.vocab_size, args.max_length, args.cross, args.choices)
+    corpus = parse_corpus(args)
+    preparation = Preparation(corpus, args.tokenizer, args.vocab_size, args.max_length, args.cross, args.choices)
     card = prepare(preparation, args.out)
     for split, count in card["splits"].items():
         print(f"{split}: {count['rows']:,} rows, {count['tokens']:,} tokens, {count['learnt']:,} of them learnt")
     if args.personas:
         from training import personas
 
-        dialogues = (v.item for _, v in asked.read(asked.cleaner()) if isinstance(v.item, Dialogue))
+        dialogues = (v.item for _, v in corpus.read(corpus.cleaner()) if isinstance(v.item, Dialogue))
         print(f"{personas.write_personas(dialogues, args.personas):,} personas in {args.personas}")
 
 

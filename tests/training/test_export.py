@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2DoubleHeadsMod
 from tests.training.formats import listing, network, saved, words
 from training import export
 from training.formats import FORMATS
-from training.formats.gguf import opened
+from training.formats.gguf import open_reader
 
 ALL = "safetensors:fp16,gguf:f16,gguf:q8_0,onnx,onnx:int8"
 
@@ -135,7 +135,7 @@ def test_an_adapter_on_a_choice_head_serves_as_one_file(tmp_path: Path, capsys: 
     assert "the LoRA adapter is merged into its base" in said
     assert "the choice head is left out" in said
     ids = list(range(10, 40))
-    with opened(tmp_path / "served" / "model-f16.gguf") as reader, torch.no_grad():
+    with open_reader(tmp_path / "served" / "model-f16.gguf") as reader, torch.no_grad():
         wanted = model.eval()(torch.tensor([ids])).logits[0].numpy()
         assert reader.logits(ids, 30) == pytest.approx(wanted, abs=0.03 * float(wanted.std()))
 
@@ -143,7 +143,7 @@ def test_an_adapter_on_a_choice_head_serves_as_one_file(tmp_path: Path, capsys: 
 def test_a_model_without_template_gets_the_plain_one(trained: Path, tmp_path: Path) -> None:
     (trained / "chat_template.jinja").unlink()
     assert export.main([str(trained), str(tmp_path / "served"), "--format", "gguf:f16"]) == 0
-    with opened(tmp_path / "served" / "model-f16.gguf") as reader:
+    with open_reader(tmp_path / "served" / "model-f16.gguf") as reader:
         assert "Assistant:" in str(reader.template)
 
 

@@ -1,8 +1,9 @@
 """The file formats that a trained folder is exported to: `NAME:PRECISION` to a file's name, its writer and its bounds.
 
-gguf.py, onnx.py and safetensors.py are one format each: `write(trained, path, precision, card)`, and `opened(path)`,
-which yields a Reader, the file as a program that serves it sees it. source.py and adapter.py load what is exported,
-samples.py has what it is tried on, check.py compares. Knows no command line, and loads nothing heavy by itself.
+gguf.py, onnx.py and safetensors.py are one format each: `write(trained, path, precision, card)`, and
+`open_reader(path)`, which yields a Reader, the file as a program that serves it sees it. source.py and adapter.py load
+what is exported, samples.py has what it is tried on, check.py compares. Knows no command line, and loads nothing heavy
+by itself.
 """
 
 import importlib

@@ -174,7 +174,7 @@ class LlamaReader:
 
 
 @contextmanager
-def opened(path: Path, window: int = 512) -> Iterator[LlamaReader]:
+def open_reader(path: Path, window: int = 512) -> Iterator[LlamaReader]:
     """The file in llama.cpp, for at most `window` tokens. Raises ValueError where llama.cpp refuses it."""
     from llama_cpp import Llama as Engine
 

@@ -148,7 +148,7 @@ class OnnxReader:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OnnxReader]:
+def open_reader(path: Path) -> Iterator[OnnxReader]:
     """The file in onnxruntime, with the tokenizer beside it. Raises ValueError where onnxruntime refuses it."""
     with silence_transformers():
         tokenizer = AutoTokenizer.from_pretrained(path.parent, local_files_only=True)

@@ -28,7 +28,7 @@ def write(trained: Trained, path: Path, precision: str, card: Card) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[TorchReader]:
+def open_reader(path: Path) -> Iterator[TorchReader]:
     """The folder of `path` as transformers loads it, computing in fp32."""
     with silence_transformers():
         model = AutoModelForCausalLM.from_pretrained(path.parent, local_files_only=True).float().eval()

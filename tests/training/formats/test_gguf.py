@@ -80,7 +80,7 @@ def test_a_tied_head_is_written_once(tmp_path: Path) -> None:
 
 def test_ids_beyond_the_tokenizer_are_unused(tmp_path: Path) -> None:
     path, trained = written(tmp_path, "f16", vocab_size=len(words()) + 3)
-    with format_gguf.opened(path) as reader:
+    with format_gguf.open_reader(path) as reader:
         assert reader.logits([1, 2, 3], 3).shape == (3, len(words()) + 3)
     tokens, types = format_gguf.vocabulary(words(), trained.model.config.vocab_size)
     assert tokens[-1] == f"[PAD{len(words()) + 2}]"
@@ -91,7 +91,7 @@ def test_ids_beyond_the_tokenizer_are_unused(tmp_path: Path) -> None:
 def test_a_reader_reads_in_pieces_what_it_reads_in_one(tmp_path: Path) -> None:
     path, trained = written(tmp_path, "f16")
     ids = list(range(5, 45))
-    with format_gguf.opened(path) as reader, torch.no_grad():
+    with format_gguf.open_reader(path) as reader, torch.no_grad():
         wanted = trained.model.half().float()(torch.tensor([ids])).logits[0].numpy()
         for whole in (1, 17, 40):
             assert np.abs(reader.logits(ids, whole) - wanted).max() < 0.02 * wanted.std()
@@ -99,5 +99,5 @@ def test_a_reader_reads_in_pieces_what_it_reads_in_one(tmp_path: Path) -> None:
 
 def test_what_is_no_gguf_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF and nothing more")
-    with pytest.raises(ValueError, match="does not load it"), format_gguf.opened(tmp_path / "m.gguf"):
+    with pytest.raises(ValueError, match="does not load it"), format_gguf.open_reader(tmp_path / "m.gguf"):
         pass

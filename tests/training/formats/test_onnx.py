@@ -77,7 +77,7 @@ def test_rows_of_a_batch_may_be_padded_on_the_left(session: Any) -> None:
 
 def test_the_reader_goes_on_as_it_began(folder: Path) -> None:
     ids = list(range(5, 30))
-    with format_onnx.opened(folder / "model.onnx") as reader:
+    with format_onnx.open_reader(folder / "model.onnx") as reader:
         assert reader.tokens("<|user|>hello") == words().encode("<|user|>hello")
         for whole in (1, 10, 25):
             assert reader.logits(ids, whole) == pytest.approx(wanted(ids), abs=1e-3)
@@ -96,7 +96,7 @@ def test_int8_is_smaller_and_answers_nearly_alike(tmp_path: Path, folder: Path) 
     assert (made / "model-int8.onnx").stat().st_size < 0.6 * (folder / "model.onnx").stat().st_size
     assert not list(made.glob("*.inferred"))
     ids = list(range(5, 30))
-    with format_onnx.opened(made / "model-int8.onnx") as reader:
+    with format_onnx.open_reader(made / "model-int8.onnx") as reader:
         apart = np.abs(reader.logits(ids, 10) - wanted(ids)).std() / wanted(ids).std()
     assert 0 < apart < 0.1
 
@@ -104,5 +104,5 @@ def test_int8_is_smaller_and_answers_nearly_alike(tmp_path: Path, folder: Path) 
 def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path) / "model.onnx"
     path.write_bytes(b"no graph")
-    with pytest.raises(ValueError, match="onnxruntime does not load it"), format_onnx.opened(path):
+    with pytest.raises(ValueError, match="onnxruntime does not load it"), format_onnx.open_reader(path):
         pass

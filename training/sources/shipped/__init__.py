@@ -30,7 +30,7 @@ class Origin:
     commit: str
     licence: str
     paths: tuple[str, ...]
-    parse: Callable[[Path], Iterator[formats.Told]]
+    parse: Callable[[Path], Iterator[formats.Parsed]]
     one_in: int = 1
 
     @property

@@ -65,12 +65,12 @@ def _resolved(url: str, commit: str, folder: Path) -> str:
 
 def _git(folder: Path, *words: str) -> str:
     # Git must neither ask for a password nor take over the repository of whoever called.
-    kept = {k: v for k, v in os.environ.items() if k not in {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}}
+    environment = {k: v for k, v in os.environ.items() if k not in {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}}
     try:
         done = subprocess.run(
             ["git", "-c", "core.autocrlf=false", *words],
             cwd=folder,
-            env={**kept, "GIT_TERMINAL_PROMPT": "0"},
+            env={**environment, "GIT_TERMINAL_PROMPT": "0"},
             capture_output=True,
             text=True,
             errors="replace",

@@ -15,47 +15,47 @@ import yaml
 
 from training.sources._files import lines
 
-Told = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
+Parsed = tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]
 
-SAID = re.compile(r"\s*User ([12]):\s*(.*)")
+SPOKEN = re.compile(r"\s*User ([12]):\s*(.*)")
 EMPTY = "{}"  # what the crowd-work platform writes for no answer
-NOT_TOLD = (KeyError, TypeError, IndexError, AttributeError)
+MALFORMED = (KeyError, TypeError, IndexError, AttributeError)
 
 
-def self_dialogue(path: Path) -> Iterator[Told]:
+def self_dialogue(path: Path) -> Iterator[Parsed]:
     """CSV of crowd work, a dialogue a row, its sentences in columns out of order; rejected work is left out."""
     blocked = _blocked(path.parents[2] / "blocked_workers.txt")
     for row in _table(path, ("WorkerId", "Answer.sentence1")):
         if not row.get("Reject") and row["WorkerId"] not in blocked:
             count = sum(str(key).startswith("Answer.sentence") for key in row)
-            said = (row.get(f"Answer.sentence{i}") or "" for i in range(1, count + 1))
-            yield tuple(s for s in map(_single, said) if s not in ("", EMPTY)), ()
+            answers = (row.get(f"Answer.sentence{i}") or "" for i in range(1, count + 1))
+            yield tuple(s for s in map(_single, answers) if s not in ("", EMPTY)), ()
 
 
-def synthetic_persona_chat(path: Path) -> Iterator[Told]:
+def synthetic_persona_chat(path: Path) -> Iterator[Parsed]:
     """CSV of two personas, a sentence a line, and a conversation whose lines begin `User 1:` or `User 2:`."""
     columns = ("user 1 personas", "user 2 personas", "Best Generated Conversation")
     for row in _table(path, columns):
         first, second, talk = (row[column] or "" for column in columns)
-        said = [(m[1], _single(m[2])) for m in map(SAID.match, talk.splitlines()) if m]
-        yield _alternating(said, "1"), (_sentences(first), _sentences(second))
+        spoken = [(m[1], _single(m[2])) for m in map(SPOKEN.match, talk.splitlines()) if m]
+        yield _alternating(spoken, "1"), (_sentences(first), _sentences(second))
 
 
-def schema_guided(path: Path) -> Iterator[Told]:
+def schema_guided(path: Path) -> Iterator[Parsed]:
     """JSON array of dialogues with `turns` of USER and SYSTEM."""
     yield from _each(
         path, _json(path), lambda d: _alternating([(t["speaker"], t["utterance"]) for t in d["turns"]], "USER")
     )
 
 
-def taskmaster(path: Path) -> Iterator[Told]:
+def taskmaster(path: Path) -> Iterator[Parsed]:
     """JSON array of conversations with `utterances` of user and assistant."""
     yield from _each(
         path, _json(path), lambda d: _alternating([(u["speaker"], _single(u["text"])) for u in d["utterances"]], "user")
     )
 
 
-def topical_chat(path: Path) -> Iterator[Told]:
+def topical_chat(path: Path) -> Iterator[Parsed]:
     """JSON object of conversations whose `content` is messages of two agents."""
     talks = _json(path)
     if not isinstance(talks, dict):
@@ -63,47 +63,47 @@ def topical_chat(path: Path) -> Iterator[Told]:
     yield from _each(path, talks.values(), lambda d: _alternating([(m["agent"], m["message"]) for m in d["content"]]))
 
 
-def instructions(path: Path) -> Iterator[Told]:
+def instructions(path: Path) -> Iterator[Parsed]:
     """JSON array of `instruction`, `input` (may be empty) and `output`."""
     yield from _each(path, _json(path), lambda d: (f"{d['instruction']}\n{d['input']}".strip(), d["output"].strip()))
 
 
-def dolly(path: Path) -> Iterator[Told]:
+def dolly(path: Path) -> Iterator[Parsed]:
     """JSON lines of `instruction` and its human answer `text`."""
     for number, line in enumerate(lines(path), 1):
         try:
             row = json.loads(line)
             yield (row["instruction"].strip(), row["text"].strip()), ()
-        except (ValueError, *NOT_TOLD) as error:
+        except (ValueError, *MALFORMED) as error:
             raise ValueError(f"{path}, line {number}: not an instruction ({error!r})") from error
 
 
-def chatterbot(path: Path) -> Iterator[Told]:
+def chatterbot(path: Path) -> Iterator[Parsed]:
     """YAML with `conversations`, each a list of what is said in turn."""
     try:
         # The base loader keeps every word a text: `Yes` is no boolean here.
-        found = yaml.load("\n".join(lines(path)), Loader=yaml.BaseLoader)
+        content = yaml.load("\n".join(lines(path)), Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ValueError(f"{path}, line {mark.line + 1 if mark else '?'}: bad YAML ({error})") from error
-    if not isinstance(found, dict) or not isinstance(found.get("conversations"), list):
+    if not isinstance(content, dict) or not isinstance(content.get("conversations"), list):
         raise ValueError(f"{path}: a list `conversations` is due")
-    yield from _each(path, found["conversations"], lambda talk: tuple(filter(None, map(_scalar, talk))))
+    yield from _each(path, content["conversations"], lambda talk: tuple(filter(None, map(_scalar, talk))))
 
 
-def _each(path: Path, found: Iterable[Any], turns: Callable[[Any], tuple[str, ...]]) -> Iterator[Told]:
-    for number, one in enumerate(found):
+def _each(path: Path, entries: Iterable[Any], turns: Callable[[Any], tuple[str, ...]]) -> Iterator[Parsed]:
+    for number, entry in enumerate(entries):
         try:
-            yield turns(one), ()
-        except NOT_TOLD as error:
+            yield turns(entry), ()
+        except MALFORMED as error:
             raise ValueError(f"{path}: entry {number} is not a dialogue ({error!r})") from error
 
 
-def _alternating(said: list[tuple[str, str]], first: str | None = None) -> tuple[str, ...]:
+def _alternating(spoken: list[tuple[str, str]], first: str | None = None) -> tuple[str, ...]:
     """One turn until the other speaks. Where `first` is named, what the other says before goes."""
     turns: list[str] = []
     before = None
-    for speaker, words in said:
+    for speaker, words in spoken:
         if not turns and first is not None and speaker != first:
             continue
         if speaker == before:
