@@ -21,7 +21,8 @@ def exposure_warning(settings: Settings, address: str, what: str, remedy: str) -
     """A warning in plain words that `what` is open to everybody; None where nobody pays, or nobody gets there."""
     if not is_remote(address):  # first: a page asks at every run, and readiness looks at files
         return None
-    metered = [name for name, problem in backends.status(settings) if problem is None and backends.is_metered(name)]
+    ready = [name for name, problem in backends.status(settings) if problem is None]
+    metered = [name for name in ready if backends.is_metered(name, settings)]
     if not metered:
         return None
     return (

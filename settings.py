@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 VERSION = "0.7.0"
@@ -62,12 +62,15 @@ class EnvironmentSettings(BaseSettings):
     title: ClassVar[str] = ""  # heads the group in docs/settings.md; a backend's is the name of its file
 
     @classmethod
-    def read(cls) -> Self:
-        """The settings as they stand now. Raises SettingsError for a value that is not allowed."""
+    def read(cls, **values: Any) -> Self:
+        """The settings as they stand now; `values`, by field, go before environment and `.env`.
+
+        Raises SettingsError for a value that is not allowed.
+        """
         try:
-            return cls()
+            return cls(**values)
         except ValidationError as error:
-            raise SettingsError("\n".join(cls._explain(error))) from None
+            raise SettingsError("\n".join(cls._explain(error, values))) from None
 
     @classmethod
     def variable(cls, field: str) -> str:
@@ -85,11 +88,11 @@ class EnvironmentSettings(BaseSettings):
         return None
 
     @classmethod
-    def _explain(cls, error: ValidationError) -> Iterator[str]:
+    def _explain(cls, error: ValidationError, values: dict[str, Any]) -> Iterator[str]:
         for problem in error.errors():
             field = str(problem["loc"][0]) if problem["loc"] else ""
             info = cls.model_fields.get(field)
-            value = (cls.lookup(field) or ("", ""))[0]
+            value = str(values[field]) if field in values else (cls.lookup(field) or ("", ""))[0]
             hidden = "@" in value or "?" in value or (info is not None and _is_secret(info.annotation))
             text = "(hidden)" if hidden else value
             meaning = (info.description if info is not None else None) or ""
@@ -104,6 +107,9 @@ class EnvironmentSettings(BaseSettings):
             yield Option(self.variable(field), text, found[1] if found else "default", info.description or "")
 
 
+Group = TypeVar("Group", bound=EnvironmentSettings)
+
+
 def _is_secret(annotation: Any) -> bool:
     return "SecretStr" in repr(annotation)
 
@@ -113,9 +119,13 @@ def _format(value: Any) -> str:
 
 
 class Settings(EnvironmentSettings):
-    """The app-wide settings. A sampling option that is None was set by nobody and is not sent to a server."""
+    """The app-wide settings. A sampling option that is None was set by nobody and is not sent to a server.
+
+    They carry the groups that only one room knows, as a backend's: each is read once, and handed on with these.
+    """
 
     title: ClassVar[str] = "The whole app"
+    _groups: dict[type[EnvironmentSettings], EnvironmentSettings] = PrivateAttr(default_factory=dict)
 
     llm_backend: str | None = Field(
         None, description="the backend: a file name in backends/, or provider:model; unset: chosen by what is there"
@@ -180,6 +190,23 @@ class Settings(EnvironmentSettings):
     @classmethod
     def _unescape_newlines(cls, value: str | None) -> str | None:
         return value.replace("\\n", "\n") if value else value
+
+    def group(self, kind: type[Group]) -> Group:
+        """The settings of another group: those that were handed in, else as they stood when first asked for.
+
+        Raises SettingsError for a value that is not allowed.
+        """
+        if kind not in self._groups:
+            self._groups[kind] = kind.read()
+        group = self._groups[kind]
+        assert isinstance(group, kind)
+        return group
+
+    def with_group(self, group: EnvironmentSettings) -> Self:
+        """These settings with another group in place of what environment and `.env` say."""
+        copy = self.model_copy()
+        copy._groups = {**self._groups, type(group): group}
+        return copy
 
     def sampling_options(self) -> dict[str, float | int]:
         """The sampling options that somebody set."""

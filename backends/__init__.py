@@ -1,7 +1,8 @@
 """The backends: one file in this folder is one backend, and its name is the name in LLM_BACKEND.
 
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
-`availability_error(settings)`, `is_default_model()`, `is_metered()` and `list_models(settings)`.
+`availability_error(settings)`, `is_default_model(settings)`, `is_metered(settings)` and `list_models(settings)`. They
+find their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
 This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
 """
 
@@ -10,14 +11,16 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
+from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for those who know backends by this door alone
 from settings import EnvironmentSettings, Settings, SettingsError
 
@@ -68,38 +71,42 @@ class LocalModel(Protocol):
         """End what computes. Requests that wait or run fail."""
 
 
-def names() -> list[str]:
-    """The backends there are: the files of this folder."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+@cache
+def names() -> tuple[str, ...]:
+    """The backends there are: the files of this folder, listed once in a process."""
+    return tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")))
 
 
 def check(name: str, variable: str = "LLM_BACKEND") -> str:
     """The name itself. Raises UnknownBackendError, with the known ones, for a name that is none."""
-    if name in names() or ":" in name.strip(":"):
+    if name in names() or ProviderModel.parse(name.strip(":")):
         return name
     raise UnknownBackendError(
         f"{variable}={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
     )
 
 
-def module(name: str) -> ModuleType:
-    """The file of a backend; `provider:model` is served by `remote/provider.py`."""
-    return import_module(f"backends.{check(name)}" if ":" not in name else "backends.remote.provider")
+def module(name: str) -> ModuleType | ProviderModel:
+    """What has a backend's functions: its file, or for `provider:model` that. Raises UnknownBackendError."""
+    return ProviderModel.parse(name) or import_module(f"backends.{check(name)}")
+
+
+def _call(name: str, function: str, settings: Settings, default: Any) -> Any:
+    """What a function of a backend returns; `default` where it has none."""
+    found = getattr(module(name), function, None)
+    return found(settings) if found else default
 
 
 def availability_error(name: str, settings: Settings) -> str | None:
     """Why a backend cannot answer, with the remedy; None when it can."""
-    if ":" in name:
-        reason: str | None = module(name).availability_error(name)
-        return reason
-    look = getattr(module(name), "availability_error", None)
-    return look(settings) if look else None
+    reason: str | None = _call(name, "availability_error", settings, None)
+    return reason
 
 
 def status(settings: Settings) -> list[Status]:
     """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
-    wanted = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ":" in n]
-    return [Status(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(wanted)]]
+    configured = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ProviderModel.parse(n)]
+    return [Status(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(configured)]]
 
 
 def choose(settings: Settings) -> Choice:
@@ -111,9 +118,9 @@ def choose(settings: Settings) -> Choice:
         check(name, "LLM_FALLBACK")
     if settings.llm_backend:
         return Choice(check(settings.llm_backend), "LLM_BACKEND names it")
-    openai = module("openai").BackendSettings
+    openai = settings.group(_settings_of("openai"))
     for field in ("api_key", "base_url"):
-        if openai.lookup(field):
+        if field in openai.model_fields_set:
             return Choice("openai", f"LLM_BACKEND is unset and {openai.variable(field)} is set")
     problems = []
     for name in LOCAL:
@@ -126,40 +133,55 @@ def choose(settings: Settings) -> Choice:
 
 def can_list_models(name: str) -> bool:
     """Whether a backend has models to choose from; the others have just the one they load."""
-    return ":" not in name and hasattr(module(name), "list_models")
+    return hasattr(module(name), "list_models")
 
 
 def list_models(name: str, settings: Settings) -> list[str]:
-    """The names a backend's server offers, by asking it. Raises ModelError kinds."""
-    found: list[str] = module(name).list_models(settings)
-    return found
+    """The names that a backend's server lists, by asking it; [] for one that has no server. Raises ModelError kinds."""
+    models: list[str] = _call(name, "list_models", settings, [])
+    return models
 
 
-def is_default_model(name: str) -> bool:
+def is_default_model(name: str, settings: Settings) -> bool:
     """Whether a backend answers from the small model that ships."""
-    look = getattr(module(name), "is_default_model", None)
-    return bool(look()) if look else False
+    return bool(_call(name, "is_default_model", settings, False))
 
 
-def is_metered(name: str) -> bool:
+def is_metered(name: str, settings: Settings) -> bool:
     """Whether each reply of a backend costs its owner money, as far as settings tell."""
-    look = getattr(module(name), "is_metered", None)
-    return ":" in name or (bool(look()) if look else False)
+    return bool(_call(name, "is_metered", settings, False))
+
+
+def _settings_of(name: str) -> type[EnvironmentSettings]:
+    group: type[EnvironmentSettings] = module(name).BackendSettings  # type: ignore[union-attr]
+    return group
 
 
 def settings_groups() -> Iterator[type[EnvironmentSettings]]:
     """The settings of each backend that has some of its own."""
     for name in names():
-        group = getattr(module(name), "BackendSettings", None)
-        if group is not None:
-            yield group
+        if hasattr(module(name), "BackendSettings"):
+            yield _settings_of(name)
 
 
 def read() -> Settings:
-    """The settings, after every backend's own, so that a bad value is named before anything loads."""
+    """The settings with every backend's own, so that a bad value is named before anything loads.
+
+    Raises SettingsError.
+    """
+    settings = Settings.read()
     for group in settings_groups():
-        group.read()
-    return Settings.read()
+        settings.group(group)
+    return settings
+
+
+def with_settings(settings: Settings, name: str, **values: Any) -> Settings:
+    """The settings with a backend's own handed in: `values`, by field, go before environment and `.env`.
+
+    So a server is configured without a variable: `with_settings(settings, "openai", base_url="http://host/v1",
+    api_key="none")`. Raises SettingsError, which names the field's variable, for a value that is not allowed.
+    """
+    return settings.with_group(_settings_of(name).read(**values))
 
 
 def load(name: str, settings: Settings) -> BaseChatModel:
@@ -174,9 +196,8 @@ def load(name: str, settings: Settings) -> BaseChatModel:
 
 
 def _build(name: str, settings: Settings) -> BaseChatModel:
-    found = module(name)
     try:
-        built: BaseChatModel = found.build(name, settings) if ":" in name else found.build(settings)
+        built: BaseChatModel = module(name).build(settings)
     except (ModelError, SettingsError):
         raise
     except Exception as error:  # whatever a library throws at a model it cannot load

@@ -39,7 +39,7 @@ def availability_error(settings: Settings) -> str | None:
     absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if absent:
         return install_hint(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
-    name = BackendSettings.read().model
+    name = settings.group(BackendSettings).model
     if trouble := template.template_error(settings):
         return trouble
     if Path(name).is_dir():
@@ -53,14 +53,14 @@ def availability_error(settings: Settings) -> str | None:
     return None
 
 
-def is_default_model() -> bool:
-    """Whether this is the small model that ships."""
-    return Path(BackendSettings.read().model).resolve() == DEFAULT_MODEL
+def is_default_model(settings: Settings) -> bool:
+    """Whether this backend answers from the small model that ships."""
+    return Path(settings.group(BackendSettings).model).resolve() == DEFAULT_MODEL
 
 
 def build(settings: Settings) -> LocalChat:
-    """Load the model. Raises ModelNotFoundError where there is none."""
-    options = BackendSettings.read()
+    """The chat model over the loaded pipeline. Raises ModelNotFoundError, ModelAPIError."""
+    options = settings.group(BackendSettings)
     reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")

@@ -48,7 +48,7 @@ def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("llama_cpp") is None:
         return install_hint("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
-    name = BackendSettings.read().model_path()
+    name = settings.group(BackendSettings).model_path()
     if trouble := template.template_error(settings):
         return trouble
     if Path(name).is_file():
@@ -60,17 +60,17 @@ def availability_error(settings: Settings) -> str | None:
     return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
 
 
-def is_default_model() -> bool:
-    """Whether this is the small model that ships."""
-    return Path(BackendSettings.read().model_path()).resolve().parent == DEFAULT_MODEL
+def is_default_model(settings: Settings) -> bool:
+    """Whether this backend answers from the small model that ships."""
+    return Path(settings.group(BackendSettings).model_path()).resolve().parent == DEFAULT_MODEL
 
 
 def build(settings: Settings) -> LocalChat:
-    """Load the model. Raises ModelNotFoundError where there is none."""
+    """The chat model over the loaded file. Raises ModelNotFoundError, ModelAPIError."""
     reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"llamacpp: {reason}")
-    options = BackendSettings.read()
+    options = settings.group(BackendSettings)
     model = Model(fetch(options.model_path()), options.n_gpu_layers)
     try:
         chosen = template.choose_template(settings, model.saved_template(), model.path.name)
@@ -97,7 +97,7 @@ def limits(options: BackendSettings, model: Model) -> Limits:
 
 
 def fetch(name: str) -> Path:
-    """The file itself, from the hub where the name says so."""
+    """The path of the file, fetched from the hub where the name says so. Raises ModelNotFoundError."""
     if Path(name).is_file():
         return Path(name)
     from huggingface_hub import hf_hub_download

@@ -32,7 +32,7 @@ def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("langchain_openai") is None:
         return "langchain-openai: not installed; run `make install`"
-    options = BackendSettings.read()
+    options = settings.group(BackendSettings)
     if options.api_key is None and not is_compatible_server(options):
         return "no key: set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
     return None
@@ -43,13 +43,13 @@ def is_compatible_server(options: BackendSettings) -> bool:
     return bool(options.addresses) and not any(map(is_official, options.addresses))
 
 
-def is_metered() -> bool:
+def is_metered(settings: Settings) -> bool:
     """Whether the server is asked with a key."""
-    return BackendSettings.read().api_key is not None
+    return settings.group(BackendSettings).api_key is not None
 
 
 def list_models(settings: Settings) -> list[str]:
-    """What the server offers (several: all of them together), by asking. Raises ModelError kinds."""
+    """The models that the server lists, of several servers all of theirs, by asking. Raises ModelError kinds."""
     return build(settings).list_models()
 
 
@@ -59,7 +59,7 @@ def build(settings: Settings) -> "OpenAIChat | LoadBalancedChat":
     if reason:
         kind = ModelAuthenticationError if "no key" in reason else ModelNotFoundError
         raise kind(f"openai: {reason}")
-    options = BackendSettings.read()
+    options = settings.group(BackendSettings)
     addresses = options.addresses or [OFFICIAL]
     if len(addresses) == 1:
         return _build_client(addresses[0], options, settings, timeout=options.timeout)

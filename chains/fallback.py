@@ -19,6 +19,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 import backends
+from backends import ProviderModel
 from chains.window import fit, insert_passages, window
 from settings import Settings
 
@@ -154,18 +155,18 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
     def _as_model_error(name: str, error: ModelError | TypeError) -> ModelError:
         """Another provider's client answers a knob it does not know with a TypeError."""
         if isinstance(error, ModelError):
-            if ":" not in name or name in str(error):
+            if not ProviderModel.parse(name) or name in str(error):
                 return error
             text = f"{name}: {error} Check the provider's key and address, or ask another backend."
             return rephrase(error, base_kind(error), text)
-        if ":" not in name:
+        if not ProviderModel.parse(name):
             raise error
         return rephrase(error, ModelInvalidRequestError, f"{name}: {error}. Unset that knob, or ask another backend.")
 
     def _runnable(self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
         """The prompt cut to this backend's window, then the backend."""
         options = {**self.options, **kwargs}
-        if ":" in name and options.pop("raw", False):
+        if ProviderModel.parse(name) and options.pop("raw", False):
             raise ModelInvalidRequestError(f"{name} continues no raw text; the backends gpt2 and llamacpp do.")
         if name != self.names[0]:  # a model is a name at one server only
             options.pop("model", None)

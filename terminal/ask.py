@@ -10,7 +10,7 @@ import typer
 
 from chains.assistant import Retriever, build
 from chains.report import Report
-from settings import SettingsError
+from settings import Settings, SettingsError
 from terminal import persona as personas
 from terminal import source
 from terminal.options import (
@@ -107,7 +107,7 @@ def ask(
     report, reply = asyncio.run(_ask(chain, message, quiet=as_json))
     if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
-    sources, note = _sources_and_note(report) if files else ([], None)
+    sources, note = _sources_and_note(report, target.settings) if files else ([], None)
     if as_json:
         extra = {"sources": source.sources_to_json(sources), "note": note} if files else {}
         print(escape_control(json.dumps({"reply": reply, **report.summary(), **extra}, ensure_ascii=False)))
@@ -125,12 +125,12 @@ def _passages(files: list[Path]) -> Retriever:
     return PassageRetriever(index=file.build_index(files, Screen()))
 
 
-def _sources_and_note(report: Report) -> tuple[list["Source"], str | None]:
+def _sources_and_note(report: Report, settings: Settings) -> tuple[list["Source"], str | None]:
     """The passages that the reply was made from, and the note for its reader; None without one."""
     from conversations.replies import document_note
     from documents.source import source_of as shown
 
-    return [shown(each) for each in report.passages], document_note(report)
+    return [shown(each) for each in report.passages], document_note(report, settings)
 
 
 def read_pipe() -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 
 import backends
-from backends import Status
+from backends import ProviderModel, Status
 from settings import Settings, SettingsError
 from terminal import server
 from terminal.persona import suggest
@@ -41,7 +41,7 @@ class Target:
     def switch(self, name: str) -> "Target":
         """The target of another name. Raises SettingsError for one unknown or not ready, and as `list_targets`."""
         problems = {status.name: status.problem for status in self.list_targets()}
-        if self.url is None and ":" in name.strip(":"):
+        if self.url is None and ProviderModel.parse(name.strip(":")):
             problems[name] = backends.availability_error(name, self.settings)
         if name not in problems:
             raise SettingsError(f"There is no backend {name!r}.{suggest(name, problems)} `/backend` lists all.")

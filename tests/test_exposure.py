@@ -17,15 +17,16 @@ def test_what_others_reach(address: str, reached: bool) -> None:
 
 
 def test_what_costs_money(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [name for name in backends.names() if backends.is_metered(name)] == []
-    assert backends.is_metered("anthropic:some-model")
+    assert [name for name in backends.names() if backends.is_metered(name, Settings.read())] == []
+    assert backends.is_metered("anthropic:some-model", Settings.read())
     monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
-    assert [name for name in backends.names() if backends.is_metered(name)] == ["openai"]
+    assert [name for name in backends.names() if backends.is_metered(name, Settings.read())] == ["openai"]
 
 
 def test_the_warning_names_backend_address_and_remedy(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     assert exposure_warning(settings, "0.0.0.0", "the API", "Set API_KEYS.") is None
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    settings = Settings.read()
     said = exposure_warning(settings, "0.0.0.0", "the API", "Set API_KEYS.")
     assert said is not None
     assert "0.0.0.0" in said

@@ -1,10 +1,10 @@
-"""Knobs: where they come from, what they may hold, and how a bad one is named."""
+"""Settings: where they come from, what they may hold, and how a bad one is named."""
 
 from pathlib import Path
 
 import pytest
 
-from settings import ROOT, Settings, SettingsError, display_path
+from settings import ROOT, EnvironmentSettings, Settings, SettingsError, display_path
 from tests.conftest import variables
 
 
@@ -62,3 +62,28 @@ def test_the_example_file_names_every_variable_and_sets_none() -> None:
 def test_paths_in_this_folder_are_shown_short() -> None:
     assert display_path(str(ROOT / "models" / "default")) == "models/default"
     assert display_path("/elsewhere/model") == "/elsewhere/model"
+
+
+class Extra(EnvironmentSettings):
+    """A group of one room's own."""
+
+    extra_size: int = 3
+
+
+def test_a_group_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRA_SIZE", "5")
+    settings = Settings.read()
+    assert settings.group(Extra).extra_size == 5
+    monkeypatch.setenv("EXTRA_SIZE", "7")
+    assert settings.group(Extra).extra_size == 5
+    assert settings.model_copy(update={"port": 1}).group(Extra).extra_size == 5
+    assert Settings.read().group(Extra).extra_size == 7
+
+
+def test_a_group_that_is_handed_in_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXTRA_SIZE", "5")
+    settings = Settings.read()
+    assert settings.with_group(Extra.read(extra_size=9)).group(Extra).extra_size == 9
+    assert settings.group(Extra).extra_size == 5
+    with pytest.raises(SettingsError, match=r"^EXTRA_SIZE=large: "):
+        Extra.read(extra_size="large")

@@ -15,7 +15,7 @@ import backends
 from api.http.limits import Limits
 from api.http.queue import Queues
 from api.settings import ApiSettings, SmsSettings
-from backends import Choice
+from backends import Choice, ProviderModel
 from conversations.store import Database, DatabaseError, connect
 from documents import embedding
 from documents.settings import DocumentSettings
@@ -81,7 +81,7 @@ def create_state() -> AppState:
 
 
 def _model_names(settings: Settings, api: ApiSettings) -> tuple[str, ...]:
-    configured = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ":" in name]
+    configured = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ProviderModel.parse(name)]
     return tuple(dict.fromkeys([*backends.names(), *configured, *api.api_models]))
 
 

@@ -46,14 +46,15 @@ class Compaction:
 
 def disabled_reason(settings: Settings, backend: str) -> str | None:
     """Why messages are dropped although CONTEXT_STRATEGY has them summarised; None where they are not."""
-    return DISABLED if settings.context_strategy == "summarize" and backends.is_default_model(backend) else None
+    summarizes = settings.context_strategy == "summarize"
+    return DISABLED if summarizes and backends.is_default_model(backend, settings) else None
 
 
 async def compact(
     database: Database, row: Message, context: BranchContext, request: "GenerationRequest", reply: Reply
 ) -> Compaction:
     """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
-    if request.settings.context_strategy != "summarize" or backends.is_default_model(request.backend):
+    if request.settings.context_strategy != "summarize" or backends.is_default_model(request.backend, request.settings):
         return Compaction()
     try:
         model = await asyncio.to_thread(backends.load, request.backend, request.settings)

@@ -64,22 +64,22 @@ async def stream_reply(
     async for part in chain.astream(before.inputs(shown.messages), {"callbacks": [reply.report]}):
         if not cited:
             cited = True
-            await asyncio.to_thread(save_citations, database, row, reply)
+            await asyncio.to_thread(save_citations, database, row, reply, request.settings)
         yield part
 
 
-def save_citations(database: Database, row: Message, reply: Reply) -> None:
+def save_citations(database: Database, row: Message, reply: Reply, settings: Settings) -> None:
     """Keep which passages the reply is made from; where none are, its reader is told."""
     citations.cite(database, row.id, reply.report.passages)
-    if told := document_note(reply.report):
+    if told := document_note(reply.report, settings):
         compaction.save_note(database, row, told)
 
 
-def document_note(report: Report) -> str | None:
+def document_note(report: Report, settings: Settings) -> str | None:
     """What the reader of a reply that was to be made from documents is told of it."""
     if not report.passages:
         return NO_ROOM if report.found else NO_PASSAGE
-    return SMALL_MODEL if backends.is_default_model(report.backend or "") else None
+    return SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
 
 
 async def stream_messages(

@@ -16,9 +16,11 @@ from documents.settings import DocumentSettings
 from documents.source import source_of
 from page.chat import sources
 from page.session import actions
+from page.session.context import PageContext
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from page.session.selection import Selection
+from settings import Settings
 
 READING_TICK = 0.3  # seconds between two looks at what is being read
 SMALL_WINDOW = 2_048  # tokens of a window in which only a few passages fit
@@ -33,21 +35,21 @@ def upload_limit(limits: DocumentSettings) -> int:
     return -(-limits.max_bytes // 1_000_000)
 
 
-def draw(store: Store, conversation: Conversation | None, selection: Selection, limits: DocumentSettings) -> None:
+def draw(context: PageContext, conversation: Conversation | None, selection: Selection) -> None:
     """Draw the popover of documents; where no backend can answer, files are uploaded here too."""
-    rows = files.listing(store, conversation.id) if conversation else []
+    rows = files.listing(context.store, conversation.id) if conversation else []
     mute = selection.backend is None or selection.problem is not None
     if not rows and not mute:
         return
     count = f" ({len(rows)})" if rows else ""
     with st.popover(f"Documents{count}", icon=":material/description:", key="documents"):
         if mute:
-            _draw_upload(limits)
+            _draw_upload(context.limits)
         for row in rows:
-            _draw_document(store, row)
+            _draw_document(context.store, row)
         if conversation and rows:
-            _draw_model_limits(selection.backend)
-            _draw_search(store, conversation.id)
+            _draw_model_limits(selection.backend, context.settings)
+            _draw_search(context.store, conversation.id)
 
 
 def _draw_document(store: Store, row: Document) -> None:
@@ -79,11 +81,11 @@ def _remove(store: Store, number: str) -> None:
         defer_error("This document is no longer there.")
 
 
-def _draw_model_limits(backend: str | None) -> None:
+def _draw_model_limits(backend: str | None, settings: Settings) -> None:
     """Draw what is not to be expected of a model with a small window."""
     loaded = backends.loaded_model(backend or "")
     window = size(loaded) if loaded is not None else None
-    small = backend is not None and backends.is_default_model(backend)
+    small = backend is not None and backends.is_default_model(backend, settings)
     if small or (window is not None and window <= SMALL_WINDOW):
         st.caption(f":material/info: {SMALL_WINDOW_NOTE} {DEFAULT_MODEL_NOTE if small else ''}")
 

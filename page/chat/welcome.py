@@ -6,6 +6,7 @@ import backends
 from page.session.actions import enqueue
 from page.session.markdown import escape_markdown
 from prompts.persona import Persona
+from settings import Settings
 
 SMALL_TALK = ("Hi, how are you?", "Do you have any pets?", "Tell me a joke")
 LARGE_MODEL = ("How do language models work?", "Plan a weekend in Lisbon", "Write a limerick about rain")
@@ -16,9 +17,9 @@ DEFAULT_MODEL_NOTICE = (
 )
 
 
-def draw(backend: str | None, persona: Persona | None) -> None:
+def draw(backend: str | None, persona: Persona | None, settings: Settings) -> None:
     """Draw title, persona and suggestions; one that is pressed is sent like a message."""
-    small = backend is not None and ":" not in backend and backends.is_default_model(backend)
+    small = backend is not None and backends.is_default_model(backend, settings)
     with st.container(key="welcome"):
         st.title("LLM Assistant")
         if persona:

@@ -78,12 +78,12 @@ def _draw_missing() -> None:
 def _draw_conversation(context: PageContext, thread: Thread | None, selection: Selection) -> None:
     """Draw the shown branch, from its oldest message within the limit to the newest."""
     if thread is None:
-        files.draw(context.store, None, selection, context.limits)
-        welcome.draw(selection.backend, personas.current_persona(None))
+        files.draw(context, None, selection)
+        welcome.draw(selection.backend, personas.current_persona(None), context.settings)
         return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title(escape_markdown(thread.conversation.title), anchor=False)
-        files.draw(context.store, thread.conversation, selection, context.limits)
+        files.draw(context, thread.conversation, selection)
     if thread.earlier:
         st.button(
             f"Show earlier ({thread.earlier})",

@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 import backends
+from backends import ProviderModel
 from chains.assistant import build
 from conversations.replies import Reply, preload_model
 from conversations.store import STATE_NOTES, MessageError, State, check_message
@@ -83,7 +84,7 @@ def _pick_model(context: PageContext) -> Selection:
     """Draw the pickers of backend, model and sampling; the selection they make."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         selection = pick_backend(backends.status(context.settings), context)
-        if selection.backend and ":" in selection.backend:
+        if selection.backend and ProviderModel.parse(selection.backend):
             selection.problem = selection.problem or NO_RAW_TEXT.format(selection.backend)
         if selection.backend and not selection.problem:
             preload_model(selection.backend, context.settings)

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.exceptions import ModelNotFoundError
 
 import backends
-from settings import ROOT, Settings
+from settings import ROOT, Settings, SettingsError
 
 PARROT = '''"""A backend that repeats."""
 
@@ -62,7 +62,7 @@ def test_reading_readiness_loads_nothing(settings: Settings) -> None:
 
 
 def test_the_files_are_the_names() -> None:
-    assert backends.names() == ["gpt2", "llamacpp", "openai"]
+    assert backends.names() == ("gpt2", "llamacpp", "openai")
 
 
 def test_an_unknown_backend_lists_the_known() -> None:
@@ -126,6 +126,32 @@ def test_the_hub_out_of_reach_says_what_to_do(name: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("LLAMACPP_MODEL", "someone/no-such-model:model.gguf")
     with pytest.raises(ModelNotFoundError, match=f"{name.upper()}_MODEL=someone/no-such-model"):
         backends.load(name, Settings.read())
+
+
+def test_settings_are_read_once_and_may_be_handed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the environment nor .env is looked at again, and a server needs no variable."""
+    settings = backends.read()
+    assert backends.choose(settings).name == "gpt2"
+    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
+    Path(".env").write_text("OPENAI_API_KEY=sk-later\n")
+    assert backends.choose(settings).name == "gpt2"
+    assert backends.is_default_model("gpt2", settings)
+    assert not backends.is_metered("openai", settings)
+    there = backends.with_settings(settings, "openai", base_url="http://127.0.0.1:1/v1", api_key="none")
+    assert backends.choose(there).name == "openai"
+    assert backends.is_metered("openai", there)
+    assert backends.availability_error("openai", settings) is not None
+    with pytest.raises(SettingsError, match=r"^OPENAI_BASE_URL=nowhere: "):
+        backends.with_settings(settings, "openai", base_url="nowhere")
+
+
+def test_a_name_is_taken_apart_once() -> None:
+    assert backends.ProviderModel.parse("gpt2") is None
+    name = backends.ProviderModel.parse("openai:ft:small:me")
+    assert (name.provider, name.model, str(name)) == ("openai", "ft:small:me", "openai:ft:small:me") if name else False
+    for wrong in ("openai:", ":small", ":"):
+        with pytest.raises(ModelNotFoundError, match="there is no such backend"):
+            backends.check(wrong)
 
 
 def test_a_fourth_backend_is_one_new_file(tmp_path: Path) -> None:
