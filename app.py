@@ -7,6 +7,7 @@ import streamlit as st
 from conversations.store import DatabaseError
 from page.pages import about, chat, compare, complete, insights
 from page.session import presses
+from page.session.current import follow_history
 from page.session.error import draw_error
 from page.session.owner import require_login
 from settings import ROOT
@@ -16,7 +17,6 @@ logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(messag
 
 def main() -> None:
     """One run of the script, which Streamlit starts at every change."""
-    presses.accept()
     st.set_page_config("LLM Assistant", page_icon=str(ROOT / "page" / "icon.png"))
     pages = [
         st.Page(chat.draw, title="Chat", url_path="chat", default=True),
@@ -27,6 +27,9 @@ def main() -> None:
     ]
     inside = require_login()
     page = st.navigation(pages, position="top" if inside else "hidden")
+    if page == pages[0]:
+        follow_history()
+    presses.accept()
     if inside:
         try:
             page.run()

@@ -1,25 +1,24 @@
 """Which conversation this tab shows, and what is unfolded in it. Knows the address and the session; no table.
 
-The address is the truth, but the browser hears of a change a little later: what it sends meanwhile is out of date.
+The browser hears of another address a little later: what it sends meanwhile is out of date, however long it takes.
 """
 
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from conversations.store import Store
 
 PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
-ADDRESS_LAG = 3.0  # seconds in which an address that differs is an old one
 
 
 @dataclass
 class CurrentConversation:
     """The conversation of this tab; without `conversation_id` one that its first message begins, with `new_fields`.
 
-    `highlighted_id` is the message that a search led to, `address_written` when this was last put into the address.
+    `highlighted_id` is the message that a search led to.
     """
 
     conversation_id: str | None = None
@@ -28,23 +27,31 @@ class CurrentConversation:
     highlighted_id: int | None = None
     editing_id: int | None = None
     commenting_id: int | None = None
-    address_written: float | None = None  # on the monotonic clock
+
+
+def follow_history() -> None:
+    """Note where Back or Forward led. Called before anything can interrupt the run, which alone knows of it."""
+    run = get_script_run_ctx()
+    if run is not None and run.is_history_navigation:
+        st.session_state["history_address"] = st.query_params.get("c")
 
 
 def follow_address() -> CurrentConversation:
-    """The conversation that the address names, opened where it is another; called before anything is drawn."""
-    conversation = current_conversation()
+    """The conversation of this tab, called before anything is drawn: what the address names when the tab is opened,
+    and where Back or Forward led. Any other address that differs is one that is behind.
+    """
     wanted = st.query_params.get("c")
-    if wanted == conversation.conversation_id:
-        return conversation
-    written = conversation.address_written
-    late = written is not None and time.monotonic() - written < ADDRESS_LAG
-    returned = "message" not in st.session_state and not wanted  # from another page: the input's state went with it
-    if late or returned or (conversation.conversation_id and written is None):
+    if "conversation" not in st.session_state:
+        st.session_state["conversation"] = CurrentConversation(wanted)
+    if "history_address" in st.session_state:
+        led = st.session_state["history_address"]
+        if led != current_conversation().conversation_id:
+            st.session_state["conversation"] = CurrentConversation(led)
+        del st.session_state["history_address"]
+    conversation = current_conversation()
+    if wanted != conversation.conversation_id:
         _write_address(conversation)
-        return conversation
-    st.session_state["conversation"] = CurrentConversation(wanted, address_written=float("-inf"))
-    return current_conversation()
+    return conversation
 
 
 def current_conversation() -> CurrentConversation:
@@ -69,7 +76,6 @@ def update_conversation(store: Store, **fields: Any) -> None:
 
 
 def _write_address(conversation: CurrentConversation) -> None:
-    conversation.address_written = time.monotonic()
     if conversation.conversation_id:
         st.query_params["c"] = conversation.conversation_id
     else:
