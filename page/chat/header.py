@@ -1,5 +1,6 @@
 """Above the conversation: which backend and model answer, as whom, and how they sample."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,6 +10,7 @@ from backends import Status
 from conversations.replies import available_models, disabled_reason, is_fetching
 from conversations.store import Conversation, NotFoundError, Store, clean
 from page.chat import menu, personas, sampling
+from page.session.binding import accept_change, bind
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
@@ -99,19 +101,20 @@ def _draw_system_prompt(context: PageContext, conversation: Conversation | None)
         return
     default = system_prompt(context.settings.system_prompt)
     own = conversation.system if conversation else fields.get("system")
-    key = f"system-{current_conversation().conversation_id}"
+    name, text = f"system-{current_conversation().conversation_id}", default if own is None else own
+    key = bind(name, text)
     st.text_area(
         "System prompt",
-        default if own is None else own,
+        text,
         key=key,
-        on_change=_update_system_prompt,
-        args=(context.store, key, default),
+        on_change=accept_change,
+        args=(name, key, partial(_update_system_prompt, context.store, default)),
         max_chars=20_000,
     )
 
 
-def _update_system_prompt(store: Store, key: str, default: str) -> None:
-    entered = clean(st.session_state[key] or "")
+def _update_system_prompt(store: Store, default: str, text: str | None) -> None:
+    entered = clean(text or "")
     try:
         update_conversation(store, system=None if entered == default else entered)
     except NotFoundError as error:

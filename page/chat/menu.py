@@ -1,5 +1,6 @@
 """What can be done with the open conversation: rename, pin, export, hand over, delete, and undo of that."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -7,7 +8,8 @@ import streamlit as st
 from conversations import exchange
 from conversations.store import Conversation, NotFoundError, Store, clean
 from page.session.actions import enqueue
-from page.session.current import open_conversation, update_conversation
+from page.session.binding import accept_change, bind
+from page.session.current import current_conversation, open_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from prompts.handover import handover_prompt
@@ -22,20 +24,23 @@ def draw(store: Store, conversation: Conversation | None) -> None:
         return
     conversation_id = conversation.id
     with st.popover("Chat", icon=":material/more_horiz:", key="menu"):
+        name, title = f"title-{conversation_id}", conversation.title
+        key = bind(name, title)
         st.text_input(
             "Title",
-            conversation.title,
-            key=f"title-{conversation_id}",
+            title,
+            key=key,
             max_chars=MAX_TITLE_CHARACTERS,
-            on_change=_rename,
-            args=(store, conversation_id, conversation.title),
+            on_change=accept_change,
+            args=(name, key, partial(_rename, store, conversation_id, title)),
         )
         pinned = conversation.pinned
         st.button(
             "Unpin" if pinned else "Pin",
             icon=":material/keep_off:" if pinned else ":material/keep:",
             on_click=_pin,
-            args=(store, not pinned),
+            args=(store, conversation_id, not pinned),
+            key=f"{'unpin' if pinned else 'pin'}-{conversation_id}",
             **FULL_WIDTH,
         )
         st.button(
@@ -43,7 +48,8 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             icon=":material/summarize:",
             on_click=enqueue,
             args=("send",),
-            kwargs={"text": handover_prompt()},
+            kwargs={"text": handover_prompt(), "conversation": current_conversation()},
+            key=f"hand-over-{conversation_id}",
             **FULL_WIDTH,
         )
         st.download_button(
@@ -64,7 +70,14 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             on_click="ignore",
             **FULL_WIDTH,
         )
-        st.button("Delete", icon=":material/delete:", on_click=_delete, args=(store, conversation_id), **FULL_WIDTH)
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(store, conversation_id),
+            key=f"delete-chat-{conversation_id}",
+            **FULL_WIDTH,
+        )
 
 
 def _export_json(store: Store, conversation_id: str) -> str:
@@ -72,19 +85,17 @@ def _export_json(store: Store, conversation_id: str) -> str:
     return "".join(exchange.json_chunks([exchange.export_conversation(store, conversation_id)]))
 
 
-def _rename(store: Store, conversation_id: str, title: str) -> None:
+def _rename(store: Store, conversation_id: str, title: str, entered: str | None) -> None:
     """Set the title that was entered; an empty one brings the old one back."""
-    entered = " ".join(clean(st.session_state[f"title-{conversation_id}"] or "").split())
-    st.session_state[f"title-{conversation_id}"] = entered or title
     try:
-        update_conversation(store, title=entered or title)
+        store.update(conversation_id, title=" ".join(clean(entered or "").split()) or title)
     except NotFoundError as error:
         defer_error(str(error))
 
 
-def _pin(store: Store, pinned: bool) -> None:
+def _pin(store: Store, conversation_id: str, pinned: bool) -> None:
     try:
-        update_conversation(store, pinned=pinned)
+        store.update(conversation_id, pinned=pinned)
     except NotFoundError as error:
         defer_error(str(error))
 

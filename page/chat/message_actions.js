@@ -1,8 +1,22 @@
 // The row of buttons under a message. What it shows and may do comes in `data`; what is pressed goes out as `act`.
 export default function ({ data, parentElement, setTriggerValue }) {
   const row = parentElement.querySelector(".row");
+  row.act = (verb, more) => setTriggerValue("act", { verb, ...more });
+  const drawn = JSON.stringify(data);
+  if (row.drawn === drawn) return; // the buttons stay: one may be held down in this moment
+  row.drawn = drawn;
   const focused = parentElement.activeElement?.dataset.verb;
-  const act = (verb, more) => setTriggerValue("act", { verb, ...more });
+  const presses = {};
+  const act = (verb, more) => row.act(verb, more);
+
+  // The row hears of presses: a button that was replaced while it was held down hears nothing.
+  const verbOf = (element) => element?.closest?.("[data-verb]:not(:disabled)")?.dataset.verb;
+  row.onpointerdown = (event) => { row.pressed = verbOf(event.target); };
+  row.onclick = (event) => {
+    const under = row.getRootNode().elementFromPoint(event.clientX, event.clientY);
+    const verb = event.target === row ? verbOf(under) : verbOf(event.target);
+    if (verb && (event.target !== row || verb === row.pressed)) presses[verb](event);
+  };
 
   function button(verb, icon, label, press, text) {
     const made = document.createElement("button");
@@ -16,13 +30,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     glyph.setAttribute("aria-hidden", "true");
     glyph.textContent = icon;
     made.prepend(glyph);
-    made.onclick = press ?? (() => act(verb));
+    presses[verb] = press ?? (() => act(verb));
     row.append(made);
     return made;
   }
 
-  async function copy(event) {
-    const glyph = event.currentTarget.querySelector(".icon");
+  async function copy() {
+    const glyph = row.querySelector("[data-verb=copy] .icon");
     try {
       await navigator.clipboard.writeText(data.text);
     } catch { // no secure context: the old way

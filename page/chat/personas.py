@@ -1,5 +1,6 @@
 """The persona picker: shipped ones, those in data/personas and one's own; edited for one conversation, or saved."""
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -7,12 +8,14 @@ import streamlit as st
 from conversations.replies import persona_from_dict as found
 from conversations.replies import persona_to_dict
 from conversations.store import Conversation, MessageError, NotFoundError, Store, personas
+from page.session.binding import accept_change, bind, is_replaced
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 from prompts.persona import Persona, random_other
 
 NO_PERSONA = "No persona"
+PICKER = "persona"
 
 
 def draw(store: Store, conversation: Conversation | None) -> None:
@@ -21,7 +24,10 @@ def draw(store: Store, conversation: Conversation | None) -> None:
     if conversation is None:
         _choose_at_random(everybody)
     chosen = current_persona(conversation)
-    with st.popover(escape_markdown(chosen.name) if chosen else "Persona", icon=":material/theater_comedy:"):
+    label = escape_markdown(chosen.name) if chosen else "Persona"
+    # under a new name nobody opens the list that is about to go: what is emptied has no children left to show
+    popover = st.empty().popover if is_replaced(PICKER, chosen) else st.popover
+    with popover(label, icon=":material/theater_comedy:"):
         if problem:
             st.warning(safe_markdown(problem))
         _draw_picker(store, chosen, everybody)
@@ -54,18 +60,20 @@ def _draw_picker(store: Store, chosen: Persona | None, everybody: list[Persona])
     options: list[Persona | None] = [None, *everybody]
     if chosen and by_slug.get(chosen.slug) != chosen:
         options.insert(1, chosen)
-    key = f"persona-{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
+    key = bind(PICKER, chosen)
     st.selectbox(
-        "Persona", options, options.index(chosen), key=key, format_func=_label, on_change=_use_picked, args=(store, key)
+        "Persona",
+        options,
+        options.index(chosen),
+        key=key,
+        format_func=_label,
+        on_change=accept_change,
+        args=(PICKER, key, partial(_use, store)),
     )
 
 
 def _label(persona: Persona | None) -> str:
     return NO_PERSONA if persona is None else f"{persona.name}: {persona.description}"
-
-
-def _use_picked(store: Store, key: str) -> None:
-    _use(store, st.session_state[key])
 
 
 def _use(store: Store, chosen: Persona | None) -> None:

@@ -3,22 +3,32 @@
 A comparison is a conversation: it lasts, and the chat page can go on with any of its replies.
 """
 
+from dataclasses import dataclass, field
+
 import streamlit as st
 
 import backends
 from backends import Status
 from chains.report import Report
 from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, reply_writer, watch
-from conversations.store import STATE_NOTES, VOTE_COMMENT, Message, MessageError, NotFoundError, State, Store
+from conversations.store import STATE_NOTES, Message, MessageError, NotFoundError, State, Store
 from page.chat import live
 from page.pages import chat
-from page.session import actions, current
-from page.session.actions import Action
+from page.session import current
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, safe_markdown
 
 COLUMNS = 3  # columns of one row
+
+
+@dataclass
+class CompareState:
+    """The comparison of this tab, questions that wait for the next run, and why the last press came to nothing."""
+
+    conversation_id: str | None = None
+    questions: list[str] = field(default_factory=list)
+    error: str | None = None
 
 
 def draw() -> None:
@@ -28,15 +38,24 @@ def draw() -> None:
     names = _pick_backends(backends.status(context.settings))
     for name in names:  # so that nobody's first word waits for its model
         preload_model(name, context.settings)
-    refused = st.session_state.pop("compare-refused", None)
-    conversation_id = _open_comparison()
+    state = _state()
+    _run_pending(context, names, state)
+    error, state.error = state.error, None
+    conversation_id = _open_comparison(state)
     if conversation_id is not None:
         _draw_comparison(context.store, conversation_id)
     elif names:
         st.caption("One question, every model that is ready. Ask something below.")
-    if refused:
-        draw_error(refused)
-    st.chat_input("Ask all of them", key="compare-question", disabled=not names, on_submit=_ask, args=(context, names))
+    if error:
+        draw_error(error)
+    st.chat_input(
+        "Ask all of them", key="compare-question", disabled=not names, on_submit=_submit_question, args=(state,)
+    )
+
+
+def _state() -> CompareState:
+    state: CompareState = st.session_state.setdefault("compare", CompareState())
+    return state
 
 
 def _pick_backends(statuses: list[Status]) -> list[str]:
@@ -51,30 +70,28 @@ def _pick_backends(statuses: list[Status]) -> list[str]:
     return picked
 
 
-def _open_comparison() -> str | None:
+def _open_comparison(state: CompareState) -> str | None:
     """The comparison of this tab: the session's, which the address lags behind, or after a reload the address's."""
-    wanted = st.session_state.get("comparison") or st.query_params.get("c")
-    if wanted:
-        _write_address(wanted)
-    return wanted
+    state.conversation_id = state.conversation_id or st.query_params.get("c")
+    if state.conversation_id:
+        st.query_params["c"] = state.conversation_id
+    return state.conversation_id
 
 
-def _write_address(conversation_id: str) -> None:
-    """Open a comparison, and write it into the address."""
-    st.session_state["comparison"] = st.query_params["c"] = conversation_id
+def _submit_question(state: CompareState) -> None:
+    """Keep the question for the next run, which knows what is picked by then."""
+    state.questions.append(st.session_state["compare-question"])
 
 
-def _ask(context: PageContext, names: list[str]) -> None:
-    """Start a comparison with the question that was sent; for a callback."""
-    question = st.session_state["compare-question"]
-    if actions.is_duplicate(Action(VOTE_COMMENT, current.current_conversation(), text=question)):
-        return
-    try:
-        _write_address(
-            comparison.start(context.store, question, [GenerationRequest(context.settings, name) for name in names])
-        )
-    except MessageError as error:
-        st.session_state["compare-refused"] = str(error)
+def _run_pending(context: PageContext, names: list[str], state: CompareState) -> None:
+    """Start a comparison for what was asked; nothing of Streamlit is called, so that no rerun comes in between."""
+    while state.questions:
+        requests = [GenerationRequest(context.settings, name) for name in names]
+        try:
+            state.conversation_id = comparison.start(context.store, state.questions[0], requests)
+        except MessageError as error:
+            state.error = str(error)
+        state.questions.pop(0)
 
 
 def _draw_comparison(store: Store, conversation_id: str) -> None:
@@ -82,7 +99,7 @@ def _draw_comparison(store: Store, conversation_id: str) -> None:
     try:
         compared = comparison.read(store, conversation_id)
     except NotFoundError:
-        st.session_state.pop("comparison", None)
+        _state().conversation_id = None
         st.subheader("Comparison not found", anchor=False)
         st.markdown("It may have been deleted, or its address is mistyped. Ask something below to begin another.")
         return
@@ -169,8 +186,13 @@ def _draw_choices(store: Store, compared: Comparison, message: Message) -> None:
             type="primary" if won else "secondary",
             help="Take the vote back" if won else "Vote for this reply",
         )
-        if st.button("Go on with this one", icon=":material/forum:", key=f"go-{message.id}"):
-            _continue_in_chat(store, message)
+        st.button(
+            "Go on with this one",
+            icon=":material/forum:",
+            key=f"go-{message.id}",
+            on_click=_continue_in_chat,
+            args=(store, message),
+        )
 
 
 def _continue_in_chat(store: Store, message: Message) -> None:
@@ -178,7 +200,7 @@ def _continue_in_chat(store: Store, message: Message) -> None:
     try:
         store.select_branch(message.id)
     except NotFoundError:
-        st.rerun()
+        return
     if message.backend:
         st.session_state["backend"] = message.backend
     current.open_conversation(message.conversation_id)
@@ -189,11 +211,11 @@ def _vote(store: Store, compared: Comparison, message_id: int) -> None:
     try:
         comparison.vote(store, compared, message_id)
     except NotFoundError:
-        st.session_state["compare-refused"] = "This comparison is no longer there."
+        _state().error = "This comparison is no longer there."
 
 
 def _stop(store: Store, message_id: int) -> None:
     try:
         watch.stop(store, message_id)
     except NotFoundError:
-        st.session_state["compare-refused"] = "This comparison is no longer there."
+        _state().error = "This comparison is no longer there."

@@ -17,6 +17,7 @@ from conversations.store import STATE_NOTES, MessageError, State, check_message
 from page.chat import live, sampling
 from page.chat.header import pick_backend, pick_model
 from page.chat.metrics import format_metrics
+from page.session.binding import accept_change, bind
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
@@ -30,13 +31,14 @@ NO_RAW_TEXT = "{} answers messages only: it cannot continue raw text. Choose gpt
 
 @dataclass
 class Draft:
-    """The text in the box, the texts before it, and the continuation that runs or ended last."""
+    """The text in the box, the texts before it, and the continuation that is wanted, runs or ended last."""
 
     text: str = ""
     history: list[str] = field(default_factory=list)
     reply: Reply | None = None
     last_reply: Reply | None = None
     error: str | None = None
+    is_wanted: bool = False
 
     def replace(self, text: str) -> None:
         """Set another text; the one before can be had back."""
@@ -64,19 +66,23 @@ def draw() -> None:
     draw_title("Complete")
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
     selection = _pick_model(context)
+    if draft.is_wanted:
+        _start(draft, context.settings, selection)
+        draft.is_wanted = False
     if draft.reply is not None:
         st.fragment(_draw_growing, run_every=live.TICK)(draft)
         return
-    st.session_state["completing"] = draft.text
+    key = bind("completing", draft.text)
     st.text_area(
         "Text to continue",
+        draft.text,
         height=320,
-        key="completing",
-        on_change=_keep_edit,
-        args=(draft,),
+        key=key,
+        on_change=accept_change,
+        args=("completing", key, draft.replace),
         placeholder="Begin a sentence, and let the model go on.",
     )
-    _draw_buttons(context, draft, selection)
+    _draw_buttons(draft, selection)
     _draw_outcome(draft, selection)
 
 
@@ -94,16 +100,16 @@ def _pick_model(context: PageContext) -> Selection:
     return selection
 
 
-def _draw_buttons(context: PageContext, draft: Draft, selection: Selection) -> None:
+def _draw_buttons(draft: Draft, selection: Selection) -> None:
     """Draw Continue, Undo and a suggestion."""
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Continue",
             icon=":material/play_arrow:",
             type="primary",
-            on_click=_start,
+            on_click=_want_continuation,
             key="continue",
-            args=(draft, context.settings, selection),
+            args=(draft,),
             disabled=bool(selection.problem),
         )
         st.button(
@@ -130,8 +136,9 @@ def _draw_outcome(draft: Draft, selection: Selection) -> None:
         st.caption(escape_markdown(stopped + format_metrics(ended.report)))
 
 
-def _keep_edit(draft: Draft) -> None:
-    draft.replace(st.session_state["completing"] or "")
+def _want_continuation(draft: Draft) -> None:
+    """Have the next run start it, which knows what is picked by then."""
+    draft.is_wanted = True
 
 
 def _start(draft: Draft, settings: Settings, selection: Selection) -> None:

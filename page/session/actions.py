@@ -4,14 +4,12 @@ Callbacks enqueue before the script runs; the script carries out as soon as it k
 turn. Streamlit hands an uploaded file out once, so its bytes are kept here until they are read.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from conversations.library import reading
@@ -34,14 +32,12 @@ from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from page.session.selection import Selection
 
-DUPLICATE_SECONDS = 5.0  # within which the same action can be the same press
-
 
 @dataclass(frozen=True)
 class Action:
     """`verb` is attach, send, edit, regenerate or continue; all but the first two are about the message `message_id`.
 
-    `files` are names and bytes. They come with the first of two equal presses only.
+    `files` are names and bytes.
     """
 
     verb: str
@@ -49,23 +45,13 @@ class Action:
     message_id: int = 0
     text: str = ""
     backend: str | None = None
-    files: tuple[tuple[str, bytes], ...] = field(default=(), compare=False, repr=False)
+    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
 
 def enqueue(verb: str, **fields: Any) -> None:
     """Keep an action for `run_pending`; for callbacks, which run before the script."""
-    action = Action(verb, current_conversation(), **fields)
-    if not is_duplicate(action):
-        st.session_state.setdefault("pending_actions", []).append(action)
-
-
-def is_duplicate(action: Action) -> bool:
-    """Whether it is the last press once more: one in the moment of a fragment's tick goes out with both."""
-    last, pressed = st.session_state.pop("fragment_action", (None, 0.0))
-    run = get_script_run_ctx()
-    if run is not None and run.fragment_ids_this_run:
-        st.session_state["fragment_action"] = action, time.monotonic()
-    return bool(action == last and not action.files and time.monotonic() - pressed < DUPLICATE_SECONDS)
+    action = Action(verb, **{"conversation": current_conversation(), **fields})
+    st.session_state.setdefault("pending_actions", []).append(action)
 
 
 def submit_input() -> None:

@@ -36,11 +36,11 @@ def settle(app: AppTest) -> AppTest:
 
 
 def box(app: AppTest) -> str:
-    return app.text_area(key="completing").value or ""
+    return app.text_area[0].value or ""
 
 
 def write(app: AppTest, text: str) -> AppTest:
-    return app.text_area(key="completing").set_value(text).run()
+    return app.text_area[0].set_value(text).run()
 
 
 def go_on(app: AppTest) -> AppTest:
