@@ -65,11 +65,11 @@ def key(name: Annotated[str, typer.Argument(help="whose it is, without spaces an
     """
     from api.http.auth import HASHED_KEY, generate_key, hash_key  # here: no other command needs them
 
-    made = generate_key()
-    line = f"{name}:{hash_key(made)}"
+    secret = generate_key()
+    line = f"{name}:{hash_key(secret)}"
     if HASHED_KEY.fullmatch(line) is None:
         raise SettingsError(f"NAME={strip_control(name)}: a name has no spaces and no colons and does not begin with #")
-    print(f"The key, which is shown this once: {made}", file=sys.stderr)
+    print(f"The key, which is shown this once: {secret}", file=sys.stderr)
     print(line)
 
 
@@ -82,10 +82,10 @@ def serve() -> None:
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
     settings = backends.read()
     backends.choose(settings)
-    from api.http import state  # here: no other command needs them
+    from api.http.state import create_state  # here: no other command needs them
     from server import app as page
 
-    state.create_state()
+    create_state()
     config: dict[str, Any] = {"server.address": settings.host, "server.port": settings.port}
     if settings.host in {"0.0.0.0", "::"}:  # else Streamlit asks a server outside for this machine's address
         config["browser.serverAddress"] = "localhost"

@@ -71,7 +71,7 @@ class ChatMessage(BaseModel):
 
 
 class ChatChoice(BaseModel):
-    """One of `n` answers."""
+    """One of the `n` answers to a chat."""
 
     index: int
     message: ChatMessage

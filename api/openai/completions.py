@@ -30,7 +30,7 @@ def _reject_tokens(value: Any) -> Any:
 
 
 class TextCompletionRequest(MultiChoiceRequest):
-    """Texts to continue."""
+    """A request for continuations of texts."""
 
     prompt: Annotated[Text | Texts, BeforeValidator(_reject_tokens)] = Field(
         description="a text or several; lists of tokens are not read"
@@ -83,7 +83,7 @@ EXAMPLES = {
 async def completions(
     state: StateDep, request: Request, body: Annotated[TextCompletionRequest, Depends(json_body(TextCompletionRequest))]
 ) -> Any:
-    """What follows a text."""
+    """The continuations of one text or several."""
     backend = await models.resolve_model(state, body.model)
     prompts = [[HumanMessage(text)] for text in body.prompts]
     choices = start_replies(state, backend, prompts, body, body.n or 1, raw=True)
