@@ -35,12 +35,12 @@ class BrowserId(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """What the store keeps."""
+        """The owner's name in the store."""
         return f"browser:{self.id}"
 
 
 class Cookies:
-    """The cookies of one key."""
+    """Reads, issues and signs the cookies of one key."""
 
     def __init__(self, key: str) -> None:
         self._signer = TimestampSigner(key, salt="owner", key_derivation="hmac", digest_method=hashlib.sha256)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from prompts.passages import quote_passages
+from prompts.passages import place, quote_passages
 
 HELD = "passages"  # where a message holds them until then
 EMPTY = Document("", metadata={"file": ""})
@@ -55,8 +55,7 @@ def _question_index(messages: Sequence[BaseMessage]) -> int | None:
 
 def location(passage: Document) -> str:
     """Where it stands, in words."""
-    page = passage.metadata.get("page")
-    return f"{passage.metadata['file']}, page {page}" if page else str(passage.metadata["file"])
+    return place(str(passage.metadata["file"]), passage.metadata.get("page"))
 
 
 def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:

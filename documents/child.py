@@ -50,7 +50,7 @@ def limit_resources(seconds: int) -> None:
 
 
 def read(path: Path, kind: str, pages: int, characters: int) -> Iterator[dict[str, Any]]:
-    """The pages. Raises Unfit."""
+    """The pages. Raises UnreadableFileError."""
     if kind == "docx":
         check_archive(path, characters)
     encoding = community.ENCODING if kind in {"pdf", "docx"} else detect_encoding(path)
@@ -72,7 +72,7 @@ def read(path: Path, kind: str, pages: int, characters: int) -> Iterator[dict[st
 
 
 def load_documents(path: Path, kind: str, encoding: str) -> Iterator[Any]:
-    """What the loader gives. Raises Unfit for its failures."""
+    """What the loader gives. Raises UnreadableFileError for its failures."""
     failures: dict[str, str] = {"password": PROTECTED}
     try:
         yield from community.load(path, kind, encoding)
@@ -84,7 +84,7 @@ def load_documents(path: Path, kind: str, encoding: str) -> Iterator[Any]:
 
 
 def check_archive(path: Path, characters: int) -> None:
-    """Raises Unfit for an archive that is none, or that grows beyond all measure when it is unpacked."""
+    """Raises UnreadableFileError for an archive that is none, or that grows beyond all measure when it is unpacked."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(each.file_size for each in archive.infolist() if each.filename.endswith((".xml", ".rels")))
@@ -100,7 +100,7 @@ def check_archive(path: Path, characters: int) -> None:
 
 
 def detect_encoding(path: Path) -> str:
-    """The encoding of a text. Raises Unfit for what is neither UTF-8 nor UTF-16 with its mark."""
+    """The encoding of a text. Raises UnreadableFileError for what is neither UTF-8 nor UTF-16 with its mark."""
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else community.ENCODING
     try:
@@ -113,7 +113,7 @@ def detect_encoding(path: Path) -> str:
 
 
 def check_columns(path: Path, encoding: str) -> None:
-    """Raises Unfit for a table that is too wide or no table."""
+    """Raises UnreadableFileError for a table that is too wide or no table."""
     csv.field_size_limit(2**31 - 1)
     with path.open(encoding=encoding, newline="") as file:
         try:

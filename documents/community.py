@@ -42,7 +42,7 @@ def load(path: Path, kind: str, encoding: str = ENCODING) -> Iterator[Document]:
 
 
 def yielding(words: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
-    """The same function, which lets others go first every few texts: a running reply needs the interpreter's lock.
+    """`words`, letting other threads go first every few texts: a running reply needs the interpreter's lock.
 
     Without a pause it is given up only every 5 ms (sys.getswitchinterval), which is several tokens.
     """

@@ -1,7 +1,7 @@
 """Vectors of texts, made by what EMBEDDINGS names: a server with OpenAI's API, or a model in a folder.
 
 Knows texts; nothing of files, tables or what is searched. A server is asked, and a model loaded, with the first text:
-neither at import nor where the name of a model is told.
+neither at import nor where a model's name is asked for.
 """
 
 import logging
@@ -37,7 +37,10 @@ class Embedder:
         self._lock = threading.Lock()
 
     def embed_texts(self, texts: Sequence[str], on_progress: ProgressCallback = lambda done, of: None) -> Vectors:
-        """A row for each text; `told` hears how many are done, of how many. Raises EmbeddingError, SettingsError."""
+        """Unit vectors, [texts, size] in float32; `on_progress` is called with texts done and their number.
+
+        Raises EmbeddingError, SettingsError.
+        """
         rows: list[Vectors] = []
         for at in range(0, len(texts), BATCH):
             part = [_replace_surrogates(text) for text in texts[at : at + BATCH]]
@@ -80,7 +83,7 @@ class Embedder:
 
 
 def current_embedder() -> Embedder | None:
-    """What EMBEDDINGS names, the same as long as no variable changes; None where it is unset. Raises SettingsError."""
+    """The embedder that EMBEDDINGS names, one as long as no variable changes; None without. Raises SettingsError."""
     settings = EmbeddingSettings.read()
     if settings.embeddings is None:
         return None

@@ -33,7 +33,7 @@ class Loaded:
 def load(
     name: str, data: bytes, limits: DocumentSettings, on_progress: ProgressCallback = lambda done, of: None
 ) -> Loaded:
-    """Read a file; `told` hears pages done and how many there are. Raises DocumentError."""
+    """The pages of a file; `on_progress` is called with pages done and their number. Raises DocumentError."""
     name = display_name(name)
     if len(data) > limits.max_bytes:
         raise DocumentError(too_large_message(name, len(data), limits))
@@ -55,7 +55,7 @@ def load(
 
 
 def too_large_message(name: str, size: int, limits: DocumentSettings) -> str:
-    """What is said of a file beyond the limit."""
+    """The message for a file of `size` bytes, which is beyond the limit."""
     return (
         f"{name} has {size / 1e6:,.1f} MB; at most {limits.max_bytes / 1e6:,.1f} MB are read (DOCUMENTS_MAX_BYTES). "
         "Attach a part of it."

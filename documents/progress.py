@@ -14,7 +14,7 @@ class Progress:
 
     @property
     def note(self) -> str:
-        """How far it is."""
+        """The progress as a line for people."""
         return (
             f"Reading {self.name}: {self.done} of {self.total} {self.unit}…"
             if self.total > 1

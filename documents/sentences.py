@@ -57,7 +57,7 @@ class LocalEmbeddings(Embeddings):
             ) from error
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A row for each, with the model's own prompt for documents."""
+        """A vector for each text, with the model's own prompt for documents."""
         parts = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
         return [row for part in parts for row in _thread.submit(self._rows, part).result()]
 
@@ -67,7 +67,7 @@ class LocalEmbeddings(Embeddings):
         return rows
 
     def embed_query(self, text: str) -> list[float]:
-        """With the model's own prompt for questions."""
+        """The vector of a question, with the model's own prompt for questions."""
         with self._lock:
             row: list[float] = self._model.encode_query(text, show_progress_bar=False).tolist()
         return row

@@ -31,7 +31,7 @@ NO_API = "it answers, but with no embeddings. Does its address end in /v1, and d
 
 
 class ServerEmbeddings(Embeddings):
-    """Nothing is sent before the first text."""
+    """Embeddings of a server; nothing is sent before the first text."""
 
     def __init__(self, url: str, model: str, key: SecretStr | None, batch: int) -> None:
         def client(timeout: float, retries: int) -> OpenAIEmbeddings:
@@ -49,12 +49,12 @@ class ServerEmbeddings(Embeddings):
         self._patient, self._hurried = client(PATIENCE, 2), client(HURRY, 0)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A row for each. Raises EmbeddingError."""
+        """A vector for each text. Raises EmbeddingError."""
         with self._explain():
             return self._patient.embed_documents(texts)
 
     def embed_query(self, text: str) -> list[float]:
-        """Raises EmbeddingError."""
+        """The vector of a question, asked for once and briefly. Raises EmbeddingError."""
         with self._explain():
             return self._hurried.embed_query(text)
 

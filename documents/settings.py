@@ -1,4 +1,4 @@
-"""The knobs of documents: bounds of their reading, and what makes vectors of them. Knows variables; asks no server."""
+"""Settings of documents: bounds of reading, and what makes vectors. Knows variables; asks no server."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -13,7 +13,7 @@ OPENAI = "openai"
 
 
 class DocumentSettings(EnvironmentSettings):
-    """The knobs of reading."""
+    """The bounds of reading files and of keeping them."""
 
     title: ClassVar[str] = "Documents"
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from langchain_core.documents import Document
 
+from prompts.passages import place
+
 
 @dataclass(frozen=True)
 class Source:
@@ -16,11 +18,11 @@ class Source:
 
     @property
     def place(self) -> str:
-        """File and page in words."""
-        return f"{self.file}, page {self.page}" if self.page else self.file
+        """The file's name, with the page where there is one."""
+        return place(self.file, self.page)
 
 
 def source_of(passage: Document) -> Source:
-    """The same of a passage that was just found."""
+    """The source of a passage that a search found."""
     held = passage.metadata
     return Source(held["file"], held.get("page"), passage.page_content, held.get("score", 0.0))

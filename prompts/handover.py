@@ -6,5 +6,5 @@ FILE = Path(__file__).with_name("handover.txt")
 
 
 def handover_prompt() -> str:
-    """What a person sends."""
+    """The message, from handover.txt."""
     return FILE.read_text(encoding="utf-8").strip()

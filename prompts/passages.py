@@ -23,6 +23,11 @@ def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> Passag
     return PassagePrompt(rules, f"<<< {mark}\n{blocks}\n>>> {mark}\n\n{question}")
 
 
+def place(file: str, page: int | None) -> str:
+    """Where a passage stands, in the words that people and models read."""
+    return f"{file}, page {page}" if page else file
+
+
 def marker(text: str) -> str:
     """Eight hexadecimal digits that do not occur in a text: whoever wrote it cannot end the quotation in it."""
     digits = sha256(text.encode("utf-8", "replace")).hexdigest()[:8]

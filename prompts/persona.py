@@ -4,14 +4,14 @@ A file has the name that is shown, a one-line description, an empty line, then f
 file name is the slug. Knows no model, no page and no conversation: whoever wants a persona puts `system` in front.
 """
 
-import os
 import random
 import re
-import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from prompts.atomic_file import atomic_write
 
 SHIPPED_FOLDER = Path(__file__).with_name("personas")
 USER_FOLDER = Path("data/personas")
@@ -41,7 +41,7 @@ class Persona:
 
     @property
     def system(self) -> str:
-        """The system prompt."""
+        """The sentences as one system prompt."""
         return " ".join(self.sentences)
 
 
@@ -112,15 +112,8 @@ def save(persona: Persona, folder: Path, overwrite: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already: choose another name, or ask to overwrite it")
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as beside:
-        try:
-            beside.write(text)
-            beside.close()
-            os.chmod(beside.name, 0o644)  # temporary files are private, the others are not
-            os.replace(beside.name, path)
-        except OSError:
-            os.unlink(beside.name)
-            raise
+    with atomic_write(path) as part:
+        part.write_bytes(text)
     return path
 
 

@@ -78,13 +78,13 @@ class Generation(Extension):
     tags = {"generation"}  # noqa: RUF012 (declared so by jinja2)
 
     def parse(self, parser: Parser) -> list[Node]:
-        """The statements inside."""
+        """The statements inside the tag, as nodes."""
         next(parser.stream)
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
 def check_template(template: str) -> None:
-    """Raises ValueError naming line and problem for a template that is not Jinja."""
+    """Check that a template is Jinja. Raises ValueError naming line and problem."""
     try:
         _compiled(template)
     except TemplateError as error:

@@ -3,9 +3,7 @@
 The store is imported when a command runs: the other commands start without it.
 """
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from prompts.atomic_file import atomic_write
 from settings import Settings, SettingsError
 
 Owner = Annotated[str, typer.Option(help="whose conversations, as the store names him")]
@@ -112,15 +111,9 @@ def write(texts: Iterable[str], output: Path | None) -> None:
         return
     if not output.parent.is_dir() or output.is_dir():
         raise SettingsError(f"--output={output}: name a file in a folder that is there")
-    with tempfile.NamedTemporaryFile(dir=output.parent, prefix=".", suffix=".part", delete=False) as part:
-        try:
-            for text in texts:
-                part.write(text.encode())
-            part.close()
-            os.replace(part.name, output)
-        except BaseException:  # also Ctrl-C leaves nothing behind
-            os.unlink(part.name)
-            raise
+    with atomic_write(output, private=True) as part, part.open("wb") as file:
+        for text in texts:
+            file.write(text.encode())
 
 
 def _store(owner: str) -> Any:

@@ -65,7 +65,7 @@ APART = {
     "conversations.exchange": {"conversations.replies", "conversations.library", "chains", "backends"},
     "conversations.library": {"chains", "backends"},
     "conversations.store": {"chains", "backends"},
-    "documents": {"chains", "backends", "training", "prompts"},
+    "documents": {"chains", "backends", "training"},
     "chains": {"training"},
     "backends": {"training"},
     "backends.remote": {"backends.llama", "backends.hf", "backends.local"},

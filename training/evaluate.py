@@ -15,7 +15,6 @@ has every one. transformers' repetition penalty covers the prompt too.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from prompts.atomic_file import atomic_write
 from prompts.system import system_prompt
 from training import decoding, evaluation_set, heldout, metrics, ranking, table
 from training.command import parser, run
@@ -128,13 +128,11 @@ def run_evaluation(args: argparse.Namespace) -> None:
     if args.cases is not None:
         print(f"\nhits@1 over at most {args.cases:,} cases a source, drawn with seed {args.seed}.")
     if args.json is not None:
-        part = args.json.with_name(args.json.name + ".part")
-        part.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
-        os.replace(part, args.json)
+        with atomic_write(args.json) as part:
+            part.write_text(json.dumps(report, indent=2, ensure_ascii=False), encoding="utf-8")
     if args.plot is not None:
-        part = args.plot.with_name(f"{args.plot.stem}.part{args.plot.suffix}")
-        table.plot(report, part)
-        os.replace(part, args.plot)
+        with atomic_write(args.plot) as part:
+            table.plot(report, part)
 
 
 def count(text: str) -> int:

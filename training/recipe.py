@@ -5,10 +5,11 @@ Knows no data and no model but their sizes.
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
+
+from prompts.atomic_file import atomic_write
 
 SIZES = {
     "tiny": {"n_layer": 2, "n_embd": 128, "n_head": 4, "n_positions": 256},
@@ -58,9 +59,8 @@ class Recipe:
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all. Raises OSError."""
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
-        os.replace(part, path)
+        with atomic_write(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
 
     def for_validation(self) -> "Recipe":
         """The recipe by which validation collates: the assistant's tokens, no distractors."""

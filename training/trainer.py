@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_pt_utils import LengthGroupedSampler, get_length_grouped_indices
 
+from prompts.atomic_file import atomic_write
 from training import choice_head
 from training.optimizer import build_optimizer
 from training.packing import IGNORED
@@ -171,9 +172,8 @@ def truncate_log(log: Path, step: int) -> None:
                 lines.append(line + "\n")
         except ValueError:
             continue
-    part = log.with_suffix(".part")
-    part.write_text("".join(lines), encoding="utf-8")
-    os.replace(part, log)
+    with atomic_write(log) as part:
+        part.write_text("".join(lines), encoding="utf-8")
 
 
 def checkpoints(out: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Conversations out of the store into files, and in again; also what ChatGPT and Open WebUI export.
 
-`read` gives conversations in our JSON form (`form`), `load_all` writes them, `dump` takes them out, `pieces` and
-`render` make the text of a file. Knows the formats and the store; nothing of pages.
+`parse` gives conversations in our JSON form (`schema`), `import_all` writes them, `export_all` takes them out,
+`json_chunks` and `render_markdown` make the text of a file. Knows the formats and the store; nothing of pages.
 """
 
 from pathlib import Path
@@ -40,7 +40,7 @@ def parse(data: bytes, name: str) -> list[dict[str, Any]]:
 
 
 def parse_file(path: Path) -> list[dict[str, Any]]:
-    """The same from a file, which is not even opened where it is too large. Raises OSError too."""
+    """The conversations of a file in our form; one that is too large is not opened. Raises ExchangeError, OSError."""
     try:
         file.check_size(path.stat().st_size)
     except ExchangeError as error:

@@ -32,14 +32,14 @@ Time = Annotated[float | None, BeforeValidator(lambda value: None if value == ""
 
 
 class Author(BaseModel):
-    """Who wrote a message."""
+    """Who wrote a message, by role and by name."""
 
     role: CleanStr
     name: CleanStr | None = None
 
 
 class ExportedMessage(BaseModel):
-    """A message."""
+    """A message with what ChatGPT keeps beside its content."""
 
     author: Author
     create_time: Time = None
@@ -58,7 +58,7 @@ class ExportedNode(BaseModel):
 
 
 class ExportedConversation(BaseModel):
-    """A conversation."""
+    """A conversation as it stands in conversations.json."""
 
     id: CleanStr | None = None
     conversation_id: CleanStr | None = None

@@ -27,7 +27,7 @@ def cited_passages(conversation: Mapping[str, Any]) -> dict[tuple[int, int], Pas
 
 
 def drop_dangling_sources(conversation: Mapping[str, Any]) -> dict[str, Any]:
-    """The same without the sources that are no passage of a document, such as those of another way to cut."""
+    """The conversation without sources that are no passage of a document, such as those of another way to cut."""
     there = cited_passages(conversation)
     return {**conversation, "messages": [_drop_dangling(message, there) for message in conversation["messages"]]}
 
@@ -39,7 +39,7 @@ def _drop_dangling(message: Mapping[str, Any], there: Mapping[tuple[int, int], P
 
 
 def check_limits(conversations: Sequence[Mapping[str, Any]], settings: DocumentSettings) -> None:
-    """Raises ExchangeError for a document that would not be read from a file either."""
+    """Check each document against the limits of a file that is read. Raises ExchangeError."""
     for document in (document for each in conversations for document in each.get("documents", ())):
         pages, letters = len(document["pages"]), sum(map(len, document["pages"]))
         for count, most, what in (

@@ -78,7 +78,7 @@ def save_documents(
 
 
 def check_document_count(session: Session, owner: str, settings: DocumentSettings) -> None:
-    """Raises ExchangeError where somebody has more documents than he may keep."""
+    """Check how many documents an owner has. Raises ExchangeError for more than he may keep."""
     count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == owner)) or 0
     if count > settings.max_files:
         raise ExchangeError(

@@ -21,7 +21,7 @@ READING = "for reading only: export with --format json what is to be imported"
 
 
 def check_size(count: int) -> None:
-    """Raises ExchangeError for more bytes than are read."""
+    """Check a number of bytes. Raises ExchangeError for more than are read."""
     if count > MAX_BYTES:
         raise ExchangeError(f"it has {count:,} bytes, at most {MAX_BYTES:,} are read; split it")
 
@@ -88,7 +88,7 @@ def _unzip(data: bytes) -> list[bytes]:
 
 
 def _check_members(found: list[zipfile.ZipInfo]) -> None:
-    """Raises ExchangeError before anything is unpacked."""
+    """Check what a zip says of its members, before any is unpacked. Raises ExchangeError."""
     if not found:
         raise ExchangeError("it is a zip without conversations.json")
     check_size(sum(info.file_size for info in found))

@@ -48,7 +48,7 @@ def _render_header(conversation: Mapping[str, Any]) -> list[str]:
 
 
 def _render_message(message: Mapping[str, Any]) -> list[str]:
-    """One message."""
+    """A message as a heading, its quoted text, and what was attached."""
     model = [_inline(message["model"])] if message["model"] else []
     state = [] if message["state"] == "done" else [message["state"]]
     heading = ", ".join([ROLE_NAMES[message["role"]], *model, _time(message["created"]), *state])

@@ -21,7 +21,7 @@ Time = Annotated[float | None, BeforeValidator(lambda value: None if value == ""
 
 
 class ExportedMessage(BaseModel):
-    """A message."""
+    """A message with its links in the tree."""
 
     id: str | None = None
     parent: str | None = Field(None, alias="parentId")
@@ -47,7 +47,7 @@ class History(BaseModel):
 
 
 class Chat(BaseModel):
-    """What was said."""
+    """A chat's messages, as a tree or as a list."""
 
     title: CleanStr | None = None
     history: History | None = None
@@ -204,7 +204,7 @@ def _counts(usage: dict[str, Any]) -> dict[str, int]:
 
 
 def _feedback(written: ExportedMessage) -> dict[str, Any] | None:
-    """The thumb on a reply."""
+    """The thumb on a reply in our form; None without one."""
     said = written.annotation or {}
     if said.get("rating") not in {1, -1}:
         return None

@@ -77,7 +77,7 @@ class ExportSchema(BaseModel):
 
 
 class FeedbackSchema(ExportSchema):
-    """A thumb."""
+    """A thumb up (1) or down (-1), with its comment."""
 
     value: Literal[1, -1]
     comment: CleanStr = ""

@@ -35,12 +35,12 @@ def add(
     on_page: ProgressCallback = lambda done, of: None,
     on_embedded: ProgressCallback = lambda done, of: None,
 ) -> Document:
-    """Read a file and keep it, with the conversation `identity` or without one.
+    """Read a file and keep it, with a conversation or without one.
 
-    `told` hears of pages read, `compared` of passages that have vectors. Raises DocumentError (of that EmbeddingError),
-    NotFoundError, SettingsError.
+    `on_page` is called with pages read, `on_embedded` with passages that have vectors, each with their total.
+    Raises DocumentError (of that EmbeddingError), NotFoundError, SettingsError.
     """
-    embedder = current_embedder()  # a wrong variable is told before anything is read
+    embedder = current_embedder()  # a wrong variable fails before anything is read
     limits, name = DocumentSettings.read(), display_name(name)
     with store.database.reading() as session:
         _check_allowed(session, store, name, conversation_id, limits)
@@ -116,7 +116,7 @@ def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
 
 
 def get(store: Store, document_id: str) -> Document:
-    """Raises NotFoundError."""
+    """A document of the owner, without its text. Raises NotFoundError."""
     with store.database.reading() as session:
         return _row(session, store, document_id)
 

@@ -41,7 +41,7 @@ class CleanText(TypeDecorator[str]):
 
 
 class CleanString(CleanText):
-    """The same, of a length that is known."""
+    """Clean text of at most so many characters."""
 
     impl = String
     cache_ok = True
@@ -59,7 +59,7 @@ class TokenCount(TypeDecorator[int]):
 
 
 class State(StrEnum):
-    """Where a reply stands."""
+    """How far a reply is, or how it ended."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -79,7 +79,7 @@ IS_LIVE = "state IN ('waiting', 'running')"
 
 
 class Base(DeclarativeBase):
-    """Base of all tables."""
+    """Base of all tables, with their metadata."""
 
 
 class Conversation(Base):
@@ -142,7 +142,7 @@ class Message(Base):
 
     @property
     def live(self) -> bool:
-        """Whether more may come."""
+        """Whether a process still writes this reply."""
         return self.state in LIVE
 
 

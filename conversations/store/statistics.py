@@ -177,7 +177,7 @@ def _ratings(store: Store, period: Period) -> list[Ratings]:
 
 
 def _message_counts(sums: Sequence[Row[Any]]) -> list[MessageCount]:
-    """By day and role."""
+    """How many messages were sent, by day and role."""
     counts: Counter[tuple[int, str]] = Counter()
     for row in sums:
         counts[row.day, row.role] += row.messages
@@ -185,7 +185,7 @@ def _message_counts(sums: Sequence[Row[Any]]) -> list[MessageCount]:
 
 
 def _token_usage(replies: Sequence[Row[Any]]) -> list[TokenUsage]:
-    """By day and backend."""
+    """Tokens read and written, by day and backend."""
     read: Counter[tuple[int, str]] = Counter()
     written: Counter[tuple[int, str]] = Counter()
     for row in replies:

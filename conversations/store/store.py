@@ -54,7 +54,7 @@ class Store:
             return list(session.scalars(self.query().order_by(*order).limit(limit).offset(offset)))
 
     def get(self, conversation_id: str) -> Conversation:
-        """Raises NotFoundError."""
+        """A conversation of the owner. Raises NotFoundError."""
         with self.database.reading() as session:
             return self.conversation_row(session, conversation_id)
 
@@ -79,7 +79,7 @@ class Store:
             )
 
     def message(self, message_id: int) -> Message:
-        """Raises NotFoundError."""
+        """A message of the owner. Raises NotFoundError."""
         with self.database.reading() as session:
             return self.message_row(session, message_id)
 
@@ -193,7 +193,7 @@ class Store:
         return self._row(session, self.query(), conversation_id)
 
     def lock_conversation(self, session: Session, conversation_id: str) -> Conversation:
-        """The same, held until the writing session ends, so that turns come one after the other."""
+        """A conversation of the owner, locked until the writing session ends: turns come one after the other."""
         return self._row(session, self.query().with_for_update(), conversation_id)
 
     def _row(self, session: Session, query: Select[Conversation], conversation_id: str) -> Conversation:
