@@ -1,6 +1,5 @@
 """A running server of ours, asked over its API. Knows addresses and answers; no chain and no screen."""
 
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,21 +33,22 @@ def parse_address(url: str) -> str:
 
 
 def remote_settings(url: str) -> Settings:
-    """Those with which the openai backend asks this server, and nobody else. Raises SettingsError.
+    """The settings with which the openai backend asks this server, and no other. Raises SettingsError.
 
     A key for OpenAI is none of this server's business: it is sent API_KEY.
     """
-    key = Settings.read().api_key
-    os.environ["OPENAI_API_KEY"] = key.get_secret_value() if key else "none"
-    os.environ["OPENAI_BASE_URL"] = f"{url}/v1"
-    try:
-        return backends.read().model_copy(update={"llm_fallback": ()})
-    except SettingsError as error:
-        raise SettingsError(reword(str(error))) from error
+    settings = Settings.read()
+    key = settings.api_key.get_secret_value().strip() if settings.api_key else "none"
+    if not (key.isascii() and key.isprintable()):
+        raise SettingsError("API_KEY=(hidden): it holds characters that no key has; copy it again.")
+    settings = backends.with_settings(settings, "openai", base_url=f"{url}/v1", api_key=key)
+    for group in backends.settings_groups():  # a bad value is named before anything is asked
+        settings.group(group)
+    return settings.model_copy(update={"llm_fallback": ()})
 
 
 def reword(error: str) -> str:
-    """A failure of the backend that asks a server, in words of the command line."""
+    """An error of the openai backend with its variables named as the command line names what it asks with."""
     return error.replace("OPENAI_BASE_URL", "--url").replace("OPENAI_API_KEY", "API_KEY")
 
 

@@ -104,7 +104,6 @@ def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Res
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes], fresh_backends: None) -> Run:
     """The same in this process, where `ask` may reach a server once: its client belongs to an event loop."""
-    monkeypatch.setenv("OPENAI_BASE_URL", os.environ.get("OPENAI_BASE_URL", ""))  # --url sets it: put back at the end
 
     def command(*words: str, said: str | bytes = b"", **environment: str) -> Result:
         piped = io.BytesIO(said.encode() if isinstance(said, str) else said)
