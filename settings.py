@@ -82,9 +82,9 @@ class EnvironmentSettings(BaseSettings):
         """The raw value of a field and its origin (environment or .env); None where nobody set it."""
         name = cls.variable(field)
         for origin, values in (("environment", dict(os.environ)), (ENV_FILE, dotenv_values(ENV_FILE))):
-            found = {k.upper(): v for k, v in values.items()}.get(name)
-            if found:
-                return found, origin
+            value = {variable.upper(): text for variable, text in values.items()}.get(name)
+            if value:
+                return value, origin
         return None
 
     @classmethod
@@ -101,10 +101,10 @@ class EnvironmentSettings(BaseSettings):
     def options(self) -> Iterator[Option]:
         """Every setting with its value and origin, in the order of the fields."""
         for field, info in type(self).model_fields.items():
-            found = self.lookup(field)
+            source = self.lookup(field)
             value = getattr(self, field)
             text = "" if value is None else ("********" if isinstance(value, SecretStr) else _format(value))
-            yield Option(self.variable(field), text, found[1] if found else "default", info.description or "")
+            yield Option(self.variable(field), text, source[1] if source else "default", info.description or "")
 
 
 Group = TypeVar("Group", bound=EnvironmentSettings)

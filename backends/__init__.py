@@ -21,7 +21,7 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
 from backends.remote.provider import ProviderModel as ProviderModel
-from backends.remote.retry_after import retry_after as retry_after  # for those who know backends by this door alone
+from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError
 
 # Threads that wait look a thousand times, then sleep: those that spin on slow a busy machine down a hundredfold, those
@@ -93,8 +93,8 @@ def module(name: str) -> ModuleType | ProviderModel:
 
 def _call(name: str, function: str, settings: Settings, default: Any) -> Any:
     """What a function of a backend returns; `default` where it has none."""
-    found = getattr(module(name), function, None)
-    return found(settings) if found else default
+    call = getattr(module(name), function, None)
+    return call(settings) if call else default
 
 
 def availability_error(name: str, settings: Settings) -> str | None:
@@ -226,9 +226,9 @@ def queue_length(name: str) -> int:
 
 
 def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float | int]:
-    """What is known of how a reply is drawn while nobody chooses otherwise."""
-    known = getattr(_loaded.get(name or ""), "sampling_defaults", {})
-    return {**known, **settings.sampling_options()}
+    """The options that a reply is sampled with while nobody chooses others, as far as the loaded model has them."""
+    defaults = getattr(_loaded.get(name or ""), "sampling_defaults", {})
+    return {**defaults, **settings.sampling_options()}
 
 
 @atexit.register  # an engine still computing while the interpreter ends takes the process down

@@ -124,11 +124,11 @@ def test_greedy_tokens_of_a_batch_are_those_of_generate(engine: Any, asks: list[
     wanted = list[tuple[Asked, list[int], str]]()
     for number, ask in enumerate(asks):
         prompt = some(ask["length"], seed + number)
-        knobs = {"max_tokens": ask["tokens"], "repetition_penalty": ask["penalty"], "ignore_eos": ask["endless"]}
-        expected = plain(engine, Asked(prompt, **knobs))
+        options = {"max_tokens": ask["tokens"], "repetition_penalty": ask["penalty"], "ignore_eos": ask["endless"]}
+        expected = plain(engine, Asked(prompt, **options))
         words = b"".join(map(engine.token_bytes, expected)).decode("utf-8", "replace")
         stop = words[len(words) // 2 :][:4] if ask["end"] == "stop" else ""
-        wanted.append((Asked(prompt, stop, **knobs), expected, words.partition(stop)[0] if stop else words))
+        wanted.append((Asked(prompt, stop, **options), expected, words.partition(stop)[0] if stop else words))
     for number, ((request, *_), ask) in enumerate(zip(wanted, asks, strict=True)):
         if number and ask["after"] and not wanted[number - 1][0].cancelled.is_set():
             wanted[number - 1][0].wait(ask["after"])
@@ -280,9 +280,9 @@ def test_what_may_be_drawn_is_what_transformers_would_draw_from(
     steps += [TopKLogitsWarper(top_k)] if top_k else []
     steps += [TopPLogitsWarper(top_p), MinPLogitsWarper(min_p)]
     found = LogitsProcessorList(steps)(torch.tensor([[3, 7, 7]]), logits[None].clone())[0]
-    knobs = Sampling(temperature, top_p, top_k, penalty, seed=seed, max_tokens=1, min_p=min_p)
+    options = Sampling(temperature, top_p, top_k, penalty, seed=seed, max_tokens=1, min_p=min_p)
     for turn in range(30):
-        draw = Sampler(Sampling(**{**vars(knobs), "seed": seed + turn}), [3, 7, 7], ())
+        draw = Sampler(Sampling(**{**vars(options), "seed": seed + turn}), [3, 7, 7], ())
         assert torch.isfinite(found[draw.sample(logits.clone())])
 
 

@@ -220,7 +220,7 @@ def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     knobs = backends.module("openai").BackendSettings.read()
     assert isinstance(knobs.api_key, SecretStr)
-    assert KEY not in repr(knobs) + "".join(k.value for k in knobs.options())
+    assert KEY not in repr(knobs) + "".join(option.value for option in knobs.options())
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

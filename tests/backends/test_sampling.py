@@ -1,4 +1,4 @@
-"""The knobs of OpenAI-compatible clients mean the same on both backends of this process; what is none is refused."""
+"""The options of OpenAI-compatible clients mean the same on both backends of this process; what is none is refused."""
 
 import json
 import shutil
@@ -35,14 +35,14 @@ def shares(prompt: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    "knobs",
+    "options",
     [{"presence_penalty": 2}, {"presence_penalty": -2}, {"frequency_penalty": 0.7}, {"frequency_penalty": -2.0},
      {"frequency_penalty": 0.5, "presence_penalty": 0.8, "repetition_penalty": 1.15}],
 )  # fmt: skip
-def test_penalties_give_the_same_tokens_on_both(knobs: dict[str, float], settings: Settings) -> None:
-    prompt = "hello" if min(knobs.values()) < 0 else PROMPT  # where a wish for repetition changes something
+def test_penalties_give_the_same_tokens_on_both(options: dict[str, float], settings: Settings) -> None:
+    prompt = "hello" if min(options.values()) < 0 else PROMPT  # where a wish for repetition changes something
     replies = [
-        [backends.load(name, settings).invoke(prompt, **{**CIRCLES, **each}).text for each in (knobs, {})]
+        [backends.load(name, settings).invoke(prompt, **{**CIRCLES, **each}).text for each in (options, {})]
         for name in backends.LOCAL
     ]
     assert replies[0] == replies[1]
@@ -75,8 +75,8 @@ def test_min_p_leaves_out_what_is_far_below_the_likeliest(model: Any) -> None:
     allowed = {text for text, each in share.items() if each >= 0.2}
     assert 3 <= len(allowed) <= 12
 
-    def drawn(times: int, **knobs: float) -> set[str]:
-        return {model.invoke(PROMPT, **OPEN, max_tokens=1, seed=seed, **knobs).text for seed in range(times)}
+    def drawn(times: int, **options: float) -> set[str]:
+        return {model.invoke(PROMPT, **OPEN, max_tokens=1, seed=seed, **options).text for seed in range(times)}
 
     assert drawn(80, min_p=0.2) == allowed
     assert any(share[text] < 0.2 for text in drawn(20))
@@ -94,8 +94,8 @@ def test_ignore_eos_goes_on_to_max_tokens(model: Any) -> None:
     ended = model.invoke("hi", temperature=0, max_tokens=60)
     assert ended.usage_metadata["output_tokens"] < 30
     assert ended.response_metadata["finish_reason"] == "stop"
-    for knobs in ({"temperature": 0}, {"temperature": 1.5, "seed": 3}):
-        reply = model.invoke("hi", max_tokens=60, ignore_eos=True, **knobs)
+    for options in ({"temperature": 0}, {"temperature": 1.5, "seed": 3}):
+        reply = model.invoke("hi", max_tokens=60, ignore_eos=True, **options)
         assert reply.usage_metadata["output_tokens"] == 60
         assert reply.response_metadata["finish_reason"] == "length"
     assert model.invoke("hi", temperature=0, max_tokens=60, ignore_eos=True).text.startswith(ended.text)
@@ -126,13 +126,13 @@ def test_the_next_speaker_is_an_end_too(bare: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("knob", "value"),
+    ("option", "value"),
     [("min_p", 1.1), ("min_p", -0.1), ("presence_penalty", 2.5), ("frequency_penalty", -3),
      ("frequency_penalty", float("nan")), ("min_p", "much")],
 )  # fmt: skip
-def test_a_value_out_of_range_is_one_line(model: Any, knob: str, value: object) -> None:
-    with pytest.raises(ModelInvalidRequestError, match=rf"^{knob}={value}: it must be a number from -?\d to \d\.$"):
-        model.invoke("hi", max_tokens=2, **{knob: value})
+def test_a_value_out_of_range_is_one_line(model: Any, option: str, value: object) -> None:
+    with pytest.raises(ModelInvalidRequestError, match=rf"^{option}={value}: it must be a number from -?\d to \d\.$"):
+        model.invoke("hi", max_tokens=2, **{option: value})
 
 
 def test_an_unknown_option_is_named(name: str, model: Any) -> None:
@@ -166,8 +166,8 @@ def test_min_p_saved_with_a_model_holds_until_somebody_sets_another(
 def test_nothing_is_added_to_the_sampler_where_nobody_asks(settings: Settings) -> None:
     engine: Any = backends.load("llamacpp", settings).engine  # type: ignore[attr-defined]
 
-    def steps(**knobs: Any) -> list[str]:
-        sampler, api = Sampler(engine.model, engine.window, Sampling(**knobs), [5]), engine.api
+    def steps(**options: Any) -> list[str]:
+        sampler, api = Sampler(engine.model, engine.window, Sampling(**options), [5]), engine.api
         parts = [
             api.llama_sampler_chain_get(sampler._chain, at) for at in range(api.llama_sampler_chain_n(sampler._chain))
         ]

@@ -1,4 +1,4 @@
-"""Each knob does what its name says, a seed gives the same text again, and a value that means nothing is one line."""
+"""Each option does what its name says, a seed gives the same text again, and a value that means nothing is one line."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,9 +36,9 @@ def shares(engine: Watching) -> Any:
     return share / share.sum(), order.tolist()
 
 
-def firsts(engine: Watching, times: int, **knobs: Any) -> set[int]:
+def firsts(engine: Watching, times: int, **options: Any) -> set[int]:
     """The first tokens drawn with as many seeds."""
-    ears = [Ear(engine, PROMPT, **{**WHOLE, **knobs}, max_tokens=1, seed=seed) for seed in range(times)]
+    ears = [Ear(engine, PROMPT, **{**WHOLE, **options}, max_tokens=1, seed=seed) for seed in range(times)]
     for ear in ears:
         ear.ask().reply()
     return {engine.drawn[ear.request][0] for ear in ears}
@@ -161,7 +161,7 @@ NUMBER, WHOLE_NUMBER = "it must be a number ", "it must be a whole number "
 
 
 @pytest.mark.parametrize(
-    ("knob", "values", "span"),
+    ("option", "values", "span"),
     [
         ("temperature", (-0.1, 2.1, float("nan"), float("inf"), "hot", None, True, [1]), NUMBER + "from 0 to 2."),
         ("top_p", (0, -0.5, 1.01, float("nan"), "0.9"), NUMBER + "above 0 and up to 1."),
@@ -174,23 +174,23 @@ NUMBER, WHOLE_NUMBER = "it must be a number ", "it must be a whole number "
         ("presence_penalty", (-2.1, 2.1, float("-inf")), NUMBER + "from -2 to 2."),
     ],
 )
-def test_a_value_that_means_nothing_is_one_line(settings: Settings, knob: str, values: Any, span: str) -> None:
+def test_a_value_that_means_nothing_is_one_line(settings: Settings, option: str, values: Any, span: str) -> None:
     model = backends.load("llamacpp", settings)
     for value in values:
         with pytest.raises(ModelInvalidRequestError) as caught:
-            Sampling(**{knob: value})
-        assert str(caught.value) == f"{knob}={value}: {span}"
+            Sampling(**{option: value})
+        assert str(caught.value) == f"{option}={value}: {span}"
         if value is not None:
-            with pytest.raises(ModelInvalidRequestError, match=f"^{knob}="):
-                model.invoke("hi", **{"max_tokens": 2, knob: value})
+            with pytest.raises(ModelInvalidRequestError, match=f"^{option}="):
+                model.invoke("hi", **{"max_tokens": 2, option: value})
     assert model.invoke("hi", max_tokens=2).text
 
 
 @pytest.mark.parametrize(
-    "knobs",
+    "options",
     [{"temperature": 2}, {"temperature": 0, "top_p": 1, "top_k": 0}, {"repetition_penalty": 2}, {"seed": None},
      {"top_p": 1e-6, "top_k": 2**31 - 1}, {"max_tokens": 2**31 - 1}, {"repetition_penalty": 0.01}, {"min_p": 1}],
 )  # fmt: skip
-def test_the_ends_of_a_range_belong_to_it(settings: Settings, knobs: dict[str, Any]) -> None:
-    reply = backends.load("llamacpp", settings).invoke("hi", **{"max_tokens": 3, **knobs}, stop=["e"])
+def test_the_ends_of_a_range_belong_to_it(settings: Settings, options: dict[str, Any]) -> None:
+    reply = backends.load("llamacpp", settings).invoke("hi", **{"max_tokens": 3, **options}, stop=["e"])
     assert reply.response_metadata["finish_reason"] in ("stop", "length")
