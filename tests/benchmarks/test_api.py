@@ -21,6 +21,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return status, out.getvalue(), err.getvalue()
 
 
+@pytest.mark.server
 def test_both_sides_answer_the_same_and_are_measured() -> None:
     status, out, err = run("--json")
     assert (status, err) == (0, "")
@@ -89,6 +90,7 @@ def test_no_failure_is_taken_for_a_fast_answer(tokens: int, status: str, body: t
         parse_answer(Load(streamed=True, streams=1, requests=1, tokens=tokens), sent(status, *body))
 
 
+@pytest.mark.server
 def test_an_api_that_does_not_start_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREDICT_MODE", "neither")
     status, out, err = run()

@@ -23,6 +23,8 @@ from benchmarks.process import BrokenError, error_line, start_contender
 from benchmarks.worker import wave
 from settings import DEFAULT_MODEL, ROOT
 
+pytestmark = pytest.mark.server
+
 MINE = ["llamacpp-chain", "llamacpp-engine"]
 SMALL = ["--quick", "--only", *MINE, "--chats", "1,2", "--tokens", "8"]
 ALONE = Task("llamacpp-engine", str(models.shipped().gguf), 2, 1024, 2)

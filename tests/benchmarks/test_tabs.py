@@ -42,6 +42,7 @@ def kept(database: str, tab: Tab) -> list[str]:
     return texts
 
 
+@pytest.mark.server
 def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
     address, _, database = page
 
@@ -68,6 +69,7 @@ def test_what_a_tab_shows_is_what_the_store_holds(page: Page) -> None:
     assert not any("word" in text for text in strange), "another browser sees nothing of it"
 
 
+@pytest.mark.server
 def test_a_tab_without_a_page_says_so(page: Page) -> None:
     async def waits() -> None:
         async with Tab(page[0]) as tab:
@@ -84,6 +86,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return status, out.getvalue(), err.getvalue()
 
 
+@pytest.mark.server
 def test_the_report(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tab_load, "SETTLE", 0.1)
     monkeypatch.setattr(tab_load, "LONGEST", 5)
