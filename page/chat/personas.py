@@ -20,21 +20,21 @@ PICKER = "persona"
 
 def draw(store: Store, conversation: Conversation | None) -> None:
     """Draw a button with the persona's name, and the picker behind it."""
-    everybody, mine, problem = personas.available(store)
+    available, own, problem = personas.available(store)
     if conversation is None:
-        _choose_at_random(everybody)
-    chosen = current_persona(conversation)
-    label = escape_markdown(chosen.name) if chosen else "Persona"
+        _choose_at_random(available)
+    persona = current_persona(conversation)
+    label = escape_markdown(persona.name) if persona else "Persona"
     # under a new name nobody opens the list that is about to go: what is emptied has no children left to show
-    popover = st.empty().popover if is_replaced(PICKER, chosen) else st.popover
+    popover = st.empty().popover if is_replaced(PICKER, persona) else st.popover
     with popover(label, icon=":material/theater_comedy:"):
         if problem:
             st.warning(safe_markdown(problem))
-        _draw_picker(store, chosen, everybody)
+        _draw_picker(store, persona, available)
         st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
-        if chosen:
-            st.caption(escape_markdown(chosen.description))
-        _draw_editor(store, chosen, mine)
+        if persona:
+            st.caption(escape_markdown(persona.description))
+        _draw_editor(store, persona, own)
 
 
 def current_persona(conversation: Conversation | None) -> Persona | None:
@@ -49,22 +49,22 @@ def _choose_at_random(personas: list[Persona]) -> None:
     """Give a new chat another persona than the last one, once."""
     fields, last = current_conversation().new_fields, st.session_state.get("surprised")
     if st.session_state.get("surprise") and "persona" not in fields:
-        chosen = random_other(personas, last)
-        st.session_state["surprised"] = chosen.slug
-        fields["persona"] = persona_to_dict(chosen)
+        persona = random_other(personas, last)
+        st.session_state["surprised"] = persona.slug
+        fields["persona"] = persona_to_dict(persona)
 
 
-def _draw_picker(store: Store, chosen: Persona | None, everybody: list[Persona]) -> None:
+def _draw_picker(store: Store, persona: Persona | None, available: list[Persona]) -> None:
     """Draw the list of personas; one edited for this conversation alone stands in it as well."""
-    by_slug = {each.slug: each for each in everybody}
-    options: list[Persona | None] = [None, *everybody]
-    if chosen and by_slug.get(chosen.slug) != chosen:
-        options.insert(1, chosen)
-    key = bind(PICKER, chosen)
+    by_slug = {each.slug: each for each in available}
+    options: list[Persona | None] = [None, *available]
+    if persona and by_slug.get(persona.slug) != persona:
+        options.insert(1, persona)
+    key = bind(PICKER, persona)
     st.selectbox(
         "Persona",
         options,
-        options.index(chosen),
+        options.index(persona),
         key=key,
         format_func=_label,
         on_change=accept_change,
@@ -76,40 +76,40 @@ def _label(persona: Persona | None) -> str:
     return NO_PERSONA if persona is None else f"{persona.name}: {persona.description}"
 
 
-def _use(store: Store, chosen: Persona | None) -> None:
+def _use(store: Store, persona: Persona | None) -> None:
     try:
-        update_conversation(store, persona=None if chosen is None else persona_to_dict(chosen))
+        update_conversation(store, persona=None if persona is None else persona_to_dict(persona))
     except NotFoundError as error:
         defer_error(str(error))
 
 
-def _draw_editor(store: Store, chosen: Persona | None, mine: list[Persona]) -> None:
+def _draw_editor(store: Store, persona: Persona | None, own: list[Persona]) -> None:
     """Draw the form for name, description and sentences: for this conversation, or to keep."""
-    place = f"{current_conversation().conversation_id}-{chosen.slug if chosen else ''}"
-    label = "Edit" if chosen else "Write your own"
-    with st.expander(label, icon=":material/edit:"), st.form(f"who-{place}", border=False):
-        keys = [f"{part}-{place}" for part in ("name", "about", "sentences")]
-        st.text_input("Name", chosen.name if chosen else "", key=keys[0], max_chars=100)
-        st.text_input("Description", chosen.description if chosen else "", key=keys[1], max_chars=300)
+    suffix = f"{current_conversation().conversation_id}-{persona.slug if persona else ''}"
+    label = "Edit" if persona else "Write your own"
+    with st.expander(label, icon=":material/edit:"), st.form(f"who-{suffix}", border=False):
+        keys = [f"{part}-{suffix}" for part in ("name", "about", "sentences")]
+        st.text_input("Name", persona.name if persona else "", key=keys[0], max_chars=100)
+        st.text_input("Description", persona.description if persona else "", key=keys[1], max_chars=300)
         st.text_area(
             "Sentences, one a line",
-            "\n".join(chosen.sentences) if chosen else "",
+            "\n".join(persona.sentences) if persona else "",
             key=keys[2],
             placeholder="I have two cats.",
             max_chars=personas.MAX_CHARACTERS,
         )
         st.form_submit_button("Use in this chat", on_click=_save_edited, args=(store, keys, False))
         st.form_submit_button("Save as my own", on_click=_save_edited, args=(store, keys, True))
-    if chosen and chosen.slug in {each.slug for each in mine}:
-        st.button("Delete from my own", key=f"forget-{place}", on_click=personas.remove, args=(store, chosen.slug))
+    if persona and persona.slug in {each.slug for each in own}:
+        st.button("Delete from my own", key=f"forget-{suffix}", on_click=personas.remove, args=(store, persona.slug))
 
 
 def _save_edited(store: Store, keys: list[str], keep: bool) -> None:
     try:
-        made = personas.parse(*(st.session_state[key] for key in keys))
+        persona = personas.parse(*(st.session_state[key] for key in keys))
     except MessageError as error:
         defer_error(str(error))
         return
     if keep:
-        personas.save(store, made)
-    _use(store, made)
+        personas.save(store, persona)
+    _use(store, persona)

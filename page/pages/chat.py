@@ -1,4 +1,4 @@
-"""The chat page: reads what is open, delivers what was posted, draws the conversation. No model, and no SQL."""
+"""The chat page: reads what is open, carries out what was pressed, draws the conversation. No model, and no SQL."""
 
 from pathlib import Path
 
@@ -6,9 +6,8 @@ import streamlit as st
 
 from conversations.replies import preload_model
 from conversations.store import Message, NotFoundError, Store, Thread
-from page.chat import context_meter, files, form, header, message_actions, personas, sidebar, sources, welcome
-from page.chat import live as tail
-from page.chat import message as bubble
+from page.chat import context_meter, files, form, header, live, message_actions, personas, sidebar, sources, welcome
+from page.chat.message import draw_body
 from page.session.actions import run_pending, submit_input
 from page.session.context import PageContext, load_context, warn_if_exposed
 from page.session.current import PAGE_SIZE, current_conversation, follow_address, open_conversation
@@ -92,16 +91,16 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
             type="tertiary",
             icon=":material/expand_less:",
         )
-    live = [message.id for message in thread.messages if message.live]
+    live_ids = [message.id for message in thread.messages if message.live]
     edge = context_meter.count_outside(thread)
     for position, message in enumerate(thread.messages, thread.earlier):
         if edge and position == max(edge, thread.earlier):
             context_meter.draw_edge(edge, thread.summary, selection.no_summary_reason)
-        _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live[:1])
+        _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live_ids[:1])
     files.draw_readings(context.store, thread.conversation.id)
     if not thread.messages:
         files.draw_invitation(context.store, thread.conversation.id)
-    tail.redraw_on_change(context.store, thread.conversation)
+    live.redraw_on_change(context.store, thread.conversation)
 
 
 def _show_earlier() -> None:
@@ -115,11 +114,11 @@ def _draw_message(store: Store, thread: Thread, message: Message, selection: Sel
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
-                tail.draw(store, message, is_first_live)
+                live.draw(store, message, is_first_live)
             elif editing:
                 form.draw_edit(message)
             else:
-                bubble.draw_body(message, feedback)
+                draw_body(message, feedback)
                 sources.draw(thread.sources.get(message.id, []))
         if not message.live and not editing:
             message_actions.draw(store, thread, message, selection)
