@@ -33,8 +33,8 @@ def main(arguments: list[str]) -> None:
     kind, path, pages, characters, seconds = arguments[0], Path(arguments[1]), *map(int, arguments[2:])
     limit_resources(seconds)
     try:
-        for found in read(path, kind, pages, characters):
-            print(json.dumps(found), flush=True)
+        for page in read(path, kind, pages, characters):
+            print(json.dumps(page), flush=True)
     except UnreadableFileError as error:
         print(json.dumps({"error": str(error)}), flush=True)
     except MemoryError:
@@ -57,18 +57,18 @@ def read(path: Path, kind: str, pages: int, characters: int) -> Iterator[dict[st
     if kind == "csv":
         check_columns(path, encoding)
     total = 0
-    for found in load_documents(path, kind, encoding):
-        of = found.metadata.get("total_pages", 1)
+    for document in load_documents(path, kind, encoding):
+        of = document.metadata.get("total_pages", 1)
         if of > pages:
             raise UnreadableFileError(
                 f"has {of:,} pages; at most {pages:,} are read (DOCUMENTS_MAX_PAGES). Attach a part of it."
             )
-        total += len(found.page_content)
+        total += len(document.page_content)
         if total > characters:
             raise UnreadableFileError(
                 f"holds more than {characters:,} characters (DOCUMENTS_MAX_CHARACTERS). Attach a part of it."
             )
-        yield {"page": found.metadata.get("page", 0) + 1, "of": of, "text": found.page_content}
+        yield {"page": document.metadata.get("page", 0) + 1, "of": of, "text": document.page_content}
 
 
 def load_documents(path: Path, kind: str, encoding: str) -> Iterator[Any]:
@@ -79,8 +79,8 @@ def load_documents(path: Path, kind: str, encoding: str) -> Iterator[Any]:
     except (MemoryError, UnreadableFileError):
         raise
     except Exception as error:  # each reader has its own kinds
-        said = f"{error} {error.__cause__ or ''}".lower()
-        raise UnreadableFileError(next((text for word, text in failures.items() if word in said), BROKEN)) from error
+        problem = f"{error} {error.__cause__ or ''}".lower()
+        raise UnreadableFileError(next((text for word, text in failures.items() if word in problem), BROKEN)) from error
 
 
 def check_archive(path: Path, characters: int) -> None:

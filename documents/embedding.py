@@ -90,9 +90,9 @@ def current_embedder() -> Embedder | None:
     given = (settings, OpenAIAccount.read() if settings.embeddings == OPENAI else OpenAIAccount.model_construct())
     with _lock:
         if given not in _embedders:
-            made = _local(settings.folder) if settings.folder else _remote(*given)
+            embedder = _local(settings.folder) if settings.folder else _remote(*given)
             _embedders.clear()
-            _embedders[given] = made
+            _embedders[given] = embedder
         return _embedders[given]
 
 

@@ -72,6 +72,6 @@ def detect_kind(name: str, first: bytes) -> Kind:
 
 def _binary(first: bytes) -> str | None:
     """What a file is that is no text; UTF-16 says so with its first two bytes."""
-    known = next((said for mark, said in BINARY.items() if first.startswith(mark)), None)
+    kind = next((kind for mark, kind in BINARY.items() if first.startswith(mark)), None)
     utf16 = first[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    return known or ("binary data, or of UTF-16 without its mark" if b"\0" in first and not utf16 else None)
+    return kind or ("binary data, or of UTF-16 without its mark" if b"\0" in first and not utf16 else None)

@@ -48,7 +48,7 @@ class Index:
         """
         if asks_for_overview(question):
             return [self._with_score(at, 0.0) for at in range(min(top_k, len(self.passages)))]
-        lists = [found for found in (self._rank_by_words(question), self._rank_by_vectors(question)) if found]
+        lists = [ranking for ranking in (self._rank_by_words(question), self._rank_by_vectors(question)) if ranking]
         ranked = fuse_rankings(lists) if len(lists) > 1 else lists[0] if lists else []
         on_page = self._rank_by_page(question)
         ranked = on_page + [each for each in ranked if each[0] not in dict(on_page)]
@@ -70,8 +70,8 @@ class Index:
     def _rank_by_vectors(self, question: str) -> list[tuple[int, float]]:
         if self._embedded is None or not question.strip():
             return []
-        asked = normalize([self._embedded.embed_question(question)])[0]
-        return _best(self._embedded.vectors @ asked, MIN_COSINE)
+        vector = normalize([self._embedded.embed_question(question)])[0]
+        return _best(self._embedded.vectors @ vector, MIN_COSINE)
 
 
 def _best(scores: Any, above: float) -> list[tuple[int, float]]:
@@ -83,8 +83,8 @@ def _best(scores: Any, above: float) -> list[tuple[int, float]]:
 def fuse_rankings(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
     """Places by the sum of 1/(K + rank) over the lists; of equal ones, that of the earlier list first."""
     total: dict[int, float] = {}
-    for found in lists:
-        for rank, (at, _) in enumerate(found, 1):
+    for ranking in lists:
+        for rank, (at, _) in enumerate(ranking, 1):
             total[at] = total.get(at, 0.0) + 1 / (RRF_K + rank)
     return sorted(total.items(), key=lambda item: -item[1])
 

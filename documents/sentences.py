@@ -75,9 +75,9 @@ class LocalEmbeddings(Embeddings):
 
 def fingerprint(folder: Path) -> str:
     """Of what the folder holds, so that another model in its place has another name."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in READ and not OTHERS & set(path.relative_to(folder).parts):
             with path.open("rb") as file:
-                found.update(f"{path.relative_to(folder)}\0".encode() + hashlib.file_digest(file, "sha256").digest())
-    return found.hexdigest()[:12]
+                digest.update(f"{path.relative_to(folder)}\0".encode() + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:12]

@@ -63,9 +63,9 @@ class ServerEmbeddings(Embeddings):
         try:
             yield
         except openai.OpenAIError as error:
-            said = next((words for kind, words in KINDS if isinstance(error, kind)), NO_API)
+            reason = next((words for kind, words in KINDS if isinstance(error, kind)), NO_API)
         except (json.JSONDecodeError, AttributeError, KeyError, IndexError, TypeError, ValueError):
-            said = NO_API  # a web page, or another API's answer, of which the SDK makes anything
+            reason = NO_API  # a web page, or another API's answer, of which the SDK makes anything
         else:
             return
-        raise EmbeddingError(f"No embeddings from {self._whom}: {said}")
+        raise EmbeddingError(f"No embeddings from {self._whom}: {reason}")

@@ -34,25 +34,25 @@ def _stem(word: str) -> str | None:
 
 def stems(text: str) -> list[str]:
     """Stems in order; of scripts without spaces, every two letters that stand together."""
-    found: list[str] = []
+    result: list[str] = []
     for match in WORD.finditer(text.lower().replace("’", "'")):
         word = match.group()
         if dense := DENSE.search(word):
             letters = dense.group()
-            found += [letters[at : at + 2] for at in range(max(1, len(letters) - 1))]
+            result += [letters[at : at + 2] for at in range(max(1, len(letters) - 1))]
         elif stem := _stem(word):
-            found.append(stem)
-    return found
+            result.append(stem)
+    return result
 
 
 def asks_for_overview(question: str) -> bool:
     """Whether it asks for a document as a whole, with no word that could stand in one passage alone."""
-    said = WORD.findall(question.lower())
-    asked = [word for word in said if OVERVIEW.fullmatch(word) or not FUNCTION.fullmatch(word)]
-    return bool(asked) and all(OVERVIEW.fullmatch(word) for word in asked)
+    all_words = WORD.findall(question.lower())
+    content_words = [word for word in all_words if OVERVIEW.fullmatch(word) or not FUNCTION.fullmatch(word)]
+    return bool(content_words) and all(OVERVIEW.fullmatch(word) for word in content_words)
 
 
 def named_page(question: str) -> int | None:
     """The page that a question names."""
-    found = PAGE.search(question)
-    return int(found.group(1)) if found else None
+    match = PAGE.search(question)
+    return int(match.group(1)) if match else None

@@ -88,8 +88,8 @@ def _children(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> d
     below: dict[str | None, list[str]] = {}
     for at, parent in parents.items():
         below.setdefault(parent, []).append(at)
-    for parent, found in below.items():
+    for parent, children in below.items():
         if parent is not None:
             order = {child: place for place, child in enumerate(nodes[parent].children)}
-            found.sort(key=lambda child, order=order: order.get(child, len(order)))  # type: ignore[misc]
+            children.sort(key=lambda child, order=order: order.get(child, len(order)))  # type: ignore[misc]
     return below

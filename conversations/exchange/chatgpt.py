@@ -172,14 +172,14 @@ def _attachments(content: dict[str, Any], metadata: dict[str, Any]) -> list[dict
     """Kind and name of what was shown beside the text; the data stays where it is."""
     listed = metadata.get("attachments")
     files = {str(f.get("id")): f for f in listed if isinstance(f, dict)} if isinstance(listed, list) else {}
-    found = []
+    attachments = []
     parts = content.get("parts")
     for part in parts if isinstance(parts, list) else []:
         if isinstance(part, dict) and part.get("content_type") in POINTER_KINDS:
             pointer = str(part.get("asset_pointer") or "").rpartition("://")[2]
             name = files.pop(pointer, {}).get("name") or (pointer if len(pointer) <= MAX_POINTER else "") or "unnamed"
-            found.append({"kind": POINTER_KINDS[part["content_type"]], "name": str(name)})
+            attachments.append({"kind": POINTER_KINDS[part["content_type"]], "name": str(name)})
     for file in files.values():
         kind = "image" if str(file.get("mime_type") or file.get("mimeType")).startswith("image/") else "file"
-        found.append({"kind": kind, "name": str(file.get("name") or file.get("id") or "unnamed")})
-    return found
+        attachments.append({"kind": kind, "name": str(file.get("name") or file.get("id") or "unnamed")})
+    return attachments

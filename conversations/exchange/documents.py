@@ -48,8 +48,8 @@ def read_sources(
     query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[dict[str, Any]]] = {}
     for message, document, begins, score in session.execute(query):
-        made = {"document": document_ids.index(document), "begins": begins, "score": score}
-        sources.setdefault(message, []).append(made)
+        source = {"document": document_ids.index(document), "begins": begins, "score": score}
+        sources.setdefault(message, []).append(source)
     return sources
 
 

@@ -64,11 +64,11 @@ def _decode(data: bytes) -> str:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are all different: of two messages with one id, one would be lost."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ExchangeError(f"it has {preview(twice)} twice in one object")
-    return found
+    return unique
 
 
 def _refuse_constant(name: str) -> Any:
@@ -79,20 +79,20 @@ def _unzip(data: bytes) -> list[bytes]:
     """The conversations in a zip as ChatGPT sends it: one file, or numbered ones."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            found = sorted((i for i in archive.infolist() if MEMBER.fullmatch(i.filename)), key=lambda i: i.filename)
-            found = [i for i in found if not i.filename.startswith("__MACOSX")]
-            _check_members(found)
-            return [_read_member(archive, info) for info in found]
+            members = sorted((i for i in archive.infolist() if MEMBER.fullmatch(i.filename)), key=lambda i: i.filename)
+            members = [i for i in members if not i.filename.startswith("__MACOSX")]
+            _check_members(members)
+            return [_read_member(archive, info) for info in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise ExchangeError(f"it is a zip that cannot be unpacked: {error}") from None
 
 
-def _check_members(found: list[zipfile.ZipInfo]) -> None:
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
     """Check what a zip says of its members, before any is unpacked. Raises ExchangeError."""
-    if not found:
+    if not members:
         raise ExchangeError("it is a zip without conversations.json")
-    check_size(sum(info.file_size for info in found))
-    for info in found:
+    check_size(sum(info.file_size for info in members))
+    for info in members:
         if info.file_size > max(RATIO_EXEMPT, info.compress_size * MAX_RATIO):
             raise ExchangeError(
                 f"{preview(info.filename)} in it would swell from {info.compress_size:,} to {info.file_size:,} bytes, "

@@ -112,19 +112,19 @@ class ImportWriter:
         yield stores.new_conversation_id()
 
     def _is_unchanged(self, identity: str, conversation: Mapping[str, Any]) -> bool:
-        found = self.session.get_one(Conversation, identity)
-        mine = found.owner == self.store.owner
-        return mine and serialize(self.session, found) == {**conversation, "id": identity}
+        row = self.session.get_one(Conversation, identity)
+        mine = row.owner == self.store.owner
+        return mine and serialize(self.session, row) == {**conversation, "id": identity}
 
     def _queue(self, identity: str, conversation: Mapping[str, Any]) -> None:
         """Queue the rows of a conversation."""
-        said = conversation["messages"]
-        numbers = self._reserve_ids(len(said))
+        imported = conversation["messages"]
+        numbers = self._reserve_ids(len(imported))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         kept = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
         conversations, messages, feedback, summaries = self.rows.values()
         conversations.append({**kept, "id": identity, "owner": self.store.owner, "head": head})
-        for number, message in zip(numbers, said, strict=True):
+        for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]
             row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}
             messages.append({**row, "id": number, "conversation_id": identity, "parent_id": parent})

@@ -76,8 +76,8 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise ExchangeError(explain(error)) from None
     nodes, head = _nodes(exported.chat)
-    nodes, said = extract_system_prompt(nodes)
-    asked = (exported.chat.params or {}).get("system") or exported.chat.system
+    nodes, opening = extract_system_prompt(nodes)
+    prompt = (exported.chat.params or {}).get("system") or exported.chat.system
     created = to_seconds(exported.created_at or exported.timestamp or exported.chat.timestamp) or 0.0
     messages, place = number_messages(nodes, head, created)
     shown = None if place is None else Tree((m["number"], m["parent"]) for m in messages).leaf(place)
@@ -89,7 +89,7 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
             "created": created,
             "updated": to_seconds(exported.updated_at) or created,
             "pinned": bool(exported.pinned),
-            "system": "\n\n".join(text for text in (asked, said) if isinstance(text, str) and text) or None,
+            "system": "\n\n".join(text for text in (prompt, opening) if isinstance(text, str) and text) or None,
             "extra": {"source": "open-webui"},
             "head": shown,
             "messages": messages,
@@ -148,7 +148,7 @@ def _content(written: ExportedMessage) -> tuple[str, dict[str, Any]]:
     text = "\n".join(t for t in texts if isinstance(t, str) and t)
     text = text or "\n".join(_output_texts(written.output or []))
     files = [f for f in [*parts, *(written.files or [])] if isinstance(f, dict)]
-    named = [found for file in files if (found := _attachment(file))]
+    named = [named_file for file in files if (named_file := _attachment(file))]
     text, blocks = _extract_blocks(text) if written.role == "assistant" else (text, [])
     beside = {"attachments": named, "details": [b.strip() for b in blocks], "tool_calls": written.tool_calls}
     text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in named)
@@ -205,8 +205,12 @@ def _counts(usage: dict[str, Any]) -> dict[str, int]:
 
 def _feedback(written: ExportedMessage) -> dict[str, Any] | None:
     """The thumb on a reply in our form; None without one."""
-    said = written.annotation or {}
-    if said.get("rating") not in {1, -1}:
+    annotation = written.annotation or {}
+    if annotation.get("rating") not in {1, -1}:
         return None
-    comment = said.get("comment") or said.get("reason") or ""
-    return {"value": int(said["rating"]), "comment": str(comment), "created": to_seconds(written.timestamp) or 0.0}
+    comment = annotation.get("comment") or annotation.get("reason") or ""
+    return {
+        "value": int(annotation["rating"]),
+        "comment": str(comment),
+        "created": to_seconds(written.timestamp) or 0.0,
+    }

@@ -34,12 +34,12 @@ def listing(store: Store) -> list[Persona]:
     """The owner's personas by name."""
     query = select(SavedPersona).where(SavedPersona.owner == store.owner)
     with store.database.reading() as session:
-        found = [Persona(p.slug, p.name, p.description, tuple(p.sentences)) for p in session.scalars(query)]
-    return _by_name(found)
+        personas = [Persona(p.slug, p.name, p.description, tuple(p.sentences)) for p in session.scalars(query)]
+    return _by_name(personas)
 
 
-def _by_name(found: Iterable[Persona]) -> list[Persona]:
-    return sorted(found, key=lambda p: (p.name.casefold(), p.slug))
+def _by_name(personas: Iterable[Persona]) -> list[Persona]:
+    return sorted(personas, key=lambda p: (p.name.casefold(), p.slug))
 
 
 def save(store: Store, persona: Persona) -> None:

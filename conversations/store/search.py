@@ -142,8 +142,8 @@ def _newest_matches(
     for query in (few.subquery(), matching.subquery()):
         last = select(query.c.conversation_id, func.max(query.c.id), func.count()).group_by(query.c.conversation_id)
         each = last.subquery()
-        found = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
-        rows = session.execute(found.order_by(Conversation.updated.desc()).limit(limit)).all()
+        newest_first = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
+        rows = session.execute(newest_first.order_by(Conversation.updated.desc()).limit(limit)).all()
         if len(rows) == limit or (store.database.sqlite and sum(count for *_, count in rows) < COMMON_WORD):
             break
     return {identity: number for identity, number, _ in rows}
@@ -155,14 +155,14 @@ def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
     sqlite = store.database.sqlite
     position = func.instr if sqlite else func.strpos
     for term in wanted.substrings:
-        said = func.lower(Message.text) if term.lower() != term.upper() else Message.text  # costly on a whole store
-        query = query.where(position(said, term.lower()) > 0)
+        haystack = func.lower(Message.text) if term.lower() != term.upper() else Message.text  # costly on a whole store
+        query = query.where(position(haystack, term.lower()) > 0)
     if sqlite and wanted.words:
-        asked = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
+        expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
         query = query.join(MESSAGE_TEXT, MESSAGE_TEXT.c.rowid == Message.id)
-        return query.where(literal_column("message_text").op("MATCH")(asked)).order_by(MESSAGE_TEXT.c.rowid.desc())
+        return query.where(literal_column("message_text").op("MATCH")(expression)).order_by(MESSAGE_TEXT.c.rowid.desc())
     query = query.where(text(f"NOT ({IS_LIVE})"))
     if wanted.words:
-        asked = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
-        query = query.where(func.message_words(Message.text).op("@@")(func.to_tsquery("simple", asked)))
+        expression = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
+        query = query.where(func.message_words(Message.text).op("@@")(func.to_tsquery("simple", expression)))
     return query.order_by(Message.id.desc()) if sqlite else query
