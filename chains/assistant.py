@@ -3,7 +3,7 @@
 Stateless; knows no conversation, no page and no backend by name.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
 
 from chains.fallback import FallbackModel
 from chains.passages import attach_to_question, question_message, question_text
@@ -28,13 +28,24 @@ MESSAGES_PROMPT = ChatPromptTemplate.from_messages(
 )  # made once: it costs more than a token
 
 
-class Parser(StrOutputParser):
-    """LangChain's own hands each chunk to another thread, for parsers that take long: here that costs a token each."""
+class TextParser(StrOutputParser):
+    """LangChain's own parser, which hands each chunk to another thread: here that would cost a token each.
 
-    async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[str]:
-        async for chunk in input:
-            made = ChatGeneration(message=chunk) if isinstance(chunk, BaseMessage) else Generation(text=chunk)
-            yield self.parse_result([made])
+    It overrides the public `atransform`, and reports no run of its own: of a chain's steps it is the one that does
+    nothing worth a trace.
+    """
+
+    async def atransform(
+        self, input: AsyncIterator[str | BaseMessage], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[str]:
+        """The text of each chunk as it comes; who leaves early closes the chain before it."""
+        try:
+            async for chunk in input:
+                read = ChatGeneration(message=chunk) if isinstance(chunk, BaseMessage) else Generation(text=chunk)
+                yield self.parse_result([read])
+        finally:
+            if isinstance(input, AsyncGenerator):
+                await input.aclose()
 
 
 def prompt(system: str, last: Any = ("human", "{input}")) -> ChatPromptTemplate:
@@ -57,7 +68,7 @@ def instructions(settings: Settings, system: str | None = None, summary: str | N
 
 def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:
     """The inputs of `prompt` to the reply's text."""
-    return prompt(system) | model | Parser()
+    return prompt(system) | model | TextParser()
 
 
 def retrieval_assistant(
@@ -66,34 +77,34 @@ def retrieval_assistant(
     """The same inputs to the text of a reply that reads what the retriever finds for the newest of them."""
     context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
     asked = RunnablePassthrough.assign(question=RunnableLambda(question_message))
-    return context | asked | prompt(system, MessagesPlaceholder("question")) | model | Parser()
+    return context | asked | prompt(system, MessagesPlaceholder("question")) | model | TextParser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
     """`{"input": str}` to the text that continues it: no system prompt, no template."""
-    plain = ChatPromptTemplate.from_messages([("human", "{input}")])
-    return plain | model | Parser()
+    return ChatPromptTemplate.from_messages([("human", "{input}")]) | model | TextParser()
 
 
 def build_verbatim(
-    settings: Settings, backend: str, options: Mapping[str, Any] | None = None, retriever: Retriever | None = None
+    settings: Settings,
+    backend: str,
+    options: Mapping[str, Any] | None = None,
+    retriever: Retriever | None = None,
+    model: str | None = None,
+    raw: bool = False,
 ) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
 
     The one thing that is added are passages, where somebody gives a retriever of them.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
-    answer = FallbackModel(alone, backend, options or {}, strict=True, with_passages=retriever is not None)
+    quoting = retriever is not None
+    chosen = FallbackModel(alone, backend, options or {}, model=model, raw=raw, strict=True, with_passages=quoting)
     if retriever is None:
-        return MESSAGES_PROMPT | answer | Parser()
+        return MESSAGES_PROMPT | chosen | TextParser()
     context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)
-    return (
-        context
-        | RunnablePassthrough.assign(messages=RunnableLambda(attach_to_question))
-        | MESSAGES_PROMPT
-        | answer
-        | Parser()
-    )
+    attached = RunnablePassthrough.assign(messages=RunnableLambda(attach_to_question))
+    return context | attached | MESSAGES_PROMPT | chosen | TextParser()
 
 
 def build(
@@ -102,15 +113,20 @@ def build(
     *,
     system: str | None = None,
     summary: str | None = None,
+    hidden: Sequence[int] = (),
     raw: bool = False,
+    model: str | None = None,
     options: Mapping[str, Any] | None = None,
     retriever: Retriever | None = None,
 ) -> Runnable[Inputs, str]:
-    """The chain over `backend` and LLM_FALLBACK; `options` are sampling knobs for this chain alone.
+    """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
-    `summary` stands for what was said before the history; `retriever` finds passages of files.
+    `summary` stands for what was before the history, and `hidden` counts what is out of sight then, as `window` has
+    it. `raw`: a text goes on, without any template. `model` is a name at the backend's server. `retriever` finds
+    passages of files.
     """
+    chosen = FallbackModel(settings, backend, options or {}, model=model, raw=raw, hidden=hidden)
     if raw:
-        return completion(FallbackModel(settings, backend, {**(options or {}), "raw": True}))
-    model, told = FallbackModel(settings, backend, options or {}), instructions(settings, system, summary)
-    return assistant(model, told) if retriever is None else retrieval_assistant(model, told, retriever)
+        return completion(chosen)
+    text = instructions(settings, system, summary)
+    return assistant(chosen, text) if retriever is None else retrieval_assistant(chosen, text, retriever)

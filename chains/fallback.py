@@ -5,14 +5,13 @@ Knows backends by name and the kinds of failure; nothing of prompts, pages or co
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import Any
 
-from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -69,8 +68,10 @@ class RetryPolicy:
 class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
     """One answer from `backend`, or from the first of LLM_FALLBACK that gives one.
 
-    `strict`: the prompt goes to the model as it is or not at all, and a reply without a visible character is one too;
-    `with_passages`: but for passages of files, of which those that fit are written into it.
+    `options` are those of sampling; `model` is a name at the first backend only. `raw`: the prompt is one text, and
+    goes on without a template. `strict`: the prompt goes to the model as it is or not at all, and a reply without a
+    visible character is one too; `with_passages`: but for passages of files, of which those that fit are written into
+    it. `hidden`: as `window` has it.
     """
 
     def __init__(
@@ -79,17 +80,19 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         backend: str,
         options: Mapping[str, Any],
         *,
+        model: str | None = None,
+        raw: bool = False,
         strict: bool = False,
         with_passages: bool = False,
+        hidden: Sequence[int] = (),
     ) -> None:
-        self.settings, self.options, self.strict, self.with_passages = settings, dict(options), strict, with_passages
+        self.settings, self.options, self.model, self.raw = settings, dict(options), model, raw
+        self.strict, self.with_passages, self.hidden = strict, with_passages, hidden
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
-        """The whole reply as one message."""
-        chunks: Iterator[Any] = self.stream(input, config, **kwargs)
-        message: AIMessage = reduce(add, chunks)
-        return message
+        """The whole reply as one message, for who has no event loop."""
+        return asyncio.run(self.ainvoke(input, config, **kwargs))
 
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -99,61 +102,44 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         message: AIMessage = reduce(add, chunks)
         return message
 
-    def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[AIMessage]:
-        """Chunks as they come. Raises ModelError kinds; after the first visible character nothing is retried."""
-        config, plan, first = ensure_config(config), RetryPolicy(self.names), FirstTokenGate(self.strict)
-        while True:
-            try:
-                runnable = self._runnable(plan.name, backends.load(plan.name, self.settings), kwargs)
-                dispatch_custom_event("attempt", {"backend": plan.name}, config=config)
-                for chunk in runnable.stream(input, config):
-                    yield from first.push(chunk)
-                yield from first.close(plan.name)
-                return
-            except (ModelError, TypeError) as raised:
-                event = self._next_attempt(plan, first, raised)
-                dispatch_custom_event("retry", event, config=config)
-            time.sleep(plan.wait)
-            first = FirstTokenGate(self.strict)
-
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessage]:
-        """As `stream`; cancelling the task stops the engine within one token."""
-        config, plan, first = ensure_config(config), RetryPolicy(self.names), FirstTokenGate(self.strict)
+        """Chunks as they come; cancelling the task stops the engine within one token.
+
+        Raises ModelError kinds; after the first visible character nothing is tried again.
+        """
+        config, policy = ensure_config(config), RetryPolicy(self.names)
         while True:
+            name, gate = policy.name, FirstTokenGate(self.strict)
             try:
-                model = backends.loaded_model(plan.name)
+                # 1. The model, loaded by the first who asks.
+                model = backends.loaded_model(name)
                 if model is None:
-                    model = await asyncio.to_thread(backends.load, plan.name, self.settings)
-                await adispatch_custom_event("attempt", {"backend": plan.name}, config=config)
-                async for chunk in self._runnable(plan.name, model, kwargs).astream(input, config):
-                    for shown in first.push(chunk):
-                        yield shown
-                for shown in first.close(plan.name):
-                    yield shown
+                    model = await asyncio.to_thread(backends.load, name, self.settings)
+                await adispatch_custom_event("attempt", {"backend": name}, config=config)
+                # 2. Its chunks, from the first visible character on.
+                async for chunk in self._runnable(name, model, kwargs).astream(input, config):
+                    if gate.opened:
+                        yield chunk
+                        continue
+                    for passed in gate.push(chunk):
+                        yield passed
+                for passed in gate.close(name):
+                    yield passed
                 return
             except (ModelError, TypeError) as raised:
-                event = self._next_attempt(plan, first, raised)
-                await adispatch_custom_event("retry", event, config=config)
-            await asyncio.sleep(plan.wait)
-            first = FirstTokenGate(self.strict)
-
-    def _next_attempt(
-        self, plan: RetryPolicy, first: "FirstTokenGate", raised: ModelError | TypeError
-    ) -> dict[str, str]:
-        """Move the plan on and return what is reported. Raises what cannot, or must not, be tried again."""
-        error = self._as_model_error(plan.name, raised)
-        if first.opened:
-            raise error
-        plan.record_failure(error)
-        return {"error": str(error)}
+                # 3. Again, or the next backend, as long as nothing was given away.
+                error = self._as_model_error(name, raised)
+                if gate.opened:
+                    raise error from error.__cause__
+                policy.record_failure(error)
+                await adispatch_custom_event("retry", {"error": str(error)}, config=config)
+            await asyncio.sleep(policy.wait)
 
     @staticmethod
     def _as_model_error(name: str, error: ModelError | TypeError) -> ModelError:
-        """Another provider's client answers a knob it does not know with a TypeError."""
+        """The failure; another provider's client answers an option it does not know with a TypeError."""
         if isinstance(error, ModelError):
             if not ProviderModel.parse(name) or name in str(error):
                 return error
@@ -165,18 +151,19 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
 
     def _runnable(self, name: str, model: BaseChatModel, kwargs: Mapping[str, Any]) -> Runnable[Any, AIMessage]:
         """The prompt cut to this backend's window, then the backend."""
-        options = {**self.options, **kwargs}
-        if ProviderModel.parse(name) and options.pop("raw", False):
+        if self.raw and ProviderModel.parse(name):
             raise ModelInvalidRequestError(f"{name} continues no raw text; the backends gpt2 and llamacpp do.")
-        if name != self.names[0]:  # a model is a name at one server only
-            options.pop("model", None)
+        options = {**self.options, **kwargs}
+        if self.raw:
+            options["raw"] = True
+        if self.model and name == self.names[0]:
+            options["model"] = self.model
         bound: Any = model.bind(**options) if options else model
-        if options.get("raw") or (
-            self.strict and not self.with_passages
-        ):  # nothing to drop; the backend checks what fits
+        if self.raw or (self.strict and not self.with_passages):  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
         reply = options.get("max_tokens") or self.settings.max_tokens
-        fitted: Runnable[Any, AIMessage] = window(model, reply, insert_passages if self.strict else fit) | bound
+        cut = window(model, reply, insert_passages if self.strict else fit, self.hidden)
+        fitted: Runnable[Any, AIMessage] = cut | bound
         return fitted
 
 

@@ -1,4 +1,4 @@
-"""Passages in a prompt: they wait beside the question until the model's window is known, and what fits is written in.
+"""Passages in a prompt: they wait with the question until the model's window is known, and what fits is written in.
 
 Knows messages and LangChain's documents; nothing of files or of how passages are found.
 """
@@ -9,12 +9,18 @@ from typing import Any, NamedTuple
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from pydantic import Field
 
 from prompts.passages import place, quote_passages
 
-HELD = "passages"  # where a message holds them until then
 EMPTY = Document("", metadata={"file": ""})
 Count = Callable[[Sequence[BaseMessage]], int]
+
+
+class DocumentQuestion(HumanMessage):
+    """A question on its way to the window, with the passages found for it, best first; no model is given one."""
+
+    passages: Sequence[Document] = Field((), exclude=True)
 
 
 class Inserted(NamedTuple):
@@ -25,9 +31,15 @@ class Inserted(NamedTuple):
     found: int
 
 
-def attach(asked: BaseMessage, found: Sequence[Document]) -> BaseMessage:
-    """The question with its passages beside it, best first."""
-    return asked.model_copy(update={"additional_kwargs": {**asked.additional_kwargs, HELD: tuple(found)}})
+def attach(question: BaseMessage, passages: Sequence[Document]) -> DocumentQuestion:
+    """The question with its passages, best first."""
+    return DocumentQuestion(
+        content=question.content,
+        additional_kwargs=question.additional_kwargs,
+        name=question.name,
+        id=question.id,
+        passages=tuple(passages),
+    )
 
 
 def question_message(inputs: dict[str, Any]) -> list[BaseMessage]:
@@ -36,13 +48,13 @@ def question_message(inputs: dict[str, Any]) -> list[BaseMessage]:
 
 
 def question_text(inputs: dict[str, Any]) -> str:
-    """What `{"messages": [messages]}` asks with the last message of a person; nothing where there is none."""
+    """The last message of a person among `{"messages": [messages]}`; empty where there is none."""
     at = _question_index(inputs["messages"])
     return "" if at is None else str(inputs["messages"][at].text)
 
 
 def attach_to_question(inputs: dict[str, Any]) -> list[BaseMessage]:
-    """`{"context": [documents], "messages": [messages]}` to the messages, the passages beside that one."""
+    """`{"context": [documents], "messages": [messages]}` to the messages, that one with the passages."""
     messages, at = list(inputs["messages"]), _question_index(inputs["messages"])
     if at is not None:
         messages[at] = attach(messages[at], inputs["context"])
@@ -54,47 +66,53 @@ def _question_index(messages: Sequence[BaseMessage]) -> int | None:
 
 
 def location(passage: Document) -> str:
-    """Where it stands, in words."""
+    """File and page, for people."""
     return place(str(passage.metadata["file"]), passage.metadata.get("page"))
 
 
 def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:
-    """As many passages as fit, the best ones, go into the message that holds them; the others go.
+    """As many passages as fit, the best ones, written into the question that has them.
 
     `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for what was said
     before. None where nobody knows.
     """
-    at = next((at for at, message in enumerate(messages) if HELD in message.additional_kwargs), None)
+    at = next((at for at, message in enumerate(messages) if isinstance(message, DocumentQuestion)), None)
     if at is None:
         return Inserted(list(messages), [], 0)
+    question = messages[at]
+    assert isinstance(question, DocumentQuestion)
+    # 1. The system prompt takes the rules, the question the passages; what stands between them does not change.
     head = [message for message in messages[:1] if message.type == "system"]
-    before, asked, after = messages[len(head) : at], messages[at], messages[at + 1 :]
-    found: list[Document] = list(asked.additional_kwargs[HELD])
-    limit = None if free is None else min(free, (free + count(_render(head, asked, [EMPTY]))) // 2)
+    before, after = messages[len(head) : at], messages[at + 1 :]
+    # 2. Half of what is left beside rules and question is for passages.
+    limit = None if free is None else min(free, (free + count(_render(head, question, [EMPTY]))) // 2)
 
-    def over(number: int) -> bool:
-        return limit is not None and count(_render(head, asked, found[:number])) > limit
+    def is_over(number: int) -> bool:
+        return limit is not None and count(_render(head, question, question.passages[:number])) > limit
 
-    kept = found[: bisect_left(range(1, len(found) + 1), True, key=over)]
-    *system, said = _render(head, asked, kept)
-    return Inserted([*system, *before, said, *after], kept, len(found))
+    # 3. The largest number of them that stays below it.
+    number = bisect_left(range(1, len(question.passages) + 1), True, key=is_over)
+    passages = list(question.passages[:number])
+    *system, rendered = _render(head, question, passages)
+    return Inserted([*system, *before, rendered, *after], passages, len(question.passages))
 
 
-def _render(head: Sequence[BaseMessage], asked: BaseMessage, passages: Sequence[Document]) -> list[BaseMessage]:
+def _render(head: Sequence[BaseMessage], question: DocumentQuestion, passages: Sequence[Document]) -> list[BaseMessage]:
     """The system prompt, where there is one, and the question below these passages."""
-    others = {name: value for name, value in asked.additional_kwargs.items() if name != HELD}
-    bare = asked.model_copy(update={"additional_kwargs": others})
-    if not passages:
-        return [*head, bare]
-    made = quote_passages(str(asked.text), [(location(each), each.page_content) for each in passages])
-    system = "\n\n".join([*(str(message.text) for message in head), made.rules])
-    told = head[0].model_copy(update={"content": system}) if head else SystemMessage(system)
-    return [told, bare.model_copy(update={"content": _replace_text(asked.content, made.question)})]
+    content, rules = question.content, ""
+    if passages:
+        made = quote_passages(str(question.text), [(location(each), each.page_content) for each in passages])
+        content, rules = _replace_text(content, made.question), made.rules
+    plain = HumanMessage(content, additional_kwargs=question.additional_kwargs, name=question.name, id=question.id)
+    if not rules:
+        return [*head, plain]
+    system = "\n\n".join([*(str(message.text) for message in head), rules])
+    return [head[0].model_copy(update={"content": system}) if head else SystemMessage(system), plain]
 
 
-def _replace_text(content: str | list[Any], asked: str) -> str | list[Any]:
+def _replace_text(content: str | list[Any], text: str) -> str | list[Any]:
     """The content with this in the place of its texts; pictures and the like stay."""
     if isinstance(content, str):
-        return asked
+        return text
     texts = [part for part in content if isinstance(part, str) or part.get("type") == "text"]
-    return [{"type": "text", "text": asked}, *(part for part in content if part not in texts)]
+    return [{"type": "text", "text": text}, *(part for part in content if part not in texts)]

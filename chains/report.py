@@ -29,10 +29,7 @@ class Report(AsyncCallbackHandler):
         self.estimated = False
         self.window: int | None = None
         self.dropped_turns = 0
-        self.dropped_messages = 0
-        # Of the conversation, those that the model does not see where the first 0, 1, 2… of the prompt's are dropped:
-        # a summary stands for some, and others (a failed reply) are in no prompt. Empty: they are the prompt's own.
-        self.unseen: Sequence[int] = ()
+        self.dropped_messages = 0  # of the conversation, and not seen by the model
         self.passages: Sequence[Document] = ()  # of files, that stand in the prompt, best first
         self.found = 0  # of how many
         self.stop_reason: str | None = None
@@ -58,8 +55,20 @@ class Report(AsyncCallbackHandler):
 
     def summary(self) -> dict[str, Any]:
         """All of it as plain values."""
-        names = ("backend", "model", "server", "prompt_tokens", "completion_tokens", "ttft_ms", "tokens_per_second",
-                 "stop_reason", "dropped_turns", "window", "estimated", "retries")  # fmt: skip
+        names = (
+            "backend",
+            "model",
+            "server",
+            "prompt_tokens",
+            "completion_tokens",
+            "ttft_ms",
+            "tokens_per_second",
+            "stop_reason",
+            "dropped_turns",
+            "window",
+            "estimated",
+            "retries",
+        )
         return {name: getattr(self, name) for name in names}
 
     async def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -67,9 +76,8 @@ class Report(AsyncCallbackHandler):
         if name == "attempt":
             self.backend, self.model, self.completion_tokens, self.pieces = data["backend"], None, None, 0
         elif name == "window":
-            dropped = data["dropped_messages"]
-            self.dropped_messages = self.unseen[dropped] if self.unseen else dropped
-            self.dropped_turns, self.window = data["dropped_turns"], data["window"]
+            self.dropped_turns, self.dropped_messages = data["dropped_turns"], data["dropped_messages"]
+            self.window = data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
             self.passages, self.found = data["passages"], data["found"]
         elif name == "retry":

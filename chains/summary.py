@@ -4,7 +4,7 @@ Stateless. Knows messages, counts and one backend by name; nothing of tables, an
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from langchain_core.exceptions import ContextOverflowError
@@ -35,12 +35,10 @@ def prompt(tokens: int) -> ChatPromptTemplate:
     return ChatPromptTemplate.from_messages([("system", instruction()), ("human", "{text}")]).partial(words=str(words))
 
 
-def build(
-    settings: Settings, backend: str, tokens: int, options: Mapping[str, Any] | None = None
-) -> Runnable[dict[str, Any], str]:
+def build(settings: Settings, backend: str, tokens: int, model: str | None = None) -> Runnable[dict[str, Any], str]:
     """The chain over `backend` alone: no other one gets to read what it did not answer."""
     alone = settings.model_copy(update={"llm_fallback": ()})
-    return prompt(tokens) | FallbackModel(alone, backend, {**(options or {}), "max_tokens": tokens}) | StrOutputParser()
+    return prompt(tokens) | FallbackModel(alone, backend, {"max_tokens": tokens}, model=model) | StrOutputParser()
 
 
 def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from langchain_core.callbacks import adispatch_custom_event, dispatch_custom_event
+from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -26,14 +26,15 @@ REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 class Fitted(NamedTuple):
     """The messages that go to the model; how many turns, and messages, of the conversation do not.
 
-    `passages` are those of files that stand in them, of `found` ones.
+    `passages` are those of files that stand in them, of `found` ones; `tokens` are the prompt's, where it was counted.
     """
 
     messages: list[BaseMessage]
-    dropped: int
+    dropped: int = 0
     dropped_messages: int = 0
     passages: Sequence[Document] = ()
     found: int = 0
+    tokens: int | None = None
 
 
 Fit = Callable[[BaseChatModel, Sequence[BaseMessage], int | None], Fitted]
@@ -74,55 +75,63 @@ def room(model: BaseChatModel, reply: int | None = None) -> int | None:
 
 def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """All messages, with as many passages as leave half of the room to what was said, and `reply` tokens free."""
-    written = insert(messages, partial(count, model), room(model, reply))
-    return Fitted(written.messages, 0, 0, written.passages, written.found)
+    return _inserted(model, messages, room(model, reply))
+
+
+def _inserted(model: BaseChatModel, messages: Sequence[BaseMessage], free: int | None) -> Fitted:
+    inserted = insert(messages, partial(count, model), free)
+    return Fitted(inserted.messages, passages=inserted.passages, found=inserted.found)
 
 
 def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """The newest turns that leave `reply` tokens free (at most half of the window), and the best passages."""
-    free, quoted = room(model, reply), insert_passages(model, messages, reply)
+    free = room(model, reply)
+    fitted = _inserted(model, messages, free)
     if free is None:
-        return quoted
-    messages = quoted.messages
-    head = [m for m in messages[:1] if m.type == "system"]
-    body = list(messages[len(head) :])
+        return fitted
+    head = [m for m in fitted.messages[:1] if m.type == "system"]
+    body = fitted.messages[len(head) :]
     turns = sorted({0, *(i for i, m in enumerate(body) if m.type == "human")})
+    counted: dict[int, int] = {}
 
     def fits(turn: int) -> bool:
-        return count(model, [*head, *body[turns[turn] :]]) <= free
+        counted[turn] = count(model, [*head, *body[turns[turn] :]])
+        return counted[turn] <= free
 
-    first, step = len(turns) - 1, 1  # the newest turn is kept whatever it takes
-    while first and fits(max(0, first - step)):  # back from the end: what was said long ago is never counted
+    # 1. The newest turn is kept whatever it takes; from it back in growing steps: what is long ago is never counted.
+    first, step = len(turns) - 1, 1
+    while first and fits(max(0, first - step)):
         first, step = max(0, first - step), step * 2
+    # 2. Between the last step that fitted and the first that did not, the oldest turn that fits.
     first = bisect_left(range(first), True, max(0, first - step + 1), key=fits)
-    return quoted._replace(messages=[*head, *body[turns[first] :]], dropped=first, dropped_messages=turns[first])
+    kept = [*head, *body[turns[first] :]]
+    return fitted._replace(messages=kept, dropped=first, dropped_messages=turns[first], tokens=counted.get(first))
 
 
 def window(
-    model: BaseChatModel, reply: int | None = None, fit: Fit = fit
+    model: BaseChatModel, reply: int | None = None, fit: Fit = fit, hidden: Sequence[int] = ()
 ) -> RunnableLambda[PromptValue, list[BaseMessage]]:
-    """The runnable before the model; it reports a `window` event with `dropped_turns` and `window`."""
+    """The runnable before the model; it reports a `window` event with `dropped_turns` and `window`.
 
-    def plain(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
+    `hidden` are the messages of the conversation that the model does not see where the first 0, 1, 2… of the prompt's
+    are dropped: a summary stands for some, and others (a failed reply) are in no prompt. Without it they are those
+    dropped. Runs in an event loop only, as every reply does.
+    """
+
+    async def cut(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
         fitted = fit(model, prompt.to_messages(), reply)
-        dispatch_custom_event("window", _event(model, fitted), config=config)
+        await adispatch_custom_event("window", _event(model, fitted, hidden), config=config)
         return fitted.messages
 
-    async def awaited(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
-        fitted = fit(model, prompt.to_messages(), reply)
-        await adispatch_custom_event("window", _event(model, fitted), config=config)
-        return fitted.messages
-
-    return RunnableLambda(plain, afunc=awaited, name="window")
+    return RunnableLambda(cut, name="window")
 
 
-def _event(model: BaseChatModel, fitted: Fitted) -> dict[str, Any]:
-    used = count(model, fitted.messages)
+def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[str, Any]:
     return {
         "dropped_turns": fitted.dropped,
-        "dropped_messages": fitted.dropped_messages,
+        "dropped_messages": hidden[fitted.dropped_messages] if hidden else fitted.dropped_messages,
         "window": size(model),
-        "prompt_tokens": used,
+        "prompt_tokens": count(model, fitted.messages) if fitted.tokens is None else fitted.tokens,
         "estimated": not counts_exactly(model),
         "passages": fitted.passages,
         "found": fitted.found,

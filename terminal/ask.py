@@ -101,7 +101,8 @@ def ask(
         target.backend,
         system=prompt,
         raw=raw,
-        options=options | target.options,
+        model=target.model,
+        options=options,
         retriever=_passages(files) if files else None,
     )
     report, reply = asyncio.run(_ask(chain, message, quiet=as_json))

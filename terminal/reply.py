@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from conversations.replies import NOTE, Reply, describe_wait, reply_metrics, reply_writer, running_replies, watch
+from conversations.replies import NOTE, Reply, describe_wait, reply_metrics, running_replies, watch
 from conversations.store import STATE_NOTES, Message, State, format_count
 from documents.source import Source
 from terminal import source
@@ -23,7 +23,7 @@ def converse(chat: ChatState, text: str, screen: Screen) -> bool:
     """Send a message and print its reply to the end; False where it failed. Raises as `ChatState.send`."""
     with stop_on_interrupt():
         row = chat.send(text)
-        reply = reply_writer(chat.store.database).replies.get(row.id)
+        reply = watch.local_reply(chat.store.database, row.id)
         try:
             asyncio.run(_print_parts(chat, row.id, reply, screen))
         except OSError:  # nobody reads it any more

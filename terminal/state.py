@@ -32,7 +32,7 @@ class ChatState:
 
     def send(self, text: str) -> Message:
         """The row of the reply to a message that is sent. Raises MessageError, NotFoundError, DatabaseError."""
-        ask = GenerationRequest(self.target.settings, self.target.backend, {**self.options, **self.target.options})
+        ask = GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
         row = turn.send(self.store, self.conversation_id, text, ask, self.new_fields)
         self.conversation_id = row.conversation_id
         return row

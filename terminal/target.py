@@ -1,7 +1,6 @@
 """Who answers: a backend of this process, or a model of a running server. Knows names; nothing of what is said."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 
@@ -26,11 +25,6 @@ class Target:
     def label(self) -> str:
         """The model, or the backend, as people call it."""
         return self.model or self.backend
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the chain needs to know beside the backend."""
-        return {"model": self.model} if self.model else {}
 
     def list_targets(self) -> list[Status]:
         """The backends, or a server's models, that may answer, ready or not. Raises ModelError kinds of the server."""

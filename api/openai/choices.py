@@ -89,11 +89,13 @@ def start_replies(
     body: CompletionRequest,
     n: int = 1,
     files: Retriever | None = None,
-    **fixed: Any,
+    raw: bool = False,
 ) -> Choices:
     """Start all replies, or none: `n` to each prompt, made from passages that `files` finds.
 
-    `fixed` are options beside the sampling. Raises ApiError 400 for more than MAX_QUEUE at once, 503 as Job does.
+    `raw`: each prompt is one text, which goes on without a template.
+
+    Raises ApiError 400 for more than MAX_QUEUE at once, 503 as Job does.
     """
     count, limit = len(prompts) * n, state.api.max_queue
     if count > limit:
@@ -101,7 +103,7 @@ def start_replies(
             400, f"{count} replies are asked for at once; this server takes {limit}.", code="too_many_replies"
         )
     requests = [
-        GenerationRequest(state.settings, backend, {**options, **fixed})
+        GenerationRequest(state.settings, backend, options, raw=raw)
         for options in options_per_choice(body, n, state.settings.seed)
     ]
     starts = [_start(prompt, request, files) for prompt in prompts for request in requests]

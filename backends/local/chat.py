@@ -21,7 +21,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.local.decoder import StreamDecoder
 from backends.local.engine import Engine, Event, Request, Sampling
@@ -32,6 +32,8 @@ from prompts.template import Piece, Rendered, render, render_plain
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
 IGNORED_OPTIONS = ("model", "stream")  # what clients send to any chat model, and here changes nothing
+
+ContentKey = tuple[tuple[str, str], ...]
 
 
 class LocalChat(BaseChatModel):
@@ -55,6 +57,8 @@ class LocalChat(BaseChatModel):
     stop: list[str] | None = None
 
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
+
+    _last_prompt: tuple[ContentKey, Rendered, tuple[int, ...]] | None = PrivateAttr(None)
 
     @property
     def _llm_type(self) -> str:
@@ -84,7 +88,7 @@ class LocalChat(BaseChatModel):
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
         """The number of tokens of the whole prompt, with the template and the start of the reply."""
-        return len(self._tokenize(self._render(messages)))
+        return len(self._prompt(messages)[1])
 
     def get_token_ids(self, text: str) -> list[int]:
         """Token ids of plain text, by the model's own tokenizer."""
@@ -95,10 +99,12 @@ class LocalChat(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        request = self._request(messages, stop, events.put, kwargs)
+        request = self._request(messages, stop, events.put, raw, kwargs)
         self.engine.submit(request)
         try:
             finished = False
@@ -119,10 +125,12 @@ class LocalChat(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         inbox = Inbox(self.engine.pending_count)
-        request = self._request(messages, stop, inbox.put, kwargs)
+        request = self._request(messages, stop, inbox.put, raw, kwargs)
         self.engine.submit(request)
         try:
             finished = False
@@ -161,11 +169,10 @@ class LocalChat(BaseChatModel):
         messages: list[BaseMessage],
         stop: list[str] | None,
         emit: Callable[[Event], object],
+        raw: bool,
         options: dict[str, Any],
     ) -> Request:
-        raw = bool(options.pop("raw", False))
-        rendered = self._render_raw(messages) if raw else self._render(messages)
-        ids = self._tokenize(rendered)
+        rendered, ids = self._prompt(messages, raw)
         self._check_length(ids)
         sampling = self._sampling(options, self.engine.window - len(ids))
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
@@ -229,6 +236,18 @@ class LocalChat(BaseChatModel):
             raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
         return render_plain(message_text(messages[0]))
 
+    def _prompt(self, messages: Sequence[BaseMessage], raw: bool = False) -> tuple[Rendered, list[int]]:
+        """The prompt and its ids; what was counted last, to see whether it fits, is not rendered again to be sent."""
+        key = None if raw else _content_key(messages)
+        last = self._last_prompt
+        if key is not None and last is not None and last[0] == key:
+            return last[1], list(last[2])
+        rendered = self._render_raw(messages) if raw else self._render(messages)
+        ids = self._tokenize(rendered)
+        if key is not None:
+            self._last_prompt = key, rendered, tuple(ids)
+        return rendered, ids
+
     def _tokenize(self, rendered: Rendered) -> list[int]:
         ids: list[int] = []
         for piece in rendered.pieces:
@@ -266,6 +285,12 @@ def message_text(message: BaseMessage) -> str:
             if isinstance(block, dict) and block.get("type", "text") != "text":
                 raise ModelInvalidRequestError(f"This model reads text only; the message holds {block.get('type')!r}.")
     return str(message.text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _content_key(messages: Sequence[BaseMessage]) -> ContentKey | None:
+    """Who says what; None where a message is more than a string."""
+    key = tuple((m.type, m.content) for m in messages if isinstance(m.content, str))
+    return key if len(key) == len(messages) else None
 
 
 def usage_metadata(prompt_tokens: int, reply_tokens: int) -> UsageMetadata:

@@ -6,7 +6,7 @@ cores. Knows events and event loops; nothing of how tokens are computed.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from backends.local.engine import Event
@@ -52,7 +52,7 @@ class Inbox:
             if not self._events:  # nothing came before the engine could see that somebody waits
                 await self._arrived.wait()
         self._is_waiting = self._is_urgent = False
-        events = list(merge_events([self._events.popleft() for _ in range(len(self._events))]))
+        events = merge_events([self._events.popleft() for _ in range(len(self._events))])
         if any(event.text for event in events):
             beat = interval(self._chats())  # all chats are woken at the same beats: waking up costs, too
             self._next = (self._loop.time() // beat + 1) * beat
@@ -68,12 +68,13 @@ class Inbox:
                 timer.cancel()
 
 
-def merge_events(events: list[Event]) -> Iterator[Event]:
+def merge_events(events: list[Event]) -> list[Event]:
     """Positions as they are, all text as one event, an error after it."""
-    yield from (event for event in events if event.position is not None)
+    merged = [event for event in events if event.position is not None]
     others = [event for event in events if event.position is None]
     if others:
         text, tokens = "".join(event.text for event in others), max(event.tokens for event in others)
-        yield replace(others[-1], text=text, tokens=tokens, error=None)
+        merged.append(replace(others[-1], text=text, tokens=tokens, error=None))
         if others[-1].error is not None:
-            yield others[-1]
+            merged.append(others[-1])
+    return merged

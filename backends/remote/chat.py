@@ -106,9 +106,10 @@ class OpenAIChat(ChatOpenAI):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        raw = kwargs.pop("raw", False)
         end = StreamEnd(self.server)
         with translate_errors(self.server):
             if not self.model_name:
@@ -126,9 +127,10 @@ class OpenAIChat(ChatOpenAI):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        raw = kwargs.pop("raw", False)
         end = StreamEnd(self.server)
         with translate_errors(self.server):
             if not self.model_name:
@@ -148,10 +150,12 @@ class OpenAIChat(ChatOpenAI):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> ChatResult:
-        if kwargs.get("raw"):
-            return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        if raw:
+            return generate_from_stream(self._stream(messages, stop, run_manager, raw=raw, **kwargs))
         with translate_errors(self.server):
             if not self.model_name:
                 self._adopt_first(self._fetch_models())
@@ -162,10 +166,12 @@ class OpenAIChat(ChatOpenAI):
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        *,
+        raw: bool = False,
         **kwargs: Any,
     ) -> ChatResult:
-        if kwargs.get("raw"):
-            return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+        if raw:
+            return await agenerate_from_stream(self._astream(messages, stop, run_manager, raw=raw, **kwargs))
         with translate_errors(self.server):
             if not self.model_name:
                 self._adopt_first(await self._afetch_models())

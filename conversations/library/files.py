@@ -152,7 +152,12 @@ def conversation_retriever(database: Database, conversation_id: str) -> PassageR
     """What finds passages in a conversation's documents; None where it has none. The caller has asked whose it is."""
     with database.reading() as session:
         document_ids = list(session.scalars(select(Document.id).where(Document.conversation_id == conversation_id)))
-    return PassageRetriever(index=indexes.get_index(database, document_ids)) if document_ids else None
+    return passage_retriever(database, document_ids) if document_ids else None
+
+
+def passage_retriever(database: Database, document_ids: Sequence[str]) -> PassageRetriever:
+    """What finds passages in these documents. The caller has asked whose they are."""
+    return PassageRetriever(index=indexes.get_index(database, document_ids))
 
 
 def document_retriever(store: Store, document_ids: Sequence[str]) -> PassageRetriever:
@@ -160,7 +165,7 @@ def document_retriever(store: Store, document_ids: Sequence[str]) -> PassageRetr
     with store.database.reading() as session:
         for number in document_ids:
             _row(session, store, number)
-    return PassageRetriever(index=indexes.get_index(store.database, list(dict.fromkeys(document_ids))))
+    return passage_retriever(store.database, list(dict.fromkeys(document_ids)))
 
 
 def search(store: Store, conversation_id: str, question: str, top_k: int = TOP_K) -> list[Found]:

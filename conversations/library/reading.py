@@ -76,6 +76,11 @@ def dismiss(database: Database, conversation_id: str, reading: Reading) -> None:
             _readings[database, conversation_id] = left
 
 
+def is_reading(database: Database, conversation_id: str) -> bool:
+    """Whether this process reads a file for a conversation at the moment."""
+    return any(not each.finished.is_set() for each in _readings.get((database, conversation_id), ()))
+
+
 class Waiter(Protocol):
     """Whoever waits for a file: a reply, which shows `activity` meanwhile."""
 

@@ -4,7 +4,6 @@ from conversations.replies import comparison, turn, watch
 from conversations.replies.compaction import NOTE, disabled_reason
 from conversations.replies.comparison import Comparison
 from conversations.replies.generation import (
-    GenerationRequest,
     document_note,
     persona_from_dict,
     persona_to_dict,
@@ -15,7 +14,8 @@ from conversations.replies.metrics import reply_metrics, summary_metrics
 from conversations.replies.preload import available_models, is_fetching, preload_model
 from conversations.replies.relay.notifier import NOTIFY, channel_of
 from conversations.replies.reply import Reply, describe_wait, listeners, running_replies
-from conversations.replies.writer import interrupt_all, reply_writer
+from conversations.replies.request import GenerationRequest
+from conversations.replies.writer import interrupt_all
 
 __all__ = [
     "NOTE",
@@ -36,7 +36,6 @@ __all__ = [
     "persona_to_dict",
     "preload_model",
     "reply_metrics",
-    "reply_writer",
     "running_replies",
     "stream_completion",
     "stream_messages",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from conversations.replies import turn
-from conversations.replies.generation import GenerationRequest
+from conversations.replies.request import GenerationRequest
 from conversations.store.schema import Conversation, Feedback, Message
 from conversations.store.statistics import VOTE_COMMENT
 from conversations.store.store import NotFoundError, Store, sweep

@@ -1,7 +1,8 @@
-"""What was said before a reply: the rows of its branch, and what of them a model hears. Knows records; no query."""
+"""What stands before a reply: the messages of its branch, and which of them a model reads. Knows records; no query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -10,25 +11,49 @@ from conversations.store.schema import Message, State
 
 
 @dataclass(frozen=True)
+class Compaction:
+    """A summary, and how many messages at the beginning of the branch it stands for."""
+
+    messages: int = 0
+    summary: str | None = None
+
+
+@dataclass(frozen=True)
 class BranchContext:
-    """What a reply is made from: the branch up to the question, and what is said already where it goes on."""
+    """What a reply is made from: the branch up to the question, and the text it goes on with where it was cut.
+
+    `documents` are the ids of the conversation's own, `stored` is the newest summary on the branch.
+    """
 
     system: str | None
     history: list[Message]
     question: Message
     partial: str
+    documents: Sequence[str] = ()
+    stored: Compaction = field(default_factory=Compaction)
+
+    @property
+    def previous(self) -> Message | None:
+        """The message before the question."""
+        return self.history[-1] if self.history else None
 
     def inputs(self, after: int = 0) -> dict[str, Any]:
-        """What the assistant's chain takes, without the first `after` messages of the branch."""
+        """The inputs of the assistant's chain, without the first `after` messages of the branch."""
+        first = self._next_question(after)
+        history = [_to_message(self.history[at]) for at in self.visible if at >= first]
         partial = [AIMessage(self.partial)] if self.partial else []
-        history = to_messages(self.history[self._next_question(after) :])
         return {"history": history, "input": self.question.text, "partial": partial}
 
     def hidden_counts(self, after: int = 0) -> list[int]:
-        """How many messages of the branch are out of sight where the first 0, 1, 2… of `inputs` are dropped."""
+        """How many messages of the branch the model does not see, where the first 0, 1, 2… of `inputs` are dropped."""
         first = self._next_question(after)
-        places = [first + at for at in visible_indexes(self.history[first:])]
-        return [first, *places[1:], len(self.history)]
+        visible = [at for at in self.visible if at >= first]
+        return [first, *visible[1:], len(self.history)]
+
+    @cached_property
+    def visible(self) -> list[int]:
+        """Where those messages of the history stand that a model reads."""
+        return visible_indexes(self.history)
 
     def _next_question(self, at: int) -> int:
         """Where the first question after so many messages stands: none begins with the answer to one before it."""
@@ -37,15 +62,18 @@ class BranchContext:
 
 
 def to_messages(messages: Sequence[Message]) -> list[BaseMessage]:
-    """Questions that got some answer, with it."""
-    rows = [messages[at] for at in visible_indexes(messages)]
-    return [HumanMessage(row.text) if row.role == "user" else AIMessage(row.text) for row in rows]
+    """Those of the records that a model reads, as LangChain's messages."""
+    return [_to_message(messages[at]) for at in visible_indexes(messages)]
 
 
 def visible_indexes(messages: Sequence[Message]) -> list[int]:
-    """Where they stand."""
-    pairs = zip(messages, [*messages, None][1:], strict=True)
-    return [at for at, (message, after) in enumerate(pairs) if _is_visible(message, after)]
+    """Where the questions that got some answer stand, and the answers."""
+    following = [*messages[1:], None]
+    return [at for at, message in enumerate(messages) if _is_visible(message, following[at])]
+
+
+def _to_message(row: Message) -> BaseMessage:
+    return HumanMessage(row.text) if row.role == "user" else AIMessage(row.text)
 
 
 def _is_visible(message: Message, after: Message | None) -> bool:

@@ -1,27 +1,29 @@
-"""From a message's row to the words of its reply: waits its turn, reads what was said before, runs the chain.
+"""From a message's row to the words of its reply: waits its turn, reads its branch, runs the chain.
 
 Knows the tables and the chain; nothing of pages or of how the words are kept.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 from langchain_core.messages import BaseMessage
-from sqlalchemy import select
+from sqlalchemy import literal, select
+from sqlalchemy.orm import Session
 
 import backends
 from chains.assistant import Retriever, build, build_verbatim
 from chains.report import Report
 from conversations.library import files, reading
 from conversations.replies import compaction, watch
-from conversations.replies.context import BranchContext
+from conversations.replies.context import BranchContext, Compaction
 from conversations.replies.reply import Reply
+from conversations.replies.request import GenerationRequest
 from conversations.store import citations
 from conversations.store.database import Database
-from conversations.store.schema import Conversation, Message
-from conversations.store.store import read_tree
+from conversations.store.schema import Conversation, Document, Message
+from conversations.store.store import newest_summary
 from prompts.persona import Persona
 from settings import Settings
 
@@ -30,53 +32,78 @@ NO_ROOM = "The model's window has no room for a passage of the documents, so thi
 SMALL_MODEL = "The small model that ships cannot answer from documents: trust the passages below, not its words."
 
 
-@dataclass(frozen=True)
-class GenerationRequest:
-    """With what a reply is made; `options` are sampling knobs, and `model` where a server has several."""
-
-    settings: Settings
-    backend: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
 async def stream_reply(
     database: Database, row: Message, request: GenerationRequest, reply: Reply
 ) -> AsyncIterator[str]:
     """The words of the reply of `row`, as they come. Raises ModelError kinds."""
-    previous = await asyncio.to_thread(_previous, database, row)
-    if previous is not None:
-        await watch.join(database, previous)
-    reply.start()
-    await reading.wait(database, row.conversation_id, reply)
-    before = await asyncio.to_thread(load_context, database, row)
-    retriever = await asyncio.to_thread(files.conversation_retriever, database, row.conversation_id)
-    shown = await compaction.compact(database, row, before, request, reply)
-    reply.report.unseen = before.hidden_counts(shown.messages)
+    # 1. What it is made from, once nothing before it is still being written or read.
+    summarizes = compaction.is_enabled(request)
+    context = await _settled_context(database, row, summarizes, reply)
+    retriever = (
+        await asyncio.to_thread(files.passage_retriever, database, context.documents) if context.documents else None
+    )
+    # 2. What stands for messages that no longer fit.
+    compacted = await compaction.compact(database, row, context, request, reply) if summarizes else Compaction()
+    # 3. The chain; with documents, what it quotes is kept beside it.
     chain = build(
         request.settings,
         request.backend,
-        system=before.system,
-        summary=shown.summary,
+        system=context.system,
+        summary=compacted.summary,
+        hidden=context.hidden_counts(compacted.messages),
+        model=request.model,
         options=request.options,
         retriever=retriever,
     )
-    cited = retriever is None
-    async for part in chain.astream(before.inputs(shown.messages), {"callbacks": [reply.report]}):
-        if not cited:
-            cited = True
-            await asyncio.to_thread(save_citations, database, row, reply, request.settings)
+    parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
+    async for part in parts if retriever is None else _with_citations(database, row, request.settings, reply, parts):
         yield part
 
 
+async def _settled_context(database: Database, row: Message, summarizes: bool, reply: Reply) -> BranchContext:
+    """The branch, when the reply before it has ended and the conversation's files are read."""
+    while True:
+        is_reading = reading.is_reading(database, row.conversation_id)  # asked first: what ends meanwhile is loaded
+        context = await asyncio.to_thread(load_context, database, row, summarizes)
+        previous = context.previous
+        if previous is not None and previous.live:
+            await watch.join(database, previous.id)
+            continue
+        reply.start()
+        if not is_reading:
+            return context
+        await reading.wait(database, row.conversation_id, reply)
+
+
+async def _with_citations(
+    database: Database, row: Message, settings: Settings, reply: Reply, parts: AsyncIterator[str]
+) -> AsyncIterator[str]:
+    """The parts; what the reply quotes is kept beside the first of them, and before the end.
+
+    Raises DatabaseError where it could not be kept.
+    """
+    saving: asyncio.Task[None] | None = None
+    try:
+        async for part in parts:
+            if saving is None:
+                saving = asyncio.create_task(asyncio.to_thread(save_citations, database, row, reply, settings))
+            yield part
+    finally:
+        if saving is not None:
+            await asyncio.wait({saving})
+    if saving is not None:
+        saving.result()
+
+
 def save_citations(database: Database, row: Message, reply: Reply, settings: Settings) -> None:
-    """Keep which passages the reply is made from; where none are, its reader is told."""
+    """Keep which passages the reply is made from, and, where there are none, a note for its reader."""
     citations.cite(database, row.id, reply.report.passages)
-    if told := document_note(reply.report, settings):
-        compaction.save_note(database, row, told)
+    if note := document_note(reply.report, settings):
+        compaction.save_note(database, row, note)
 
 
 def document_note(report: Report, settings: Settings) -> str | None:
-    """What the reader of a reply that was to be made from documents is told of it."""
+    """What the reader of a reply that was to be made from documents has to know of it."""
     if not report.passages:
         return NO_ROOM if report.found else NO_PASSAGE
     return SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
@@ -90,7 +117,7 @@ async def stream_messages(
     Raises ModelError kinds, of them ContextOverflowError where they do not fit.
     """
     reply.start()
-    chain = build_verbatim(request.settings, request.backend, request.options, retriever)
+    chain = build_verbatim(request.settings, request.backend, request.options, retriever, request.model, request.raw)
     async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
         yield part
 
@@ -98,25 +125,32 @@ async def stream_messages(
 async def stream_completion(text: str, request: GenerationRequest, reply: Reply) -> AsyncIterator[str]:
     """The words that go on with a text. Raises ModelError kinds."""
     reply.start()
-    chain = build(request.settings, request.backend, raw=True, options=request.options)
+    chain = build(request.settings, request.backend, raw=True, model=request.model, options=request.options)
     async for part in chain.astream({"input": text}, {"callbacks": [reply.report]}):
         yield part
 
 
-def _previous(database: Database, row: Message) -> int | None:
-    """The message before the question."""
+def load_context(database: Database, row: Message, with_summary: bool = False) -> BranchContext:
+    """What the reply of `row` is made from, read in one transaction; no message of another branch is loaded."""
     with database.reading() as session:
-        return session.scalar(select(Message.parent_id).where(Message.id == row.parent_id))
-
-
-def load_context(database: Database, row: Message) -> BranchContext:
-    """Read the branch above a reply."""
-    with database.reading() as session:
-        path = read_tree(session, row.conversation_id).path(row.parent_id)
-        rows = {m.id: m for m in session.scalars(select(Message).where(Message.conversation_id == row.conversation_id))}
         conversation = session.get_one(Conversation, row.conversation_id)
-    *history, question = [rows[number] for number in path]
-    return BranchContext(system_prompt(conversation), history, question, row.text)
+        *history, question = _branch(session, row.parent_id)
+        own = select(Document.id).where(Document.conversation_id == row.conversation_id)
+        documents = list(session.scalars(own))
+        path = [message.id for message in history]
+        summary = newest_summary(session, row.conversation_id, path) if with_summary else None
+    stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
+    return BranchContext(system_prompt(conversation), history, question, row.text, documents, stored)
+
+
+def _branch(session: Session, number: int | None) -> list[Message]:
+    """The messages from the first one to `number`, by their parents."""
+    up = select(Message.id, Message.parent_id, literal(0).label("above")).where(Message.id == number)
+    branch = up.cte("branch", recursive=True)
+    parents = select(Message.id, Message.parent_id, branch.c.above + 1).join(branch, Message.id == branch.c.parent_id)
+    branch = branch.union_all(parents)
+    query = select(Message).join(branch, Message.id == branch.c.id).order_by(branch.c.above.desc())
+    return list(session.scalars(query))
 
 
 def system_prompt(conversation: Conversation) -> str | None:
@@ -127,10 +161,10 @@ def system_prompt(conversation: Conversation) -> str | None:
 
 
 def persona_to_dict(persona: Persona) -> dict[str, Any]:
-    """A persona for a conversation to keep."""
+    """A persona as a conversation keeps it."""
     return {**asdict(persona), "sentences": list(persona.sentences)}
 
 
-def persona_from_dict(kept: Mapping[str, Any]) -> Persona:
-    """A persona as a conversation keeps it."""
-    return Persona(kept["slug"], kept["name"], kept["description"], tuple(kept["sentences"]))
+def persona_from_dict(row: Mapping[str, Any]) -> Persona:
+    """The persona that a conversation keeps."""
+    return Persona(row["slug"], row["name"], row["description"], tuple(row["sentences"]))

@@ -47,7 +47,6 @@ class Reply:
         self.report = Report()
         self.activity: str | None = None  # what it does before its first word, where that takes long
         self._finished = threading.Event()
-        self._ended = asyncio.Event()  # the same, for tasks of the loop
         self._task: asyncio.Task[None] | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._stop_state = State.STOPPED
@@ -70,12 +69,8 @@ class Reply:
         """Block until the end; False where it has not come in `timeout` seconds."""
         return self._finished.wait(timeout)
 
-    async def end(self) -> None:
-        """The same for a task of the background loop."""
-        await self._ended.wait()
-
     async def join(self) -> None:
-        """The same from any event loop."""
+        """Wait until the end, in any event loop."""
         subscriber = Subscriber()
         self._subscribers.append(subscriber)
         try:
@@ -108,8 +103,8 @@ class Reply:
         self.state = State.RUNNING
 
     def _schedule(self, stream: Stream, recorder: Recorder | None) -> None:
-        self._task = loop().create_task(self._run(stream))
-        self._supervisor = loop().create_task(self._supervise(self._task, recorder))
+        self._task = asyncio.create_task(self._run(stream))
+        self._supervisor = asyncio.create_task(self._supervise(self._task, recorder))
 
     def _cancel(self, state: State) -> None:
         if self._task is not None:  # None after the end
@@ -143,7 +138,6 @@ class Reply:
                 listener(self)
         finally:
             self._finished.set()
-            self._ended.set()
             self._notify(finished=True)
 
     def _set_outcome(self, task: asyncio.Task[None]) -> None:

@@ -1,7 +1,7 @@
-"""Watching a reply and stopping it, whichever process writes it. Knows jobs here and rows elsewhere; no page.
+"""The one door to running replies: watching one and stopping it, whichever process writes it. Knows no page.
 
-What another process writes is read from the table, where its journal puts it about twice a second, and it is stopped by
-a mark that the same journal reads. On PostgreSQL that process also tells its words as they come, and hears of the stop
+What another process writes is read from the table, where its writer puts it about twice a second, and it is stopped by
+a mark that the same writer reads. On PostgreSQL that process also sends its words as they come, and is told of the stop
 at once.
 """
 
@@ -12,33 +12,39 @@ from contextlib import suppress
 from sqlalchemy import select, update
 
 from conversations.replies.relay.remote_reply import POLL
+from conversations.replies.reply import Reply
 from conversations.replies.writer import reply_writer
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Message, State
 from conversations.store.store import NotFoundError, Store, is_live, sweep
 
 
+def local_reply(database: Database, number: int) -> Reply | None:
+    """The reply itself, as long as this process writes it. The caller has asked a Store whose it is."""
+    return reply_writer(database).replies.get(number)
+
+
 def snapshot(database: Database, number: int) -> Message | None:
     """A message as it is now; None where it was deleted. The caller has asked a Store whose it is."""
-    reply = reply_writer(database).replies.get(number)
+    reply = local_reply(database, number)
     if reply is None:
         return _remote_snapshot(database, number)
     message = _row(database, number)
     if message is not None:
-        message.state = reply.state if reply.state in LIVE else State.RUNNING  # it is over when it is saved
+        message.state = reply.state if reply.state in LIVE else State.RUNNING  # it has ended when it is saved
         message.text = reply.text
     return message
 
 
 def _remote_snapshot(database: Database, number: int) -> Message | None:
-    """The same for what this process does not write."""
-    broadcast = reply_writer(database).relay
-    known = broadcast.cached(number)
-    if known is not None:
-        return known
+    """A message that this process does not write, from the relay where it is fresh, else from the table."""
+    relay = reply_writer(database).relay
+    cached = relay.cached(number)
+    if cached is not None:
+        return cached
     sweep(database)
     message = _row(database, number)
-    return None if message is None else broadcast.subscribe(message)
+    return None if message is None else relay.subscribe(message)
 
 
 def _row(database: Database, number: int) -> Message | None:
@@ -47,16 +53,16 @@ def _row(database: Database, number: int) -> Message | None:
 
 
 def has_push(database: Database) -> bool:
-    """Whether replies of other processes can be heard as they come, so that looking more often is worth it."""
+    """Whether other processes send the words of their replies as they come, so that looking often is worth it."""
     return reply_writer(database).relay.notifier is not None
 
 
 async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
     """What is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
     await asyncio.to_thread(store.message, number)
-    book = reply_writer(store.database)
+    relay = reply_writer(store.database).relay
     while (message := await asyncio.to_thread(snapshot, store.database, number)) is not None:
-        reply = book.replies.get(number)
+        reply = local_reply(store.database, number)
         if reply is not None:
             async for part in reply.follow(after):
                 yield part
@@ -67,13 +73,13 @@ async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str
             after = len(message.text)
         if not message.live:
             return
-        await book.relay.wait_for_more(number, after, POLL)
+        await relay.wait_for_more(number, after, POLL)
 
 
 def stop(store: Store, number: int) -> None:
     """End a reply; its text stays. Raises NotFoundError."""
     row = store.message(number)
-    reply = reply_writer(store.database).replies.get(number)
+    reply = local_reply(store.database, number)
     if reply is not None:
         reply.stop()
         return
@@ -97,9 +103,9 @@ def stop_all(store: Store, identity: str) -> None:
 async def join(database: Database, number: int) -> None:
     """Wait until a message is not live any more; for tasks of the background loop."""
     while True:
-        reply = reply_writer(database).replies.get(number)
+        reply = local_reply(database, number)
         if reply is not None:
-            await reply.end()
+            await reply.join()
         await asyncio.to_thread(sweep, database)
         message = await asyncio.to_thread(_row, database, number)  # its words are of no interest here
         if message is None or not message.live:

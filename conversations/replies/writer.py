@@ -107,7 +107,7 @@ class ReplyWriter:
     def start(self) -> None:
         """Begin to save; called in the loop."""
         if self._saving is None:
-            self._saving = loop().create_task(self._save_regularly())
+            self._saving = asyncio.create_task(self._save_regularly())
 
     async def _save_regularly(self) -> None:
         try:

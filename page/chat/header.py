@@ -85,7 +85,7 @@ def pick_model(selection: Selection, context: PageContext) -> None:
         width=200,
     )
     if model:
-        selection.options["model"] = model
+        selection.model = model
 
 
 def _model_name(backend: str | None) -> str:

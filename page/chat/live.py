@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from conversations.replies import Reply, describe_wait, reply_writer, watch
+from conversations.replies import Reply, describe_wait, watch
 from conversations.store import Conversation, Message, NotFoundError, State, Store
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
@@ -14,13 +14,13 @@ CHANGES_TICK = 1.0  # seconds between two looks at the conversation
 
 def draw(store: Store, message: Message, is_first: bool) -> None:
     """Draw a growing message at every tick; Esc stops the first one on the page."""
-    here = message.id in reply_writer(store.database).replies or watch.has_push(store.database)
-    st.fragment(_draw_growing, run_every=TICK if here else TABLE_TICK)(store, message.id, is_first)
+    is_near = watch.local_reply(store.database, message.id) is not None or watch.has_push(store.database)
+    st.fragment(_draw_growing, run_every=TICK if is_near else TABLE_TICK)(store, message.id, is_first)
 
 
 def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
     """Draw text and Stop, which stands in this fragment so that no other widget shares its fate."""
-    reply = reply_writer(store.database).replies.get(message_id)
+    reply = watch.local_reply(store.database, message_id)
     message = watch.snapshot(store.database, message_id) if reply is None else None
     if reply is None and (message is None or not message.live):
         st.rerun()

@@ -10,7 +10,7 @@ import streamlit as st
 import backends
 from backends import Status
 from chains.report import Report
-from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, reply_writer, watch
+from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, watch
 from conversations.store import STATE_NOTES, Message, MessageError, NotFoundError, State, Store
 from page.chat import live
 from page.pages import chat
@@ -127,7 +127,7 @@ def _draw_replies(store: Store, compared: Comparison) -> None:
 
 def _refresh(store: Store, message: Message) -> Message:
     """A live reply as it is now, from this process where it writes it, else from the database."""
-    reply = reply_writer(store.database).replies.get(message.id)
+    reply = watch.local_reply(store.database, message.id)
     if reply is None:
         return watch.snapshot(store.database, message.id) or message
     message.text = reply.text
@@ -139,7 +139,7 @@ def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
     message = compared.replies[at]
     won = ":material/trophy: " if message.id == compared.winner else ""
     st.subheader(won + escape_markdown(compared.backend_name(at) or "?"), anchor=False)
-    reply = reply_writer(store.database).replies.get(message.id)
+    reply = watch.local_reply(store.database, message.id)
     _draw_metrics(message if reply is None else reply.report)
     if message.text:
         st.markdown(safe_markdown(message.text) + (" ▌" if message.live else ""))

@@ -3,16 +3,14 @@
 The continuation runs outside the script, as every reply does; this page looks at it, and takes it over when it ends.
 """
 
-from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 import streamlit as st
 
 import backends
 from backends import ProviderModel
-from chains.assistant import build
-from conversations.replies import Reply, preload_model
+from conversations.replies import Reply, preload_model, stream_completion
 from conversations.store import STATE_NOTES, MessageError, State, check_message
 from page.chat import live, sampling
 from page.chat.header import pick_backend, pick_model
@@ -22,7 +20,6 @@ from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
 from page.session.selection import Selection
-from settings import Settings
 
 SUGGESTION = "Data Science is"
 MAX_UNDO = 100  # that can be undone
@@ -67,7 +64,7 @@ def draw() -> None:
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
     selection = _pick_model(context)
     if draft.is_wanted:
-        _start(draft, context.settings, selection)
+        _start(draft, context, selection)
         draft.is_wanted = False
     if draft.reply is not None:
         st.fragment(_draw_growing, run_every=live.TICK)(draft)
@@ -141,7 +138,7 @@ def _want_continuation(draft: Draft) -> None:
     draft.is_wanted = True
 
 
-def _start(draft: Draft, settings: Settings, selection: Selection) -> None:
+def _start(draft: Draft, context: PageContext, selection: Selection) -> None:
     """Start a continuation of the text as it stands in the box."""
     if draft.reply is not None or selection.backend is None:
         return
@@ -150,19 +147,8 @@ def _start(draft: Draft, settings: Settings, selection: Selection) -> None:
     except MessageError as error:
         draft.error = str(error)
         return
-    backend, options = selection.backend, dict(selection.options)
     draft.last_reply = None
-    draft.reply = Reply(lambda reply: continued(settings, backend, options, text, reply))
-
-
-async def continued(
-    settings: Settings, backend: str, options: Mapping[str, Any], text: str, reply: Reply
-) -> AsyncIterator[str]:
-    """What the model adds, as it comes. Raises ModelError kinds."""
-    reply.start()
-    chain = build(settings, backend, raw=True, options=options)
-    async for part in chain.astream({"input": text}, {"callbacks": [reply.report]}):
-        yield part
+    draft.reply = Reply(partial(stream_completion, text, selection.request(context, None)))
 
 
 def _draw_growing(draft: Draft) -> None:

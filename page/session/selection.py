@@ -18,6 +18,7 @@ class Selection:
     backend: str | None
     problem: str | None
     options: dict[str, Any] = field(default_factory=dict)
+    model: str | None = None
     ready_backends: list[str] = field(default_factory=list)
     no_summary_reason: str | None = None
 
@@ -29,6 +30,5 @@ class Selection:
     def request(self, context: PageContext, backend: str | None) -> GenerationRequest:
         """A request to this backend, or to another, which is sent no model: its name holds for one server only."""
         assert self.backend is not None
-        if backend is None or backend == self.backend:
-            return GenerationRequest(context.settings, self.backend, self.options)
-        return GenerationRequest(context.settings, backend, {k: v for k, v in self.options.items() if k != "model"})
+        model = self.model if backend in {None, self.backend} else None
+        return GenerationRequest(context.settings, backend or self.backend, self.options, model)

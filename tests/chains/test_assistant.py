@@ -20,7 +20,7 @@ from tests.loopback import Loopback
 
 def test_it_is_prompt_model_parser(settings: Settings) -> None:
     steps: Any = build(settings, "llamacpp")
-    assert [type(step).__name__ for step in steps.steps] == ["ChatPromptTemplate", "FallbackModel", "Parser"]
+    assert [type(step).__name__ for step in steps.steps] == ["ChatPromptTemplate", "FallbackModel", "TextParser"]
     assert isinstance(steps.last, StrOutputParser)
 
 

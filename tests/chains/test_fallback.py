@@ -25,9 +25,9 @@ from tests.loopback import KEY, Loopback
 QUESTION: dict[str, Any] = {"history": [], "input": "hi"}
 
 
-async def ask(backend: str = "openai", **options: Any) -> tuple[str, Report]:
+async def ask(backend: str = "openai", raw: bool = False, **options: Any) -> tuple[str, Report]:
     report = Report()
-    chain = build(Settings.read(), backend, options=options)
+    chain = build(Settings.read(), backend, raw=raw, options=options)
     parts = [part async for part in chain.astream(QUESTION, {"callbacks": [report]})]
     return "".join(parts).strip(), report
 

@@ -39,7 +39,7 @@ def test_it_is_prompt_model_parser(settings: Settings) -> None:
 
 async def test_who_said_what_is_sent_as_data(loopback: Loopback) -> None:
     report = Report()
-    chain = build(Settings.read(), "openai", 60, {"model": "another"})
+    chain = build(Settings.read(), "openai", 60, "another")
     reply = await chain.ainvoke({"text": transcript("Tom is {old}.", SAID)}, {"callbacks": [report]})
     sent = loopback.requests[-1]
     assert reply.strip() == loopback.reply

@@ -28,7 +28,7 @@ def model(settings: Settings) -> Any:
 
 def test_what_fits_is_left_alone(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(3), HumanMessage("hi")]
-    assert fit(model, messages) == Fitted(messages, 0, 0, [])
+    assert fit(model, messages) == Fitted(messages, 0, 0, [], tokens=count(model, messages))
 
 
 def test_the_oldest_whole_turns_go(model: Any) -> None:
@@ -62,8 +62,8 @@ async def test_the_chain_reports_what_it_dropped(settings: Settings) -> None:
 async def test_dropped_messages_are_counted_from_the_start_of_the_branch(settings: Settings) -> None:
     """Four more than the prompt's own, as where a summary stands for them."""
     report = Report()
-    report.unseen = [4 + number for number in range(121)]
-    chain = build(settings, "llamacpp", summary="Tom likes tea.", options={"max_tokens": 5})
+    hidden = [4 + number for number in range(121)]
+    chain = build(settings, "llamacpp", summary="Tom likes tea.", hidden=hidden, options={"max_tokens": 5})
     await chain.ainvoke({"history": turns(60), "input": "hi"}, {"callbacks": [report]})
     assert report.dropped_messages == 4 + 2 * report.dropped_turns
     await chain.ainvoke({"history": [], "input": "hi"}, {"callbacks": [report]})

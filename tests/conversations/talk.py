@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conversations.replies import watch
-from conversations.replies.generation import GenerationRequest
+from conversations.replies.request import GenerationRequest
 from conversations.store import store as stores
 from conversations.store.schema import Message
 from conversations.store.store import Store

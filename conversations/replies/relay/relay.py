@@ -46,7 +46,7 @@ class ReplyRelay:
         self.notifier = (
             PgNotifier(database, self.channel, self._receive, self._resubscribe) if is_supported(database) else None
         )
-        self.heard: dict[int, RemoteReply] = {}
+        self.remote_replies: dict[int, RemoteReply] = {}
         self._lock = threading.Lock()
         self._watchers: dict[tuple[int, str], Watcher] = {}
         self._publishing: asyncio.Task[None] | None = None
@@ -67,48 +67,50 @@ class ReplyRelay:
 
     def cached(self, number: int) -> Message | None:
         """A reply of another process as it is now, where the table need not be asked; from any thread."""
-        remote = self.heard.get(number)
+        remote = self.remote_replies.get(number)
         if remote is None or not remote.is_fresh():
             return None
         self._request_pieces(remote)
         return remote.message()
 
     def subscribe(self, row: Message) -> Message:
-        """A row just read, with what was heard beyond it; from now on it is watched while it is live."""
+        """A row just read, with the words that came beyond it; from now on it is watched while it is live."""
         if self.notifier is None:
             return row
         if not row.live or row.process is None or channel_of(row.process) == self.channel:
-            self.heard.pop(row.id, None)
+            self.remote_replies.pop(row.id, None)
             return row
         self.start()
         with self._lock:
-            heard = self.heard.get(row.id)
-            if heard is None or not heard.update_row(row):
-                heard = self.heard[row.id] = RemoteReply(row)
-            for number in [each.row.id for each in list(self.heard.values()) if each.idle_seconds() > IDLE_LIMIT]:
-                self.heard.pop(number, None)
-        self._request_pieces(heard)
-        return heard.message()
+            remote = self.remote_replies.get(row.id)
+            if remote is None or not remote.update_row(row):
+                remote = self.remote_replies[row.id] = RemoteReply(row)
+            for number in [
+                each.row.id for each in list(self.remote_replies.values()) if each.idle_seconds() > IDLE_LIMIT
+            ]:
+                self.remote_replies.pop(number, None)
+        self._request_pieces(remote)
+        return remote.message()
 
     async def wait_for_more(self, number: int, after: int, seconds: float) -> None:
         """Wait for text beyond `after` characters, but no longer than so many seconds; from any event loop."""
-        heard = self.heard.get(number)
-        if heard is None:
+        remote = self.remote_replies.get(number)
+        if remote is None:
             await asyncio.sleep(seconds)
         else:
-            await heard.wait_for_more(after, seconds)
+            await remote.wait_for_more(after, seconds)
 
-    def _request_pieces(self, heard: RemoteReply) -> None:
-        if self.notifier is not None and self.notifier.connected and heard.claim_request():
-            note = {"watch": heard.row.id, "to": self.channel, "have": len(heard.text), "lost": heard.lost}
-            self._send(heard.row, note)
+    def _request_pieces(self, remote: RemoteReply) -> None:
+        if self.notifier is not None and self.notifier.connected and remote.claim_request():
+            note = {"watch": remote.row.id, "to": self.channel, "have": len(remote.text), "lost": remote.lost}
+            self._send(remote.row, note)
 
     def _resubscribe(self) -> None:
         """Notes come, perhaps after a time when they did not."""
-        for heard in list(self.heard.values()):
-            heard.mark_lost()
-            if heard.idle_seconds() < LEASE:
-                self._request_pieces(heard)
+        for remote in list(self.remote_replies.values()):
+            remote.mark_lost()
+            if remote.idle_seconds() < LEASE:
+                self._request_pieces(remote)
 
     def _send(self, row: Message, note: Mapping[str, Any]) -> None:
         if self.notifier is not None and row.process is not None:
@@ -123,20 +125,20 @@ class ReplyRelay:
         match note:
             case {"piece": int(number), "by": str(by), "at": int(at), "text": str(text)}:
                 self._add_piece(number, by, at, text)
-            case {"over": int(number)} if (heard := self.heard.get(number)) is not None:
-                heard.finish()
+            case {"over": int(number)} if (remote := self.remote_replies.get(number)) is not None:
+                remote.finish()
             case {"stop": int(number)} if (reply := self.replies.get(number)) is not None:
                 reply.stop()
             case {"watch": int(number), "to": str(to), "have": int(have), "lost": bool(lost)}:
                 self._add_watcher(number, to, have, lost)
 
     def _add_piece(self, number: int, by: str, at: int, text: str) -> None:
-        heard = self.heard.get(number)
-        if heard is None or by != channel_of(heard.row.process or ""):
+        remote = self.remote_replies.get(number)
+        if remote is None or by != channel_of(remote.row.process or ""):
             return  # nobody looks any more, or it has another writer by now
-        heard.add_piece(at, text)
-        if heard.lost:
-            self._request_pieces(heard)
+        remote.add_piece(at, text)
+        if remote.lost:
+            self._request_pieces(remote)
 
     def _add_watcher(self, number: int, to: str, have: int, lost: bool) -> None:
         until = time.monotonic() + LEASE

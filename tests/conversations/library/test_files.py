@@ -33,7 +33,8 @@ BOOK = pdf([f"Page {number} says that ship {number} has {number * 11} sails." fo
 READING = """
 import sys
 from pathlib import Path
-from conversations import files, store
+from conversations.library import files
+from conversations.store import store
 from settings import Settings
 def told(done, of):
     print(done, flush=True)

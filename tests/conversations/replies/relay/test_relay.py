@@ -127,7 +127,7 @@ def heard(store: Store, number: int) -> Any:
 
     def coming() -> Any:
         watch.snapshot(store.database, number)
-        found = reply_writer(store.database).relay.heard.get(number)
+        found = reply_writer(store.database).relay.remote_replies.get(number)
         return found if found is not None and not found.lost else None
 
     return wait_for(coming)
@@ -156,7 +156,7 @@ def test_who_watches_from_elsewhere_sees_words_that_are_not_saved_yet(writer: Wr
     drawn = seen(store, number, lambda _: False)
     assert drawn[-1] == "".join(f"word{n} " for n in range(40))
     assert store.message(number).text == drawn[-1]
-    assert number not in reply_writer(store.database).relay.heard
+    assert number not in reply_writer(store.database).relay.remote_replies
 
 
 async def test_a_stream_from_elsewhere_comes_piece_by_piece_and_is_whole(writer: Writer, loopback: Loopback) -> None:
@@ -288,7 +288,7 @@ def test_long_pieces_of_any_characters_come_whole(writer: Writer, loopback: Loop
     assert len(whole) > 3 * PIECE
     reply_writer(store.database).relay.stop(store.message(first))
     assert over(store, store.message(first)).text.startswith(whole)
-    assert first not in broadcast.heard
+    assert first not in broadcast.remote_replies
 
 
 def test_what_is_continued_elsewhere_is_followed_there(writer: Writer, loopback: Loopback) -> None:

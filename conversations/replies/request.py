@@ -1,0 +1,27 @@
+"""How a reply is to be made: by which backend, which of its models, and how it draws tokens. Knows no chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from settings import Settings
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """With what a reply is made; `options` are those of sampling, `model` is a name where a server has several.
+
+    `raw`: the one message is a text that goes on, without any template.
+    """
+
+    settings: Settings
+    backend: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None
+    raw: bool = False
+
+    @property
+    def reply_tokens(self) -> int | None:
+        """Tokens that the reply may have; None where nobody set a number."""
+        wanted: int | None = self.options.get("max_tokens") or self.settings.max_tokens
+        return wanted
