@@ -16,10 +16,12 @@ import playwright.sync_api
 import pytest
 
 from benchmarks import postgresql
+from tests import fork
 
 SERVER, POSTGRESQL, BROWSER = frozenset({"server"}), frozenset({"server", "postgresql"}), frozenset({"browser"})
 SOURCES: dict[Any, frozenset[str]] = {
     subprocess: SERVER,
+    fork: SERVER,
     pexpect: SERVER,
     postgresql.start_postgresql: POSTGRESQL,
     playwright.sync_api.sync_playwright: BROWSER,

@@ -10,15 +10,13 @@ import pytest
 
 import cli as program
 from settings import ROOT
+from tests import fork
 from tests.loopback import KEY, Loopback
 
 
 def cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        env={**os.environ, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
-        check=False,
-    )  # fmt: skip
+    command = [sys.executable, str(ROOT / "cli.py"), *words]
+    return fork.run(command, env={**os.environ, **environment}, text=True, timeout=120)
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -14,18 +14,19 @@ import pytest
 
 from identity import PREFIX
 from settings import ROOT
+from tests import fork
 from tests.conftest import answers, free_port
 from tests.visitor import Visitor
 
 KEY = "a key that stands in no log 0123456789"
 SCRIPT = """
 import streamlit as st
-from page.session.owner import owner
+from page.session.owner import identify_owner
 from settings import Settings
 
-found = owner(Settings.read())
+found = identify_owner(Settings.read())
 st.text(found.name)
-st.text(str(found.lasting))
+st.text(str(found.is_permanent))
 """
 SERVER = """
 from starlette.middleware import Middleware
@@ -72,7 +73,8 @@ def running(folder: Path) -> Iterator[Run]:
         command = [sys.executable, *(port if part == "PORT" else part for part in arguments)]
         given = {**os.environ, "PYTHONPATH": str(ROOT), "PORT": port, **environment}
         with (folder / "log").open("ab") as log:
-            started.append(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=given))
+            kind = fork.Popen if FLAGS[0] in arguments else subprocess.Popen  # the ways to start are tried as they are
+            started.append(kind(command, cwd=folder, stdout=log, stderr=log, env=given))
         answers(f"http://127.0.0.1:{port}/_stcore/health", started[-1])
         return f"http://127.0.0.1:{port}"
 

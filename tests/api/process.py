@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from settings import ROOT
+from tests import fork
 from tests.conftest import answers, free_port
 
 WAYS = {
@@ -37,7 +38,7 @@ def served(folder: Path, way: str = "uvicorn", **variables: str) -> Iterator[Pro
     command = [sys.executable, *WAYS[way], *([str(port)] if way == "uvicorn" else [])]
     given = {**os.environ, "PYTHONPATH": str(ROOT), "LLM_BACKEND": "llamacpp", "PORT": str(port), **variables}
     with log.open("ab") as target:
-        process = subprocess.Popen(command, cwd=folder, stdout=target, stderr=target, env=given)
+        process = fork.Popen(command, cwd=folder, stdout=target, stderr=target, env=given)
     url = f"http://127.0.0.1:{port}"
     try:
         answers(f"{url}/health", process)

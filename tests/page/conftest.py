@@ -1,7 +1,6 @@
 """A real page in a real browser."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from settings import ROOT
+from tests import fork
 from tests.conftest import answers, free_port, variables
 from tests.loopback import KEY, Loopback, running
 from tests.page.person import send_message
@@ -81,7 +81,7 @@ def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator
     port = port or free_port()
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        process = fork.Popen(
             [sys.executable, "cli.py", "serve"],
             cwd=ROOT,
             stdout=output,

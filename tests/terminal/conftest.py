@@ -2,7 +2,6 @@
 
 import io
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ import pytest
 
 import cli
 from settings import ROOT
+from tests import fork
 from tests.api.conftest import serve as serve
 
 UP, TAB, CTRL_C, CTRL_D, ALT_ENTER = "\x1b[A", "\t", "\x03", "\x04", "\x1b\r"
@@ -90,14 +90,9 @@ Run = Callable[..., Result]
 
 def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Result:
     """The command line in a process of its own; `said` comes through the pipe."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        input=said.encode() if isinstance(said, str) else said,
-        env={**os.environ, **environment},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, str(ROOT / "cli.py"), *words]
+    given = said.encode() if isinstance(said, str) else said
+    done = fork.run(command, given=given, env={**os.environ, **environment}, timeout=60)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
