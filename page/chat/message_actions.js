@@ -1,13 +1,13 @@
-// The row of buttons under a message. What it shows and may do comes in `data`; what is pressed goes out as `act`.
+// The row of buttons under a message. What it shows and may do comes in `data`; what is pressed goes out as an event of its own.
 export default function ({ data, parentElement, setTriggerValue }) {
   const row = parentElement.querySelector(".row");
-  row.act = (verb, more) => setTriggerValue("act", { verb, ...more });
+  row.act = (verb) => setTriggerValue(verb, true);
   const drawn = JSON.stringify(data);
   if (row.drawn === drawn) return; // the buttons stay: one may be held down in this moment
   row.drawn = drawn;
   const focused = parentElement.activeElement?.dataset.verb;
   const presses = {};
-  const act = (verb, more) => row.act(verb, more);
+  const act = (verb) => row.act(verb);
 
   // The row hears of presses: a button that was replaced while it was held down hears nothing.
   const verbOf = (element) => element?.closest?.("[data-verb]:not(:disabled)")?.dataset.verb;
@@ -54,11 +54,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const menu = document.createElement("div");
     menu.className = "menu";
     menu.popover = "auto";
-    for (const name of data.others) {
+    for (const [number, name] of data.others.entries()) {
       const item = document.createElement("button");
       item.type = "button";
       item.textContent = `Regenerate with ${name}`;
-      item.onclick = () => { menu.hidePopover(); act("regenerate", { backend: name }); };
+      item.onclick = () => { menu.hidePopover(); act(`other${number}`); };
       menu.append(item);
     }
     const opener = button("others", "arrow_drop_down", "Regenerate with another backend", () => {

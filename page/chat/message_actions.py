@@ -5,7 +5,6 @@ pressed goes to session/actions.
 
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -17,6 +16,8 @@ from page.session.selection import Selection
 
 FOLDER = Path(__file__).parent
 CUT_SHORT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
+
+VERBS = ("regenerate", "continue", "edit", "up", "down", "previous", "next")
 
 row = st.components.v2.component(
     "message_actions",
@@ -31,18 +32,22 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
     versions = thread.branches.get(message.id, [message.id])
     feedback = thread.feedback.get(message.id)
     value = feedback.value if feedback else None
-    key = f"actions-{message.id}"
+    others = [name for name in selection.ready_backends if name != selection.backend]
     data = {
         "role": message.role,
         "text": message.text,
         "version": versions.index(message.id) + 1,
         "versions": len(versions),
         "can": allowed_verbs(message, message is thread.messages[-1], selection),
-        "others": [name for name in selection.ready_backends if name != selection.backend],
+        "others": others,
         "value": value,
         "found": current_conversation().highlighted_id == message.id,
     }
-    row(key=key, data=data, on_act_change=partial(_run_verb, store, key, message, versions, value))
+    # an event for each button: what a row held is gone with it, and one that the script has replaced is still pressed
+    events = {f"on_{verb}_change": partial(_run_verb, store, verb, message, versions, value) for verb in VERBS}
+    for number, name in enumerate(others):
+        events[f"on_other{number}_change"] = partial(enqueue, "regenerate", message_id=message.id, backend=name)
+    row(key=f"actions-{message.id}", data=data, **events)
 
 
 def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list[str]:
@@ -61,13 +66,12 @@ def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list
     return verbs
 
 
-def _run_verb(store: Store, key: str, message: Message, versions: list[int], value: int | None) -> None:
+def _run_verb(store: Store, verb: str, message: Message, versions: list[int], value: int | None) -> None:
     """Carry out the verb of the button that was pressed."""
-    pressed: dict[str, Any] = st.session_state[key]["act"] or {}
-    verb, version = pressed.get("verb"), versions.index(message.id)
+    version = versions.index(message.id)
     try:
         if verb in {"regenerate", "continue"}:
-            enqueue(verb, message_id=message.id, backend=pressed.get("backend"))
+            enqueue(verb, message_id=message.id)
         elif verb == "edit":
             current_conversation().editing_id = message.id
         elif verb in {"up", "down"}:
