@@ -25,6 +25,8 @@ from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running
 from tests.pdf import pdf
 
+pytestmark = pytest.mark.server  # PDF files are read in a process of their own
+
 FACT = "The lighthouse of Port Selden was built in 1874 by the engineer Ada Marlow."
 PAGES = [
     f"Chapter {n}. The harbour master counted {n * 11} ships, and wrote of fog and of herring." for n in range(1, 21)

@@ -13,6 +13,8 @@ from tests.loopback import Loopback
 from tests.pdf import pdf
 from tests.terminal.conftest import TAB, Run, Start, run_process
 
+pytestmark = pytest.mark.server  # PDF files are read in a process of their own
+
 FACT = "The lighthouse of Sorrel Point is 41 metres tall."
 QUESTION = "How tall is the lighthouse of Sorrel Point?"
 CITED = "[1] notes.pdf, page 7: "
