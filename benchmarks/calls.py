@@ -34,6 +34,7 @@ FIRST, SECOND = "Hello, how are you?", "What do you like to eat?"
 OPTIONS = {"temperature": 0.0, "max_tokens": 16}
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 ENGINE = "engine-"  # how the name of an engine's thread begins
+WRITER = "journal"  # and that of the thread that saves growing replies by the clock, however slow the machine is
 LAST = "on_llm_end"  # the report's, called after the last token
 
 
@@ -73,7 +74,7 @@ class Profiler:
         if calls is None or kind != "call":
             return
         if code.co_name == "run_in_executor" and code.co_filename.endswith("base_events.py"):
-            calls.jobs += 1
+            calls.jobs += frame.f_locals["executor"] is None  # the saves of what has come have a thread of their own
         if code.co_name in COMPREHENSIONS or not _is_ours(code.co_filename):
             return
         file = str(Path(code.co_filename).relative_to(ROOT))
@@ -83,7 +84,7 @@ class Profiler:
 
     def begin_transaction(self, *_: Any) -> None:
         """Count one; a listener of SQLAlchemy's."""
-        if self.calls is not None:
+        if self.calls is not None and not threading.current_thread().name.startswith(WRITER):
             self.calls.transactions += 1
 
 
