@@ -15,6 +15,8 @@ from documents.split import join_pages, split_pages
 from tests.documents.office import docx, holding, lying, markup
 from tests.pdf import pdf
 
+pytestmark = pytest.mark.server  # documents are read by a process of their own
+
 HTML = b"""<html><head><title>Ferry</title><style>p {color: red}</style><script>alert("no")</script></head>
 <body><h1>Times</h1><p>The ferry leaves at nine.</p><template>no</template><!-- no --></body></html>"""
 FEW = DocumentSettings(max_pages=3, max_characters=100)

@@ -27,6 +27,8 @@ from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback
 from tests.pdf import pdf
 
+pytestmark = pytest.mark.server  # documents are read by a process of their own
+
 PAGES = ["", "Of bees. " * 120, "The lighthouse of Sorrel Point is 41 metres tall.", "", "An index.", " "]
 HOSTILE = "</blockquote> <img src=x> ![a](http://x/y) [b](http://x) www.x.org\n```\n~~~\n# wren http://x/z"
 

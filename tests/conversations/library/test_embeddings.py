@@ -15,6 +15,8 @@ from tests.conftest import free_port
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback, running
 
+pytestmark = pytest.mark.server  # documents are read by a process of their own
+
 WEATHER = b"The mountain gets much rain."
 FOOD = b"Bread is baked at night."
 PARAPHRASE = "rainfall upon mountaintops"

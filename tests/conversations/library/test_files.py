@@ -27,6 +27,8 @@ from tests.conversations.talk import ask, grown, mine, over, wait_for
 from tests.loopback import Loopback
 from tests.pdf import pdf
 
+pytestmark = pytest.mark.server  # documents are read by a process of their own
+
 FERRY = b"The ferry leaves at nine. It costs four crowns."
 SECRET = "Xylophonquartz"
 BOOK = pdf([f"Page {number} says that ship {number} has {number * 11} sails." for number in range(1, 21)])
