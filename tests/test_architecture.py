@@ -142,7 +142,7 @@ def test_no_circle_of_files() -> None:
     while tops := set(left) - set().union(*left.values()):  # who only leads there
         for name in tops:
             del left[name]
-    assert sorted(left) in ([], ["conversations.replies.compaction", "conversations.replies.generation"])  # soon none
+    assert sorted(left) == []
 
 
 @pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, "conversations")])
