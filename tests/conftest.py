@@ -95,8 +95,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    """Wait until a server answers 200. Raises RuntimeError when it ends or takes too long."""
+def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 600) -> None:
+    """Wait until a server answers 200. Raises RuntimeError when it ends, or after a time that no machine needs."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
