@@ -5,6 +5,7 @@ pressed goes to session/actions.
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -44,7 +45,9 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
         "found": current_conversation().highlighted_id == message.id,
     }
     # an event for each button: what a row held is gone with it, and one that the script has replaced is still pressed
-    events = {f"on_{verb}_change": partial(_run_verb, store, verb, message, versions, value) for verb in VERBS}
+    events: dict[str, Any] = {
+        f"on_{verb}_change": partial(_run_verb, store, verb, message, versions, value) for verb in VERBS
+    }
     for number, name in enumerate(others):
         events[f"on_other{number}_change"] = partial(enqueue, "regenerate", message_id=message.id, backend=name)
     row(key=f"actions-{message.id}", data=data, **events)

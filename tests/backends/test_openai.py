@@ -20,6 +20,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage
 from pydantic import SecretStr
 
 import backends
+from backends.openai import BackendSettings
 from backends.remote.chat import OpenAIChat
 from settings import Settings, SettingsError
 from tests.conftest import free_port
@@ -218,7 +219,7 @@ def test_no_key_names_the_remedy(fresh_backends: None) -> None:
 
 def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    knobs = backends.module("openai").BackendSettings.read()
+    knobs = BackendSettings.read()
     assert isinstance(knobs.api_key, SecretStr)
     assert KEY not in repr(knobs) + "".join(option.value for option in knobs.options())
 
@@ -226,7 +227,7 @@ def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://me:secret@127.0.0.1/v1")
     with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=\(hidden\).*OPENAI_API_KEY") as caught:
-        backends.module("openai").BackendSettings.read()
+        BackendSettings.read()
     assert "secret" not in str(caught.value)
 
 
@@ -234,13 +235,13 @@ def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.
 def test_a_key_that_is_none_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
     with pytest.raises(SettingsError, match=r"OPENAI_API_KEY=\(hidden\): .*copy it again"):
-        backends.module("openai").BackendSettings.read()
+        BackendSettings.read()
 
 
 def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "localhost")
     with pytest.raises(SettingsError, match=r"OPENAI_BASE_URL=localhost.*http"):
-        backends.module("openai").BackendSettings.read()
+        BackendSettings.read()
 
 
 @pytest.mark.parametrize(
@@ -256,7 +257,7 @@ def test_a_bad_address_names_variable_and_value(monkeypatch: pytest.MonkeyPatch)
 def test_a_list_that_cannot_be_is_named(monkeypatch: pytest.MonkeyPatch, value: str, said: str) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", value)
     with pytest.raises(SettingsError, match=said) as caught:
-        backends.module("openai").BackendSettings.read()
+        BackendSettings.read()
     assert "hunter2" not in str(caught.value)
 
 
