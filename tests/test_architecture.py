@@ -132,6 +132,12 @@ def test_some_rooms_stay_apart(module: str) -> None:
     assert [target for target in imports()[module] for unit in apart if within(target, unit)] == []
 
 
+def test_the_image_holds_every_room_that_serves() -> None:
+    allowed = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().splitlines()}
+    rooms = {f"{room}.py" if (ROOT / f"{room}.py").exists() else room for room in ROOMS}
+    assert rooms - allowed == {"deploy", "benchmarks", "training"}
+
+
 def test_no_circle_of_files() -> None:
     left = {name: set(targets) for name, targets in imports().items()}
     while leaves := [name for name, targets in left.items() if not targets]:
