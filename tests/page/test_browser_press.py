@@ -92,7 +92,7 @@ class Person:
         return lambda: expect(self.button("thumb")).to_have_attribute("aria-pressed", wanted)
 
     def new_chat(self) -> Check:
-        return lambda: expect(messages(self.tab)).to_have_count(0)
+        return lambda: expect(messages(self.tab).filter(has_text="here")).to_have_count(0)  # nor "elsewhere"
 
     def open(self) -> Check:
         return lambda: expect(messages(self.tab).first).to_contain_text("elsewhere")
