@@ -58,7 +58,8 @@ def _draw_picker(store: Store, persona: Persona | None, available: list[Persona]
     """Draw the list of personas; one edited for this conversation alone stands in it as well."""
     by_slug = {each.slug: each for each in available}
     options: list[Persona | None] = [None, *available]
-    if persona and by_slug.get(persona.slug) != persona:
+    edited = persona if persona and by_slug.get(persona.slug, persona) != persona else None
+    if persona not in options:
         options.insert(1, persona)
     key = bind(PICKER, persona)
     st.selectbox(
@@ -66,14 +67,17 @@ def _draw_picker(store: Store, persona: Persona | None, available: list[Persona]
         options,
         options.index(persona),
         key=key,
-        format_func=_label,
+        format_func=partial(_label, edited),
         on_change=accept_change,
         args=(PICKER, key, partial(_use, store)),
     )
 
 
-def _label(persona: Persona | None) -> str:
-    return NO_PERSONA if persona is None else f"{persona.name}: {persona.description}"
+def _label(edited: Persona | None, persona: Persona | None) -> str:
+    """What a persona is picked by: the browser reports these words, so the edited and the saved one need their own."""
+    if persona is None:
+        return NO_PERSONA
+    return f"{persona.name}: {persona.description}{' (edited)' if persona == edited else ''}"
 
 
 def _use(store: Store, persona: Persona | None) -> None:
