@@ -14,7 +14,7 @@ from api.http.context import RequestContext, request_context
 from api.http.errors import CLIENT_CLOSED
 from api.http.exposure import warn_if_exposed
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("api.access")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 NO_ROUTE = "(none)"  # the route of a path that is none of ours
 

@@ -105,7 +105,7 @@ def test_a_line_for_each_request_and_reply_with_one_id(tmp_path: Path) -> None:
     assert answer.headers["x-request-id"] == "mine-1"
     found = rows(server.wrote())
     ours = {row["logger"]: row for row in found if row["request_id"] == "mine-1"}
-    request, reply = ours["api.http.access_log"], ours["api.reply"]
+    request, reply = ours["api.access"], ours["api.reply"]
     assert (request["method"], request["route"], request["status"]) == ("POST", "/v1/chat/completions", 200)
     assert request["ms"] > 0
     assert re.fullmatch(r"key:[0-9a-f]{32}", request["caller"])
