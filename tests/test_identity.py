@@ -100,10 +100,10 @@ def test_who_comes_second_leaves_the_key_alone(tmp_path: Path) -> None:
 RACE = """
 import sys
 from pathlib import Path
-from identity import _key
+from identity import _read_key
 print("ready", flush=True)
 sys.stdin.readline()
-print(_key(Path(sys.argv[1])))
+print(_read_key(Path(sys.argv[1])))
 """
 
 

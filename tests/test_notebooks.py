@@ -14,6 +14,7 @@ from settings import ROOT
 from tests.training.conftest import dialogue, write
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+pytestmark = pytest.mark.server  # each runs in a kernel of its own
 SMALL = {"CONFIG": "tiny", "VOCABULARY": "400", "LENGTH": "96", "BATCH": "4", "STEPS": "40"}
 
 

@@ -45,7 +45,8 @@ class EngineContender(Contender):
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
         """The reply; its clock begins when the request is submitted."""
         recorder = EventRecorder()
-        request = self._chat._request(to_langchain(messages), None, recorder.emit, {**SAMPLING, "max_tokens": tokens})
+        options = {**SAMPLING, "max_tokens": tokens}
+        request = self._chat._request(to_langchain(messages), None, recorder.emit, raw=False, options=options)
         began = time.perf_counter()
         self._chat.engine.submit(request)
         await recorder.ended

@@ -42,8 +42,7 @@ def upgrade() -> None:
 '''
 OPENING = """
 import os, sys
-from conversations.database import Database
-from conversations.schema import Conversation, Message
+from conversations.store import Conversation, Database, Message
 print("ready", flush=True)
 sys.stdin.readline()
 database = Database(sys.argv[1])

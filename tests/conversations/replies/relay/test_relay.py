@@ -218,7 +218,7 @@ def test_connections_that_are_cut_come_back(
     grown(store, row, len(state.text) + 30)
     wait_for(lambda: watch.snapshot(store.database, number) and len(listeners()) == 2)
     assert not set(before) & set(listeners())
-    state.miss()
+    state.mark_lost()
     heard(store, number)
     drawn = seen(store, number, lambda text: len(text) > 600)
     assert drawn[-1] == "".join(f"word{n} " for n in range(len(drawn[-1].split())))
