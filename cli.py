@@ -80,7 +80,7 @@ def serve() -> None:
     Example: PORT=8000 python cli.py serve
     """
     os.chdir(ROOT)  # where .env and .streamlit/config.toml are
-    settings = backends.read()
+    settings = backends.read_settings()
     backends.choose(settings)
     from api.http.state import create_state  # here: no other command needs them
     from server import app as page

@@ -53,7 +53,7 @@ class Cookies:
             for name, value in sent.items()
             if name.startswith(self._prefix) and (identity := self._verify(value))
         ]
-        return min(ids, key=lambda badge: badge.id, default=None)
+        return min(ids, key=lambda browser_id: browser_id.id, default=None)
 
     def issue(self, sent: Mapping[str, str]) -> BrowserId:
         """A badge nobody has; it takes the place of one that is not valid."""

@@ -58,11 +58,11 @@ def _is_page(scope: Scope, message: Message) -> bool:
 def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
     connection = HTTPConnection(scope)
     issued = cookies(Settings.read())
-    badge = issued.read(connection.cookies) or issued.issue(connection.cookies)
+    browser_id = issued.read(connection.cookies) or issued.issue(connection.cookies)
     response = Response()
     response.set_cookie(
-        badge.cookie_name,
-        issued.sign(badge),
+        browser_id.cookie_name,
+        issued.sign(browser_id),
         max_age=int(LIFETIME.total_seconds()),
         httponly=True,
         samesite="lax",

@@ -36,8 +36,8 @@ def install_hint(what: str, remedy: str, argument: str) -> str:
     image = os.environ.get("IMAGE_BACKENDS")
     if not image:
         return f"{what}: not installed; {remedy}"
-    kept = "" if argument.startswith("BACKENDS=") else f" --build-arg BACKENDS={image}"
-    return f"{what}: not in this image, built with BACKENDS={image}; build one with --build-arg {argument}{kept}"
+    others = "" if argument.startswith("BACKENDS=") else f" --build-arg BACKENDS={image}"
+    return f"{what}: not in this image, built with BACKENDS={image}; build one with --build-arg {argument}{others}"
 
 
 class SettingsError(ValueError):

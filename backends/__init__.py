@@ -32,7 +32,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 LOCAL = ("gpt2", "llamacpp")  # tried in this order where nothing is set
 log = logging.getLogger(__name__)
 
-_loaded: dict[str, BaseChatModel] = {}
+_loaded_models: dict[str, BaseChatModel] = {}
 _locks: dict[str, threading.Lock] = {}
 _guard = threading.Lock()
 
@@ -41,14 +41,14 @@ class UnknownBackendError(ModelNotFoundError, SettingsError):
     """A name that is no backend."""
 
 
-class Choice(NamedTuple):
+class BackendChoice(NamedTuple):
     """The backend that answers and why; `name` is None where none can."""
 
     name: str | None
     reason: str
 
 
-class Status(NamedTuple):
+class BackendStatus(NamedTuple):
     """One backend: `problem` is None where it is ready."""
 
     name: str
@@ -77,7 +77,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_")))
 
 
-def check(name: str, variable: str = "LLM_BACKEND") -> str:
+def check_name(name: str, variable: str = "LLM_BACKEND") -> str:
     """The name itself. Raises UnknownBackendError, with the known ones, for a name that is none."""
     if name in names() or ProviderModel.parse(name.strip(":")):
         return name
@@ -86,14 +86,14 @@ def check(name: str, variable: str = "LLM_BACKEND") -> str:
     )
 
 
-def module(name: str) -> ModuleType | ProviderModel:
+def find_backend(name: str) -> ModuleType | ProviderModel:
     """What has a backend's functions: its file, or for `provider:model` that. Raises UnknownBackendError."""
-    return ProviderModel.parse(name) or import_module(f"backends.{check(name)}")
+    return ProviderModel.parse(name) or import_module(f"backends.{check_name(name)}")
 
 
 def _call(name: str, function: str, settings: Settings, default: Any) -> Any:
     """What a function of a backend returns; `default` where it has none."""
-    call = getattr(module(name), function, None)
+    call = getattr(find_backend(name), function, None)
     return call(settings) if call else default
 
 
@@ -103,37 +103,37 @@ def availability_error(name: str, settings: Settings) -> str | None:
     return reason
 
 
-def status(settings: Settings) -> list[Status]:
+def status(settings: Settings) -> list[BackendStatus]:
     """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
     configured = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ProviderModel.parse(n)]
-    return [Status(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(configured)]]
+    return [BackendStatus(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(configured)]]
 
 
-def choose(settings: Settings) -> Choice:
+def choose(settings: Settings) -> BackendChoice:
     """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready.
 
     Raises UnknownBackendError for a name in LLM_BACKEND or LLM_FALLBACK that is none.
     """
     for name in settings.llm_fallback:
-        check(name, "LLM_FALLBACK")
+        check_name(name, "LLM_FALLBACK")
     if settings.llm_backend:
-        return Choice(check(settings.llm_backend), "LLM_BACKEND names it")
+        return BackendChoice(check_name(settings.llm_backend), "LLM_BACKEND names it")
     openai = settings.group(_settings_of("openai"))
     for field in ("api_key", "base_url"):
         if field in openai.model_fields_set:
-            return Choice("openai", f"LLM_BACKEND is unset and {openai.variable(field)} is set")
+            return BackendChoice("openai", f"LLM_BACKEND is unset and {openai.variable(field)} is set")
     problems = []
     for name in LOCAL:
         problem = availability_error(name, settings)
         if problem is None:
-            return Choice(name, "LLM_BACKEND and OPENAI_API_KEY are unset and this local model is ready")
+            return BackendChoice(name, "LLM_BACKEND and OPENAI_API_KEY are unset and this local model is ready")
         problems.append(f"{name}: {problem}")
-    return Choice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
+    return BackendChoice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
 
 
 def can_list_models(name: str) -> bool:
     """Whether a backend has models to choose from; the others have just the one they load."""
-    return hasattr(module(name), "list_models")
+    return hasattr(find_backend(name), "list_models")
 
 
 def list_models(name: str, settings: Settings) -> list[str]:
@@ -153,18 +153,18 @@ def is_metered(name: str, settings: Settings) -> bool:
 
 
 def _settings_of(name: str) -> type[EnvironmentSettings]:
-    group: type[EnvironmentSettings] = module(name).BackendSettings  # type: ignore[union-attr]
+    group: type[EnvironmentSettings] = find_backend(name).BackendSettings  # type: ignore[union-attr]
     return group
 
 
 def settings_groups() -> Iterator[type[EnvironmentSettings]]:
     """The settings of each backend that has some of its own."""
     for name in names():
-        if hasattr(module(name), "BackendSettings"):
+        if hasattr(find_backend(name), "BackendSettings"):
             yield _settings_of(name)
 
 
-def read() -> Settings:
+def read_settings() -> Settings:
     """The settings with every backend's own, so that a bad value is named before anything loads.
 
     Raises SettingsError.
@@ -189,15 +189,15 @@ def load(name: str, settings: Settings) -> BaseChatModel:
     with _guard:
         lock = _locks.setdefault(name, threading.Lock())
     with lock:
-        if name not in _loaded:
+        if name not in _loaded_models:
             log.info("loading backend %s", name)
-            _loaded[name] = _build(name, settings)
-        return _loaded[name]
+            _loaded_models[name] = _build(name, settings)
+        return _loaded_models[name]
 
 
 def _build(name: str, settings: Settings) -> BaseChatModel:
     try:
-        built: BaseChatModel = module(name).build(settings)
+        built: BaseChatModel = find_backend(name).build(settings)
     except (ModelError, SettingsError):
         raise
     except Exception as error:  # whatever a library throws at a model it cannot load
@@ -210,7 +210,7 @@ def _build(name: str, settings: Settings) -> BaseChatModel:
 
 def loaded_model(name: str) -> BaseChatModel | None:
     """The model of a backend if it is loaded already; never waits."""
-    return _loaded.get(name)
+    return _loaded_models.get(name)
 
 
 def template_origin(name: str) -> str | None:
@@ -227,7 +227,7 @@ def queue_length(name: str) -> int:
 
 def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float | int]:
     """The options that a reply is sampled with while nobody chooses others, as far as the loaded model has them."""
-    defaults = getattr(_loaded.get(name or ""), "sampling_defaults", {})
+    defaults = getattr(_loaded_models.get(name or ""), "sampling_defaults", {})
     return {**defaults, **settings.sampling_options()}
 
 
@@ -235,7 +235,7 @@ def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float |
 def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
     with _guard:
-        for model in list(_loaded.values()):  # what is being loaded in another thread may come meanwhile
+        for model in list(_loaded_models.values()):  # what is being loaded in another thread may come meanwhile
             if isinstance(model, LocalModel):
                 model.close()
-        _loaded.clear()
+        _loaded_models.clear()

@@ -65,6 +65,8 @@ def build(settings: Settings) -> LocalChat:
     if reason:
         raise ModelNotFoundError(f"gpt2: {reason}")
     pipeline = load_pipeline(options.model)
-    chosen = template.choose_template(settings, saved_template(pipeline.tokenizer), options.model)
+    chat_template = template.choose_template(settings, saved_template(pipeline.tokenizer), options.model)
     engine = TransformersEngine(pipeline, options.parallel, int8=options.quantize == "int8")
-    return LocalChat(engine=engine, template=chosen, model=display_model(options.model), **settings.sampling_options())
+    return LocalChat(
+        engine=engine, template=chat_template, model=display_model(options.model), **settings.sampling_options()
+    )

@@ -73,13 +73,13 @@ def build(settings: Settings) -> LocalChat:
     options = settings.group(BackendSettings)
     model = Model(fetch(options.model_path()), options.n_gpu_layers)
     try:
-        chosen = template.choose_template(settings, model.saved_template(), model.path.name)
+        chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
         engine = LlamaEngine(model, limits(options, model), options.cache_mb * 2**20)
     except ModelError:
         model.close()
         raise
     return LocalChat(
-        engine=engine, template=chosen, model=display_model(options.model_path()), **settings.sampling_options()
+        engine=engine, template=chat_template, model=display_model(options.model_path()), **settings.sampling_options()
     )
 
 

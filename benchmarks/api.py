@@ -85,7 +85,7 @@ def first_token_ms(measured: Round) -> float:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """The report as its JSON has it. Raises ValueError."""
-    name = args.backend or backends.choose(backends.read()).name
+    name = args.backend or backends.choose(backends.read_settings()).name
     if name is None:
         raise ValueError("no backend is ready here; name one with --backend")
     results, same = {}, True
@@ -139,7 +139,7 @@ def work(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
     try:
-        backends.check(args.backend, "--backend") if args.backend else None
+        backends.check_name(args.backend, "--backend") if args.backend else None
         report = benchmark(args)
     except SettingsError as error:
         raise ValueError(str(error)) from error

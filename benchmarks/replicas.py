@@ -103,7 +103,7 @@ def figures(load: Load, turns: list[dict[str, Round]]) -> dict[str, Any]:
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises ValueError."""
-    name = args.backend or backends.choose(backends.read()).name
+    name = args.backend or backends.choose(backends.read_settings()).name
     if name is None:
         raise ValueError("no backend is ready here; name one with --backend")
     loads = {}
@@ -137,7 +137,7 @@ def work(args: argparse.Namespace) -> None:
     if min(args.streams) < 1:
         raise ValueError(f"--streams {min(args.streams)}: 1 or more")
     try:
-        backends.check(args.backend, "--backend") if args.backend else None
+        backends.check_name(args.backend, "--backend") if args.backend else None
         report = benchmark(args)
     except SettingsError as error:
         raise ValueError(str(error)) from error

@@ -130,7 +130,7 @@ def _serve_loads(pipe: Connection, backend: str) -> None:
     with asyncio.Runner() as runner:
         while (load := pipe.recv()) is not None:
             try:
-                pipe.send(runner.run(_run_load(load, backend, backends.read())))
+                pipe.send(runner.run(_run_load(load, backend, backends.read_settings())))
             except (ModelError, SettingsError) as error:
                 pipe.send(str(error))
 

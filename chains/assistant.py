@@ -62,8 +62,8 @@ def prompt(system: str, last: Any = ("human", "{input}")) -> ChatPromptTemplate:
 
 def instructions(settings: Settings, system: str | None = None, summary: str | None = None) -> str:
     """What stands before the messages: `system`, else the usual one, and what the first messages were summed up to."""
-    chosen = system_prompt(settings.system_prompt if system is None else system)
-    return "\n\n".join(filter(None, [chosen, None if summary is None else introduce(summary)]))
+    system_text = system_prompt(settings.system_prompt if system is None else system)
+    return "\n\n".join(filter(None, [system_text, None if summary is None else introduce(summary)]))
 
 
 def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:
@@ -76,8 +76,8 @@ def retrieval_assistant(
 ) -> Runnable[Inputs, str]:
     """The same inputs to the text of a reply that reads what the retriever finds for the newest of them."""
     context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
-    asked = RunnablePassthrough.assign(question=RunnableLambda(question_message))
-    return context | asked | prompt(system, MessagesPlaceholder("question")) | model | TextParser()
+    with_question = RunnablePassthrough.assign(question=RunnableLambda(question_message))
+    return context | with_question | prompt(system, MessagesPlaceholder("question")) | model | TextParser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
@@ -98,13 +98,15 @@ def build_verbatim(
     The one thing that is added are passages, where somebody gives a retriever of them.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
-    quoting = retriever is not None
-    chosen = FallbackModel(alone, backend, options or {}, model=model, raw=raw, strict=True, with_passages=quoting)
+    with_passages = retriever is not None
+    fallback_model = FallbackModel(
+        alone, backend, options or {}, model=model, raw=raw, strict=True, with_passages=with_passages
+    )
     if retriever is None:
-        return MESSAGES_PROMPT | chosen | TextParser()
+        return MESSAGES_PROMPT | fallback_model | TextParser()
     context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)
     attached = RunnablePassthrough.assign(messages=RunnableLambda(attach_to_question))
-    return context | attached | MESSAGES_PROMPT | chosen | TextParser()
+    return context | attached | MESSAGES_PROMPT | fallback_model | TextParser()
 
 
 def build(
@@ -125,8 +127,10 @@ def build(
     it. `raw`: a text goes on, without any template. `model` is a name at the backend's server. `retriever` finds
     passages of files.
     """
-    chosen = FallbackModel(settings, backend, options or {}, model=model, raw=raw, hidden=hidden)
+    fallback_model = FallbackModel(settings, backend, options or {}, model=model, raw=raw, hidden=hidden)
     if raw:
-        return completion(chosen)
+        return completion(fallback_model)
     text = instructions(settings, system, summary)
-    return assistant(chosen, text) if retriever is None else retrieval_assistant(chosen, text, retriever)
+    return (
+        assistant(fallback_model, text) if retriever is None else retrieval_assistant(fallback_model, text, retriever)
+    )

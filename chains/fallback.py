@@ -49,8 +49,10 @@ class RetryPolicy:
         """Move on after a failure. Raises it where nothing is left to try, or nothing else could help."""
         self.tries += 1
         if error.is_retryable and self.tries < TRIES:
-            asked = backends.retry_after(error)
-            self.wait = min(MAX_WAIT, 0.25 * 2**self.tries * random.uniform(0.8, 1.2)) if asked is None else asked
+            requested = backends.retry_after(error)
+            self.wait = (
+                min(MAX_WAIT, 0.25 * 2**self.tries * random.uniform(0.8, 1.2)) if requested is None else requested
+            )
             if self.wait <= MAX_WAIT:
                 return
         if isinstance(error, ModelInvalidRequestError) or self.at + 1 == len(self.names):
@@ -120,7 +122,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
                 await adispatch_custom_event("attempt", {"backend": name}, config=config)
                 # 2. Its chunks, from the first visible character on.
                 async for chunk in self._runnable(name, model, kwargs).astream(input, config):
-                    if gate.opened:
+                    if gate.is_open:
                         yield chunk
                         continue
                     for passed in gate.push(chunk):
@@ -131,7 +133,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
             except (ModelError, TypeError) as raised:
                 # 3. Again, or the next backend, as long as nothing was given away.
                 error = self._as_model_error(name, raised)
-                if gate.opened:
+                if gate.is_open:
                     raise error from error.__cause__
                 policy.record_failure(error)
                 await adispatch_custom_event("retry", {"error": str(error)}, config=config)
@@ -172,20 +174,20 @@ class FirstTokenGate:
 
     def __init__(self, allow_empty: bool = False) -> None:
         """`allow_empty`: every character counts as visible, and none is needed."""
-        self.opened, self._allow_empty = False, allow_empty
+        self.is_open, self._allow_empty = False, allow_empty
         self._held: list[AIMessageChunk] = []
 
     def push(self, chunk: Any) -> Iterator[AIMessageChunk]:
         """The chunks that may go out now."""
         self._held.append(chunk)
-        if self.opened or str(chunk.text).strip() or (self._allow_empty and chunk.text):
-            self.opened = True
+        if self.is_open or str(chunk.text).strip() or (self._allow_empty and chunk.text):
+            self.is_open = True
             yield from self._held
             self._held.clear()
 
     def close(self, name: str) -> Iterator[AIMessageChunk]:
         """Nothing more comes. Raises EmptyReplyError where nothing visible did."""
-        if not (self.opened or self._allow_empty):
+        if not (self.is_open or self._allow_empty):
             raise EmptyReplyError(
                 f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
             )

@@ -11,7 +11,7 @@ from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import Field
 
-from prompts.passages import place, quote_passages
+from prompts.passages import format_location, quote_passages
 
 EMPTY = Document("", metadata={"file": ""})
 Count = Callable[[Sequence[BaseMessage]], int]
@@ -28,7 +28,7 @@ class Inserted(NamedTuple):
 
     messages: list[BaseMessage]
     passages: list[Document]
-    found: int
+    matches: int
 
 
 def attach(question: BaseMessage, passages: Sequence[Document]) -> DocumentQuestion:
@@ -67,7 +67,7 @@ def _question_index(messages: Sequence[BaseMessage]) -> int | None:
 
 def location(passage: Document) -> str:
     """File and page, for people."""
-    return place(str(passage.metadata["file"]), passage.metadata.get("page"))
+    return format_location(str(passage.metadata["file"]), passage.metadata.get("page"))
 
 
 def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:
@@ -101,13 +101,13 @@ def _render(head: Sequence[BaseMessage], question: DocumentQuestion, passages: S
     """The system prompt, where there is one, and the question below these passages."""
     content, rules = question.content, ""
     if passages:
-        made = quote_passages(str(question.text), [(location(each), each.page_content) for each in passages])
-        content, rules = _replace_text(content, made.question), made.rules
-    plain = HumanMessage(content, additional_kwargs=question.additional_kwargs, name=question.name, id=question.id)
+        quoted = quote_passages(str(question.text), [(location(each), each.page_content) for each in passages])
+        content, rules = _replace_text(content, quoted.question), quoted.rules
+    human = HumanMessage(content, additional_kwargs=question.additional_kwargs, name=question.name, id=question.id)
     if not rules:
-        return [*head, plain]
+        return [*head, human]
     system = "\n\n".join([*(str(message.text) for message in head), rules])
-    return [head[0].model_copy(update={"content": system}) if head else SystemMessage(system), plain]
+    return [head[0].model_copy(update={"content": system}) if head else SystemMessage(system), human]
 
 
 def _replace_text(content: str | list[Any], text: str) -> str | list[Any]:

@@ -31,7 +31,7 @@ class Report(AsyncCallbackHandler):
         self.dropped_turns = 0
         self.dropped_messages = 0  # of the conversation, and not seen by the model
         self.passages: Sequence[Document] = ()  # of files, that stand in the prompt, best first
-        self.found = 0  # of how many
+        self.matches = 0  # of how many
         self.stop_reason: str | None = None
         self.queue_position: int | None = None
         self.retries: list[str] = []
@@ -79,7 +79,7 @@ class Report(AsyncCallbackHandler):
             self.dropped_turns, self.dropped_messages = data["dropped_turns"], data["dropped_messages"]
             self.window = data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
-            self.passages, self.found = data["passages"], data["found"]
+            self.passages, self.matches = data["passages"], data["matches"]
         elif name == "retry":
             self.retries.append(data["error"])
         elif name == "queue":

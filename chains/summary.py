@@ -31,8 +31,10 @@ def max_summary_tokens(window: int) -> int:
 
 def prompt(tokens: int) -> ChatPromptTemplate:
     """`{"text": str}` to what the model is asked; two tokens for a word leave it room to end its sentence."""
-    words = max(1, tokens // 2)
-    return ChatPromptTemplate.from_messages([("system", instruction()), ("human", "{text}")]).partial(words=str(words))
+    max_words = max(1, tokens // 2)
+    return ChatPromptTemplate.from_messages([("system", instruction()), ("human", "{text}")]).partial(
+        words=str(max_words)
+    )
 
 
 def build(settings: Settings, backend: str, tokens: int, model: str | None = None) -> Runnable[dict[str, Any], str]:
@@ -59,9 +61,9 @@ def split_batch(
         asked = prompt(tokens).invoke({"text": transcript(earlier, some)}).to_messages()
         return count(model, asked) + tokens <= window
 
-    whole = _largest(len(messages), lambda number: fits(messages[:number]))
-    if whole:
-        return list(messages[:whole]), list(messages[whole:])
+    fitting = _largest(len(messages), lambda number: fits(messages[:number]))
+    if fitting:
+        return list(messages[:fitting]), list(messages[fitting:])
     text = str(messages[0].text)
     length = _largest(len(text), lambda number: fits([_with_text(messages[0], text[:number])]))
     if not length:

@@ -33,7 +33,7 @@ class Fitted(NamedTuple):
     dropped: int = 0
     dropped_messages: int = 0
     passages: Sequence[Document] = ()
-    found: int = 0
+    matches: int = 0
     tokens: int | None = None
 
 
@@ -42,8 +42,8 @@ Fit = Callable[[BaseChatModel, Sequence[BaseMessage], int | None], Fitted]
 
 def size(model: BaseChatModel) -> int | None:
     """The window in tokens, None where it is not known."""
-    found = (model.profile or {}).get("max_input_tokens")
-    return int(found) if found else None
+    limit = (model.profile or {}).get("max_input_tokens")
+    return int(limit) if limit else None
 
 
 def counts_exactly(model: BaseChatModel) -> bool:
@@ -80,7 +80,7 @@ def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply
 
 def _inserted(model: BaseChatModel, messages: Sequence[BaseMessage], free: int | None) -> Fitted:
     inserted = insert(messages, partial(count, model), free)
-    return Fitted(inserted.messages, passages=inserted.passages, found=inserted.found)
+    return Fitted(inserted.messages, passages=inserted.passages, matches=inserted.matches)
 
 
 def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
@@ -104,8 +104,8 @@ def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None
         first, step = max(0, first - step), step * 2
     # 2. Between the last step that fitted and the first that did not, the oldest turn that fits.
     first = bisect_left(range(first), True, max(0, first - step + 1), key=fits)
-    kept = [*head, *body[turns[first] :]]
-    return fitted._replace(messages=kept, dropped=first, dropped_messages=turns[first], tokens=counted.get(first))
+    remaining = [*head, *body[turns[first] :]]
+    return fitted._replace(messages=remaining, dropped=first, dropped_messages=turns[first], tokens=counted.get(first))
 
 
 def window(
@@ -134,5 +134,5 @@ def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[
         "prompt_tokens": count(model, fitted.messages) if fitted.tokens is None else fitted.tokens,
         "estimated": not counts_exactly(model),
         "passages": fitted.passages,
-        "found": fitted.found,
+        "matches": fitted.matches,
     }

@@ -41,7 +41,7 @@ class Replica:
 
     def __init__(self, variables: dict[str, str]) -> None:
         os.environ.update(variables)
-        self._settings = backends.read()
+        self._settings = backends.read_settings()
         self._name = _backend(self._settings)
         backends.load(self._name, self._settings)  # no request comes before this is done
 
@@ -61,7 +61,7 @@ def build() -> "FastAPI":
 
 def app(_: dict[str, str]) -> "Application":
     """The application as `serve` wants it. Raises SettingsError before anything starts."""
-    settings, api, replicas = backends.read(), ApiSettings.read(), ReplicaSettings.read()
+    settings, api, replicas = backends.read_settings(), ApiSettings.read(), ReplicaSettings.read()
     check_replicas(settings, replicas)
     from ray import serve
 
@@ -149,7 +149,7 @@ def run(address: str | None) -> None:
     """Start Ray and the application; with a Ray of our own, run until the signal to end. Raises SettingsError."""
     if find_spec("ray") is None:
         raise SettingsError("ray: not installed; run pip install -r requirements-ray.txt")
-    check_replicas(backends.read(), ReplicaSettings.read())
+    check_replicas(backends.read_settings(), ReplicaSettings.read())
     state = create_state()  # the database answers, before any replica is started
     check_keys(state)
     state.sms.check()

@@ -29,7 +29,7 @@ def load(path: Path, kind: str, encoding: str = ENCODING) -> Iterator[Document]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", MESSAGE, DeprecationWarning)
         from langchain_community import document_loaders as loaders
-    made: dict[str, Callable[[], Any]] = {
+    loaders_by_kind: dict[str, Callable[[], Any]] = {
         "pdf": lambda: loaders.PyPDFium2Loader(str(path)),
         "docx": lambda: loaders.Docx2txtLoader(str(path)),
         "text": lambda: loaders.TextLoader(str(path), encoding=encoding),
@@ -38,25 +38,25 @@ def load(path: Path, kind: str, encoding: str = ENCODING) -> Iterator[Document]:
             str(path), open_encoding=encoding, bs_kwargs={"features": "html.parser"}, get_text_separator="\n"
         ),
     }
-    yield from made[kind]().lazy_load()
+    yield from loaders_by_kind[kind]().lazy_load()
 
 
-def yielding(words: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
+def with_pauses(tokenize: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
     """`words`, letting other threads go first every few texts: a running reply needs the interpreter's lock.
 
     Without a pause it is given up only every 5 ms (sys.getswitchinterval), which is several tokens.
     """
     done = count(1)
 
-    def found(text: str) -> list[str]:
+    def tokenize_and_pause(text: str) -> list[str]:
         if not next(done) % FEW:
             time.sleep(PAUSE)
-        return words(text)
+        return tokenize(text)
 
-    return found
+    return tokenize_and_pause
 
 
-def bm25(texts: Sequence[str], words: Callable[[str], list[str]]) -> Callable[[str], Any]:
+def bm25(texts: Sequence[str], tokenize: Callable[[str], list[str]]) -> Callable[[str], Any]:
     """A function from a question to the score of each text, an array; 0 where they have no word in common.
 
     Okapi's own weight of a word that stands in most texts is negative, which turns the order round in short
@@ -65,8 +65,8 @@ def bm25(texts: Sequence[str], words: Callable[[str], list[str]]) -> Callable[[s
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", MESSAGE, DeprecationWarning)
         from langchain_community.retrievers import BM25Retriever
-    retriever = BM25Retriever.from_texts(list(texts), preprocess_func=yielding(words))
-    retriever.preprocess_func, ranks = words, retriever.vectorizer
-    held = Counter(word for counts in ranks.doc_freqs for word in counts)
-    ranks.idf = {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in held.items()}
+    retriever = BM25Retriever.from_texts(list(texts), preprocess_func=with_pauses(tokenize))
+    retriever.preprocess_func, ranks = tokenize, retriever.vectorizer
+    document_counts = Counter(word for counts in ranks.doc_freqs for word in counts)
+    ranks.idf = {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in document_counts.items()}
     return lambda question: ranks.get_scores(retriever.preprocess_func(question))

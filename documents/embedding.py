@@ -31,8 +31,8 @@ _embedders: dict[tuple[EmbeddingSettings, OpenAIAccount], "Embedder"] = {}
 class Embedder:
     """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them."""
 
-    def __init__(self, name: str, made: Callable[[], Model]) -> None:
-        self.name, self._build = name, made
+    def __init__(self, name: str, build: Callable[[], Model]) -> None:
+        self.name, self._build = name, build
         self._model: Model | None = None
         self._lock = threading.Lock()
 
@@ -53,10 +53,10 @@ class Embedder:
     def embed_question(self, text: str, size: int) -> Sequence[float]:
         """`size` numbers; zeros, which are near to nothing, and a line in the log where none can be made."""
         try:
-            made: list[float] = self._check([self._load().embed_query(_replace_surrogates(text))], 1)[0].tolist()
-            if len(made) == size:
-                return made
-            why = f"{self.name} makes vectors of {len(made)} numbers, and made some of {size}. Attach them again."
+            vector: list[float] = self._check([self._load().embed_query(_replace_surrogates(text))], 1)[0].tolist()
+            if len(vector) == size:
+                return vector
+            why = f"{self.name} makes vectors of {len(vector)} numbers, and made some of {size}. Attach them again."
         except (EmbeddingError, SettingsError) as error:
             why = str(error)
         log.warning("documents are searched by words alone: %s", why)
@@ -71,10 +71,10 @@ class Embedder:
             self._model = self._model or self._build()
             return self._model
 
-    def _check(self, made: Any, count: int) -> Vectors:
+    def _check(self, rows: Any, count: int) -> Vectors:
         """Unit vectors. Raises EmbeddingError for what is no `count` rows of finite numbers."""
         try:
-            vectors = np.asarray(made, np.float32)
+            vectors = np.asarray(rows, np.float32)
         except (TypeError, ValueError):  # rows of several lengths, or no numbers
             vectors = np.zeros(0, np.float32)
         if vectors.ndim != 2 or vectors.shape[0] != count or not vectors.shape[1] or not np.isfinite(vectors).all():
@@ -87,13 +87,13 @@ def current_embedder() -> Embedder | None:
     settings = EmbeddingSettings.read()
     if settings.embeddings is None:
         return None
-    given = (settings, OpenAIAccount.read() if settings.embeddings == OPENAI else OpenAIAccount.model_construct())
+    key = (settings, OpenAIAccount.read() if settings.embeddings == OPENAI else OpenAIAccount.model_construct())
     with _lock:
-        if given not in _embedders:
-            embedder = _local(settings.folder) if settings.folder else _remote(*given)
+        if key not in _embedders:
+            embedder = _local(settings.folder) if settings.folder else _remote(*key)
             _embedders.clear()
-            _embedders[given] = embedder
-        return _embedders[given]
+            _embedders[key] = embedder
+        return _embedders[key]
 
 
 def embed(texts: Sequence[str], on_progress: ProgressCallback = lambda done, of: None) -> EmbeddedPassages | None:
@@ -119,7 +119,7 @@ def _remote(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
     """The model's name alone says which it is: a server may move."""
     from documents.served import ServerEmbeddings
 
-    url = settings.embeddings if settings.served else parse_address([*account.addresses, OFFICIAL][0])
+    url = settings.embeddings if settings.is_server else parse_address([*account.addresses, OFFICIAL][0])
     assert url is not None
     key = settings.embeddings_api_key or account.api_key
     model = settings.embeddings_model or (SMALL if is_official(url) else None)

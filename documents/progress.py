@@ -13,7 +13,7 @@ class Progress:
     unit: str = "pages"
 
     @property
-    def note(self) -> str:
+    def label(self) -> str:
         """The progress as a line for people."""
         return (
             f"Reading {self.name}: {self.done} of {self.total} {self.unit}…"

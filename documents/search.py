@@ -93,8 +93,8 @@ def normalize(vectors: Sequence[Sequence[float]] | Vectors) -> Vectors:
     """Of length 1, in float32; zeros stay zeros."""
     rows = np.asarray(vectors, dtype=np.float32)
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    made: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
-    return made
+    unit_rows: Vectors = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    return unit_rows
 
 
 class PassageRetriever(BaseRetriever):

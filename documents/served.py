@@ -63,7 +63,7 @@ class ServerEmbeddings(Embeddings):
         try:
             yield
         except openai.OpenAIError as error:
-            reason = next((words for kind, words in KINDS if isinstance(error, kind)), NO_API)
+            reason = next((text for kind, text in KINDS if isinstance(error, kind)), NO_API)
         except (json.JSONDecodeError, AttributeError, KeyError, IndexError, TypeError, ValueError):
             reason = NO_API  # a web page, or another API's answer, of which the SDK makes anything
         else:

@@ -47,7 +47,7 @@ class EmbeddingSettings(EnvironmentSettings):
 
     @field_validator("embeddings")
     @classmethod
-    def _known(cls, value: str | None) -> str | None:
+    def _check_embeddings(cls, value: str | None) -> str | None:
         if value is None or value == OPENAI:
             return value
         if "://" in value:
@@ -58,7 +58,7 @@ class EmbeddingSettings(EnvironmentSettings):
 
     @field_validator("embeddings_model")
     @classmethod
-    def _named(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _require_model(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and "://" in (info.data.get("embeddings") or ""):
             raise ValueError("the server of EMBEDDINGS has to be told which of its models is meant")
         return value
@@ -71,9 +71,9 @@ class EmbeddingSettings(EnvironmentSettings):
     @property
     def folder(self) -> Path | None:
         """The folder of the model; None where a server is asked."""
-        return None if self.embeddings is None or self.embeddings == OPENAI or self.served else Path(self.embeddings)
+        return None if self.embeddings is None or self.embeddings == OPENAI or self.is_server else Path(self.embeddings)
 
     @property
-    def served(self) -> bool:
+    def is_server(self) -> bool:
         """Whether a server is named by its address."""
         return "://" in (self.embeddings or "")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from langchain_core.documents import Document
 
-from prompts.passages import place
+from prompts.passages import format_location
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Source:
     score: float
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """The file's name, with the page where there is one."""
-        return place(self.file, self.page)
+        return format_location(self.file, self.page)
 
 
 def source_of(passage: Document) -> Source:
     """The source of a passage that a search found."""
-    held = passage.metadata
-    return Source(held["file"], held.get("page"), passage.page_content, held.get("score", 0.0))
+    metadata = passage.metadata
+    return Source(metadata["file"], metadata.get("page"), passage.page_content, metadata.get("score", 0.0))

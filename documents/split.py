@@ -39,10 +39,10 @@ def join_pages(pages: Sequence[str]) -> str:
     return PAGE_BREAK.join(pages)
 
 
-def separate_pages(text: str, begins: Mapping[int, int], count: int) -> list[str]:
+def separate_pages(text: str, page_starts: Mapping[int, int], count: int) -> list[str]:
     """The `count` pages that `whole` joined, none with white space around it; where those with words begin, from 1."""
     pages, after, end = [""] * count, count + 1, len(text) + len(PAGE_BREAK)
-    for number in sorted(begins, reverse=True):
-        pages[number - 1] = text[begins[number] : end - len(PAGE_BREAK) * (after - number)]
-        after, end = number, begins[number]
+    for number in sorted(page_starts, reverse=True):
+        pages[number - 1] = text[page_starts[number] : end - len(PAGE_BREAK) * (after - number)]
+        after, end = number, page_starts[number]
     return pages

@@ -18,17 +18,17 @@ class PassagePrompt(NamedTuple):
 def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> PassagePrompt:
     """`passages` are (place, text), best first. The same ones give the same prompt, so that a seed holds."""
     blocks = "\n\n".join(f"[{number}] {place}\n{text.strip()}" for number, (place, text) in enumerate(passages, 1))
-    mark = marker(f"{blocks}\n{question}")
-    rules = RULES.read_text(encoding="utf-8").strip().replace("{marker}", mark)
-    return PassagePrompt(rules, f"<<< {mark}\n{blocks}\n>>> {mark}\n\n{question}")
+    delimiter = unused_delimiter(f"{blocks}\n{question}")
+    rules = RULES.read_text(encoding="utf-8").strip().replace("{marker}", delimiter)
+    return PassagePrompt(rules, f"<<< {delimiter}\n{blocks}\n>>> {delimiter}\n\n{question}")
 
 
-def place(file: str, page: int | None) -> str:
+def format_location(file: str, page: int | None) -> str:
     """Where a passage stands, in the words that people and models read."""
     return f"{file}, page {page}" if page else file
 
 
-def marker(text: str) -> str:
+def unused_delimiter(text: str) -> str:
     """Eight hexadecimal digits that do not occur in a text: whoever wrote it cannot end the quotation in it."""
     digits = sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
     while digits in text:

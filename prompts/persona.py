@@ -7,9 +7,10 @@ file name is the slug. Knows no model, no page and no conversation: whoever want
 import random
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from prompts.atomic_file import atomic_write
 
@@ -44,13 +45,22 @@ class Persona:
         """The sentences as one system prompt."""
         return " ".join(self.sentences)
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields, as JSON has them."""
+        return {**asdict(self), "sentences": list(self.sentences)}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Persona":
+        """The persona of what `to_dict` gave. Raises KeyError, ValueError."""
+        return cls(fields["slug"], fields["name"], fields["description"], tuple(fields["sentences"]))
+
 
 class PersonaNotFoundError(LookupError):
-    """There is no persona `slug`; `known` are the slugs that there are, in order."""
+    """There is no persona `slug`; `slugs` are those that there are, in order."""
 
-    def __init__(self, slug: str, known: Sequence[str]) -> None:
+    def __init__(self, slug: str, slugs: Sequence[str]) -> None:
         super().__init__(f"There is no persona {slug!r}.")
-        self.slug, self.known = slug, known
+        self.slug, self.slugs = slug, slugs
 
 
 def find(slug: str, personas: Iterable[Persona]) -> Persona:
@@ -124,9 +134,9 @@ def random_other(personas: Sequence[Persona], slug: str | None) -> Persona:
 
 def slugify(text: str) -> str:
     """The text's words as a slug ("Marta, lighthouse keeper" -> "marta-lighthouse-keeper"); "persona" without any."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("'", "")
-    words = "-".join(re.findall("[a-z0-9]+", plain))[: LONGEST_SLUG // 2]
-    return words.strip("-") or "persona"
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower().replace("'", "")
+    slug = "-".join(re.findall("[a-z0-9]+", ascii_text))[: LONGEST_SLUG // 2]
+    return slug.strip("-") or "persona"
 
 
 def _by_name(personas: Iterable[Persona]) -> list[Persona]:

@@ -1,7 +1,7 @@
-"""The chat template: messages in, pieces of plain text and special tokens out.
+"""The chat template: messages in, segments of plain text and special tokens out.
 
 Training and every local backend build the model's input here and nowhere else. It knows no tokenizer and no model:
-the caller turns each piece into token ids, a plain piece always with special tokens switched off.
+the caller turns each segment into token ids, a plain one always with special tokens switched off.
 """
 
 import re
@@ -22,7 +22,7 @@ Message = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Piece:
+class Segment:
     """A run of plain text, or one special token written by the template."""
 
     text: str
@@ -30,16 +30,16 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Rendered:
-    """A prompt in pieces, and the strings that end the reply (a template may set `stop`)."""
+class RenderedPrompt:
+    """A prompt in segments, and the strings that end the reply (a template may set `stop`)."""
 
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
     stop: tuple[str, ...] = ()
 
 
 def render(
     template: str, messages: Sequence[Message], specials: Collection[str], *, reply: bool = True, **variables: Any
-) -> Rendered:
+) -> RenderedPrompt:
     """Render `messages` (role and content) with a Jinja chat template.
 
     `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text.
@@ -47,19 +47,24 @@ def render(
     """
     mark = _unused_character(template, messages)
     guarded = [{**m, "content": _break_specials(m["content"], specials, mark)} for m in messages]
-    given = {"messages": guarded, "add_generation_prompt": reply, "raise_exception": _refuse, "strftime_now": _now}
+    builtins = {
+        "messages": guarded,
+        "add_generation_prompt": reply,
+        "raise_exception": _refuse,
+        "strftime_now": _now,
+    }
     try:
-        module = _compiled(template).make_module({**given, **variables})
+        module = _compiled(template).make_module({**builtins, **variables})
     except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
     stop_variable = getattr(module, "stop", ())
     stop = (stop_variable,) if isinstance(stop_variable, str) else tuple(map(str, stop_variable))
-    return Rendered(tuple(_split(str(module), specials, mark)), stop)
+    return RenderedPrompt(tuple(_split(str(module), specials, mark)), stop)
 
 
-def render_plain(text: str) -> Rendered:
-    """Text as it stands, without template: what the model is to continue."""
-    return Rendered((Piece(text, special=False),))
+def render_plain(text: str) -> RenderedPrompt:
+    """A text as it stands, without template, for the model to continue."""
+    return RenderedPrompt((Segment(text, special=False),))
 
 
 @lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
@@ -91,8 +96,8 @@ def check_template(template: str) -> None:
         raise ValueError(f"line {getattr(error, 'lineno', '?')}: {error}") from error
 
 
-def _now(form: str) -> str:
-    return datetime.now().strftime(form)
+def _now(layout: str) -> str:
+    return datetime.now().strftime(layout)
 
 
 def _refuse(message: str) -> None:
@@ -111,10 +116,10 @@ def _break_specials(content: str, specials: Collection[str], mark: str) -> str:
     return "".join(c + mark if c in starts else c for c in content)
 
 
-def _split(text: str, specials: Collection[str], mark: str) -> list[Piece]:
+def _split(text: str, specials: Collection[str], mark: str) -> list[Segment]:
     if not specials:
-        return [Piece(text.replace(mark, ""), special=False)]
+        return [Segment(text.replace(mark, ""), special=False)]
     longest_first = sorted(filter(None, specials), key=len, reverse=True)
     parts = re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text)
-    pieces = (Piece(part.replace(mark, ""), special=i % 2 == 1) for i, part in enumerate(parts))
-    return [piece for piece in pieces if piece.text]
+    segments = (Segment(part.replace(mark, ""), special=i % 2 == 1) for i, part in enumerate(parts))
+    return [segment for segment in segments if segment.text]

@@ -28,7 +28,7 @@ class Format(StrEnum):
 def export(
     identity: Annotated[str | None, typer.Argument(metavar="[ID]", help="one conversation")] = None,
     everything: Annotated[bool, typer.Option("--all", help="all of the owner's conversations")] = False,
-    form: Annotated[
+    file_format: Annotated[
         Format, typer.Option("--format", help="json can be imported again; markdown is for people")
     ] = Format.json,
     output: Annotated[Path | None, typer.Option(help="write this file instead of printing")] = None,
@@ -48,7 +48,7 @@ def export(
             exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
         )
         counted = _CountingIterator(conversations)
-        texts = exchange.json_chunks(counted) if form is Format.json else _markdown(counted)
+        texts = exchange.json_chunks(counted) if file_format is Format.json else _markdown(counted)
         write(texts, output)
     if output is not None:
         print(f"{_count_conversations(counted.count)} written to {output}")

@@ -129,9 +129,9 @@ def _passages(files: list[Path]) -> Retriever:
 def _sources_and_note(report: Report, settings: Settings) -> tuple[list["Source"], str | None]:
     """The passages that the reply was made from, and the note for its reader; None without one."""
     from conversations.replies import document_note
-    from documents.source import source_of as shown
+    from documents.source import source_of
 
-    return [shown(each) for each in report.passages], document_note(report, settings)
+    return [source_of(each) for each in report.passages], document_note(report, settings)
 
 
 def read_pipe() -> str:

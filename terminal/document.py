@@ -10,7 +10,7 @@ from documents.errors import DocumentError
 from documents.kind import KINDS
 from documents.progress import Progress
 from documents.settings import DocumentSettings
-from documents.source import source_of as shown
+from documents.source import source_of
 from settings import SettingsError
 from terminal import file, source
 from terminal.persona import suggest
@@ -27,7 +27,7 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
     path = parse_path(name)
     data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name)
     try:
-        with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.note):
+        with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.label):
             row = files.add(chat.store, path.name, data, conversation_id, progress.set_pages, progress.set_passages)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
@@ -58,13 +58,13 @@ def detach(chat: ChatState, screen: Screen, name: str) -> None:
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
 
 
-def find(chat: ChatState, screen: Screen, words: str) -> None:
+def find(chat: ChatState, screen: Screen, question: str) -> None:
     """Print the passages that fit some words, best first; no model is asked. Raises SettingsError."""
-    if not words:
+    if not question:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
     if chat.conversation_id is None or not documents_of(chat):
         raise SettingsError(NO_DOCUMENTS)
-    sources = [shown(each) for each in files.search(chat.store, chat.conversation_id, words)]
+    sources = [source_of(each) for each in files.search(chat.store, chat.conversation_id, question)]
     for line in source.format_sources(sources):
         screen.print(line)
     if not sources:

@@ -47,10 +47,12 @@ def build_index(paths: Sequence[Path], screen: Screen) -> "Index":
     files = [(path.name, read_file(path, limits)) for path in paths]  # before any of them is read for a minute
     try:
         passages = [
-            passage for number, one in enumerate(files) for passage in _split_file(number, *one, limits, screen)
+            passage
+            for number, (name, data) in enumerate(files)
+            for passage in _split_file(number, name, data, limits, screen)
         ]
         progress = Progress(", ".join(name for name, _ in files))
-        with screen.reading(lambda: progress.note):
+        with screen.reading(lambda: progress.label):
             return Index(passages, embed([passage.page_content for passage in passages], progress.set_passages))
     except DocumentError as error:
         raise SettingsError(str(error)) from error
@@ -66,7 +68,7 @@ def _split_file(
     from documents.split import split_pages
 
     progress = Progress(name)
-    with screen.reading(lambda: progress.note):
+    with screen.reading(lambda: progress.label):
         loaded = load(name, data, limits, progress.set_pages)
     for at, piece in enumerate(split_pages(loaded.pages, loaded.kind.paged)):
         position = {"file": loaded.name, "page": piece.page, "start": piece.start, "end": piece.end}

@@ -13,7 +13,7 @@ from terminal.text import escape_control, replace_unencodable
 
 
 def find(
-    words: Annotated[str, typer.Argument(metavar="WORDS", help="words, or a question")],
+    question: Annotated[str, typer.Argument(metavar="WORDS", help="words, or a question")],
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="PDF, DOCX, Markdown, text, CSV or HTML; nothing is kept")
     ],
@@ -27,19 +27,19 @@ def find(
     Exit: 0, 1 where nothing was found, 2 for a wrong setting or argument or a file that cannot be read.
     """
     replace_unencodable()
-    if not words.strip():
+    if not question.strip():
         raise SettingsError("WORDS is empty: say what is to be found.")
-    if Path(words).is_file() and not files[-1].exists():
+    if Path(question).is_file() and not files[-1].exists():
         raise SettingsError(f"{files[-1]}: there is no such file. The words come first: find WORDS FILE…")
     from documents.search import TOP_K
-    from documents.source import source_of as shown
+    from documents.source import source_of
 
     screen = Screen()
-    sources = [shown(each) for each in file.build_index(files, screen).search(words, top or TOP_K)]
+    sources = [source_of(each) for each in file.build_index(files, screen).search(question, top or TOP_K)]
     if as_json:
         print(escape_control(json.dumps({"sources": source.sources_to_json(sources)}, ensure_ascii=False)))
     for line in () if as_json else source.format_sources(sources):
         screen.print(line)
     if not sources:
-        screen.note("Nothing found.")
+        screen.print_note("Nothing found.")
         raise typer.Exit(1)

@@ -12,7 +12,7 @@ from settings import SettingsError
 def list_personas() -> dict[str, Persona]:
     """The personas that ship and those in data/personas, by slug. Raises SettingsError for a file that is none."""
     try:
-        return {one.slug: one for one in persona.load_all()}
+        return {each.slug: each for each in persona.load_all()}
     except (ValueError, OSError) as error:
         raise SettingsError(str(error)) from error
 
@@ -25,7 +25,7 @@ def find(slug: str) -> Persona:
     try:
         return persona.find(slug, personas.values())
     except PersonaNotFoundError as error:
-        raise SettingsError(f"{error}{suggest(slug, error.known)} `/persona` in a chat lists all.") from error
+        raise SettingsError(f"{error}{suggest(slug, error.slugs)} `/persona` in a chat lists all.") from error
 
 
 def check_exclusive(system: str | None, slug: str | None) -> None:

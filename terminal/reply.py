@@ -69,21 +69,22 @@ async def _print_parts(chat: ChatState, message_id: int, reply: Reply | None, sc
 def print_summary(row: Message, target: Target, screen: Screen, sources: Sequence[Source] = ()) -> bool:
     """Print notes, sources and metrics below a reply; False where it failed."""
     if row.extra and NOTE in row.extra:
-        screen.note(row.extra[NOTE])
+        screen.print_note(row.extra[NOTE])
     for line in source.format_sources(sources):
-        screen.note(line)
+        screen.print_note(line)
     if row.state == State.FAILED:
         screen.error(format_failure(row, target))
         return False
-    screen.note(format_metrics(row, target))
+    screen.print_note(format_metrics(row, target))
     return True
 
 
 def format_failure(row: Message, target: Target) -> str:
     """The reason why there is no reply, with the remedy."""
     text = target.reword(row.error or "The reply failed.")
-    whole = row.stop_reason == OVERFLOW and (target.url or row.window is None)  # nothing was dropped for this window
-    return f"{text} {RESET_HINT}" if whole else text
+    # A window that nothing was dropped for: the conversation itself is too long.
+    is_too_long = row.stop_reason == OVERFLOW and (target.url or row.window is None)
+    return f"{text} {RESET_HINT}" if is_too_long else text
 
 
 def format_metrics(row: Message, target: Target) -> str:

@@ -40,7 +40,7 @@ class Screen:
             table.add_row(*(Text(strip_control(cell), overflow="fold") for cell in row))
         self.out.print(table)
 
-    def note(self, text: str) -> None:
+    def print_note(self, text: str) -> None:
         """Print a side remark on stderr."""
         self._line(text, "dim")
 

@@ -69,21 +69,21 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     if chat.target.url is None:
         preload_model(chat.target.backend, chat.target.settings)
     _greet(chat, screen)
-    _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.note), screen)
+    _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.print_note), screen)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more Ctrl-C, while threads end, is no traceback
     if chat.conversation_id is not None:
-        screen.note(f"python cli.py chat --conversation {chat.conversation_id} goes on with this.")
+        screen.print_note(f"python cli.py chat --conversation {chat.conversation_id} goes on with this.")
     return True
 
 
 def _greet(chat: ChatState, screen: Screen) -> None:
     """Print who answers, the documents, and the last two messages."""
-    screen.note(f"{chat.target.label} ({chat.target.reason}). /help lists the commands, exit ends the chat.")
+    screen.print_note(f"{chat.target.label} ({chat.target.reason}). /help lists the commands, exit ends the chat.")
     persona = chat.new_fields.get("persona")
     if persona:
-        screen.note(f"{persona['name']}: {persona['description']}")
+        screen.print_note(f"{persona['name']}: {persona['description']}")
     if documents := document.documents_of(chat):
-        screen.note(f"Documents: {', '.join(row.name for row in documents)}")
+        screen.print_note(f"Documents: {', '.join(row.name for row in documents)}")
     if chat.conversation_id is not None:
         for message in chat.store.thread(chat.conversation_id, 2).messages:
             screen.print(f"> {message.text}" if message.role == "user" else message.text)

@@ -74,8 +74,8 @@ def _backend(chat: ChatState, screen: Screen, name: str) -> None:
 
 
 def _reset(chat: ChatState, screen: Screen, rest: str) -> None:
-    kept = "A new conversation begins; the old one stays in the store."
-    screen.print(kept if chat.reset() else "Nothing has been said yet in this conversation.")
+    notice = "A new conversation begins; the old one stays in the store."
+    screen.print(notice if chat.reset() else "Nothing has been said yet in this conversation.")
 
 
 def _save(chat: ChatState, screen: Screen, name: str) -> None:
@@ -83,15 +83,16 @@ def _save(chat: ChatState, screen: Screen, name: str) -> None:
         raise SettingsError("/save: nothing has been said yet in this conversation.")
     conversation = exchange.export_conversation(chat.store, chat.conversation_id)
     path = _path(name or f"chat-{datetime.fromtimestamp(conversation['created']):%Y%m%d-%H%M%S}.md")
-    form = EXPORT_FORMATS.get(path.suffix.lower())
-    if form is None:
+    file_format = EXPORT_FORMATS.get(path.suffix.lower())
+    if file_format is None:
         raise SettingsError(f"/save {name}: end the name in .md (for people) or .json (can be imported again).")
     if path.is_dir() or not path.parent.is_dir():
         raise SettingsError(f"/save {path}: name a file in a folder that is there.")
     if path.exists() and path.resolve() not in chat.written_files:
         raise SettingsError(f"/save {path}: there is such a file already; choose another name.")
     archive.write(
-        [exchange.render_markdown(conversation)] if form == "markdown" else exchange.json_chunks([conversation]), path
+        [exchange.render_markdown(conversation)] if file_format == "markdown" else exchange.json_chunks([conversation]),
+        path,
     )
     chat.written_files.add(path.resolve())
     screen.print(f"Written to {path}")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def format_sources(sources: Sequence["Source"]) -> Iterator[str]:
     """A line for each source: number, place and quote, whose line ends are spaces."""
     for number, each in enumerate(sources, 1):
-        yield f"[{number}] {each.place}: {' '.join(each.quote.split())}"
+        yield f"[{number}] {each.location}: {' '.join(each.quote.split())}"
 
 
 def sources_to_json(sources: Sequence["Source"]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conversations.replies import GenerationRequest, persona_to_dict, turn
+from conversations.replies import GenerationRequest, turn
 from conversations.store import Conversation, Message, Store
 from documents.source import Source
 from prompts.persona import Persona
@@ -32,8 +32,8 @@ class ChatState:
 
     def send(self, text: str) -> Message:
         """The row of the reply to a message that is sent. Raises MessageError, NotFoundError, DatabaseError."""
-        ask = GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
-        row = turn.send(self.store, self.conversation_id, text, ask, self.new_fields)
+        request = GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
+        row = turn.send(self.store, self.conversation_id, text, request, self.new_fields)
         self.conversation_id = row.conversation_id
         return row
 
@@ -59,7 +59,7 @@ class ChatState:
 
     def set_persona(self, persona: Persona | None) -> bool:
         """Begin a new conversation with this persona; whether one had begun before."""
-        self.new_fields = {} if persona is None else {"persona": persona_to_dict(persona)}
+        self.new_fields = {} if persona is None else {"persona": persona.to_dict()}
         return self.reset()
 
     def resume(self, conversation: Conversation) -> None:

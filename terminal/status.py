@@ -16,7 +16,7 @@ def show_status(url: Url = None) -> None:
     if url is not None:
         _show_remote(server.read_health(server.parse_address(url)))
         return
-    settings = backends.read()
+    settings = backends.read_settings()
     choice = backends.choose(settings)
     for name, problem in backends.status(settings):
         print(format_backend(name, problem, name == choice.name))

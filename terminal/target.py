@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 
 import backends
-from backends import ProviderModel, Status
+from backends import BackendStatus, ProviderModel
 from settings import Settings, SettingsError
 from terminal import server
 from terminal.persona import suggest
@@ -26,11 +26,11 @@ class Target:
         """The model, or the backend, as people call it."""
         return self.model or self.backend
 
-    def list_targets(self) -> list[Status]:
+    def list_targets(self) -> list[BackendStatus]:
         """The backends, or a server's models, that may answer, ready or not. Raises ModelError kinds of the server."""
         if self.url is None:
             return backends.status(self.settings)
-        return [Status(name, None) for name in server.list_models(self.url, self.settings)]
+        return [BackendStatus(name, None) for name in server.list_models(self.url, self.settings)]
 
     def switch(self, name: str) -> "Target":
         """The target of another name. Raises SettingsError for one unknown or not ready, and as `list_targets`."""
@@ -52,10 +52,10 @@ def choose(backend: str | None, url: str | None) -> Target:
     """The target of the options, else of the settings. Raises SettingsError, ModelError kinds."""
     if url is not None:
         return _choose_remote(server.parse_address(url), backend)
-    settings = backends.read()
+    settings = backends.read_settings()
     choice = backends.choose(settings)
     if backend is not None:
-        choice = backends.Choice(backends.check(backend, "--backend"), "--backend names it")
+        choice = backends.BackendChoice(backends.check_name(backend, "--backend"), "--backend names it")
     if choice.name is None:
         raise ModelError(choice.reason)
     return Target(settings, choice.name, choice.reason)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from prompts import template
-from prompts.template import Piece
+from prompts.template import Segment
 from training.dialogue import Message
 
 PLAIN = Path(template.__file__).with_name("plain.jinja")
@@ -85,10 +85,10 @@ class ChatEncoder:
         """The strings that end a turn where no token does."""
         return template.render(self.template, [{"role": "user", "content": "hi"}], self.specials, **self.names).stop
 
-    def _pieces(self, messages: Sequence[Message], *, reply: bool) -> tuple[Piece, ...]:
-        return template.render(self.template, messages, self.specials, reply=reply, **self.names).pieces
+    def _pieces(self, messages: Sequence[Message], *, reply: bool) -> tuple[Segment, ...]:
+        return template.render(self.template, messages, self.specials, reply=reply, **self.names).segments
 
-    def _ids(self, pieces: Sequence[Piece]) -> list[int]:
+    def _ids(self, pieces: Sequence[Segment]) -> list[int]:
         ids: list[int] = []
         for piece in pieces:
             if piece.special:
@@ -98,17 +98,17 @@ class ChatEncoder:
         return ids
 
 
-def _text(pieces: Sequence[Piece]) -> str:
+def _text(pieces: Sequence[Segment]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-def _after(pieces: Sequence[Piece], prefix: str) -> list[Piece]:
+def _after(pieces: Sequence[Segment], prefix: str) -> list[Segment]:
     """The pieces behind the text `shown`, which they begin with."""
     if not _text(pieces).startswith(prefix):
         raise ValueError("the model's chat template rewrites earlier turns: its replies cannot be told apart")
     rest, left = [], len(prefix)
     for piece in pieces:
         if left < len(piece.text):
-            rest.append(Piece(piece.text[left:], piece.special))
+            rest.append(Segment(piece.text[left:], piece.special))
         left = max(0, left - len(piece.text))
     return rest

@@ -84,7 +84,7 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
     learnt: list[bool] = []
     turns: list[int] = []
     speaking = False
-    for piece in rendered.pieces:
+    for piece in rendered.segments:
         if piece.special and piece.text != END_OF_TURN:
             turns.append(len(ids))
         new = [special(tokenizer, piece.text)] if piece.special else plain(tokenizer, piece.text)

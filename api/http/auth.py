@@ -90,7 +90,7 @@ def authenticate(
     if not hashes:
         return _identify(request, ANONYMOUS, f"address:{state.pseudonyms.of('address', client_address(request))}")
     sent_hash = hash_key(credentials.credentials) if credentials is not None else ""
-    matches = [hmac.compare_digest(sent_hash, known) for known in hashes]  # all are compared, whichever it is
+    matches = [hmac.compare_digest(sent_hash, key_hash) for key_hash in hashes]  # all are compared, whichever it is
     if not any(matches):
         text = "The key is wrong." if credentials is not None else "A key is needed."
         raise ApiError(

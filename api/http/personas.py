@@ -18,8 +18,8 @@ def find_persona(store: Store, slug: str) -> Persona:
     try:
         return persona.find(slug, available.personas)
     except PersonaNotFoundError as error:
-        names = ", ".join(error.known[:LISTED])
-        text = f"{error} There are {len(error.known)}: {names}, …"
+        names = ", ".join(error.slugs[:LISTED])
+        text = f"{error} There are {len(error.slugs)}: {names}, …"
         raise ApiError(404, text, code="persona_not_found", param="persona") from None
 
 

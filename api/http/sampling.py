@@ -27,7 +27,7 @@ class SamplingParams(BaseModel):
 
     @field_validator("top_k", "seed", "max_tokens", mode="before")
     @classmethod
-    def _whole(cls, value: Any) -> Any:
+    def _parse_whole_number(cls, value: Any) -> Any:
         """Take 5.0 for a whole number, as JSON does."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 

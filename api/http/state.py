@@ -15,7 +15,7 @@ import backends
 from api.http.limits import Limits
 from api.http.queue import Queues
 from api.settings import ApiSettings, SmsSettings
-from backends import Choice, ProviderModel
+from backends import BackendChoice, ProviderModel
 from conversations.store import Database, DatabaseError, connect
 from documents import embedding
 from documents.settings import DocumentSettings
@@ -38,7 +38,7 @@ class AppState:
     api: ApiSettings
     sms: SmsSettings
     database: Database
-    choice: Choice
+    choice: BackendChoice
     models: tuple[str, ...]
     limits: Limits
     document_limits: DocumentSettings
@@ -57,7 +57,7 @@ class AppState:
 
 def create_state() -> AppState:
     """The state as settings have it. Raises SettingsError, in one line, where something is wrong."""
-    settings = backends.read()
+    settings = backends.read_settings()
     try:
         database = connect(settings.database_url)
         names = pseudonyms(settings)
@@ -66,7 +66,7 @@ def create_state() -> AppState:
     embedding.current_embedder()
     api = ApiSettings.read()
     for name in api.api_models:
-        backends.check(name, "API_MODELS")
+        backends.check_name(name, "API_MODELS")
     return AppState(
         settings=settings,
         api=api,

@@ -77,7 +77,7 @@ class CompletionRequest(SamplingParams):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _whole(cls, value: Any) -> Any:
+    def _parse_whole_number(cls, value: Any) -> Any:
         """Take 8.0 for a whole number, as JSON does."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 

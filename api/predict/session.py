@@ -7,7 +7,6 @@ from fastapi import Request, Response
 
 from api.http.errors import ApiError
 from api.http.personas import find_persona
-from conversations.replies import persona_to_dict
 from conversations.store import Conversation, NotFoundError, Store
 
 COOKIE = "llm_assistant_session"
@@ -51,7 +50,7 @@ def persona_fields(store: Store, session: Conversation | None, slug: str | None)
         return {}
     if session is not None and (session.persona or {}).get("slug") == slug:
         return {}
-    fields = {"persona": persona_to_dict(find_persona(store, slug))}
+    fields = {"persona": find_persona(store, slug).to_dict()}
     if session is not None and session.head is not None:
         raise ApiError(
             400,

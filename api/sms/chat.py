@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.http.personas import other_persona
 from api.http.state import AppState
-from conversations.replies import GenerationRequest, Reply, persona_to_dict, turn, watch
+from conversations.replies import GenerationRequest, Reply, turn, watch
 from conversations.store import (
     Conversation,
     Message,
@@ -44,10 +44,10 @@ class PhoneChat:
         """Forget all messages; returns the other persona that speaks from now on. Raises DuplicateMessageError."""
         conversation_id = self.admit(sid)
         before = self.store.get(conversation_id).persona
-        chosen = other_persona(before["slug"] if before else None)
+        persona = other_persona(before["slug"] if before else None)
         watch.stop_all(self.store, conversation_id)
-        self.store.clear(conversation_id, persona=persona_to_dict(chosen))
-        return chosen
+        self.store.clear(conversation_id, persona=persona.to_dict())
+        return persona
 
     def last_reply(self) -> Message | None:
         """The last reply, as far as it is written."""
@@ -71,7 +71,7 @@ class PhoneChat:
             newest = self.store.query().order_by(Conversation.updated.desc()).limit(1).with_for_update()
             conversation = session.scalars(newest).first()
             if conversation is None:
-                persona = persona_to_dict(other_persona(None))
+                persona = other_persona(None).to_dict()
                 conversation = self.store.create(session, id=new_id, persona=persona)
             extra = conversation.extra or {}
             seen = list(extra.get(SEEN, []))

@@ -24,11 +24,15 @@ def shorten(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     near = text[: longest + AHEAD]
-    ends_within = [end for end in ends(near) if end <= longest]
-    return text[: ends_within[-1]] if ends_within else _words(text, longest - len(MORE)).rstrip(" \t\r\n,;:、，") + MORE
+    ends_within = [end for end in sentence_ends(near) if end <= longest]
+    return (
+        text[: ends_within[-1]]
+        if ends_within
+        else cut_between_words(text, longest - len(MORE)).rstrip(" \t\r\n,;:、，") + MORE
+    )
 
 
-def ends(text: str) -> Iterator[int]:
+def sentence_ends(text: str) -> Iterator[int]:
     """The positions after each sentence's end."""
     for match in END.finditer(text):
         line = text[text.rfind("\n", 0, match.start()) + 1 : match.end()]
@@ -42,7 +46,7 @@ def _pause(text: str, match: re.Match[str]) -> bool:
     return mark.endswith(("…", "..")) and after is not None and after.group()[-1].islower()
 
 
-def _words(text: str, longest: int) -> str:
+def cut_between_words(text: str, longest: int) -> str:
     """Cut between two words, or where there are none between two characters as people see them."""
     if text[longest].isspace():
         return text[:longest]

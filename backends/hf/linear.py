@@ -22,13 +22,13 @@ def packed_linear(weight: Any, bias: Any) -> Callable[[Any], Any]:
     """A function as plain_linear's over a copy in oneDNN's own order: far faster for several tokens or a large one."""
     import torch
 
-    plain, copied = plain_linear(weight, bias), weight.detach().t().contiguous()
+    fp32_product, copied = plain_linear(weight, bias), weight.detach().t().contiguous()
     packed = torch.ops.mkldnn._reorder_linear_weight(copied, TYPICAL_TOKENS)
     added = None if bias is None else bias.detach()
 
     def product(x: Any) -> Any:
         if len(x) == 1 and weight.numel() <= CACHED_WEIGHTS:
-            return plain(x)
+            return fp32_product(x)
         return torch.ops.mkldnn._linear_pointwise(x, packed, added, "none", [], "")
 
     return product
@@ -42,8 +42,10 @@ def int8_linear(weight: Any, bias: Any) -> Callable[[Any], Any]:
     scales = outputs.abs().amax(1).clamp_min(1e-12).double() / INT8_MAX
     with warnings.catch_warnings():  # its maker, torch.ao, moves house; the operations stay
         warnings.simplefilter("ignore")
-        whole = torch.quantize_per_channel(outputs, scales, torch.zeros(len(scales), dtype=torch.long), 0, torch.qint8)
-        packed = torch.ops.quantized.linear_prepack(whole, None if bias is None else bias.detach())
+        quantized = torch.quantize_per_channel(
+            outputs, scales, torch.zeros(len(scales), dtype=torch.long), 0, torch.qint8
+        )
+        packed = torch.ops.quantized.linear_prepack(quantized, None if bias is None else bias.detach())
 
     def product(x: Any) -> Any:
         return torch.ops.quantized.linear_dynamic(x, packed, reduce_range=True)

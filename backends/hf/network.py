@@ -93,8 +93,8 @@ class Network:
             h = functional.gelu(layer.mlp_up(h), approximate=self._gelu)
             x = layer.mlp_down(h).add_(x)
         if len(x) > len(chunks):
-            ends = [sum(len(chunk.tokens) for chunk in chunks[: i + 1]) - 1 for i in range(len(chunks))]
-            x = x[ends]
+            last_positions = [sum(len(chunk.tokens) for chunk in chunks[: i + 1]) - 1 for i in range(len(chunks))]
+            x = x[last_positions]
         x = functional.layer_norm(x, (self._width,), *self._final_norm, self._eps)
         return self._head(x).float().cpu()
 

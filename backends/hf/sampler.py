@@ -13,10 +13,10 @@ from backends.local.engine import Sampling
 class Sampler:
     """One request's sampler, which remembers its tokens and has a generator of its own."""
 
-    def __init__(self, sampling: Sampling, prompt: Sequence[int], ends: Collection[int]) -> None:
+    def __init__(self, sampling: Sampling, prompt: Sequence[int], end_ids: Collection[int]) -> None:
         import torch
 
-        self._sampling, self._ends = sampling, sorted(ends)
+        self._sampling, self._end_ids = sampling, sorted(end_ids)
         self._prompt_length = self._count = len(prompt)
         self._tokens = torch.empty(len(prompt) + sampling.max_tokens, dtype=torch.long)
         self._tokens[: self._count] = torch.tensor(prompt)
@@ -41,8 +41,8 @@ class Sampler:
             scores = logits[seen]
             factor = sampling.repetition_penalty
             logits[seen] = torch.where(scores < 0, scores * factor, scores / factor)
-        if self._ends and (sampling.ignore_eos or not len(replied)):  # a reply begins with no end
-            logits[self._ends] = -torch.inf
+        if self._end_ids and (sampling.ignore_eos or not len(replied)):  # a reply begins with no end
+            logits[self._end_ids] = -torch.inf
         if (sampling.frequency_penalty or sampling.presence_penalty) and len(replied):
             sampled, counts = torch.unique(replied, return_counts=True)
             logits[sampled] -= sampling.frequency_penalty * counts + sampling.presence_penalty

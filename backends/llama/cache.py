@@ -51,7 +51,7 @@ class StateCache:
     def longest_prefix(self, prompt: Sequence[int]) -> tuple[int, CachedState | None]:
         """How many tokens of a prompt the fittest state begins with, and that state; (0, None) where there is none."""
         lengths = [(common_prefix(cached.tokens, prompt), cached) for cached in self._states]
-        return max(lengths, key=lambda found: found[0], default=(0, None))
+        return max(lengths, key=lambda match: match[0], default=(0, None))
 
     def restore(self, cached: CachedState, sequence: int) -> bool:
         """Copy a state into an empty sequence; False where the context has no room. It becomes the last used."""

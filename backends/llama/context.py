@@ -83,13 +83,13 @@ class Context:
         # llama_memory_seq_cp would copy the whole part, and only with the next llama_decode.
         return self.truncate(target, length if self.restore(self.state(source), target) else 0)
 
-    def swap(self, one: int, other: int) -> bool:
+    def swap(self, first: int, second: int) -> bool:
         """Exchange what two sequences hold; False where that failed, after which both are empty."""
-        states = {other: self._take_state(one), one: self._take_state(other)}
+        states = {second: self._take_state(first), first: self._take_state(second)}
         restored = all(state is None or self.restore(state, sequence) for sequence, state in states.items())
         if not restored:
-            self.truncate(one, 0)
-            self.truncate(other, 0)
+            self.truncate(first, 0)
+            self.truncate(second, 0)
         return restored
 
     def _take_state(self, sequence: int) -> Any:

@@ -37,18 +37,18 @@ class Sampler:
 
     def _penalties(self, window: int, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
         """No end, the penalty for tokens of the prompt and the reply, then those for tokens of the reply alone."""
-        api, size, ends = self._api, self._model.vocabulary_size, self._model.end_ids
-        if sampling.ignore_eos and ends:
-            never = (api.llama_logit_bias * len(ends))(*((token, -math.inf) for token in ends))
+        api, size, end_ids = self._api, self._model.vocabulary_size, self._model.end_ids
+        if sampling.ignore_eos and end_ids:
+            never = (api.llama_logit_bias * len(end_ids))(*((token, -math.inf) for token in end_ids))
             yield api.llama_sampler_init_logit_bias(size, len(never), never)
         if sampling.repetition_penalty != 1.0:
             penalty = api.llama_sampler_init_penalties(size, window, sampling.repetition_penalty, 0.0, 0.0)
             for token in prompt:
                 api.llama_sampler_accept(penalty, token)
             yield penalty
-        often, once = sampling.frequency_penalty, sampling.presence_penalty
-        if often or once:
-            yield api.llama_sampler_init_penalties(size, window, 1.0, often, once)
+        frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
+        if frequency or presence:
+            yield api.llama_sampler_init_penalties(size, window, 1.0, frequency, presence)
 
     def _choice(self, sampling: Sampling) -> Iterator[Any]:
         """Top-k, temperature, top-p, min-p, draw; or the likeliest."""

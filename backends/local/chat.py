@@ -27,7 +27,7 @@ from backends.local.decoder import StreamDecoder
 from backends.local.engine import Engine, Event, Request, Sampling
 from backends.local.inbox import Inbox
 from backends.local.template import ChatTemplate
-from prompts.template import Piece, Rendered, render, render_plain
+from prompts.template import RenderedPrompt, Segment, render, render_plain
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
@@ -58,7 +58,7 @@ class LocalChat(BaseChatModel):
 
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
 
-    _last_prompt: tuple[ContentKey, Rendered, tuple[int, ...]] | None = PrivateAttr(None)
+    _last_prompt: tuple[ContentKey, RenderedPrompt, tuple[int, ...]] | None = PrivateAttr(None)
 
     @property
     def _llm_type(self) -> str:
@@ -203,21 +203,21 @@ class LocalChat(BaseChatModel):
         return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 
     def _check_options(self, options: dict[str, Any]) -> None:
-        known = {*SAMPLING_OPTIONS, *IGNORED_OPTIONS}
-        unknown = [name for name, value in options.items() if value is not None and name not in known]
+        known_options = {*SAMPLING_OPTIONS, *IGNORED_OPTIONS}
+        unknown = [name for name, value in options.items() if value is not None and name not in known_options]
         if unknown:
             raise ModelInvalidRequestError(
                 f"{self.engine.name} knows no option {', '.join(unknown)}: leave it out. "
                 f"It knows {', '.join(SAMPLING_OPTIONS)}, stop and raw."
             )
 
-    def _render(self, messages: Sequence[BaseMessage]) -> Rendered:
+    def _render(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
         unknown = next((m.type for m in messages if m.type not in ROLES), None)
         if unknown:
             raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {unknown}.")
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
             prompt = self._render(messages[:-1])
-            return Rendered((*prompt.pieces, Piece(message_text(messages[-1]), special=False)), prompt.stop)
+            return RenderedPrompt((*prompt.segments, Segment(message_text(messages[-1]), special=False)), prompt.stop)
         rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
         engine = self.engine
         try:
@@ -231,12 +231,12 @@ class LocalChat(BaseChatModel):
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
 
-    def _render_raw(self, messages: Sequence[BaseMessage]) -> Rendered:
+    def _render_raw(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
         if len(messages) != 1 or messages[0].type != "human":
             raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
         return render_plain(message_text(messages[0]))
 
-    def _prompt(self, messages: Sequence[BaseMessage], raw: bool = False) -> tuple[Rendered, list[int]]:
+    def _prompt(self, messages: Sequence[BaseMessage], raw: bool = False) -> tuple[RenderedPrompt, list[int]]:
         """The prompt and its ids; what was counted last, to see whether it fits, is not rendered again to be sent."""
         key = None if raw else _content_key(messages)
         last = self._last_prompt
@@ -248,10 +248,10 @@ class LocalChat(BaseChatModel):
             self._last_prompt = key, rendered, tuple(ids)
         return rendered, ids
 
-    def _tokenize(self, rendered: Rendered) -> list[int]:
+    def _tokenize(self, rendered: RenderedPrompt) -> list[int]:
         ids: list[int] = []
-        for piece in rendered.pieces:
-            ids += [self.engine.special_id(piece.text)] if piece.special else self.engine.encode(piece.text)
+        for segment in rendered.segments:
+            ids += [self.engine.special_id(segment.text)] if segment.special else self.engine.encode(segment.text)
         start = list(self.engine.bos_ids)
         return ids if not ids or ids[: len(start)] == start else start + ids
 

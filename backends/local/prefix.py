@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     """How many tokens two sequences begin with alike."""
-    for position, (a, b) in enumerate(zip(one, other, strict=False)):
+    for position, (a, b) in enumerate(zip(first, second, strict=False)):
         if a != b:
             return position
-    return min(len(one), len(other))
+    return min(len(first), len(second))
 
 
 def continued_prefix(past: Sequence[int], prompt: Sequence[int]) -> int:

@@ -36,11 +36,11 @@ def choose_template(settings: Settings, saved: str | None, model: str) -> ChatTe
     """The template for a model, which was `saved` with one or with none."""
     if settings.chat_template is not None:
         path = settings.chat_template
-        chosen = ChatTemplate(path.read_text(encoding="utf-8"), f"CHAT_TEMPLATE ({path})")
+        chat_template = ChatTemplate(path.read_text(encoding="utf-8"), f"CHAT_TEMPLATE ({path})")
     elif saved:
-        chosen = ChatTemplate(saved, "saved with the model")
+        chat_template = ChatTemplate(saved, "saved with the model")
     else:
         origin = "prompts/plain.jinja (the model was saved without one)"
-        chosen = ChatTemplate(PLAIN.read_text(encoding="utf-8"), origin)
-    log.info("chat template of %s: %s", model, chosen.origin)
-    return chosen
+        chat_template = ChatTemplate(PLAIN.read_text(encoding="utf-8"), origin)
+    log.info("chat template of %s: %s", model, chat_template.origin)
+    return chat_template

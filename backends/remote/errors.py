@@ -76,7 +76,7 @@ def brief_cause(error: ModelError) -> str:
     if isinstance(error, ModelAuthenticationError):
         return "it refuses the key"
     return next(
-        (words for kind, words in BRIEF_CAUSES.items() if isinstance(error, kind)), "it does not serve the model"
+        (sentence for kind, sentence in BRIEF_CAUSES.items() if isinstance(error, kind)), "it does not serve the model"
     )
 
 

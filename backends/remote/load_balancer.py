@@ -79,14 +79,14 @@ class LoadBalancedChat(BaseChatModel):
     def list_models(self) -> list[str]:
         """The models that any server lists, sorted. Raises ModelError kinds where none answers."""
 
-        def ask(chat: OpenAIChat) -> list[str] | ModelError:
+        def list_or_error(chat: OpenAIChat) -> list[str] | ModelError:
             try:
                 return chat.list_models()
             except ModelError as error:
                 return error
 
         with ThreadPoolExecutor(len(self.servers)) as pool:
-            results = list(pool.map(ask, self.servers))
+            results = list(pool.map(list_or_error, self.servers))
         lists = [names for names in results if isinstance(names, list)]
         if not lists:
             errors = [error for error in results if isinstance(error, ModelError)]

@@ -22,7 +22,7 @@ class ChainContender(Contender):
     """`build`, over one backend. No seed: with one, nothing computed before is used again."""
 
     def __init__(self, backend: str) -> None:
-        self._backend, self._settings = backend, backends.read()
+        self._backend, self._settings = backend, backends.read_settings()
 
     async def ready(self, chats: int) -> None:
         """Load the backend anew where there are more chats than it has places by default."""

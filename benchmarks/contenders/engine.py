@@ -35,12 +35,12 @@ class EngineContender(Contender):
 
     def __init__(self, backend: str) -> None:
         self._backend = backend
-        self._chat: Any = backends.load(backend, backends.read())
+        self._chat: Any = backends.load(backend, backends.read_settings())
 
     async def ready(self, chats: int) -> None:
         """Load the backend anew where there are more chats than it has places by default."""
         if widen(self._backend, chats):
-            self._chat = backends.load(self._backend, backends.read())
+            self._chat = backends.load(self._backend, backends.read_settings())
 
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
         """The reply; its clock begins when the request is submitted."""

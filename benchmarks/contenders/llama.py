@@ -34,7 +34,7 @@ class LlamaContender(ThreadedContender):
 
     def stream(self, messages: list[Message], tokens: int) -> Iterator[str]:
         """The reply as it comes."""
-        prompt = "".join(piece.text for piece in render(self._template, messages, ()).pieces)
+        prompt = "".join(piece.text for piece in render(self._template, messages, ()).segments)
         for chunk in self._llm.create_completion(
             prompt, max_tokens=tokens, stream=True, logit_bias=self._bias, **SAMPLING
         ):

@@ -90,6 +90,6 @@ def _children(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> d
         below.setdefault(parent, []).append(at)
     for parent, children in below.items():
         if parent is not None:
-            order = {child: place for place, child in enumerate(nodes[parent].children)}
+            order = {child: position for position, child in enumerate(nodes[parent].children)}
             children.sort(key=lambda child, order=order: order.get(child, len(order)))  # type: ignore[misc]
     return below

@@ -161,11 +161,11 @@ def _text(content: dict[str, Any]) -> str:
 def _strings(values: list[Any]) -> list[str]:
     """What is text in them, or has a text."""
     names = ("text", "result", "content", "title", "url")
-    found = [
+    texts = [
         next((v[n] for n in names if isinstance(v.get(n), str) and v[n]), "") if isinstance(v, dict) else v
         for v in values
     ]
-    return [text for text in found if isinstance(text, str) and text]
+    return [text for text in texts if isinstance(text, str) and text]
 
 
 def _attachments(content: dict[str, Any], metadata: dict[str, Any]) -> list[dict[str, str]]:

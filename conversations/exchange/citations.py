@@ -17,13 +17,13 @@ def split_document(document: Mapping[str, Any]) -> Iterator[Passage]:
 def cited_passages(conversation: Mapping[str, Any]) -> dict[tuple[int, int], Passage]:
     """The passages that messages name as sources, by the document's number and where they begin."""
     wanted = {(s["document"], s["begins"]) for m in conversation["messages"] for s in m.get("sources", ())}
-    cited: dict[tuple[int, int], Passage] = {}
+    passages: dict[tuple[int, int], Passage] = {}
     for number in {number for number, _ in wanted}:
         if number < len(conversation.get("documents", ())):
             for passage in split_document(conversation["documents"][number]):
                 if (number, passage.start) in wanted:
-                    cited.setdefault((number, passage.start), passage)
-    return cited
+                    passages.setdefault((number, passage.start), passage)
+    return passages
 
 
 def drop_dangling_sources(conversation: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def drop_dangling_sources(conversation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _drop_dangling(message: Mapping[str, Any], there: Mapping[tuple[int, int], Passage]) -> dict[str, Any]:
     others = {name: value for name, value in message.items() if name != "sources"}
-    kept = [source for source in message.get("sources", ()) if (source["document"], source["begins"]) in there]
-    return {**others, "sources": kept} if kept else others
+    sources = [source for source in message.get("sources", ()) if (source["document"], source["begins"]) in there]
+    return {**others, "sources": sources} if sources else others
 
 
 def check_limits(conversations: Sequence[Mapping[str, Any]], settings: DocumentSettings) -> None:
@@ -47,5 +47,7 @@ def check_limits(conversations: Sequence[Mapping[str, Any]], settings: DocumentS
             (letters, settings.max_characters, "characters"),
         ):
             if count > most:
-                knob = f"DOCUMENTS_MAX_{what.upper()}"
-                raise ExchangeError(f"document {preview(document['name'])} has {count:,} {what}; {knob} is {most:,}")
+                variable = f"DOCUMENTS_MAX_{what.upper()}"
+                raise ExchangeError(
+                    f"document {preview(document['name'])} has {count:,} {what}; {variable} is {most:,}"
+                )

@@ -36,7 +36,7 @@ def _pages(session: Session, number: str, text: str, count: int | None) -> list[
     if count is None:
         return [text]
     first = select(Passage.page, func.min(Passage.start)).where(Passage.document_id == number).group_by(Passage.page)
-    return separate_pages(text, {page: begins for page, begins in session.execute(first) if page is not None}, count)
+    return separate_pages(text, {page: start for page, start in session.execute(first) if page is not None}, count)
 
 
 def read_sources(
@@ -47,8 +47,8 @@ def read_sources(
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
     query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[dict[str, Any]]] = {}
-    for message, document, begins, score in session.execute(query):
-        source = {"document": document_ids.index(document), "begins": begins, "score": score}
+    for message, document, start, score in session.execute(query):
+        source = {"document": document_ids.index(document), "begins": start, "score": score}
         sources.setdefault(message, []).append(source)
     return sources
 
@@ -60,7 +60,7 @@ def save_documents(
     passage_ids: dict[PassageKey, int] = {}
     for number, document in enumerate(conversation.get("documents", ())):
         passage_ids |= {
-            (number, begins): at for begins, at in _save_document(session, document, conversation_id, owner).items()
+            (number, start): at for start, at in _save_document(session, document, conversation_id, owner).items()
         }
     rows = [
         {

@@ -24,8 +24,8 @@ def export_conversation(store: Store, conversation_id: str) -> dict[str, Any]:
 def export_all(store: Store) -> Iterator[dict[str, Any]]:
     """All of the owner's conversations, oldest first; one at a time is in memory."""
     with store.database.reading() as session:
-        mine = select(Conversation.created, Conversation.id).where(Conversation.owner == store.owner)
-        listed = sorted((created, identity) for created, identity in session.execute(mine))
+        owned = select(Conversation.created, Conversation.id).where(Conversation.owner == store.owner)
+        listed = sorted((created, identity) for created, identity in session.execute(owned))
     for _, identity in listed:
         try:
             yield export_conversation(store, identity)
@@ -35,15 +35,15 @@ def export_all(store: Store) -> Iterator[dict[str, Any]]:
 
 def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     """A conversation with all that hangs on it."""
-    mine = {"identity": row.id}
-    messages = session.execute(MESSAGES, mine).all()
+    bound = {"identity": row.id}
+    messages = session.execute(MESSAGES, bound).all()
     numbers = {message.id: number for number, message in enumerate(messages)}
-    thumbs = {thumb.message_id: _fields(FeedbackSchema, thumb) for thumb in session.execute(THUMBS, mine)}
+    thumbs = {thumb.message_id: _fields(FeedbackSchema, thumb) for thumb in session.execute(THUMBS, bound)}
     summaries: dict[int, list[dict[str, Any]]] = {}
-    for summary in session.execute(SUMMARIES, mine):
+    for summary in session.execute(SUMMARIES, bound):
         summaries.setdefault(summary.message_id, []).append(_fields(SummarySchema, summary))
     head = None if row.head is None else numbers.get(row.head)
-    kept = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
+    fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
     documents = read_documents(session, row.id)
     sources = read_sources(session, row.id, list(documents)) if documents else {}
     message_forms = [
@@ -52,15 +52,15 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
         | ({"sources": sources[m.id]} if m.id in sources else {})
         for m in messages
     ]
-    return {**kept, "head": head, "messages": message_forms} | (
+    return {**fields, "head": head, "messages": message_forms} | (
         {"documents": list(documents.values())} if documents else {}
     )
 
 
-def _select_exported(form: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:
+def _select_exported(schema: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:
     """The columns of a table that are in the form, and some beside them, of one conversation in order."""
     columns = table.__table__.c
-    names = dict.fromkeys([*beside, *(name for name in form.model_fields if name in columns)])
+    names = dict.fromkeys([*beside, *(name for name in schema.model_fields if name in columns)])
     query = select(*(columns[name] for name in names)).order_by(*table.__table__.primary_key)
     return (query if table is Message else query.join(Message)).where(Message.conversation_id == bindparam("identity"))
 
@@ -70,9 +70,9 @@ THUMBS = _select_exported(FeedbackSchema, Feedback, "message_id")
 SUMMARIES = _select_exported(SummarySchema, Summary, "message_id")
 
 
-def _fields(form: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
+def _fields(schema: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
     held = row._mapping
-    return {name: held[name] for name in form.model_fields if name in held}
+    return {name: held[name] for name in schema.model_fields if name in held}
 
 
 def _message(row: Row[Any], numbers: Mapping[int, int]) -> dict[str, Any]:

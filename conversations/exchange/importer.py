@@ -113,17 +113,17 @@ class ImportWriter:
 
     def _is_unchanged(self, identity: str, conversation: Mapping[str, Any]) -> bool:
         row = self.session.get_one(Conversation, identity)
-        mine = row.owner == self.store.owner
-        return mine and serialize(self.session, row) == {**conversation, "id": identity}
+        is_owned = row.owner == self.store.owner
+        return is_owned and serialize(self.session, row) == {**conversation, "id": identity}
 
     def _queue(self, identity: str, conversation: Mapping[str, Any]) -> None:
         """Queue the rows of a conversation."""
         imported = conversation["messages"]
         numbers = self._reserve_ids(len(imported))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
-        kept = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
+        fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
         conversations, messages, feedback, summaries = self.rows.values()
-        conversations.append({**kept, "id": identity, "owner": self.store.owner, "head": head})
+        conversations.append({**fields, "id": identity, "owner": self.store.owner, "head": head})
         for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]
             row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}

@@ -24,13 +24,13 @@ SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
 def render_markdown(conversation: Mapping[str, Any]) -> str:
     """The shown branch (of a comparison all replies) with who said what, and when."""
     messages, passages = conversation["messages"], cited_passages(conversation)
-    shown = range(len(messages))
+    numbers = range(len(messages))
     if conversation["kind"] != "compare":
-        shown = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
+        numbers = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
     blocks = [NOTE, f"# {_inline(conversation['title']) or 'Untitled'}", *_render_header(conversation)]
-    for number in shown:
+    for number in numbers:
         blocks += [*_render_message(messages[number]), *_render_sources(messages[number], conversation, passages)]
-    if hidden := len(messages) - len(shown):
+    if hidden := len(messages) - len(numbers):
         blocks.append(f"*{hidden} {'message' if hidden == 1 else 'messages'} on other branches not shown*")
     return "\n\n".join(blocks) + "\n"
 
@@ -65,8 +65,8 @@ def _render_sources(
     message: Mapping[str, Any], conversation: Mapping[str, Any], passages: Mapping[tuple[int, int], Passage]
 ) -> Iterator[str]:
     """The passages that it was made from, word for word: in code nothing is markup."""
-    kept = [each for each in message.get("sources", ()) if (each["document"], each["begins"]) in passages]
-    for number, source in enumerate(kept, 1):
+    sources = [each for each in message.get("sources", ()) if (each["document"], each["begins"]) in passages]
+    for number, source in enumerate(sources, 1):
         passage = passages[source["document"], source["begins"]]
         page = f", page {passage.page}" if passage.page else ""
         yield f"*Source {number}: {_inline(conversation['documents'][source['document']]['name'])}{page}*"
@@ -95,16 +95,16 @@ def blockquote(text: str) -> str:
     """A text as a quotation; empty for an empty one."""
     if not text:
         return ""
-    found, fence, sure = [], "", True
+    lines, fence, sure = [], "", True
     for line in re.split(r"\r\n|\r|\n", text):
         if fence:
             fence = "" if re.fullmatch(rf" {{0,3}}{fence}{fence[0]}*\s*", line) else fence
-        elif opened := FENCE.fullmatch(line):
-            fence, sure = opened[1] or opened[2], True
+        elif fence_match := FENCE.fullmatch(line):
+            fence, sure = fence_match[1] or fence_match[2], True
         else:
             line, sure = _neutralize_line(line, sure or not line.strip())
-        found.append(f"> {line}".rstrip(" "))
-    return "\n".join(found)
+        lines.append(f"> {line}".rstrip(" "))
+    return "\n".join(lines)
 
 
 def _neutralize_line(line: str, sure: bool) -> tuple[str, bool]:
@@ -113,11 +113,11 @@ def _neutralize_line(line: str, sure: bool) -> tuple[str, bool]:
     sure = sure and "\\`" not in line and "`" not in SPAN.sub("", line)
     if not sure:
         return _neutralize(line), False
-    kept = [span.group() for span in SPAN.finditer(line)]
+    spans = [span.group() for span in SPAN.finditer(line)]
     around = SPAN.sub("\0", line).split("\0")
-    return "".join(a + b for a, b in zip(map(_neutralize, around), [*kept, ""], strict=True)), True
+    return "".join(a + b for a, b in zip(map(_neutralize, around), [*spans, ""], strict=True)), True
 
 
 def _neutralize(text: str) -> str:
     """What would be markup with an effect elsewhere, as it was typed."""
-    return RISKY.sub(lambda found: SAFE[found.group()], text)
+    return RISKY.sub(lambda match: SAFE[match.group()], text)

@@ -79,8 +79,8 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
     nodes, opening = extract_system_prompt(nodes)
     prompt = (exported.chat.params or {}).get("system") or exported.chat.system
     created = to_seconds(exported.created_at or exported.timestamp or exported.chat.timestamp) or 0.0
-    messages, place = number_messages(nodes, head, created)
-    shown = None if place is None else Tree((m["number"], m["parent"]) for m in messages).leaf(place)
+    messages, last = number_messages(nodes, head, created)
+    shown_leaf = None if last is None else Tree((m["number"], m["parent"]) for m in messages).leaf(last)
     first = next((m["text"] for m in messages if m["role"] == "user"), "")
     return validate_conversation(
         {
@@ -91,7 +91,7 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
             "pinned": bool(exported.pinned),
             "system": "\n\n".join(text for text in (prompt, opening) if isinstance(text, str) and text) or None,
             "extra": {"source": "open-webui"},
-            "head": shown,
+            "head": shown_leaf,
             "messages": messages,
         }
     )
@@ -103,7 +103,7 @@ def _nodes(chat: Chat) -> tuple[dict[str, Node], str | None]:
         tree = chat.history.messages
         return {at: _node(message) for at, message in tree.items()}, chat.history.current
     listed = chat.messages or []
-    names = [str(place) for place in range(len(listed))]
+    names = [str(position) for position in range(len(listed))]
     nodes = {
         name: Node(before, [], _message(message))
         for name, before, message in zip(names, [None, *names[:-1]], listed, strict=False)
@@ -125,16 +125,16 @@ def _message(written: ExportedMessage) -> dict[str, Any]:
     written.role = written.role or "assistant"
     text, beside = _content(written)
     error = written.error.get("content") if isinstance(written.error, dict) else written.error
-    ours = written.role == "assistant"
-    counts = _counts(written.usage or {}) if ours else {}
+    is_assistant = written.role == "assistant"
+    counts = _counts(written.usage or {}) if is_assistant else {}
     return {
         "role": written.role,
         "text": text,
         "created": to_seconds(written.timestamp),
         "extra": beside or None,
-        "state": "failed" if error else "interrupted" if ours and written.done is False else "done",
+        "state": "failed" if error else "interrupted" if is_assistant and written.done is False else "done",
         "error": (error if isinstance(error, str) else "an error that is not described") if error else None,
-        "model": written.model if ours else None,
+        "model": written.model if is_assistant else None,
         "counted": bool(counts),
         **counts,
         "feedback": _feedback(written),
@@ -148,25 +148,25 @@ def _content(written: ExportedMessage) -> tuple[str, dict[str, Any]]:
     text = "\n".join(t for t in texts if isinstance(t, str) and t)
     text = text or "\n".join(_output_texts(written.output or []))
     files = [f for f in [*parts, *(written.files or [])] if isinstance(f, dict)]
-    named = [named_file for file in files if (named_file := _attachment(file))]
+    attachments = [attachment for file in files if (attachment := _attachment(file))]
     text, blocks = _extract_blocks(text) if written.role == "assistant" else (text, [])
-    beside = {"attachments": named, "details": [b.strip() for b in blocks], "tool_calls": written.tool_calls}
-    text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in named)
+    beside = {"attachments": attachments, "details": [b.strip() for b in blocks], "tool_calls": written.tool_calls}
+    text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in attachments)
     return text, {name: value for name, value in beside.items() if value}
 
 
 def _extract_blocks(text: str) -> tuple[str, list[str]]:
     """The text without its blocks, and these; read once, however many are opened and never closed."""
-    kept, blocks, at = [], [], 0
-    while opened := BLOCK.search(text, at):
-        inner = text.find(">", opened.end()) + 1
-        closed = CLOSED.search(text, inner) if inner else None
-        if closed is None:
+    outside, blocks, at = [], [], 0
+    while opening := BLOCK.search(text, at):
+        inner = text.find(">", opening.end()) + 1
+        closing = CLOSED.search(text, inner) if inner else None
+        if closing is None:
             break
-        kept.append(text[at : opened.start()])
-        blocks.append(text[opened.start() : closed.end()])
-        at = closed.end()
-    return "".join([*kept, text[at:]]), blocks
+        outside.append(text[at : opening.start()])
+        blocks.append(text[opening.start() : closing.end()])
+        at = closing.end()
+    return "".join([*outside, text[at:]]), blocks
 
 
 def _output_texts(output: list[Any]) -> list[str]:
@@ -198,7 +198,7 @@ def _counts(usage: dict[str, Any]) -> dict[str, int]:
         "completion_tokens": ("completion_tokens", "eval_count", "output_tokens"),
     }
     counts = {
-        ours: next((usage[n] for n in theirs if type(usage.get(n)) is int), None) for ours, theirs in names.items()
+        name: next((usage[n] for n in others if type(usage.get(n)) is int), None) for name, others in names.items()
     }
     return {name: value for name, value in counts.items() if value is not None}
 

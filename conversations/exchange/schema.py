@@ -210,9 +210,9 @@ def validate_file(data: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise ExchangeError("it has no list of conversations")
     checked = convert_each(conversations, validate_conversation)
     seen: set[str] = set()
-    for place, conversation in enumerate(checked, 1):
+    for position, conversation in enumerate(checked, 1):
         if conversation["id"] in seen:
-            raise ExchangeError(f"conversation {place}: the id {conversation['id']!r} is there twice")
+            raise ExchangeError(f"conversation {position}: the id {conversation['id']!r} is there twice")
         seen.add(conversation["id"])
     return checked
 
@@ -220,13 +220,13 @@ def validate_file(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 def convert_each(items: list[Any], convert: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
     """Every item in our form; the error says which one it was."""
     converted = []
-    for place, item in enumerate(items, 1):
+    for position, item in enumerate(items, 1):
         if not isinstance(item, dict):
-            raise ExchangeError(f"conversation {place} is {preview(item)}, not an object")
+            raise ExchangeError(f"conversation {position} is {preview(item)}, not an object")
         try:
             converted.append(convert(item))
         except ExchangeError as error:
-            raise ExchangeError(f"conversation {place}: {error}") from None
+            raise ExchangeError(f"conversation {position}: {error}") from None
     return converted
 
 

@@ -23,7 +23,7 @@ from documents.kind import display_name
 from documents.load import ProgressCallback, load
 from documents.search import TOP_K, PassageRetriever
 from documents.settings import DocumentSettings
-from documents.split import Passage as Piece
+from documents.split import Passage as SplitPassage
 from documents.split import join_pages, split_pages
 
 
@@ -74,7 +74,9 @@ def add(
     return row
 
 
-def _vectors(embedder: Embedder, name: str, pieces: Sequence[Piece], on_progress: ProgressCallback) -> list[bytes]:
+def _vectors(
+    embedder: Embedder, name: str, pieces: Sequence[SplitPassage], on_progress: ProgressCallback
+) -> list[bytes]:
     """As they are kept, before anything is written."""
     try:
         return [row.tobytes() for row in embedder.embed_texts([piece.text for piece in pieces], on_progress)]
@@ -111,8 +113,8 @@ def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
     with store.database.reading() as session:
         if conversation_id is not None:
             store.conversation_row(session, conversation_id)
-        mine = _query(store).where(Document.conversation_id == conversation_id)
-        return list(session.scalars(mine.order_by(Document.created)))
+        query = _query(store).where(Document.conversation_id == conversation_id)
+        return list(session.scalars(query.order_by(Document.created)))
 
 
 def get(store: Store, document_id: str) -> Document:

@@ -90,5 +90,5 @@ def _vectors(stored: Sequence[bytes | None]) -> Vectors | None:
     if not size:
         return None
     zeros = bytes(size)
-    whole = b"".join(each if each is not None and len(each) == size else zeros for each in stored)
-    return np.frombuffer(whole, np.float32).reshape(len(stored), -1)
+    buffer = b"".join(each if each is not None and len(each) == size else zeros for each in stored)
+    return np.frombuffer(buffer, np.float32).reshape(len(stored), -1)

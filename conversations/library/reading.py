@@ -90,6 +90,6 @@ class Waiter(Protocol):
 async def wait(database: Database, conversation_id: str, reply: Waiter) -> None:
     """Until nothing of a conversation is being read any more; the reply says what it waits for."""
     while waiting := [each for each in running(database, conversation_id) if not each.finished.is_set()]:
-        reply.activity = waiting[0].note
+        reply.activity = waiting[0].label
         await asyncio.sleep(POLL_INTERVAL)
     reply.activity = None

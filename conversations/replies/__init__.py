@@ -5,8 +5,6 @@ from conversations.replies.compaction import NOTE, disabled_reason
 from conversations.replies.comparison import Comparison
 from conversations.replies.generation import (
     document_note,
-    persona_from_dict,
-    persona_to_dict,
     stream_completion,
     stream_messages,
 )
@@ -32,8 +30,6 @@ __all__ = [
     "interrupt_all",
     "is_fetching",
     "listeners",
-    "persona_from_dict",
-    "persona_to_dict",
     "preload_model",
     "reply_metrics",
     "running_replies",

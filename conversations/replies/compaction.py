@@ -120,20 +120,20 @@ class Compactor:
         """One call; `covered` messages of the branch are then summed up, 0 while the first is read in part."""
         report, request = Report(), self.request
         chain = build(request.settings, request.backend, self.max_tokens, request.model)
-        given = {"text": transcript(self.stored.summary, batch)}
-        text = await chain.ainvoke(given, {"callbacks": [report]})
+        inputs = {"text": transcript(self.stored.summary, batch)}
+        text = await chain.ainvoke(inputs, {"callbacks": [report]})
         text = clean(text.strip()) + (" …" if report.stop_reason == "length" else "")
-        await asyncio.to_thread(self.save, text, covered, report)
+        await asyncio.to_thread(self.save_summary, text, covered, report)
 
-    def save(self, text: str, covered: int, report: Report) -> None:
+    def save_summary(self, text: str, covered: int, report: Report) -> None:
         """Write one call down."""
         last = self.context.history[max(0, covered - 1)]
-        figures: dict[str, Any] = {
+        metrics: dict[str, Any] = {
             name: getattr(report, name) for name in ("backend", "model", "prompt_tokens", "completion_tokens")
         }
         duration = round((report.ended or 0) * 1000, 1)
         row = Summary(
-            message_id=last.id, messages=covered, text=text, created=time.time(), duration_ms=duration, **figures
+            message_id=last.id, messages=covered, text=text, created=time.time(), duration_ms=duration, **metrics
         )
         with self.database.writing() as session:
             session.add(row)

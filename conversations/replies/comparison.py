@@ -24,30 +24,30 @@ class Comparison:
 
     def backend_name(self, at: int) -> str:
         """Who wrote, or writes, this reply."""
-        asked = self.backends[at] if at < len(self.backends) else ""
-        return self.replies[at].backend or asked
+        requested = self.backends[at] if at < len(self.backends) else ""
+        return self.replies[at].backend or requested
 
 
 def start(store: Store, text: str, requests: list[GenerationRequest]) -> str:
     """Put one question to all of them; the conversation's id. Raises MessageError."""
-    new: dict[str, Any] = {"extra": {"compared": [ask.backend for ask in requests]}}
+    new: dict[str, Any] = {"extra": {"compared": [request.backend for request in requests]}}
     return turn.compare(store, text, requests, new)[0].conversation_id
 
 
-def read(store: Store, identity: str) -> Comparison:
+def read(store: Store, conversation_id: str) -> Comparison:
     """Raises NotFoundError, also for a conversation that is no comparison."""
     sweep(store.database)
     with store.database.reading() as session:
-        found: Conversation = store.conversation_row(session, identity)
-        mine = select(Message).where(Message.conversation_id == identity)
-        question = session.scalar(mine.where(Message.parent_id.is_(None)).order_by(Message.id).limit(1))
-        if found.kind != "compare" or question is None:
-            raise NotFoundError(f"There is no comparison {identity!r} of yours.")
-        replies = list(session.scalars(mine.where(Message.parent_id == question.id).order_by(Message.id)))
+        conversation: Conversation = store.conversation_row(session, conversation_id)
+        messages = select(Message).where(Message.conversation_id == conversation_id)
+        question = session.scalar(messages.where(Message.parent_id.is_(None)).order_by(Message.id).limit(1))
+        if conversation.kind != "compare" or question is None:
+            raise NotFoundError(f"There is no comparison {conversation_id!r} of yours.")
+        replies = list(session.scalars(messages.where(Message.parent_id == question.id).order_by(Message.id)))
         numbers = [reply.id for reply in replies]
         won = select(Feedback.message_id).where(Feedback.message_id.in_(numbers), Feedback.comment == VOTE_COMMENT)
-        names = (found.extra or {}).get("compared") or []
-        return Comparison(identity, question, replies, list(map(str, names)), session.scalar(won))
+        names = (conversation.extra or {}).get("compared") or []
+        return Comparison(conversation_id, question, replies, list(map(str, names)), session.scalar(won))
 
 
 def vote(store: Store, comparison: Comparison, number: int) -> None:

@@ -4,9 +4,7 @@ Knows the tables and the chain; nothing of pages or of how the words are kept.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 from langchain_core.messages import BaseMessage
 from sqlalchemy import literal, select
@@ -105,7 +103,7 @@ def save_citations(database: Database, row: Message, reply: Reply, settings: Set
 def document_note(report: Report, settings: Settings) -> str | None:
     """What the reader of a reply that was to be made from documents has to know of it."""
     if not report.passages:
-        return NO_ROOM if report.found else NO_PASSAGE
+        return NO_ROOM if report.matches else NO_PASSAGE
     return SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
 
 
@@ -156,15 +154,5 @@ def _branch(session: Session, number: int | None) -> list[Message]:
 def system_prompt(conversation: Conversation) -> str | None:
     """The system prompt of a conversation: its persona's, or its own; None where the usual one holds."""
     if conversation.persona:
-        return persona_from_dict(conversation.persona).system
+        return Persona.from_dict(conversation.persona).system
     return conversation.system
-
-
-def persona_to_dict(persona: Persona) -> dict[str, Any]:
-    """A persona as a conversation keeps it."""
-    return {**asdict(persona), "sentences": list(persona.sentences)}
-
-
-def persona_from_dict(row: Mapping[str, Any]) -> Persona:
-    """The persona that a conversation keeps."""
-    return Persona(row["slug"], row["name"], row["description"], tuple(row["sentences"]))

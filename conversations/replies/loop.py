@@ -9,9 +9,9 @@ _lock = threading.Lock()
 
 @cache
 def _start() -> asyncio.AbstractEventLoop:
-    made = asyncio.new_event_loop()
-    threading.Thread(target=made.run_forever, name="replies", daemon=True).start()
-    return made
+    new_loop = asyncio.new_event_loop()
+    threading.Thread(target=new_loop.run_forever, name="replies", daemon=True).start()
+    return new_loop
 
 
 def loop() -> asyncio.AbstractEventLoop:

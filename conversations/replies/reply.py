@@ -19,7 +19,7 @@ from conversations.store.schema import State
 from conversations.store.text import clean
 
 log = logging.getLogger(__name__)
-Stream = Callable[["Reply"], AsyncIterator[str]]
+StreamFactory = Callable[["Reply"], AsyncIterator[str]]
 PAUSE = 0.04  # seconds between two pieces that a subscriber is given: each has its price, and nobody reads faster
 listeners: list[Callable[["Reply"], None]] = []  # told of every reply of this process when it has ended, in the loop
 _running: set["Reply"] = set()
@@ -38,7 +38,7 @@ class Recorder(Protocol):
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
-    def __init__(self, stream: Stream, text: str = "", recorder: Recorder | None = None) -> None:
+    def __init__(self, stream: StreamFactory, text: str = "", recorder: Recorder | None = None) -> None:
         """`stream` gives what is added to `text`."""
         self.text = text
         self.state = State.WAITING
@@ -102,7 +102,7 @@ class Reply:
         """Called by the stream when nothing is waited for any more."""
         self.state = State.RUNNING
 
-    def _schedule(self, stream: Stream, recorder: Recorder | None) -> None:
+    def _schedule(self, stream: StreamFactory, recorder: Recorder | None) -> None:
         self._task = asyncio.create_task(self._run(stream))
         self._supervisor = asyncio.create_task(self._supervise(self._task, recorder))
 
@@ -111,7 +111,7 @@ class Reply:
             self._stop_state = state
             self._task.cancel()
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, stream: StreamFactory) -> None:
         async for part in stream(self):
             self.text += clean(part)
             self._notify()
@@ -151,9 +151,9 @@ class Reply:
             self.state = State.FAILED
             self.failure = error
             self.report.stop_reason = type(error).__name__  # the kind of failure, to be counted
-            told = isinstance(error, (ModelError, DatabaseError))  # in words for people
-            self.error = str(error) if told else f"{type(error).__name__}: {error}"
-            log.warning("a reply failed: %s", type(error).__name__, exc_info=None if told else error)
+            is_explained = isinstance(error, (ModelError, DatabaseError))  # in words for people
+            self.error = str(error) if is_explained else f"{type(error).__name__}: {error}"
+            log.warning("a reply failed: %s", type(error).__name__, exc_info=None if is_explained else error)
 
 
 class Subscriber:

@@ -52,14 +52,14 @@ class Record:
         self.writer.finishing[self.number] = self, reply
         self.writer.active.pop(self.number, None)
         for attempt in range(TRIES):
-            saved = await self.writer.write({self.number: self.values(reply)})
+            saved = await self.writer.write({self.number: self.columns(reply)})
             if saved is not None or self.writer.database.closed:
                 break
             await asyncio.sleep(min(MAX_PAUSE, PAUSE * 2 ** min(attempt, 9)))
         self.writer.finishing.pop(self.number, None)
         self.writer.replies.pop(self.number, None)
 
-    def values(self, reply: Reply) -> dict[str, Any]:
+    def columns(self, reply: Reply) -> dict[str, Any]:
         """The reply as columns."""
         report = reply.report
         until = report.ended if report.ended is not None else time.monotonic() - report.started
@@ -99,7 +99,7 @@ class ReplyWriter:
     def interrupt(self) -> None:
         """This process ends: what was said so far is kept, and may be continued by the next one."""
         self.relay.close()  # first: nobody hears words that are not saved
-        rows = self._rows() | {number: entry.values(reply) for number, (entry, reply) in list(self.finishing.items())}
+        rows = self._rows() | {number: entry.columns(reply) for number, (entry, reply) in list(self.finishing.items())}
         for values in rows.values():
             values["state"] = State.INTERRUPTED if values["state"] in LIVE else values["state"]
         self._save(rows)
@@ -120,7 +120,7 @@ class ReplyWriter:
             self._saving = None
 
     def _rows(self) -> dict[int, dict[str, Any]]:
-        return {number: entry.values(reply) for number, (entry, reply) in list(self.active.items())}
+        return {number: entry.columns(reply) for number, (entry, reply) in list(self.active.items())}
 
     async def write(self, rows: dict[int, dict[str, Any]]) -> list[int] | None:
         """The replies that have to stop; None where nothing could be saved, which is logged and tried again."""
@@ -139,8 +139,8 @@ class ReplyWriter:
         stopping = []
         with self.database.writing() as session:
             for number, values in sorted(rows.items()):
-                mine = (Message.id == number, Message.process == PROCESS)
-                query = update(Message).where(*mine).values(heartbeat=self.database.now(), **values)
+                is_own = (Message.id == number, Message.process == PROCESS)
+                query = update(Message).where(*is_own).values(heartbeat=self.database.now(), **values)
                 if session.scalar(query.returning(Message.stopping)) is not False:
                     stopping.append(number)
         return stopping

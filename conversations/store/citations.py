@@ -18,8 +18,8 @@ def cite(database: Database, message_id: int, passages: Sequence[Found]) -> None
     with database.writing() as session:
         session.execute(delete(Citation).where(Citation.message_id == message_id))
         existing = set(session.scalars(select(Passage.id).where(Passage.id.in_(wanted))))
-        kept = [(passage, score) for passage, score in wanted.items() if passage in existing]
-        for rank, (passage, score) in enumerate(kept, 1):
+        cited = [(passage, score) for passage, score in wanted.items() if passage in existing]
+        for rank, (passage, score) in enumerate(cited, 1):
             session.add(Citation(message_id=message_id, rank=rank, passage_id=passage, score=score))
 
 

@@ -190,7 +190,7 @@ def _engine(url: str, sqlite: bool) -> Engine:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begin_transaction(connection: Connection) -> None:
         kind = connection.get_execution_options().get("transaction", "deferred")
         if kind != "none":
             connection.exec_driver_sql(f"BEGIN {kind}")

@@ -25,9 +25,9 @@ class Available(NamedTuple):
 
 def available(store: Store) -> Available:
     """Everybody's personas and the owner's, which hide others with their slugs."""
-    mine, (everybody, error) = listing(store), files.load_all_or_shipped()
-    by_slug = {persona.slug: persona for persona in (*everybody, *mine)}
-    return Available(_by_name(by_slug.values()), mine, error)
+    own, (everybody, error) = listing(store), files.load_all_or_shipped()
+    by_slug = {persona.slug: persona for persona in (*everybody, *own)}
+    return Available(_by_name(by_slug.values()), own, error)
 
 
 def listing(store: Store) -> list[Persona]:
@@ -73,10 +73,10 @@ def parse(name: str, description: str, sentences: str) -> Persona:
     lines = [line for each in clean(sentences).splitlines() if (line := " ".join(each.split()))]
     if sum(map(len, lines)) > MAX_CHARACTERS:
         raise MessageError(f"The sentences have more than {MAX_CHARACTERS:,} characters together: leave some out.")
-    shown, about = " ".join(clean(name).split()), " ".join(clean(description).split())
-    if not shown or not lines:
+    name_line, description_line = " ".join(clean(name).split()), " ".join(clean(description).split())
+    if not name_line or not lines:
         raise MessageError("A persona needs a name and at least one sentence, such as 'I have two cats.'")
     try:
-        return Persona(slugify(shown), shown, about or lines[0], tuple(lines))
+        return Persona(slugify(name_line), name_line, description_line or lines[0], tuple(lines))
     except ValueError as error:
         raise MessageError(str(error)) from error

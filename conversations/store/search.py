@@ -120,8 +120,8 @@ def snippet(text: str, first: re.Pattern[str]) -> str:
         else text.rfind(" ", max(0, at - SNIPPET_LEAD - 20), at - SNIPPET_LEAD) + 1 or at - SNIPPET_LEAD
     )
     end = start + SNIPPET_WIDTH
-    shown = " ".join(text[start:end].split())
-    return f"{'…' if start else ''}{shown}{'…' if end < len(text) else ''}"
+    excerpt = " ".join(text[start:end].split())
+    return f"{'…' if start else ''}{excerpt}{'…' if end < len(text) else ''}"
 
 
 def _all(patterns: list[re.Pattern[str]], title: str) -> bool:

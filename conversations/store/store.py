@@ -153,12 +153,12 @@ class Store:
     def create(self, session: Session, **fields: Any) -> Conversation:
         """An empty conversation of the owner, with a new id and no title unless `fields` name them."""
         now = time.time()
-        made = Conversation(
+        conversation = Conversation(
             **{"id": new_conversation_id(), "title": "", **fields}, owner=self.owner, created=now, updated=now
         )
-        session.add(made)
+        session.add(conversation)
         session.flush()
-        return made
+        return conversation
 
     def ensure(self, session: Session, conversation_id: str | None, **fields: Any) -> Conversation:
         """This conversation, locked; without an id a new one with `fields`. Raises NotFoundError."""

@@ -150,4 +150,4 @@ def _draw_progress(live: Sequence[Reading]) -> None:
     if any(each.finished.is_set() for each in live):
         st.rerun()
     for each in live:
-        st.progress(each.done / each.total if each.total else 0.0, text=escape_markdown(each.note))
+        st.progress(each.done / each.total if each.total else 0.0, text=escape_markdown(each.label))

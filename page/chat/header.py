@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 import backends
-from backends import Status
+from backends import BackendStatus
 from conversations.replies import available_models, disabled_reason, is_fetching
 from conversations.store import Conversation, NotFoundError, Store, clean
 from page.chat import menu, personas, sampling
@@ -47,7 +47,7 @@ def _redraw_when_loaded(name: str) -> None:
         st.rerun()
 
 
-def pick_backend(statuses: list[Status], context: PageContext) -> Selection:
+def pick_backend(statuses: list[BackendStatus], context: PageContext) -> Selection:
     """Draw the backend picker; its selection, with the problem of a backend that cannot answer."""
     by_name = {status.name: status for status in statuses}
     name = st.selectbox(
@@ -121,7 +121,7 @@ def _update_system_prompt(store: Store, default: str, text: str | None) -> None:
         defer_error(str(error))
 
 
-def _draw_readiness(context: PageContext, statuses: list[Status], selection: Selection) -> None:
+def _draw_readiness(context: PageContext, statuses: list[BackendStatus], selection: Selection) -> None:
     """Draw which backend answers and why, and what the others lack."""
     if context.choice.name:
         st.caption(escape_markdown(f"At start: {context.choice.name}. {context.choice.reason}."))

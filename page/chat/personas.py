@@ -5,8 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.replies import persona_from_dict as found
-from conversations.replies import persona_to_dict
 from conversations.store import Conversation, MessageError, NotFoundError, Store, personas
 from page.session.binding import accept_change, bind, is_replaced
 from page.session.current import current_conversation, update_conversation
@@ -42,7 +40,7 @@ def current_persona(conversation: Conversation | None) -> Persona | None:
     fields: dict[str, Any] | None = (
         conversation.persona if conversation else current_conversation().new_fields.get("persona")
     )
-    return found(fields) if fields else None
+    return Persona.from_dict(fields) if fields else None
 
 
 def _choose_at_random(personas: list[Persona]) -> None:
@@ -51,7 +49,7 @@ def _choose_at_random(personas: list[Persona]) -> None:
     if st.session_state.get("surprise") and "persona" not in fields:
         persona = random_other(personas, last)
         st.session_state["surprised"] = persona.slug
-        fields["persona"] = persona_to_dict(persona)
+        fields["persona"] = persona.to_dict()
 
 
 def _draw_picker(store: Store, persona: Persona | None, available: list[Persona]) -> None:
@@ -82,7 +80,7 @@ def _label(edited: Persona | None, persona: Persona | None) -> str:
 
 def _use(store: Store, persona: Persona | None) -> None:
     try:
-        update_conversation(store, persona=None if persona is None else persona_to_dict(persona))
+        update_conversation(store, persona=None if persona is None else persona.to_dict())
     except NotFoundError as error:
         defer_error(str(error))
 

@@ -22,7 +22,7 @@ def draw(sources: Sequence[Source]) -> None:
 
 def _label(sources: Sequence[Source]) -> str:
     """The heading of the passages: files and pages, each once."""
-    places = list(dict.fromkeys(each.place for each in sources))
+    places = list(dict.fromkeys(each.location for each in sources))
     more = [f"{len(places) - MAX_LABEL_PLACES} more"] if len(places) > MAX_LABEL_PLACES else []
     return f"Sources: {' · '.join([*places[:MAX_LABEL_PLACES], *more])}"
 
@@ -31,5 +31,5 @@ def draw_passages(sources: Sequence[Source]) -> None:
     """Draw the passages, numbered as in the prompt."""
     for number, each in enumerate(sources, 1):
         score = f" · score {each.score:.3g}" if each.score else ""
-        st.caption(f"**{escape_markdown(f'[{number}] {each.place}')}**{score}")
+        st.caption(f"**{escape_markdown(f'[{number}] {each.location}')}**{score}")
         st.text(each.quote)

@@ -48,9 +48,9 @@ def _draw_settings() -> None:
     """Draw every setting with its value and its origin."""
     groups: list[type[EnvironmentSettings]] = [Settings, DocumentSettings, *backends.settings_groups()]
     rows = [
-        {"Setting": knob.name, "Value": knob.value or "–", "From": knob.origin, "What it is": knob.meaning}
+        {"Setting": option.name, "Value": option.value or "–", "From": option.origin, "What it is": option.meaning}
         for group in groups
-        for knob in group.read().options()
+        for option in group.read().options()
     ]
     with st.expander(f"{len(rows)} settings", icon=":material/tune:"):
         st.dataframe(rows, hide_index=True, alt="Every setting with its value, its origin and what it is")

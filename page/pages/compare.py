@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 import backends
-from backends import Status
+from backends import BackendStatus
 from chains.report import Report
 from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, watch
 from conversations.store import STATE_NOTES, Message, MessageError, NotFoundError, State, Store
@@ -58,7 +58,7 @@ def _state() -> CompareState:
     return state
 
 
-def _pick_backends(statuses: list[Status]) -> list[str]:
+def _pick_backends(statuses: list[BackendStatus]) -> list[str]:
     """Draw the picker of backends and what the others lack; the names picked."""
     ready = [status.name for status in statuses if status.problem is None]
     picked = st.multiselect(

@@ -9,7 +9,7 @@ import streamlit as st
 from langchain_core.exceptions import ModelNotFoundError
 
 import backends
-from backends import Choice
+from backends import BackendChoice
 from conversations.store import DatabaseError, Store, open_store
 from documents.settings import DocumentSettings
 from exposure import exposure_warning
@@ -28,7 +28,7 @@ class PageContext:
     """Who looks at the page and what answers by default; `store` holds the owner's conversations alone."""
 
     settings: Settings
-    choice: Choice
+    choice: BackendChoice
     owner: Owner
     store: Store
     limits: DocumentSettings  # of documents
@@ -37,7 +37,7 @@ class PageContext:
 def load_context() -> PageContext:
     """The context of this run; where a setting or the database is wrong that is drawn, and the page ends there."""
     try:
-        settings = backends.read()
+        settings = backends.read_settings()
         choice = backends.choose(settings)
         owner = identify_owner(settings)
         return PageContext(settings, choice, owner, open_store(settings, owner.name), DocumentSettings.read())

@@ -62,8 +62,8 @@ def current_conversation() -> CurrentConversation:
 
 def open_conversation(conversation_id: str | None = None, message_id: int | None = None) -> None:
     """Show another conversation, at a message where one is named; a new one without an id."""
-    st.session_state["conversation"] = opened = CurrentConversation(conversation_id, highlighted_id=message_id)
-    _write_address(opened)
+    st.session_state["conversation"] = conversation = CurrentConversation(conversation_id, highlighted_id=message_id)
+    _write_address(conversation)
 
 
 def update_conversation(store: Store, **fields: Any) -> None:

@@ -28,5 +28,5 @@ def safe_markdown(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """One line for a label or a heading, which Streamlit reads as Markdown: every character stands for itself."""
-    escaped = SYNTAX.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+    escaped = SYNTAX.sub(lambda match: f"\\{match[0]}", " ".join(text.split()))
     return DIRECTIVE.sub("\\1\u2060", escaped)

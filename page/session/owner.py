@@ -33,8 +33,8 @@ def identify_owner(settings: Settings) -> Owner:
             st.stop()
         return Owner(_account_name(), is_permanent=True)
     sent = st.context.cookies
-    if any(name.startswith(PREFIX) for name in sent) and (badge := cookies(settings).read(sent)):
-        return Owner(badge.owner, is_permanent=True)
+    if any(name.startswith(PREFIX) for name in sent) and (browser_id := cookies(settings).read(sent)):
+        return Owner(browser_id.owner, is_permanent=True)
     return Owner(st.session_state.setdefault("owner", f"session:{secrets.token_urlsafe(16)}"), is_permanent=False)
 
 

@@ -48,11 +48,11 @@ class PressQueue:
         async def receiving() -> Message:
             while True:
                 message = await receive()
-                asked = _rerun(message)
-                if asked is None:
+                press = _rerun(message)
+                if press is None:
                     return message
-                if await line.passes(asked.rerun_script):
-                    return {**message, "bytes": asked.SerializeToString()}
+                if await line.passes(press.rerun_script):
+                    return {**message, "bytes": press.SerializeToString()}
 
         try:
             await self.app(scope, receiving, send)
@@ -90,7 +90,7 @@ def _rerun(message: Message) -> BackMsg | None:
     if message["type"] != "websocket.receive" or not message.get("bytes"):
         return None
     try:
-        asked = BackMsg.FromString(message["bytes"])
+        press = BackMsg.FromString(message["bytes"])
     except DecodeError:  # Streamlit says what is wrong with it
         return None
-    return asked if asked.WhichOneof("type") == "rerun_script" else None
+    return press if press.WhichOneof("type") == "rerun_script" else None

@@ -45,7 +45,7 @@ def run(*command: str, folder: Path = ROOT, timeout: float = 120) -> subprocess.
 def test_importing_pulls_in_nothing_heavy() -> None:
     code = (
         "import sys, backends, chains.assistant, conversations.replies.turn, cli\n"
-        "[backends.module(name) for name in backends.names()]\n"
+        "[backends.find_backend(name) for name in backends.names()]\n"
         "heavy = {'torch', 'transformers', 'llama_cpp', 'openai', 'langchain_openai', 'streamlit'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy))"
     )
@@ -67,7 +67,7 @@ def test_the_files_are_the_names() -> None:
 
 def test_an_unknown_backend_lists_the_known() -> None:
     with pytest.raises(ModelNotFoundError, match=r"LLM_BACKEND=gpt5.*gpt2, llamacpp, openai"):
-        backends.check("gpt5")
+        backends.check_name("gpt5")
 
 
 def test_an_unknown_fallback_is_named_before_anything_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +130,7 @@ def test_the_hub_out_of_reach_says_what_to_do(name: str, monkeypatch: pytest.Mon
 
 def test_settings_are_read_once_and_may_be_handed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the environment nor .env is looked at again, and a server needs no variable."""
-    settings = backends.read()
+    settings = backends.read_settings()
     assert backends.choose(settings).name == "gpt2"
     monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
     Path(".env").write_text("OPENAI_API_KEY=sk-later\n")
@@ -151,7 +151,7 @@ def test_a_name_is_taken_apart_once() -> None:
     assert (name.provider, name.model, str(name)) == ("openai", "ft:small:me", "openai:ft:small:me") if name else False
     for wrong in ("openai:", ":small", ":"):
         with pytest.raises(ModelNotFoundError, match="there is no such backend"):
-            backends.check(wrong)
+            backends.check_name(wrong)
 
 
 def test_a_fourth_backend_is_one_new_file(tmp_path: Path) -> None:

@@ -367,4 +367,4 @@ def test_eight_bits_are_for_gpt2_alone(llama: Path, monkeypatch: pytest.MonkeyPa
 def test_chats_together_are_1_to_64(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_PARALLEL", value)
     with pytest.raises(SettingsError, match=rf"GPT2_PARALLEL={value}"):
-        backends.read()
+        backends.read_settings()

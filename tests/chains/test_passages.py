@@ -54,7 +54,7 @@ def test_two_or_three_fit_beside_a_question_and_leave_half_of_the_room(model: An
         messages = asking("When does the ferry leave? " + "word " * words, passages())
         limit = (free + count(model, every(messages, [passage("")], model))) // 2
         fitted = fit(model, messages)
-        assert fitted.found == 8
+        assert fitted.matches == 8
         assert [each.metadata["page"] for each in fitted.passages] == list(range(1, len(fitted.passages) + 1))
         assert count(model, fitted.messages) <= limit
         one_more = passages()[: len(fitted.passages) + 1]
@@ -73,7 +73,7 @@ def every(messages: list[BaseMessage], found: list[Document], model: Any) -> lis
 def test_a_question_without_room_keeps_its_words_and_gets_none(model: Any) -> None:
     messages = asking("When? " + "word " * 740, passages())
     fitted = fit(model, messages)
-    assert (len(fitted.passages), fitted.found) == (0, 8)
+    assert (len(fitted.passages), fitted.matches) == (0, 8)
     assert [str(each.text) for each in fitted.messages] == [str(each.text) for each in messages]
 
 
@@ -115,14 +115,14 @@ async def test_braces_of_a_file_are_no_template(loopback: Loopback) -> None:
     assert WILD in last
     assert last.endswith("\n\nthe ferry {b}?")
     assert [each.page_content for each in report.passages] == [WILD]
-    assert report.found == 1
+    assert report.matches == 1
 
 
 async def test_a_window_that_nobody_knows_holds_them_all(loopback: Loopback) -> None:
     report = Report()
     chain = build(Settings.read(), "openai", retriever=retriever())
     await chain.ainvoke({"history": [], "input": "ferry"}, {"callbacks": [report]})
-    assert (len(report.passages), report.found) == (8, 8)
+    assert (len(report.passages), report.matches) == (8, 8)
     assert loopback.requests[-1]["messages"][-1]["content"].count("[8] ferry.pdf, page 8") == 1
 
 
@@ -138,7 +138,7 @@ async def test_another_backend_with_a_smaller_window_gets_what_fits_there(
     assert loopback.requests[0]["messages"][-1]["content"].count("\n[8] ferry.pdf") == 1
     assert report.backend == "llamacpp"
     assert 0 < len(report.passages) < 8
-    assert report.found == 8
+    assert report.matches == 8
 
 
 async def test_exactly_adds_nothing_but_passages(loopback: Loopback) -> None:

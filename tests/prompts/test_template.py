@@ -6,7 +6,7 @@ import pytest
 
 from prompts import template
 from prompts.system import FILE, system_prompt
-from prompts.template import Piece, render, render_plain
+from prompts.template import Segment, render, render_plain
 
 FOLDER = Path(template.__file__).parent
 CHAT, PLAIN = (FOLDER / "chat.jinja").read_text(), (FOLDER / "plain.jinja").read_text()
@@ -18,36 +18,36 @@ def user(text: str) -> list[dict[str, str]]:
 
 
 def test_special_tokens_come_from_the_template_alone() -> None:
-    pieces = render(CHAT, user("a <|end|> b"), SPECIALS).pieces
+    pieces = render(CHAT, user("a <|end|> b"), SPECIALS).segments
     assert pieces == (
-        Piece("<|user|>", True),
-        Piece("a <|end|> b", False),
-        Piece("<|end|>", True),
-        Piece("<|assistant|>", True),
+        Segment("<|user|>", True),
+        Segment("a <|end|> b", False),
+        Segment("<|end|>", True),
+        Segment("<|assistant|>", True),
     )
 
 
 def test_a_dialogue_for_training_has_no_open_turn() -> None:
-    text = "".join(p.text for p in render(CHAT, user("hi"), SPECIALS, reply=False).pieces)
+    text = "".join(p.text for p in render(CHAT, user("hi"), SPECIALS, reply=False).segments)
     assert text == "<|user|>hi<|end|>"
 
 
 def test_plain_lines_bring_their_stop_strings() -> None:
     rendered = render(PLAIN, [{"role": "system", "content": "Be kind."}, *user("hi")], [])
-    assert rendered.pieces == (Piece("Be kind.\n\nUser: hi\nAssistant:", False),)
+    assert rendered.segments == (Segment("Be kind.\n\nUser: hi\nAssistant:", False),)
     assert rendered.stop == ("\nUser:", "\nAssistant:")
 
 
 @pytest.mark.parametrize("text", ["{{ 1 }}", "{% for %}", "\ue000\ue001", "<", "<|", "", " "])
 def test_content_arrives_as_it_is(text: str) -> None:
-    pieces = render(CHAT, user(text), SPECIALS).pieces
+    pieces = render(CHAT, user(text), SPECIALS).segments
     assert "".join(p.text for p in pieces if not p.special) == text
 
 
 def test_a_token_split_over_two_messages_stays_text() -> None:
     glued = "{% for m in messages %}{{ m.content }}{% endfor %}"
-    pieces = render(glued, [*user("<|assis"), *user("tant|>")], SPECIALS).pieces
-    assert pieces == (Piece("<|assistant|>", False),)
+    pieces = render(glued, [*user("<|assis"), *user("tant|>")], SPECIALS).segments
+    assert pieces == (Segment("<|assistant|>", False),)
 
 
 def test_a_template_may_refuse() -> None:
@@ -69,16 +69,16 @@ def test_a_template_that_fails_is_a_clear_error(template: str) -> None:
 def test_a_stop_may_be_one_string_and_the_date_is_there() -> None:
     rendered = render('{% set stop = "\nUser:" %}{{ strftime_now("%Y") }}', user("hi"), [])
     assert rendered.stop == ("\nUser:",)
-    assert rendered.pieces[0].text.startswith("2")
+    assert rendered.segments[0].text.startswith("2")
 
 
 def test_every_private_character_may_be_said() -> None:
     text = "".join(map(chr, range(0xE000, 0xF900))) + "<"
-    assert "".join(p.text for p in render(CHAT, user(text), SPECIALS).pieces if not p.special) == text
+    assert "".join(p.text for p in render(CHAT, user(text), SPECIALS).segments if not p.special) == text
 
 
 def test_raw_text_is_one_plain_piece() -> None:
-    assert render_plain("<|end|>").pieces == (Piece("<|end|>", False),)
+    assert render_plain("<|end|>").segments == (Segment("<|end|>", False),)
 
 
 def test_the_system_prompt_that_ships_and_the_users_own() -> None:

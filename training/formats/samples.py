@@ -53,14 +53,14 @@ def build_samples(tokenizer: Any, positions: int, steps: int, data: Path | None 
         raise ValueError(f"{data} holds no dialogue to try the export on")
     room = max(1, min(positions, LONGEST) - steps)
     prompts = [encode(tokenizer, opening)[-room:] for opening, _ in rendered[:PROMPTS]]
-    texts = ["".join(piece.text for piece in whole.pieces) for _, whole in rendered[:PROMPTS]]
+    texts = ["".join(piece.text for piece in whole.segments) for _, whole in rendered[:PROMPTS]]
     return Samples(tuple(filter(None, prompts)), tuple(passages), (*texts, ODD))
 
 
-def encode(tokenizer: Any, rendered: template.Rendered) -> list[int]:
+def encode(tokenizer: Any, rendered: template.RenderedPrompt) -> list[int]:
     """Token ids; what a turn spells never becomes a special token."""
     ids: list[int] = []
-    for piece in rendered.pieces:
+    for piece in rendered.segments:
         if piece.special:
             ids.append(int(tokenizer.convert_tokens_to_ids(piece.text)))
         else:
@@ -74,7 +74,7 @@ def _items(data: Path | None) -> Iterable[Dialogue]:
     return (item for item in sources.read("dialogues", data) if isinstance(item, Dialogue))
 
 
-def _rendered(tokenizer: Any, item: Dialogue) -> tuple[template.Rendered, template.Rendered]:
+def _rendered(tokenizer: Any, item: Dialogue) -> tuple[template.RenderedPrompt, template.RenderedPrompt]:
     """How it opens, up to where the assistant speaks, and the whole of it."""
     view = messages(item, sides(item)[0])
     opening = next((i for i, message in enumerate(view) if i and message["role"] == "assistant"), len(view))
@@ -88,5 +88,5 @@ def _rendered(tokenizer: Any, item: Dialogue) -> tuple[template.Rendered, templa
     )
 
 
-def _plainly(view: Sequence[template.Message]) -> template.Rendered:
+def _plainly(view: Sequence[template.Message]) -> template.RenderedPrompt:
     return template.render_plain("\n".join(message["content"] for message in view))

@@ -49,7 +49,7 @@ class PgNotifier:
         self.database, self.channel = database, channel
         self.connected = self.closed = False  # up: a note to oneself has come
         self._receive, self._on_connected = receive, on_connected
-        self._outbox: list[tuple[str, str]] = []
+        self._unsent: list[tuple[str, str]] = []
         self._listening: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
         self._probe_timer: asyncio.TimerHandle | None = None
@@ -70,7 +70,7 @@ class PgNotifier:
         """Called in the loop: goes out at once, with all that is sent meanwhile in one transaction."""
         if self.closed:
             return
-        self._outbox.append((channel, payload))
+        self._unsent.append((channel, payload))
         if self._sending is None:
             self._sending = loop().create_task(self._send())
 
@@ -85,7 +85,7 @@ class PgNotifier:
         self._thread.shutdown(wait=False)
 
     async def _close(self) -> None:
-        self._outbox.clear()
+        self._unsent.clear()
         tasks = [task for task in (self._listening, self._sending) if task is not None]
         for task in tasks:
             task.cancel()
@@ -93,8 +93,8 @@ class PgNotifier:
 
     async def _send(self) -> None:
         try:
-            while self._outbox:
-                notes, self._outbox = self._outbox, []
+            while self._unsent:
+                notes, self._unsent = self._unsent, []
                 await loop().run_in_executor(self._thread, self._notify, notes)
         except SQLAlchemyError as error:
             self._warn(error)
@@ -106,7 +106,9 @@ class PgNotifier:
     def _notify(self, notes: list[tuple[str, str]]) -> None:
         engine = self.database.engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(NOTIFY, {"channels": [to for to, _ in notes], "payloads": [said for _, said in notes]})
+            connection.execute(
+                NOTIFY, {"channels": [channel for channel, _ in notes], "payloads": [payload for _, payload in notes]}
+            )
 
     async def _listen(self) -> None:
         """Until the database is closed."""
@@ -129,13 +131,13 @@ class PgNotifier:
         from psycopg import sql
 
         _, arguments = self.database.engine.dialect.create_connect_args(self.database.url)
-        given: dict[str, Any] = {**KEEPALIVE, **arguments}
-        connection = await psycopg.AsyncConnection.connect(**given, autocommit=True)
+        options: dict[str, Any] = {**KEEPALIVE, **arguments}
+        connection = await psycopg.AsyncConnection.connect(**options, autocommit=True)
         try:
             await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self.channel)))
             self._probe(PROBE_TIMEOUT)
-            async for note in connection.notifies():
-                self._handle(note.payload)
+            async for notification in connection.notifies():
+                self._handle(notification.payload)
         finally:
             self._end_probe()
             await connection.close()

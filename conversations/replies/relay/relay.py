@@ -102,8 +102,8 @@ class ReplyRelay:
 
     def _request_pieces(self, remote: RemoteReply) -> None:
         if self.notifier is not None and self.notifier.connected and remote.claim_request():
-            note = {"watch": remote.row.id, "to": self.channel, "have": len(remote.text), "lost": remote.lost}
-            self._send(remote.row, note)
+            request = {"watch": remote.row.id, "to": self.channel, "have": len(remote.text), "lost": remote.lost}
+            self._send(remote.row, request)
 
     def _resubscribe(self) -> None:
         """Notes come, perhaps after a time when they did not."""
@@ -112,17 +112,17 @@ class ReplyRelay:
             if remote.idle_seconds() < LEASE:
                 self._request_pieces(remote)
 
-    def _send(self, row: Message, note: Mapping[str, Any]) -> None:
+    def _send(self, row: Message, fields: Mapping[str, Any]) -> None:
         if self.notifier is not None and row.process is not None:
-            loop().call_soon_threadsafe(self.notifier.send, channel_of(row.process), json.dumps(note))
+            loop().call_soon_threadsafe(self.notifier.send, channel_of(row.process), json.dumps(fields))
 
     def _receive(self, payload: str) -> None:
         """Any user of the database can send a note: what is none of ours is passed over."""
         try:
-            note = json.loads(payload)
+            fields = json.loads(payload)
         except (ValueError, RecursionError):
             return
-        match note:
+        match fields:
             case {"piece": int(number), "by": str(by), "at": int(at), "text": str(text)}:
                 self._add_piece(number, by, at, text)
             case {"over": int(number)} if (remote := self.remote_replies.get(number)) is not None:
@@ -160,17 +160,17 @@ class ReplyRelay:
         finally:
             self._publishing = None
 
-    def _serve(self, wire: PgNotifier, number: int, to: str, watcher: Watcher) -> bool:
+    def _serve(self, notifier: PgNotifier, number: int, to: str, watcher: Watcher) -> bool:
         """Send what is new; False after which nothing more is sent to this watcher."""
         reply = self.replies.get(number)
         if reply is None:
-            wire.send(to, json.dumps({"over": number}))
+            notifier.send(to, json.dumps({"over": number}))
             return False
         text = reply.text
         watcher.sent = min(watcher.sent, len(text))
         if watcher.due or len(text) > watcher.sent:
             for at in range(watcher.sent, max(len(text), watcher.sent + 1), PIECE):
                 piece = {"piece": number, "by": self.channel, "at": at, "text": text[at : at + PIECE]}
-                wire.send(to, json.dumps(piece, ensure_ascii=False))
+                notifier.send(to, json.dumps(piece, ensure_ascii=False))
             watcher.sent, watcher.due = len(text), False
         return time.monotonic() < watcher.until

@@ -70,7 +70,7 @@ def test_documents_passages_and_sources_go_along_and_come_back(loopback: Loopbac
     files.add(store, "notes.md", b"\n  A wren sings.\n", identity)
     row = over(store, turn.send(store, identity, "How tall is the lighthouse, and what sings?", ask("openai")))
     shown, before = store.thread(identity).sources, kept(store)
-    assert {source.place for source in shown[row.id]} == {"point.pdf, page 3", "notes.md"}
+    assert {source.location for source in shown[row.id]} == {"point.pdf, page 3", "notes.md"}
     written = export_conversation(store, identity)
     assert [len(each["pages"]) for each in written["documents"]] == [6, 1]
     assert "sources" not in written["messages"][1]

@@ -199,7 +199,7 @@ def test_in_the_background_with_progress(occupied: threading.Event) -> None:
     identity = conversation(store)
     begun = [reading.start(store, identity, name, BOOK) for name in ("one.pdf", "two.pdf")]
     bad = reading.start(store, identity, "three.pdf", BOOK[:500])
-    assert [each.note for each in reading.running(store.database, identity)] == [
+    assert [each.label for each in reading.running(store.database, identity)] == [
         f"Reading {name}.pdf…" for name in ("one", "two", "three")
     ]
     occupied.set()
@@ -235,7 +235,7 @@ def test_a_reply_waits_for_the_file_and_cites_it(loopback: Loopback, occupied: t
     assert begun.finished.wait(60)
     assert over(store, row).state == State.DONE
     sources = store.thread(identity).sources[row.id]
-    assert (sources[0].file, sources[0].page, sources[0].place) == ("book.pdf", 7, "book.pdf, page 7")
+    assert (sources[0].file, sources[0].page, sources[0].location) == ("book.pdf", 7, "book.pdf, page 7")
     assert sources[0].quote == "Page 7 says that ship 7 has 77 sails."
     asked = loopback.requests[-1]["messages"]
     assert "Page 7 says that ship 7 has 77 sails." in asked[-1]["content"]

@@ -47,8 +47,8 @@ def test_an_own_persona_hides_another_and_a_spoilt_file_is_named(
     assert "spoilt.txt" in (available.error or "")
     with pytest.raises(PersonaNotFoundError, match="'nobody'") as caught:
         find("nobody", available.personas)
-    assert caught.value.known == sorted(caught.value.known)
-    assert cook.slug in caught.value.known
+    assert caught.value.slugs == sorted(caught.value.slugs)
+    assert cook.slug in caught.value.slugs
 
 
 @pytest.mark.parametrize(
