@@ -34,7 +34,7 @@ FIRST, SECOND = "Hello, how are you?", "What do you like to eat?"
 OPTIONS = {"temperature": 0.0, "max_tokens": 16}
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
 ENGINE = "engine-"  # how the name of an engine's thread begins
-WRITER = "journal"  # and that of the thread that saves growing replies by the clock, however slow the machine is
+WRITER = "reply-writer"  # and that of the thread that saves growing replies by the clock, however slow the machine is
 LAST = "on_llm_end"  # the report's, called after the last token
 
 

@@ -74,7 +74,7 @@ def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Ru
 def retrieval_assistant(
     model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever
 ) -> Runnable[Inputs, str]:
-    """The same inputs to the text of a reply that reads what the retriever finds for the newest of them."""
+    """The inputs of `prompt` to the text of a reply that reads what the retriever finds for the newest message."""
     context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
     with_question = RunnablePassthrough.assign(question=RunnableLambda(question_message))
     return context | with_question | prompt(system, MessagesPlaceholder("question")) | model | TextParser()

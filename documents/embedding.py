@@ -106,7 +106,7 @@ def embed(texts: Sequence[str], on_progress: ProgressCallback = lambda done, of:
 
 
 def _local(folder: Path) -> Embedder:
-    from documents.sentences import LocalEmbeddings, fingerprint
+    from documents.sentence_transformer import LocalEmbeddings, fingerprint
 
     if find_spec("sentence_transformers") is None:
         remedy = "run `.venv/bin/pip install -r requirements-embeddings.txt`"
@@ -117,7 +117,7 @@ def _local(folder: Path) -> Embedder:
 
 def _remote(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
     """The model's name alone says which it is: a server may move."""
-    from documents.served import ServerEmbeddings
+    from documents.embedding_server import ServerEmbeddings
 
     url = settings.embeddings if settings.is_server else parse_address([*account.addresses, OFFICIAL][0])
     assert url is not None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from documents.community import bm25
-from documents.words import asks_for_overview, named_page, stems
+from documents.terms import asks_for_overview, named_page, stems
 
 TOP_K = 8  # passages that a question is given, as far as the model's window holds them
 RRF_K = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)

@@ -65,7 +65,7 @@ def test_raw_continues_the_text() -> None:
     assert answer["prompt_tokens"] < 5
 
 
-def test_knobs_reach_the_server(loopback: Loopback) -> None:
+def test_options_reach_the_server(loopback: Loopback) -> None:
     done = cli("ask", "hi", "--temperature", "0.3", "--top-k", "4", "--system", "Be brief.")
     assert done.stdout.strip() == loopback.reply
     sent = loopback.requests[-1]

@@ -17,7 +17,7 @@ def test_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("TEMPERATURE", "0.9")
     settings = Settings.read()
     assert settings.sampling_options() == {"temperature": 0.9, "top_k": 5}
-    origins = {knob.name: knob.origin for knob in settings.options()}
+    origins = {option.name: option.origin for option in settings.options()}
     assert (origins["TEMPERATURE"], origins["TOP_K"], origins["MAX_TOKENS"]) == ("environment", ".env", "default")
 
 

@@ -38,15 +38,15 @@ def parse(text: str) -> Decoding:
         return Decoding(text, {})
     if text == "greedy":
         return Decoding(text, {"do_sample": False, "repetition_penalty": 1.0})
-    knobs: dict[str, float | int | bool] = {"do_sample": True}
+    options: dict[str, float | int | bool] = {"do_sample": True}
     for part in text.split(","):
         name, _, value = part.partition("=")
         if name not in OPTIONS:
             raise ValueError(
                 f"decoding {text!r}: {name!r} is none of default, greedy, {', '.join(OPTIONS)} (NAME=VALUE)"
             )
-        knobs[name] = _number(name, value)
-    return Decoding(text, knobs)
+        options[name] = _number(name, value)
+    return Decoding(text, options)
 
 
 def _number(name: str, value: str) -> float | int:
@@ -61,7 +61,7 @@ def _number(name: str, value: str) -> float | int:
 
 
 def generation_config(loaded: LoadedModel, decoding: Decoding, longest: int) -> Any:
-    """The model's generation config with the decoding's knobs. Raises ValueError where transformers refuses them."""
+    """The model's generation config with the decoding's options. Raises ValueError where transformers refuses them."""
     config = copy.deepcopy(loaded.model.generation_config)
     tokenizer = loaded.encoder.tokenizer
     config.update(**decoding.options, max_new_tokens=longest)

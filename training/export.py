@@ -23,7 +23,7 @@ from training.formats import FORMATS, SERVED, Card, Format, Trained, parse_forma
 if TYPE_CHECKING:
     from training.formats.check import Reference
 
-# How a reply is drawn where nobody sets a knob; every file with a place for it carries it.
+# How a reply is drawn where nobody sets an option; every file with a place for it carries it.
 SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.15}
 # transformers draws nothing at 0; top_k 1 is the likeliest token always.
 RANGES = {"temperature": (0.01, 2), "top_p": (0.01, 1), "top_k": (0, 1_000_000), "repetition_penalty": (0.01, 10)}

@@ -43,7 +43,7 @@ def hash_key(key: str) -> str:
 
 
 def generate_key() -> str:
-    """A new random key."""
+    """A new API key: `sk-` and 256 random bits in URL-safe base64."""
     return "sk-" + secrets.token_urlsafe(32)
 
 

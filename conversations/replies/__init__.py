@@ -1,4 +1,4 @@
-"""Replies: from a message to the words of its answer, watched and stopped. Knows the chain and the store; no page."""
+"""Replies: from a message to the text of its answer, watched and stopped. Knows the chain and the store; no page."""
 
 from conversations.replies import comparison, turn, watch
 from conversations.replies.compaction import NOTE, disabled_reason

@@ -126,7 +126,7 @@ class Compactor:
         await asyncio.to_thread(self.save_summary, text, covered, report)
 
     def save_summary(self, text: str, covered: int, report: Report) -> None:
-        """Write one call down."""
+        """Save the summary that one call wrote, with what the call cost. Raises DatabaseError."""
         last = self.context.history[max(0, covered - 1)]
         metrics: dict[str, Any] = {
             name: getattr(report, name) for name in ("backend", "model", "prompt_tokens", "completion_tokens")

@@ -23,7 +23,7 @@ class Comparison:
     winner: int | None = None
 
     def backend_name(self, at: int) -> str:
-        """Who wrote, or writes, this reply."""
+        """The name of the backend that wrote, or writes, the reply at this index."""
         requested = self.backends[at] if at < len(self.backends) else ""
         return self.replies[at].backend or requested
 
@@ -35,7 +35,7 @@ def start(store: Store, text: str, requests: list[GenerationRequest]) -> str:
 
 
 def read(store: Store, conversation_id: str) -> Comparison:
-    """Raises NotFoundError, also for a conversation that is no comparison."""
+    """The comparison of this conversation. Raises NotFoundError, also for one that is no comparison."""
     sweep(store.database)
     with store.database.reading() as session:
         conversation: Conversation = store.conversation_row(session, conversation_id)
@@ -51,7 +51,7 @@ def read(store: Store, conversation_id: str) -> Comparison:
 
 
 def vote(store: Store, comparison: Comparison, number: int) -> None:
-    """This reply won; said of the winner again, it is taken back. Raises NotFoundError."""
+    """Vote for a reply; a second vote for the winner takes the first back. Raises NotFoundError."""
     if comparison.winner is not None:
         store.rate(comparison.winner, None)
     if comparison.winner != number:

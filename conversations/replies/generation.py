@@ -1,6 +1,6 @@
-"""From a message's row to the words of its reply: waits its turn, reads its branch, runs the chain.
+"""From a message's row to the text of its reply: waits its turn, reads its branch, runs the chain.
 
-Knows the tables and the chain; nothing of pages or of how the words are kept.
+Knows the tables and the chain; nothing of pages or of how the text is saved.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SMALL_MODEL = "The small model that ships cannot answer from documents: trust th
 async def stream_reply(
     database: Database, row: Message, request: GenerationRequest, reply: Reply
 ) -> AsyncIterator[str]:
-    """The words of the reply of `row`, as they come. Raises ModelError kinds."""
+    """Yield the text of the reply of `row`, part by part. Raises ModelError kinds."""
     # 1. What it is made from, once nothing before it is still being written or read.
     summarizes = compaction.is_enabled(request)
     context = await _settled_context(database, row, summarizes, reply)
@@ -76,7 +76,7 @@ async def _settled_context(database: Database, row: Message, summarizes: bool, r
 async def _with_citations(
     database: Database, row: Message, settings: Settings, reply: Reply, parts: AsyncIterator[str]
 ) -> AsyncIterator[str]:
-    """The parts; what the reply quotes is kept beside the first of them, and before the end.
+    """Yield the parts; what the reply quotes is kept beside the first of them, and before the end.
 
     Raises DatabaseError where it could not be kept.
     """
@@ -110,7 +110,7 @@ def document_note(report: Report, settings: Settings) -> str | None:
 async def stream_messages(
     messages: Sequence[BaseMessage], request: GenerationRequest, reply: Reply, retriever: Retriever | None = None
 ) -> AsyncIterator[str]:
-    """The words that follow these messages, to which nothing is added but passages, and of which nothing is dropped.
+    """Yield the text that follows the messages, to which only passages are added, and of which nothing is dropped.
 
     Raises ModelError kinds, of them ContextOverflowError where they do not fit.
     """
@@ -121,7 +121,7 @@ async def stream_messages(
 
 
 async def stream_completion(text: str, request: GenerationRequest, reply: Reply) -> AsyncIterator[str]:
-    """The words that go on with a text. Raises ModelError kinds."""
+    """Yield the text that goes on with this one. Raises ModelError kinds."""
     reply.start()
     chain = build(request.settings, request.backend, raw=True, model=request.model, options=request.options)
     async for part in chain.astream({"input": text}, {"callbacks": [reply.report]}):

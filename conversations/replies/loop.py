@@ -1,4 +1,4 @@
-"""The one background event loop in which every reply runs. Knows nothing of replies."""
+"""The one event loop, in a background thread, in which every reply runs. Knows nothing of replies."""
 
 import asyncio
 import threading
@@ -15,6 +15,6 @@ def _start() -> asyncio.AbstractEventLoop:
 
 
 def loop() -> asyncio.AbstractEventLoop:
-    """The loop, started by the first caller."""
+    """The event loop of all replies, started by the first caller. From any thread."""
     with _lock:
         return _start()

@@ -23,6 +23,7 @@ _lock = threading.Lock()
 
 
 def _claim(what: str) -> bool:
+    """Whether this caller is the first to fetch it."""
     with _lock:
         if what in _started:
             return False
@@ -31,14 +32,14 @@ def _claim(what: str) -> bool:
 
 
 def preload_model(name: str | None, settings: Settings) -> None:
-    """Start loading, once for each backend; a failure is logged, and shown by the first reply."""
+    """Load a backend's model in the background, once; a failure is logged, and shown by the first reply."""
     if name is not None and _claim(f"load {name}"):
         log.info("backend: %s (%s)", name, backends.choose(settings).reason)
         _run_in_background(name, _load(name, settings))
 
 
 def available_models(name: str, settings: Settings) -> list[str] | None:
-    """Names of a server's models, as far as they are known; None for a backend that has just one model."""
+    """The names of a server's models, [] until they have come; None for a backend that has just one model."""
     if not backends.can_list_models(name):
         return None
     if _claim(f"models {name}"):
@@ -63,7 +64,7 @@ def _run_in_background(name: str, work: Coroutine[Any, Any, None]) -> None:
 
 
 def reset() -> None:
-    """Begin anew, for a change of settings."""
+    """Forget what was fetched, for a change of settings."""
     with _lock:
         _started.clear()
         _models.clear()

@@ -1,6 +1,6 @@
-"""One answer being generated: a task that outlives the page that asked, watched by any number, stopped by one call.
+"""One reply being generated: a task that outlives the page that asked, watched by any number, stopped by one call.
 
-Knows where its text comes from and who is told of its end; nothing of pages, models or tables.
+Knows where its text comes from, its recorder and its listeners; nothing of pages, models or tables.
 """
 
 import asyncio
@@ -20,30 +20,30 @@ from conversations.store.text import clean
 
 log = logging.getLogger(__name__)
 StreamFactory = Callable[["Reply"], AsyncIterator[str]]
-PAUSE = 0.04  # seconds between two pieces that a subscriber is given: each has its price, and nobody reads faster
-listeners: list[Callable[["Reply"], None]] = []  # told of every reply of this process when it has ended, in the loop
+PAUSE = 0.04  # seconds between two parts for a subscriber: each has its price, and nobody reads faster
+listeners: list[Callable[["Reply"], None]] = []  # called in the loop with every reply of this process that has ended
 _running: set["Reply"] = set()
 
 
 class Recorder(Protocol):
-    """Who writes a reply down: told of its beginning before it runs, and awaited at its end before anybody else."""
+    """What keeps a reply: started before it runs, and awaited at its end before any listener."""
 
     def start(self, reply: "Reply") -> None:
-        """From now on the reply grows."""
+        """Begin to keep the reply, which grows from now on."""
 
     async def finish(self, reply: "Reply") -> None:
-        """Nothing more comes."""
+        """Keep the reply as it has ended."""
 
 
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
     def __init__(self, stream: StreamFactory, text: str = "", recorder: Recorder | None = None) -> None:
-        """`stream` gives what is added to `text`."""
+        """Start the task; `stream` yields what is added to `text`, and `recorder` keeps it. From any thread."""
         self.text = text
         self.state = State.WAITING
         self.error: str | None = None
-        self.failure: BaseException | None = None  # what `error` says in words
+        self.failure: BaseException | None = None  # the exception that `error` describes
         self.report = Report()
         self.activity: str | None = None  # what it does before its first word, where that takes long
         self._finished = threading.Event()
@@ -58,7 +58,7 @@ class Reply:
 
     @property
     def running(self) -> bool:
-        """Whether more may come."""
+        """Whether it has not ended, so that more may come."""
         return not self._finished.is_set()
 
     def stop(self, state: State = State.STOPPED) -> None:
@@ -66,7 +66,7 @@ class Reply:
         loop().call_soon_threadsafe(self._cancel, state)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the end; False where it has not come in `timeout` seconds."""
+        """Whether it has ended within `timeout` seconds (None: however long it takes); blocks the thread."""
         return self._finished.wait(timeout)
 
     async def join(self) -> None:
@@ -80,7 +80,7 @@ class Reply:
             self._subscribers.remove(subscriber)
 
     async def follow(self, after: int = 0) -> AsyncIterator[str]:
-        """What is added beyond `after` characters, from any event loop, until the end: the first piece at once."""
+        """Yield what is added beyond `after` characters until the end, the first part at once; in any event loop."""
         subscriber = Subscriber()
         self._subscribers.append(subscriber)
         try:
@@ -89,7 +89,7 @@ class Reply:
                 if len(text) > after:
                     yield text[after:]
                     after = len(text)
-                    if running:  # who came after the end is not told of it
+                    if running:  # a subscriber from after the end gets no notice of it
                         await subscriber.pause()
                 elif running:
                     await subscriber.wait()
@@ -99,7 +99,7 @@ class Reply:
             self._subscribers.remove(subscriber)
 
     def start(self) -> None:
-        """Called by the stream when nothing is waited for any more."""
+        """Set the state to running: the stream calls it when it waits for nothing any more."""
         self.state = State.RUNNING
 
     def _schedule(self, stream: StreamFactory, recorder: Recorder | None) -> None:
@@ -131,7 +131,7 @@ class Reply:
             self._announce_end()
 
     def _announce_end(self) -> None:
-        """Who listens has heard of the end before who waits goes on."""
+        """Call the listeners, then wake whoever waits for the end."""
         _running.discard(self)
         try:
             for listener in listeners:
@@ -141,7 +141,7 @@ class Reply:
             self._notify(finished=True)
 
     def _set_outcome(self, task: asyncio.Task[None]) -> None:
-        """The state after the end, and the failure's text."""
+        """Set the state after the end, and after a failure its exception and text."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
             self.state = self._stop_state
@@ -151,13 +151,13 @@ class Reply:
             self.state = State.FAILED
             self.failure = error
             self.report.stop_reason = type(error).__name__  # the kind of failure, to be counted
-            is_explained = isinstance(error, (ModelError, DatabaseError))  # in words for people
+            is_explained = isinstance(error, (ModelError, DatabaseError))  # its text is written for people
             self.error = str(error) if is_explained else f"{type(error).__name__}: {error}"
             log.warning("a reply failed: %s", type(error).__name__, exc_info=None if is_explained else error)
 
 
 class Subscriber:
-    """Wakes who follows a reply in his own event loop, at most once for all that came meanwhile."""
+    """A wake-up for one follower of a reply, in the event loop that made it; one for all that came meanwhile."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -165,16 +165,16 @@ class Subscriber:
         self._notified = self._paused = False
 
     def notify(self, finished: bool) -> None:
-        """From any thread: there is more, or the end."""
+        """Wake the follower: there is more text, or the end. From any thread."""
         if finished or not (self._notified or self._paused):
             self._notified = True
-            with suppress(RuntimeError):  # the subscriber's loop is closed: nobody is left to hear
+            with suppress(RuntimeError):  # the subscriber's loop is closed: nobody waits
                 if finished:
                     self._loop.call_soon_threadsafe(self._finished.set)
                 self._loop.call_soon_threadsafe(self._changed.set)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Until something has changed, but no longer than so many seconds."""
+        """Wait until something has changed, at most `seconds` (None: however long it takes)."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
@@ -182,11 +182,11 @@ class Subscriber:
         self._notified = False
 
     async def join(self) -> None:
-        """Until the reply is over."""
+        """Wait until the reply has ended."""
         await self._finished.wait()
 
     async def pause(self) -> None:
-        """Until PAUSE or the reply is over; what came meanwhile is seen at the next look."""
+        """Wait PAUSE seconds, or until the reply has ended; what comes meanwhile wakes nobody."""
         self._paused = True
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE):
@@ -195,7 +195,7 @@ class Subscriber:
 
 
 def describe_wait(reply: Reply | None) -> str:
-    """What a reply without words waits for."""
+    """What a reply without text waits for, as a line for people; None stands for one of another process."""
     if reply is None:
         return "Thinking…"
     if reply.activity:
@@ -209,5 +209,5 @@ def describe_wait(reply: Reply | None) -> str:
 
 
 def running_replies() -> list[Reply]:
-    """The replies of this process that have not ended, kept in a table or not."""
+    """The replies of this process that have not ended, recorded or not."""
     return list(_running)

@@ -1,6 +1,6 @@
 """What a person does in a conversation: send, edit, regenerate, continue, compare. Each starts replies.
 
-Every verb is one transaction that adds messages; nothing that was there is overwritten. Knows store and jobs; no page.
+Every verb is one transaction that adds messages; nothing that was there is overwritten. Knows the store; no page.
 """
 
 import time
@@ -84,7 +84,7 @@ def continue_reply(store: Store, number: int, request: GenerationRequest) -> Mes
         is_local = watch.local_reply(store.database, number) is not None  # whatever the table says: clocks may jump
         if is_local or session.execute(free.returning(Message.id)).first() is None:
             raise MessageError("This reply is being written already.")
-        session.refresh(row)  # its last words may have come since it was read
+        session.refresh(row)  # its last text may have come since it was read
     start_reply(store.database, row, request)
     return row
 

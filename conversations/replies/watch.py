@@ -1,8 +1,8 @@
 """The one door to running replies: watching one and stopping it, whichever process writes it. Knows no page.
 
 What another process writes is read from the table, where its writer puts it about twice a second, and it is stopped by
-a mark that the same writer reads. On PostgreSQL that process also sends its words as they come, and is told of the stop
-at once.
+a mark that the same writer reads. On PostgreSQL that process also sends its text as it comes, and is notified of the
+stop at once.
 """
 
 import asyncio
@@ -53,12 +53,12 @@ def _row(database: Database, number: int) -> Message | None:
 
 
 def has_push(database: Database) -> bool:
-    """Whether other processes send the words of their replies as they come, so that looking often is worth it."""
+    """Whether other processes send the text of their replies as it comes, so that looking often is worth it."""
     return reply_writer(database).relay.notifier is not None
 
 
 async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
-    """What is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
+    """Yield what is added to the text beyond `after` characters, in order, until the end. Raises NotFoundError."""
     await asyncio.to_thread(store.message, number)
     relay = reply_writer(store.database).relay
     while (message := await asyncio.to_thread(snapshot, store.database, number)) is not None:
@@ -107,7 +107,7 @@ async def join(database: Database, number: int) -> None:
         if reply is not None:
             await reply.join()
         await asyncio.to_thread(sweep, database)
-        message = await asyncio.to_thread(_row, database, number)  # its words are of no interest here
+        message = await asyncio.to_thread(_row, database, number)
         if message is None or not message.live:
             return
         await asyncio.sleep(POLL)

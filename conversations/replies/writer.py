@@ -33,7 +33,10 @@ PROCESS = f"{socket.gethostname()[:50]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 @dataclass
 class Record:
-    """One reply on its way into its message's row; it may go on with `tokens` and `milliseconds` of an earlier try."""
+    """A reply's record: what writes it into its message's row.
+
+    `tokens` and `milliseconds` are those of an earlier try that it goes on with.
+    """
 
     writer: "ReplyWriter"
     number: int
@@ -41,14 +44,14 @@ class Record:
     milliseconds: float = 0.0
 
     def start(self, reply: Reply) -> None:
-        """Save it from now on; the row already names this process."""
+        """Begin to save the reply; its row already names this process. Called from any thread."""
         self.writer.replies[self.number] = reply
         self.writer.active[self.number] = self, reply
         loop().call_soon_threadsafe(self.writer.start)
         self.writer.relay.start()
 
     async def finish(self, reply: Reply) -> None:
-        """The last save; after it watchers are served from the table."""
+        """Save the reply for the last time, trying for an hour; afterwards watchers are served from the table."""
         self.writer.finishing[self.number] = self, reply
         self.writer.active.pop(self.number, None)
         for attempt in range(TRIES):
@@ -60,7 +63,7 @@ class Record:
         self.writer.replies.pop(self.number, None)
 
     def columns(self, reply: Reply) -> dict[str, Any]:
-        """The reply as columns."""
+        """The columns of the message's row, by name, with the reply as it is now."""
         report = reply.report
         until = report.ended if report.ended is not None else time.monotonic() - report.started
         written = report.completion_tokens
@@ -90,22 +93,27 @@ class ReplyWriter:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.replies: dict[int, Reply] = {}
-        self.active: dict[int, tuple[Record, Reply]] = {}  # without those whose last save is under way
-        self.finishing: dict[int, tuple[Record, Reply]] = {}  # these
+        self.active: dict[int, tuple[Record, Reply]] = {}  # whose last save is not under way
+        self.finishing: dict[int, tuple[Record, Reply]] = {}  # whose last save is
         self.relay = ReplyRelay(database, self.replies, PROCESS)
         self._saving: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, "journal")  # one: saves keep their order, and wait for no model to load
+        self._thread = ThreadPoolExecutor(
+            1, "reply-writer"
+        )  # one: saves keep their order, and wait for no model to load
 
     def interrupt(self) -> None:
-        """This process ends: what was said so far is kept, and may be continued by the next one."""
-        self.relay.close()  # first: nobody hears words that are not saved
+        """Save what every reply has so far as interrupted, since this process ends; another one may continue it.
+
+        Raises DatabaseError, SQLAlchemyError.
+        """
+        self.relay.close()  # first: nobody reads text that is not saved
         rows = self._rows() | {number: entry.columns(reply) for number, (entry, reply) in list(self.finishing.items())}
         for values in rows.values():
             values["state"] = State.INTERRUPTED if values["state"] in LIVE else values["state"]
         self._save(rows)
 
     def start(self) -> None:
-        """Begin to save; called in the loop."""
+        """Begin to save at intervals, if it does not yet. Called in the loop."""
         if self._saving is None:
             self._saving = asyncio.create_task(self._save_regularly())
 
@@ -123,7 +131,10 @@ class ReplyWriter:
         return {number: entry.columns(reply) for number, (entry, reply) in list(self.active.items())}
 
     async def write(self, rows: dict[int, dict[str, Any]]) -> list[int] | None:
-        """The replies that have to stop; None where nothing could be saved, which is logged and tried again."""
+        """The message numbers of the replies that have to stop; None where nothing could be saved, which is logged.
+
+        `rows` are columns by message number, all saved in one transaction.
+        """
         try:
             return await loop().run_in_executor(self._thread, self._save, rows)
         except (DatabaseError, SQLAlchemyError) as error:
@@ -133,7 +144,7 @@ class ReplyWriter:
         return None
 
     def _save(self, rows: dict[int, dict[str, Any]]) -> list[int]:
-        """Those that somebody stopped, deleted or took over are returned."""
+        """The message numbers of the replies that somebody stopped, deleted or took over. Raises SQLAlchemyError."""
         if not rows:
             return []
         stopping = []
@@ -151,19 +162,17 @@ _lock = threading.Lock()
 
 
 def reply_writer(database: Database) -> ReplyWriter:
-    """The journal of a database in this process."""
+    """The writer of a database in this process, one for each."""
     with _lock:
         if not _writers:
-            atexit.register(
-                interrupt_all
-            )  # here, so that it runs before the backends are unloaded: last come, first served
+            atexit.register(interrupt_all)  # this late, so that it runs before the backends are unloaded
         if database not in _writers:
             _writers[database] = ReplyWriter(database)
         return _writers[database]
 
 
 def interrupt_all() -> None:
-    """Before the interpreter ends."""
+    """Save the replies of every database as interrupted, before the interpreter ends; a failure is logged."""
     for each in list(_writers.values()):
         try:
             each.interrupt()

@@ -1,4 +1,4 @@
-"""The sampling knobs: they show what holds, and only those that somebody moved are sent."""
+"""The sampling options: they show what holds, and only those that somebody moved are sent."""
 
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ def draw(defaults: dict[str, float | int]) -> dict[str, Any]:
 
 
 def _draw_slider(label: str, name: str, values: dict[str, float | int], low: float, high: float, step: float) -> None:
-    """A knob that notes when it is moved; its ends give way to a value set in the environment."""
+    """Draw a slider whose moves are noted; its ends give way to a value set in the environment."""
     value, moved = values[name], st.session_state["moved"]
     key = bind(name, value)
     st.slider(

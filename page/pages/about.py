@@ -19,7 +19,7 @@ LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another fil
 
 
 def draw() -> None:
-    """Draw the page."""
+    """Draw the page: this document, the backends, and every setting with its origin."""
     context = load_context()
     draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")

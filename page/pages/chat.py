@@ -20,7 +20,7 @@ AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "syst
 
 
 def draw() -> None:
-    """Draw the page."""
+    """Draw the page: header, the shown branch, and the box to write in."""
     context = load_context()
     preload_model(context.choice.name, context.settings)
     follow_address()

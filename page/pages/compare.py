@@ -32,7 +32,7 @@ class CompareState:
 
 
 def draw() -> None:
-    """Draw the page."""
+    """Draw the page: one question, and the replies of several backends side by side."""
     context = load_context()
     draw_title("Compare", wide=True)
     names = _pick_backends(backends.status(context.settings))

@@ -56,7 +56,7 @@ class Draft:
 
 
 def draw() -> None:
-    """Draw the page."""
+    """Draw the page: a text, and how a model goes on with it."""
     context = load_context()
     draft: Draft = st.session_state.setdefault("draft", Draft())
     draft.adopt_reply()

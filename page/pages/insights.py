@@ -30,7 +30,7 @@ class Chart(NamedTuple):
 
 
 def draw() -> None:
-    """Draw the page."""
+    """Draw the page: the figures and charts of one owner's replies in a period."""
     context = load_context()
     draw_title("Insights", wide=True)
     period = st.segmented_control(

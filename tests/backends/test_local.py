@@ -323,7 +323,7 @@ def test_repetition_penalty_means_the_same_on_both(settings: Settings) -> None:
     assert replies[0] == replies[1]
 
 
-def test_knobs_saved_with_the_model_hold_until_somebody_sets_others(model: Any) -> None:
+def test_options_saved_with_the_model_hold_until_somebody_sets_others(model: Any) -> None:
     saved = model.engine.saved_sampling
     assert set(saved) == {"temperature", "top_p", "top_k", "repetition_penalty"}
     assert model._sampling({}, 100).temperature == pytest.approx(saved["temperature"])

@@ -51,7 +51,7 @@ async def test_usage_and_the_last_chunk_in_a_stream(loopback: Loopback) -> None:
     assert (whole.usage_metadata["input_tokens"], whole.usage_metadata["output_tokens"]) == (7, 6)
 
 
-def test_only_knobs_that_were_set_are_sent(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_options_that_were_set_are_sent(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     load().invoke("hi")
     assert set(loopback.requests[-1]) <= {"messages", "model", "stream", "stream_options"}
     backends.unload()
@@ -64,19 +64,19 @@ def test_only_knobs_that_were_set_are_sent(loopback: Loopback, monkeypatch: pyte
     assert (sent["temperature"], sent["seed"], sent["top_p"]) == (0.1, 3, 0.5)
 
 
-def test_every_sampling_knob_travels(loopback: Loopback) -> None:
+def test_every_sampling_option_travels(loopback: Loopback) -> None:
     """Those that OpenAI does not know beside the others, as vLLM and llama-server take them; a text's as a chat's."""
-    knobs: dict[str, Any] = {
+    options: dict[str, Any] = {
         "min_p": 0.1,
         "ignore_eos": True,
         "top_k": 3,
         "frequency_penalty": -1.5,
         "presence_penalty": 2.0,
     }
-    load().invoke("hi", **knobs)
-    assert knobs.items() <= loopback.requests[-1].items()
-    load().invoke("Once", raw=True, **knobs)
-    assert knobs.items() <= loopback.requests[-1].items()
+    load().invoke("hi", **options)
+    assert options.items() <= loopback.requests[-1].items()
+    load().invoke("Once", raw=True, **options)
+    assert options.items() <= loopback.requests[-1].items()
     load().invoke("hi", min_p=0.0, ignore_eos=False)
     assert {"min_p": 0.0, "ignore_eos": False}.items() <= loopback.requests[-1].items()
 
@@ -219,9 +219,9 @@ def test_no_key_names_the_remedy(fresh_backends: None) -> None:
 
 def test_the_key_is_in_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    knobs = BackendSettings.read()
-    assert isinstance(knobs.api_key, SecretStr)
-    assert KEY not in repr(knobs) + "".join(option.value for option in knobs.options())
+    settings = BackendSettings.read()
+    assert isinstance(settings.api_key, SecretStr)
+    assert KEY not in repr(settings) + "".join(option.value for option in settings.options())
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,9 +182,9 @@ def test_our_settings_take_what_a_container_is_given(
         "db", given["POSTGRES_USER"], given["POSTGRES_PASSWORD"], given["POSTGRES_DB"])  # fmt: skip
 
 
-def test_other_knobs_come_from_the_file_beside_it_and_do_not_move_what_is_wired(own: Path) -> None:
-    knobs = {"TEMPERATURE": "0.3", "LLM_BACKEND": "gpt2", "OPENAI_API_KEY": "sk-theirs", "PORT": "9000"}
-    (own / ".env").write_text("".join(f"{name}={value}\n" for name, value in (SECRETS | knobs).items()))
+def test_other_settings_come_from_the_file_beside_it_and_do_not_move_what_is_wired(own: Path) -> None:
+    settings = {"TEMPERATURE": "0.3", "LLM_BACKEND": "gpt2", "OPENAI_API_KEY": "sk-theirs", "PORT": "9000"}
+    (own / ".env").write_text("".join(f"{name}={value}\n" for name, value in (SECRETS | settings).items()))
     found = {name: s.get("environment", {}) for name, s in services(own, "*").items()}
     assert {found[name]["TEMPERATURE"] for name in OURS} == {"0.3"}
     assert {name for name in OURS if found[name]["LLM_BACKEND"] == "gpt2"} == {"app", "api"}

@@ -8,7 +8,7 @@ from langchain_core.documents import Document
 
 from documents.search import EmbeddedPassages, Index, PassageRetriever, fuse_rankings, normalize
 from documents.split import PAGE_BREAK, PASSAGE_LENGTH, join_pages, split_pages
-from documents.words import asks_for_overview, named_page, stems
+from documents.terms import asks_for_overview, named_page, stems
 
 TEXTS = ["The ferry leaves at nine.", "Bring a warm coat.", "The ferry costs four crowns."]
 

@@ -89,7 +89,7 @@ def test_a_session_without_cookie_says_that_it_does_not_last() -> None:
     assert any("cannot be found again" in str(c.value) for c in page().sidebar.caption)
 
 
-def test_moved_knobs_can_be_left_alone_again(loopback: Loopback) -> None:
+def test_moved_options_can_be_left_alone_again(loopback: Loopback) -> None:
     app = page()
     app.slider(key="top_k").set_value(7).run()
     next(b for b in app.button if b.label == "Reset").click().run()
@@ -158,7 +158,7 @@ def test_values_beyond_the_sliders_are_shown_not_raised(monkeypatch: pytest.Monk
     assert (app.slider(key="max_tokens").value, app.slider(key="top_p").value) == (9000, 0.01)
 
 
-def test_only_moved_knobs_are_sent(loopback: Loopback) -> None:
+def test_only_moved_options_are_sent(loopback: Loopback) -> None:
     loopback.models = ["loopback-small", "another"]
     app = wait_for_reply(page().chat_input[0].set_value("hi").run())
     assert "temperature" not in loopback.requests[-1]

@@ -123,14 +123,14 @@ class Person:
 
     def slider(self) -> Check:
         open_popover(self.tab, "Settings")
-        knob = self.tab.get_by_role("slider", name="Top-k")
-        wanted = str(int(knob.input_value()) + 1)
-        knob.press("ArrowRight")
+        slider = self.tab.get_by_role("slider", name="Top-k")
+        wanted = str(int(slider.input_value()) + 1)
+        slider.press("ArrowRight")
         close_popover(self.tab)
 
         def check() -> None:
             open_popover(self.tab, "Settings")
-            expect(knob).to_have_value(wanted)
+            expect(slider).to_have_value(wanted)
             close_popover(self.tab)
 
         return check

@@ -75,8 +75,8 @@ def test_ask_reads_the_pipe(loopback: Loopback) -> None:
     assert asked("summarise", "--persona", "beekeeper", said="first\nsecond\n") == "summarise\n\nfirst\nsecond\n"
     assert loopback.requests[-1]["messages"][0]["content"].startswith("I am Otis")
     assert asked("only that", said=" \n") == "only that"
-    knobs = ("--min-p", "0.1", "--frequency-penalty", "0.5", "--presence-penalty", "-1")
-    assert asked(*knobs, said="\ufeffonly this") == "only this"
+    options = ("--min-p", "0.1", "--frequency-penalty", "0.5", "--presence-penalty", "-1")
+    assert asked(*options, said="\ufeffonly this") == "only this"
     sent = loopback.requests[-1]
     assert (sent["min_p"], sent["frequency_penalty"], sent["presence_penalty"]) == (0.1, 0.5, -1)
 

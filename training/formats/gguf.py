@@ -67,7 +67,7 @@ def write(trained: Trained, path: Path, precision: str, card: Card) -> None:
 
 
 def add_card(writer: gguf.GGUFWriter, card: Card) -> None:
-    """Name, licence, description, and how a reply is drawn where nobody sets a knob."""
+    """Name, licence, description, and how a reply is drawn where nobody sets an option."""
     writer.add_name(card.name)
     writer.add_license(card.licence)
     writer.add_description(card.description)

@@ -1,1 +1,1 @@
-"""Replies told between the processes of one PostgreSQL database, word by word as they grow. Knows no chain."""
+"""Replies relayed between the processes of one PostgreSQL database, piece by piece as they grow. Knows no chain."""

@@ -1,6 +1,6 @@
-"""A line between the processes of one PostgreSQL database: notes sent with NOTIFY, heard on one channel with LISTEN.
+"""Notifications between the processes of one PostgreSQL database: sent with NOTIFY, received on a channel with LISTEN.
 
-Knows one connection that listens, and how it comes back; nothing of what the notes say. It may lose notes, and says so.
+Knows the listening connection, and how it comes back; nothing of what the payloads mean. It may lose some, and says so.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from conversations.store.database import Database
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE, MAX_PAUSE = 0.2, 30.0  # seconds before what failed is tried again, each time twice as many
-PROBE_TIMEOUT = 5.0  # seconds in which a note to oneself has to come
+PROBE_TIMEOUT = 5.0  # seconds in which a notification to oneself has to come
 CLOSE_TIMEOUT = 2.0  # seconds for the connection to close
 HELLO = "hello"
 KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}  # seconds, for libpq
-# What is told is not worth a flush of the disk, for which everybody who notifies at this moment would wait.
+# No payload is worth a flush of the disk, for which everybody who notifies at this moment would wait.
 NOTIFY = text(
     "SELECT set_config('synchronous_commit', 'off', true), pg_notify(note.channel, note.payload) "
     "FROM unnest(CAST(:channels AS text[]), CAST(:payloads AS text[])) AS note(channel, payload)"
@@ -31,34 +31,37 @@ NOTIFY = text(
 
 
 def channel_of(process: str) -> str:
-    """Where a process hears what is meant for it."""
+    """The name of the channel on which a process listens."""
     return "llm_assistant_" + sha256(process.encode()).hexdigest()[:32]
 
 
 def is_supported(database: Database) -> bool:
-    """Whether this database passes notes."""
+    """Whether this database has LISTEN and NOTIFY."""
     return database.engine.dialect.name == "postgresql" and database.engine.driver == "psycopg"
 
 
 class PgNotifier:
-    """Notes of this process; `hear` is called with each one, and `ready` when they begin to come, in the loop."""
+    """The notifications of this process; in the loop `receive` is called with each payload.
+
+    `on_connected` is called, there too, whenever they begin to come.
+    """
 
     def __init__(
         self, database: Database, channel: str, receive: Callable[[str], None], on_connected: Callable[[], None]
     ) -> None:
         self.database, self.channel = database, channel
-        self.connected = self.closed = False  # up: a note to oneself has come
+        self.connected = self.closed = False  # connected: a notification to oneself has come
         self._receive, self._on_connected = receive, on_connected
         self._unsent: list[tuple[str, str]] = []
         self._listening: asyncio.Task[None] | None = None
         self._sending: asyncio.Task[None] | None = None
         self._probe_timer: asyncio.TimerHandle | None = None
         self._warned = False
-        self._thread = ThreadPoolExecutor(1, "notes")  # one: notes keep their order
+        self._thread = ThreadPoolExecutor(1, "notifier")  # one: notifications keep their order
         event.listen(database.engine, "engine_disposed", lambda _: self.close())
 
     def start(self) -> None:
-        """Listen, if it does not yet; from any thread."""
+        """Begin to listen, if it does not yet. From any thread."""
         if self._listening is None and not self.closed:
             loop().call_soon_threadsafe(self._start)
 
@@ -67,7 +70,7 @@ class PgNotifier:
             self._listening = loop().create_task(self._listen())
 
     def send(self, channel: str, payload: str) -> None:
-        """Called in the loop: goes out at once, with all that is sent meanwhile in one transaction."""
+        """Send a payload to a channel, with all that is sent meanwhile in one transaction. Called in the loop."""
         if self.closed:
             return
         self._unsent.append((channel, payload))
@@ -75,7 +78,7 @@ class PgNotifier:
             self._sending = loop().create_task(self._send())
 
     def close(self) -> None:
-        """From any thread but the loop's: nothing is sent any more when it returns, and the connection is closed."""
+        """Close the connection; nothing is sent any more when it returns. From any thread but the loop's."""
         if self.closed:
             return
         self.closed, self.connected = True, False
@@ -94,24 +97,24 @@ class PgNotifier:
     async def _send(self) -> None:
         try:
             while self._unsent:
-                notes, self._unsent = self._unsent, []
-                await loop().run_in_executor(self._thread, self._notify, notes)
+                unsent, self._unsent = self._unsent, []
+                await loop().run_in_executor(self._thread, self._notify, unsent)
         except SQLAlchemyError as error:
             self._warn(error)
         except RuntimeError:  # the interpreter is ending: no thread starts any more
-            log.debug("notes are not sent any more", exc_info=True)
+            log.debug("notifications are not sent any more", exc_info=True)
         finally:
             self._sending = None
 
-    def _notify(self, notes: list[tuple[str, str]]) -> None:
+    def _notify(self, unsent: list[tuple[str, str]]) -> None:
         engine = self.database.engine.execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(
-                NOTIFY, {"channels": [channel for channel, _ in notes], "payloads": [payload for _, payload in notes]}
+                NOTIFY, {"channels": [channel for channel, _ in unsent], "payloads": [payload for _, payload in unsent]}
             )
 
     async def _listen(self) -> None:
-        """Until the database is closed."""
+        """Listen until the database is closed, connecting again after each failure."""
         import psycopg  # here: who keeps his conversations in a file does without
 
         pause = FIRST_PAUSE
@@ -126,7 +129,7 @@ class PgNotifier:
             pause = min(2 * pause, MAX_PAUSE)
 
     async def _listen_once(self) -> None:
-        """Until the connection breaks. Raises psycopg.Error."""
+        """Listen until the connection breaks. Raises psycopg.Error."""
         import psycopg
         from psycopg import sql
 
@@ -143,7 +146,7 @@ class PgNotifier:
             await connection.close()
 
     def _handle(self, payload: str) -> None:
-        """A note; the first hello proves that they come."""
+        """Pass a payload on; the first HELLO proves that they come."""
         if payload != HELLO:
             self._receive(payload)
         elif not self.connected:
@@ -152,7 +155,7 @@ class PgNotifier:
             self._on_connected()
 
     def _probe(self, seconds: float) -> None:
-        """A pooler that lends a connection for one transaction passes no notes on, and does not say so."""
+        """Notify oneself: a pooler that lends connections for one transaction passes nothing on, and says nothing."""
         self.send(self.channel, HELLO)
         self._probe_timer = loop().call_later(seconds, self._probe_failed)
 
@@ -165,7 +168,7 @@ class PgNotifier:
             self._probe_timer.cancel()
 
     def _warn(self, error: Exception) -> None:
-        """Once, until it is up again. The text of an error may name addresses, and is left out."""
+        """Log an error, once until it is connected again. Its text may name addresses, and is left out."""
         if not (self._warned or self.closed or self.database.closed):
             self._warned = True
             log.warning("replies of other processes are read from the table for now: %s", type(error).__name__)

@@ -1,11 +1,11 @@
-"""Replies told between processes as they grow: who writes one sends its pieces to the processes that watch it.
+"""Replies relayed between processes as they grow: the writer of one sends its pieces to the processes that watch it.
 
-Knows jobs here, and what a reply of another process has said so far; nothing of owners or pages. The table stays the
-truth. A watcher reads the row, asks the process that it names, and asks again every two seconds; so long that process
+Knows this process's replies, and the text so far of others'; nothing of owners or pages. The table stays the truth.
+A watcher reads the row, asks the process that it names, and asks again every two seconds; for that long that process
 sends what comes after the text which the watcher has, 25 times a second at most, and all replies in one transaction,
-since every NOTIFY locks out all others for a moment. Where nobody elsewhere watches, nothing is sent. Positions count
+since every NOTIFY locks out all others for a moment. Where no other process watches, nothing is sent. Positions count
 characters of the whole text, so a piece that came twice adds nothing, and a gap is seen and asked for again. The end
-is told after the last save: then the row is read. Whatever is lost, the row is read as often as without notes.
+is sent after the last save: then the row is read. Whatever is lost, the row is read as often as without a relay.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from conversations.store.database import Database
 from conversations.store.schema import Message
 
 TICK = 0.04  # seconds between two pieces of a reply
-LEASE = 6.0  # seconds that a watcher is sent pieces after he asked
+LEASE = 6.0  # seconds that a watcher is sent pieces after it asked
 IDLE_LIMIT = 10.0  # seconds after which a reply that nobody looks at is dropped here
 PIECE = 1200  # characters: JSON makes 6 bytes at most of one, and PostgreSQL takes fewer than 8000
 
 
 @dataclass
 class Watcher:
-    """A process that watches one reply of this one: until when, and what it was sent."""
+    """A process that watches a reply of this one: `until` a time.monotonic(), with `sent` characters sent to it."""
 
     until: float
     sent: int
@@ -39,7 +39,7 @@ class Watcher:
 
 
 class ReplyRelay:
-    """The notes of this process in one database; `replies` are those it writes, by their message's number."""
+    """The relay of this process in one database; `replies` are those it writes, by their message's number."""
 
     def __init__(self, database: Database, replies: Mapping[int, Reply], process: str) -> None:
         self.replies, self.channel = replies, channel_of(process)
@@ -52,21 +52,21 @@ class ReplyRelay:
         self._publishing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Be there for watchers; from any thread."""
+        """Begin to listen for watchers. From any thread."""
         if self.notifier is not None:
             self.notifier.start()
 
     def close(self) -> None:
-        """Nothing is sent any more when it returns."""
+        """Stop to send and to listen; nothing is sent any more when it returns."""
         if self.notifier is not None:
             self.notifier.close()
 
     def stop(self, row: Message) -> None:
-        """Ask the process that writes a reply to end it; from any thread."""
+        """Ask the process that writes a reply to end it. From any thread."""
         self._send(row, {"stop": row.id})
 
     def cached(self, number: int) -> Message | None:
-        """A reply of another process as it is now, where the table need not be asked; from any thread."""
+        """The message of another process's reply as it is now; None where the table has to be read. From any thread."""
         remote = self.remote_replies.get(number)
         if remote is None or not remote.is_fresh():
             return None
@@ -74,7 +74,7 @@ class ReplyRelay:
         return remote.message()
 
     def subscribe(self, row: Message) -> Message:
-        """A row just read, with the words that came beyond it; from now on it is watched while it is live."""
+        """The row, just read, with the text that came beyond it; from now on it is watched while it is live."""
         if self.notifier is None:
             return row
         if not row.live or row.process is None or channel_of(row.process) == self.channel:
@@ -93,7 +93,7 @@ class ReplyRelay:
         return remote.message()
 
     async def wait_for_more(self, number: int, after: int, seconds: float) -> None:
-        """Wait for text beyond `after` characters, but no longer than so many seconds; from any event loop."""
+        """Wait for text beyond `after` characters, or the end, at most `seconds`. In any event loop."""
         remote = self.remote_replies.get(number)
         if remote is None:
             await asyncio.sleep(seconds)
@@ -106,7 +106,7 @@ class ReplyRelay:
             self._send(remote.row, request)
 
     def _resubscribe(self) -> None:
-        """Notes come, perhaps after a time when they did not."""
+        """Ask for every watched reply again, since what came while nothing was received is lost."""
         for remote in list(self.remote_replies.values()):
             remote.mark_lost()
             if remote.idle_seconds() < LEASE:
@@ -117,7 +117,7 @@ class ReplyRelay:
             loop().call_soon_threadsafe(self.notifier.send, channel_of(row.process), json.dumps(fields))
 
     def _receive(self, payload: str) -> None:
-        """Any user of the database can send a note: what is none of ours is passed over."""
+        """Act on a payload; any user of the database can send one, so what is none of ours is passed over."""
         try:
             fields = json.loads(payload)
         except (ValueError, RecursionError):
@@ -135,7 +135,7 @@ class ReplyRelay:
     def _add_piece(self, number: int, by: str, at: int, text: str) -> None:
         remote = self.remote_replies.get(number)
         if remote is None or by != channel_of(remote.row.process or ""):
-            return  # nobody looks any more, or it has another writer by now
+            return  # nobody watches it any more, or it has another writer by now
         remote.add_piece(at, text)
         if remote.lost:
             self._request_pieces(remote)
@@ -161,7 +161,7 @@ class ReplyRelay:
             self._publishing = None
 
     def _serve(self, notifier: PgNotifier, number: int, to: str, watcher: Watcher) -> bool:
-        """Send what is new; False after which nothing more is sent to this watcher."""
+        """Send a watcher what is new; whether it is still to be served afterwards."""
         reply = self.replies.get(number)
         if reply is None:
             notifier.send(to, json.dumps({"over": number}))

@@ -1,4 +1,4 @@
-"""A reply of another process as it is known here: its row, and the text that was heard beyond it. Knows no connection.
+"""A reply that another process writes: its row, and the text that was received beyond it. Knows no connection.
 
 Its text only grows, as long as the same process writes it.
 """
@@ -9,18 +9,18 @@ import time
 from conversations.replies.reply import Subscriber
 from conversations.store.schema import Message
 
-POLL = 0.25  # seconds between two looks at the row of a reply of which nothing is heard
+POLL = 0.25  # seconds between two reads of the row of a reply of which no piece comes
 POLL_PUSHED = 1.0  # and of one of which pieces come: it may have been deleted
 FRESH = 0.6  # seconds that a piece counts as one that comes
 RENEW = 2.0  # seconds between two times that its process is asked for pieces
 
 
 class RemoteReply:
-    """What is known of a live reply; used from any thread."""
+    """The state of a live reply of another process. Used from any thread."""
 
     def __init__(self, row: Message) -> None:
         self.row, self.text = row, row.text
-        self.lost = True  # its process does not know what is known here
+        self.lost = True  # its process does not know how much text there is here
         self._lock = threading.Lock()
         self._subscribers: list[Subscriber] = []
         self._read_at = self._looked_at = time.monotonic()
@@ -29,7 +29,7 @@ class RemoteReply:
         self._finished = False
 
     def update_row(self, row: Message) -> bool:
-        """The row as it is now; False where another process writes it, so that what was heard is void."""
+        """Take the row as it was just read; False where another process writes it by now: the pieces are void."""
         if row.process != self.row.process:
             return False
         with self._lock:
@@ -39,7 +39,7 @@ class RemoteReply:
         return True
 
     def add_piece(self, at: int, text: str) -> None:
-        """A piece that begins at that character of the whole text."""
+        """Add a piece that begins at character `at` of the whole text; after a gap it is `lost`."""
         with self._lock:
             self.lost = at > len(self.text)
             if not self.lost:
@@ -48,12 +48,12 @@ class RemoteReply:
         self._notify()
 
     def finish(self) -> None:
-        """Nothing more comes: the row is whole."""
+        """Mark the end: the row holds all of the text."""
         self._finished = True
         self._notify()
 
     def mark_lost(self) -> None:
-        """Pieces may have gone by unheard."""
+        """Mark that pieces may have been missed."""
         self.lost, self._unanswered, self._requested_at = True, 0, float("-inf")
 
     def is_fresh(self) -> bool:
@@ -71,16 +71,16 @@ class RemoteReply:
         return True
 
     def idle_seconds(self) -> float:
-        """Seconds since somebody looked."""
+        """The seconds since somebody looked at it or read its row."""
         return time.monotonic() - max(self._looked_at, self._read_at)
 
     def message(self) -> Message:
-        """The row with the text that is known; a record of its own."""
+        """A copy of the row, with all of the text that has come."""
         columns = {column.key: getattr(self.row, column.key) for column in Message.__table__.columns}
         return Message(**{**columns, "text": self.text})
 
     async def wait_for_more(self, after: int, seconds: float) -> None:
-        """Wait until there is text beyond `after` characters, or the end, but no longer than so many seconds."""
+        """Wait until there is text beyond `after` characters, or the end, at most `seconds`."""
         subscriber = Subscriber()
         self._subscribers.append(subscriber)
         try:

@@ -10,17 +10,17 @@ from backends.local.inbox import Inbox
 from settings import Settings
 from tests.backends.llama.chats import PATIENCE, Ear, opened
 
-KNOBS: dict[str, Any] = {"raw": True, "temperature": 0, "max_tokens": 60, "ignore_eos": True}
+OPTIONS: dict[str, Any] = {"raw": True, "temperature": 0, "max_tokens": 60, "ignore_eos": True}
 PROMPT = "I like music and"
 
 
 def test_one_who_takes_nothing_slows_nobody(settings: Settings) -> None:
     model = backends.load("llamacpp", settings)
-    expected = model.invoke(PROMPT, **KNOBS).text
-    slow = model.stream(PROMPT, **KNOBS)
+    expected = model.invoke(PROMPT, **OPTIONS).text
+    slow = model.stream(PROMPT, **OPTIONS)
     first = next(slow).text
     for _ in range(9):  # more than run together
-        assert model.invoke(PROMPT, **KNOBS).text
+        assert model.invoke(PROMPT, **OPTIONS).text
     assert first + "".join(chunk.text for chunk in slow) == expected
 
 
@@ -29,7 +29,7 @@ async def test_a_blocked_event_loop_slows_nobody(settings: Settings) -> None:
     stuck, go_on, found = threading.Event(), threading.Event(), list[str]()
 
     async def read() -> None:
-        async for chunk in model.astream(PROMPT, **KNOBS):
+        async for chunk in model.astream(PROMPT, **OPTIONS):
             found.append(chunk.text)
             stuck.set()
             go_on.wait(PATIENCE)
@@ -37,12 +37,12 @@ async def test_a_blocked_event_loop_slows_nobody(settings: Settings) -> None:
     thread = threading.Thread(target=lambda: asyncio.run(read()))
     thread.start()
     assert await asyncio.to_thread(stuck.wait, PATIENCE)
-    replies = await asyncio.gather(*(model.ainvoke(PROMPT, **KNOBS) for _ in range(9)))
+    replies = await asyncio.gather(*(model.ainvoke(PROMPT, **OPTIONS) for _ in range(9)))
     assert all(reply.usage_metadata["output_tokens"] == 60 for reply in replies)  # type: ignore[index]
     assert len(found) == 1
     go_on.set()
     await asyncio.to_thread(thread.join, PATIENCE)
-    assert "".join(found) == model.invoke(PROMPT, **KNOBS).text
+    assert "".join(found) == model.invoke(PROMPT, **OPTIONS).text
 
 
 def test_a_closed_event_loop_ends_only_its_own() -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from conversations.replies import turn, watch
-from conversations.replies import writer as journals
+from conversations.replies import writer as writer_module
 from conversations.store.schema import State
 from conversations.store.store import HEARTBEAT_TIMEOUT
 from settings import ROOT
@@ -231,13 +231,13 @@ def test_what_a_server_says_of_itself_never_keeps_a_reply_from_being_saved(
 def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
     loopback: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journals, "PAUSE", 0.01)
-    monkeypatch.setattr(journals, "MAX_PAUSE", 0.1)
+    monkeypatch.setattr(writer_module, "PAUSE", 0.01)
+    monkeypatch.setattr(writer_module, "MAX_PAUSE", 0.1)
     loopback.script.append("slow")
     store = mine()
     row = turn.send(store, None, "hi", ask("openai"))
     grown(store, row)
-    running = journals.reply_writer(store.database).replies[row.id]
+    running = writer_module.reply_writer(store.database).replies[row.id]
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE message RENAME TO mislaid"))
     running.stop()
@@ -250,11 +250,11 @@ def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
 
 
 def test_what_ended_unsaved_is_saved_when_the_process_ends(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journals, "PAUSE", 3)
+    monkeypatch.setattr(writer_module, "PAUSE", 3)
     loopback.script.append("slow")
     store = mine()
     row = turn.send(store, None, "hi", ask("openai"))
-    running = journals.reply_writer(store.database).replies[row.id]
+    running = writer_module.reply_writer(store.database).replies[row.id]
     wait_for(lambda: running.text)
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE message RENAME TO mislaid"))
@@ -263,7 +263,7 @@ def test_what_ended_unsaved_is_saved_when_the_process_ends(loopback: Loopback, m
     time.sleep(0.3)
     with store.database.writing() as session:
         session.execute(text("ALTER TABLE mislaid RENAME TO message"))
-    journals.interrupt_all()
+    writer_module.interrupt_all()
     saved = store.message(row.id)
     assert (saved.state, saved.text) == (State.STOPPED, running.text)
     assert running.wait(10)

@@ -61,7 +61,7 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
 )
 def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, app: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    assert {knob.name: knob.value for knob in Settings.read().options()}["DATABASE_URL"] == app
+    assert {option.name: option.value for option in Settings.read().options()}["DATABASE_URL"] == app
 
 
 def test_the_name_is_shown_only_when_it_is_asked_for() -> None:

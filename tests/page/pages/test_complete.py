@@ -70,7 +70,7 @@ def test_every_step_can_be_undone(loopback: Loopback) -> None:
     assert app.button(key="undo").disabled
 
 
-def test_the_text_alone_and_only_moved_knobs_are_sent(loopback: Loopback) -> None:
+def test_the_text_alone_and_only_moved_options_are_sent(loopback: Loopback) -> None:
     app = write(page(), "Once")
     app.slider(key="temperature").set_value(0.4).run()
     go_on(app)

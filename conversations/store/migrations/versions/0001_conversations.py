@@ -76,7 +76,7 @@ def conversation() -> None:
 
 
 def message() -> None:
-    """Messages."""
+    """Create the table of messages, with its indexes."""
     op.create_table(
         "message",
         sa.Column("id", NUMBER, primary_key=True, autoincrement=True),

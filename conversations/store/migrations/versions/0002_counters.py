@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """One table."""
+    """Create the table of counters."""
     op.create_table(
         "counter",
         sa.Column("key", sa.String(200), primary_key=True),

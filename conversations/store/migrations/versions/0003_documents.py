@@ -10,7 +10,7 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Three tables."""
+    """Create the tables of documents, passages and citations."""
     op.create_table(
         "document",
         sa.Column("id", sa.String(64), primary_key=True),
