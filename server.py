@@ -19,7 +19,7 @@ from page.session.presses import PressQueue
 from page.session.ticks import TickLimiter
 from settings import ROOT, Settings
 
-UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients are told in their own form what is not there
+UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients get their own form of a 404
 # Under these paths of Streamlit's own, and the API's, is never the page.
 STREAMLIT_PATHS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 

@@ -67,7 +67,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
         await drain(state)
         await run_in_threadpool(state.limits.flush)
-    interrupt_all()  # a server that is told to end dies of the signal, and nothing else runs after this
+    interrupt_all()  # a server that gets a signal to end dies of it, and nothing else runs after this
 
 
 async def drain(state: AppState) -> None:

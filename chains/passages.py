@@ -73,7 +73,7 @@ def location(passage: Document) -> str:
 def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:
     """As many passages as fit, the best ones, written into the question that has them.
 
-    `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for what was said
+    `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for earlier messages
     before. None where nobody knows.
     """
     at = next((at for at, message in enumerate(messages) if isinstance(message, DocumentQuestion)), None)

@@ -44,7 +44,7 @@ def build(settings: Settings, backend: str, tokens: int, model: str | None = Non
 
 
 def transcript(earlier: str | None, messages: Sequence[BaseMessage]) -> str:
-    """What is to be summed up, as one text: the summary of what was before, and who said what after it."""
+    """What is to be summed up, as one text: the summary so far, and the messages after it with their speakers."""
     before = [introduce(earlier)] if earlier else []
     return "\n\n".join([*before, *(f"{SPEAKERS[m.type]}: {m.text}" for m in messages)])
 
@@ -58,8 +58,8 @@ def split_batch(
     """
 
     def fits(some: Sequence[BaseMessage]) -> bool:
-        asked = prompt(tokens).invoke({"text": transcript(earlier, some)}).to_messages()
-        return count(model, asked) + tokens <= window
+        request = prompt(tokens).invoke({"text": transcript(earlier, some)}).to_messages()
+        return count(model, request) + tokens <= window
 
     fitting = _largest(len(messages), lambda number: fits(messages[:number]))
     if fitting:

@@ -74,7 +74,7 @@ def room(model: BaseChatModel, reply: int | None = None) -> int | None:
 
 
 def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
-    """All messages, with as many passages as leave half of the room to what was said, and `reply` tokens free."""
+    """All messages, with as many passages as leave half of the room to earlier messages, and `reply` tokens free."""
     return _inserted(model, messages, room(model, reply))
 
 

@@ -1,4 +1,4 @@
-"""Which files can be read: told by their name, and believed only where their first bytes agree. Reads nothing else."""
+"""Which files can be read: those whose name and first bytes agree on a kind that is known. Reads nothing else."""
 
 from dataclasses import dataclass
 from pathlib import PurePath

@@ -16,8 +16,10 @@ class PassagePrompt(NamedTuple):
 
 
 def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> PassagePrompt:
-    """`passages` are (place, text), best first. The same ones give the same prompt, so that a seed holds."""
-    blocks = "\n\n".join(f"[{number}] {place}\n{text.strip()}" for number, (place, text) in enumerate(passages, 1))
+    """`passages` are (location, text), best first. The same ones give the same prompt, so that a seed holds."""
+    blocks = "\n\n".join(
+        f"[{number}] {location}\n{text.strip()}" for number, (location, text) in enumerate(passages, 1)
+    )
     delimiter = unused_delimiter(f"{blocks}\n{question}")
     rules = RULES.read_text(encoding="utf-8").strip().replace("{marker}", delimiter)
     return PassagePrompt(rules, f"<<< {delimiter}\n{blocks}\n>>> {delimiter}\n\n{question}")

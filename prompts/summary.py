@@ -1,4 +1,4 @@
-"""The words around a summary, a text file: what a model that sums up is told, and what the summary is introduced with.
+"""The words around a summary, a text file: the instruction to the model that sums up, and what introduces the summary.
 
 The file's first paragraph is the one, a prompt template with {words}; its second is the other. Knows no model.
 """
@@ -9,7 +9,7 @@ FILE = Path(__file__).with_name("summary.txt")
 
 
 def instruction() -> str:
-    """What the model that sums up is told; `{words}` is left to be filled in."""
+    """The instruction to the model that sums up; `{words}` is left to be filled in."""
     return _paragraphs()[0]
 
 

@@ -105,7 +105,7 @@ def ask(
         options=options,
         retriever=_passages(files) if files else None,
     )
-    report, reply = asyncio.run(_ask(chain, message, quiet=as_json))
+    report, reply = asyncio.run(_print_reply(chain, message, quiet=as_json))
     if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
     sources, note = _sources_and_note(report, target.settings) if files else ([], None)
@@ -156,7 +156,7 @@ def join_message(text: str | None, piped: str) -> str:
     return "\n\n".join(parts) if len(parts) > 1 else parts[0]
 
 
-async def _ask(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
+async def _print_reply(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
     """The report and the text of a reply, printed as it comes. Raises OSError where nobody reads stdout any more."""
     report, parts = Report(), []
     async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):

@@ -1,4 +1,4 @@
-"""What a person types: a line editor at a terminal, else the lines of a pipe. Knows keys; nothing of what is said."""
+"""What a person types: a line editor at a terminal, else the lines of a pipe. Knows keys; no command."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +42,7 @@ class PromptReader:
         self, earlier: list[str], completions: Callable[[], Iterable[str]], print_note: Callable[[str], None]
     ) -> None:
         """`earlier` is newest first; `completions` are what Tab completes a line to."""
-        self._note = print_note
+        self._print_note = print_note
         self._session: PromptSession[str] = PromptSession(
             "> ",
             multiline=True,
@@ -63,7 +63,7 @@ class PromptReader:
                 return None
             except KeyboardInterrupt:
                 if hint:
-                    self._note(hint)
+                    self._print_note(hint)
         return None
 
 

@@ -43,7 +43,7 @@ def run_command(line: str, chat: ChatState, screen: Screen) -> None:
 def completions(chat: ChatState) -> Iterator[str]:
     """The lines that Tab completes to: commands, personas, documents, backends."""
     yield from (*COMMANDS, *sorted(word for word in EXIT_COMMANDS if word.startswith("/")))
-    with suppress(SettingsError):  # a broken file is told by /persona
+    with suppress(SettingsError):  # /persona reports a broken file
         yield from (f"/persona {name}" for name in ("random", "off", *personas.list_personas()))
     yield from document.completions(chat)
     if chat.target.url is None:

@@ -1,4 +1,4 @@
-"""Who answers: a backend of this process, or a model of a running server. Knows names; nothing of what is said."""
+"""Who answers: a backend of this process, or a model of a running server. Knows names; no message."""
 
 from dataclasses import dataclass, replace
 

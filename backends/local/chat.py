@@ -176,9 +176,9 @@ class LocalChat(BaseChatModel):
         self._check_length(ids)
         sampling = self._sampling(options, self.engine.window - len(ids))
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
-        ends = [*(stop if stop is not None else self.stop or ()), *turns]
+        stop_strings = [*(stop if stop is not None else self.stop or ()), *turns]
         continues = messages[-1].type == "ai"  # and its first space belongs to the text
-        return Request(ids, sampling, StreamDecoder(ends, strip=not raw and not continues), emit)
+        return Request(ids, sampling, StreamDecoder(stop_strings, strip=not raw and not continues), emit)
 
     def _check_length(self, ids: list[int]) -> None:
         if not ids:

@@ -93,7 +93,7 @@ class Request:
     tokens: int = 0
     reported: int = 0  # of them in chunks so far
     finish: str | None = None
-    position: int = 0  # in the queue, as its owner was told
+    position: int = 0  # in the queue, as last reported to its owner
 
     def cancel(self) -> None:
         """Ask the engine to stop; it computes at most the token it is at."""

@@ -22,7 +22,7 @@ from pydantic import Field, PrivateAttr
 from backends.remote.errors import is_server_error, translate_errors
 
 NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
-# What a server is told after a reply of its own that was cut: few take up a last assistant message by themselves.
+# The instruction to a server after a reply of its own that was cut: few take up a last assistant message by themselves.
 CONTINUE_PROMPT = (
     "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
 )

@@ -62,7 +62,7 @@ def number_messages(
 
 
 def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], str | None]:
-    """The nodes without the system messages that everything hangs on, and what those said."""
+    """The nodes without the system messages that everything hangs on, and the text of those."""
     remaining, system = dict(nodes), list[str]()
     below = _children(nodes, _parents(nodes))
     at: str | None = None

@@ -1,6 +1,6 @@
 """What ChatGPT exports (conversations.json): each conversation is a mapping of nodes. Knows that format and our form.
 
-Everything said is kept, branches too. What the assistant wrote to a tool or to itself becomes a message of role "tool",
+Every message is kept, branches too. What the assistant wrote to a tool or to itself becomes a message of role "tool",
 so that it is no reply; images and other files become their names; a conversation without any node is left empty.
 """
 

@@ -22,7 +22,7 @@ SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
 
 
 def render_markdown(conversation: Mapping[str, Any]) -> str:
-    """The shown branch (of a comparison all replies) with who said what, and when."""
+    """The shown branch (of a comparison all replies) with speakers and times."""
     messages, passages = conversation["messages"], cited_passages(conversation)
     numbers = range(len(messages))
     if conversation["kind"] != "compare":

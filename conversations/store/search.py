@@ -1,4 +1,4 @@
-"""Search in one owner's conversations: in what was said, and in titles. Knows the text indexes of both databases.
+"""Search in one owner's conversations: in messages and titles. Knows the text indexes of both databases.
 
 What is typed is words, never a query language. Every word has to occur, in one message or in the title; a word of two
 letters or more also finds words that begin with it, and accents on Latin letters do not count. Both databases' indexes
@@ -150,7 +150,7 @@ def _newest_matches(
 
 
 def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
-    """The owner's messages in which all of it is said; SQLite gives the newest first, at no cost."""
+    """The owner's messages that hold all of it; SQLite gives the newest first, at no cost."""
     query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
     sqlite = store.database.sqlite
     position = func.instr if sqlite else func.strpos

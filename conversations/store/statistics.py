@@ -136,7 +136,7 @@ def _select_owned(store: Store, period: Period, query: Rows) -> Rows:
 
 
 def _conversations(store: Store, period: Period) -> int:
-    """Conversations that something was said in."""
+    """The number of conversations with a message in the period."""
     query = select(func.count()).where(Conversation.owner == store.owner, Conversation.updated >= period.since)
     with store.database.reading() as session:
         return session.scalar(query) or 0

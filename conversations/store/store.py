@@ -131,7 +131,7 @@ class Store:
             session.execute(delete(Conversation).where(Conversation.id == conversation_id))
 
     def clear(self, conversation_id: str, **fields: Any) -> None:
-        """Delete what was said in a conversation, and its documents; set `fields`. Replies in it end.
+        """Delete the messages of a conversation, and its documents; set `fields`. Replies in it end.
 
         Raises NotFoundError.
         """

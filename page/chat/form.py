@@ -1,4 +1,4 @@
-"""Forms that unfold in a message: editing what one said, and saying why a reply is good or bad."""
+"""Forms that unfold in a message: editing one's own message, and explaining why a reply is good or bad."""
 
 import streamlit as st
 
