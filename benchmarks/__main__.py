@@ -106,11 +106,11 @@ def read(path: Path) -> dict[str, Any]:
     return results
 
 
-def command_line(words: list[str]) -> str:
+def command_line(arguments: list[str]) -> str:
     """The command, without folders of this machine."""
     before = ["LLAMA_SERVER_BIN=llama-server"] if os.environ.get("LLAMA_SERVER_BIN") else []
-    where = [at for at, word in enumerate(words) if word == "--out"]
-    rest = [word for at, word in enumerate(words) if not {at, at - 1} & {*where} and not word.startswith("--out=")]
+    where = [at for at, word in enumerate(arguments) if word == "--out"]
+    rest = [word for at, word in enumerate(arguments) if not {at, at - 1} & {*where} and not word.startswith("--out=")]
     return " ".join([*before, shlex.join(["python", "-m", "benchmarks", *rest])])
 
 

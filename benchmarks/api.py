@@ -32,15 +32,15 @@ SHARE = 0.05  # of the throughput
 Pair = tuple[Round, Round]  # of the chain and of the API
 
 
-def run_rounds(one: Target, other: Target, load: Load, rounds: int) -> list[Pair]:
+def run_rounds(first: Target, second: Target, load: Load, rounds: int) -> list[Pair]:
     """All rounds, there and back, so that what else the machine does meets each alike. Raises ValueError."""
     pairs = []
     for number in range(rounds):
         if number % 2:
-            second = other.measure(load)
-            pairs.append((one.measure(load), second))
+            second = second.measure(load)
+            pairs.append((first.measure(load), second))
         else:
-            pairs.append((one.measure(load), other.measure(load)))
+            pairs.append((first.measure(load), second.measure(load)))
     return pairs
 
 
@@ -54,7 +54,7 @@ def build_loads(args: argparse.Namespace) -> dict[str, Load]:
     }
 
 
-def figures(load: Load, pairs: list[Pair]) -> dict[str, Any]:
+def summarize(load: Load, pairs: list[Pair]) -> dict[str, Any]:
     """The figures of one load: chain, API, and the cost between them, in ms or tokens a second."""
 
     def both(each: Callable[[Round], float]) -> dict[str, float]:
@@ -93,7 +93,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         for label, load in build_loads(args).items():
             run_rounds(alone, api, load, 1)  # models are loaded and everything is warm
             pairs = run_rounds(alone, api, load, args.rounds)
-            results[label] = figures(load, pairs)
+            results[label] = summarize(load, pairs)
             same = same and all(
                 one.answers[at].text == other.answers[at].text for one, other in pairs for at in range(load.requests)
             )

@@ -104,11 +104,11 @@ def measure(url: str, args: argparse.Namespace) -> dict[str, Any]:
         listener = Listener(engine)
         with listener.connection:
             alone = listener.delay(engine)
-            figures = {str(notes): rate(engine, listener, notes, args) for notes in (1, EACH)}
+            rates = {str(notes): rate(engine, listener, notes, args) for notes in (1, EACH)}
         engine.dispose()
     except (ArgumentError, SQLAlchemyError, psycopg.Error) as error:
         raise ValueError(f"--url: {type(error).__name__}: it must name a PostgreSQL that answers") from error
-    return {"writers": args.writers, "seconds": args.seconds, "delay_ms": alone, "per_second": figures}
+    return {"writers": args.writers, "seconds": args.seconds, "delay_ms": alone, "per_second": rates}
 
 
 def lines(report: dict[str, Any]) -> Iterator[str]:

@@ -176,19 +176,19 @@ class Tab:
         self._news.set()
 
     def _draw(self, message: ForwardMsg) -> None:
-        place, delta = tuple(message.metadata.delta_path), message.delta
+        path, delta = tuple(message.metadata.delta_path), message.delta
         if delta.WhichOneof("type") == "add_block":
-            self._hidden.discard(place)
+            self._hidden.discard(path)
             if delta.add_block.HasField("popover"):
-                self._hidden.add(place)
+                self._hidden.add(path)
             return
-        self._texts.pop(place, None)
+        self._texts.pop(path, None)
         kind = delta.new_element.WhichOneof("type")
         if kind == "markdown":
-            self._texts[place] = self._run, delta.new_element.markdown.body
+            self._texts[path] = self._run, delta.new_element.markdown.body
         elif kind == "text":
-            self._texts[place] = self._run, delta.new_element.text.body
-        elif not any(place[: len(hidden)] == hidden for hidden in self._hidden):
+            self._texts[path] = self._run, delta.new_element.text.body
+        elif not any(path[: len(hidden)] == hidden for hidden in self._hidden):
             self._mount(delta.new_element)
 
     def _mount(self, element: Element) -> None:

@@ -46,8 +46,8 @@ class Calls:
     transactions: int = 0
     jobs: int = 0  # handed to another thread
 
-    def figures(self) -> dict[str, int]:
-        """The counts by name."""
+    def counts(self) -> dict[str, int]:
+        """The counts of calls, functions, files and file switches, by name."""
         own = [(file, name) for thread, file, name in self.trace if not thread.startswith(ENGINE)]
         files = [file for file, _ in own]
         return {
@@ -100,9 +100,9 @@ def measure(rounds: int) -> list[Calls]:
         event.listen(database.engine, "begin", profiler.begin_transaction)
         store = Store(database, "benchmark")
         request = GenerationRequest(Settings.read(), "llamacpp", OPTIONS)
-        found = [_second_message(store, request, profiler) for _ in range(rounds)]
+        runs = [_second_message(store, request, profiler) for _ in range(rounds)]
         database.close()
-    return found
+    return runs
 
 
 def _second_message(store: Store, request: GenerationRequest, profiler: Profiler) -> Calls:
@@ -118,19 +118,19 @@ def _second_message(store: Store, request: GenerationRequest, profiler: Profiler
 
 
 def main() -> None:
-    """The command."""
+    """Run the command: measure, and print the counts of the quietest run."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=9, help="chats, of which the median is shown (%(default)s)")
     options.add_argument("--list", action="store_true", help="each function with its calls")
     options.add_argument("--json", action="store_true", help="the figures as JSON")
     args = options.parse_args()
-    runs = sorted(measure(args.rounds), key=lambda calls: calls.figures()["calls"])
+    runs = sorted(measure(args.rounds), key=lambda calls: calls.counts()["calls"])
     least, median = runs[0], runs[len(runs) // 2]
-    figures = {**least.figures(), "calls in the median": median.figures()["calls"]}
+    counts = {**least.counts(), "calls in the median": median.counts()["calls"]}
     if args.json:
-        print(json.dumps(figures))
+        print(json.dumps(counts))
         return
-    for name, figure in figures.items():
+    for name, figure in counts.items():
         print(f"{figure:5} {name}")
     if args.list:
         for (file, function), number in Counter((file, name) for _, file, name in least.trace).most_common():

@@ -44,8 +44,8 @@ MESSAGE = "Tell me a long story about the sea."
 
 def script(pages: int) -> list[str]:
     """The texts of that many pages, the same ones each time. Raises OSError."""
-    whole = " ".join(path.read_text(encoding="utf-8") for path in sorted(TEXTS.glob("*.txt")))
-    sentences = re.split(r"(?<=[.?!;])\s+", whole)
+    text = " ".join(path.read_text(encoding="utf-8") for path in sorted(TEXTS.glob("*.txt")))
+    sentences = re.split(r"(?<=[.?!;])\s+", text)
     if len(sentences) < SENTENCES:
         raise FileNotFoundError(f"{TEXTS} holds no texts: run this in a checkout of the project")
     chance = random.Random(7)
@@ -185,9 +185,9 @@ PARTS: dict[str, tuple[str, Callable[[Bench], dict[str, Any]]]] = {
 
 def lines(report: dict[str, dict[str, Any]]) -> Iterator[str]:
     """The report as lines of text."""
-    for part, figures in report.items():
+    for part, metrics in report.items():
         yield PARTS[part][0]
-        for name, value in figures.items():
+        for name, value in metrics.items():
             yield f"  {name:<32}{value if isinstance(value, str) else f'{value:,}':>32}"
 
 

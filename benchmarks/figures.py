@@ -78,9 +78,9 @@ def over_rounds(results: Row, model: str, contender: str, value: Value) -> Figur
     return figure(map(value, rows_of(results, model, contender)))
 
 
-def ratios(one: Sequence[Row], value: Value, other: Sequence[Row], beside: Value) -> list[float]:
+def ratios(rows: Sequence[Row], value: Value, other_rows: Sequence[Row], beside: Value) -> list[float]:
     """A ratio for each round in which both were measured."""
-    others = {row["round"]: number for row in other if (number := beside(row))}
+    others = {row["round"]: number for row in other_rows if (number := beside(row))}
     return [
-        number / others[row["round"]] for row in one if (number := value(row)) is not None and row["round"] in others
+        number / others[row["round"]] for row in rows if (number := value(row)) is not None and row["round"] in others
     ]

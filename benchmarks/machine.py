@@ -59,9 +59,9 @@ def versions() -> list[tuple[str, str]]:
     return pairs
 
 
-def is_same_build(one: str, other: str) -> bool:
+def is_same_build(first: str, second: str) -> bool:
     """Whether two builds' system infos name the same features; where one is unknown they are not."""
-    return bool(one) and bool(other) and switches(one) == switches(other)
+    return bool(first) and bool(second) and switches(first) == switches(second)
 
 
 def switches(info: str) -> set[str]:

@@ -93,8 +93,8 @@ def make(folder: Path) -> None:
 
 def fill_vocabulary(vocabulary: dict[str, int], size: int) -> dict[str, int]:
     """Tokens from `size` up to VOCABULARY: two words in one, which the splitting before BPE keeps apart."""
-    words = sorted(word for word in vocabulary if word.startswith("Ġ") and word[1:].isascii() and word[1:].isalpha())
-    pairs = ("".join(pair) for pair in product(words, words))
+    tokens = sorted(word for word in vocabulary if word.startswith("Ġ") and word[1:].isascii() and word[1:].isalpha())
+    pairs = ("".join(pair) for pair in product(tokens, tokens))
     return dict(zip(pairs, range(size, VOCABULARY), strict=False))
 
 

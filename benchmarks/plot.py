@@ -18,8 +18,10 @@ def draw(results: Row, path: Path) -> None:
         speed.set(title=f"{model}: tokens/s, all chats together")
         lines(wait, results, model, lambda chats: first_token(chats, 0.95), 1000.0)
         wait.set(title=f"{model}: ms to the first token, 95th percentile")
-    named = {name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(named.values()), list(named), loc="outside upper center", ncols=5)
+    lines_by_name = {
+        name: line for axes in grid.flat for line, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(list(lines_by_name.values()), list(lines_by_name), loc="outside upper center", ncols=5)
     figure.savefig(path, dpi=110)
 
 

@@ -80,7 +80,7 @@ def run_rounds(targets: dict[str, ServerTarget], load: Load, count: int) -> list
     return turns
 
 
-def figures(load: Load, turns: list[dict[str, Round]]) -> dict[str, Any]:
+def summarize(load: Load, turns: list[dict[str, Round]]) -> dict[str, Any]:
     """The figures of one load: each target's, and the ratios of their tokens a second."""
 
     def middle(name: str, work: float) -> float:
@@ -111,7 +111,7 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
         for streams in dict.fromkeys(args.streams):
             load = Load(True, streams, max(args.requests, streams), args.tokens)
             run_rounds(targets, load, 1)  # models are loaded and everything is warm
-            loads[str(streams)] = figures(load, run_rounds(targets, load, args.rounds))
+            loads[str(streams)] = summarize(load, run_rounds(targets, load, args.rounds))
     return {"backend": name, "tokens": args.tokens, "rounds": args.rounds, "cores": cores(), "loads": loads}
 
 

@@ -110,8 +110,8 @@ def by_contender(
     """A row for each; a measure that broke it says so."""
     for name in results["options"]["contenders"]:
         broken = [results["failures"].get(f"{model}/{name}/{measure}", "") for _, measure in columns]
-        figures = [over_rounds(results, model, name, value) for value, _ in columns]
-        yield [name, *(cell(figure, show, why) for figure, why in zip(figures, broken, strict=True))]
+        columns_of_rounds = [over_rounds(results, model, name, value) for value, _ in columns]
+        yield [name, *(cell(figure, show, why) for figure, why in zip(columns_of_rounds, broken, strict=True))]
 
 
 def cell(figure: Figure | None, show: Shown, why: str = "") -> str:

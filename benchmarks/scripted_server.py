@@ -29,14 +29,14 @@ MODEL = "scripted"
 ORDER = re.compile(r"(\d+) words at (\d+) a second")
 
 
-def prompt_for(words: int, rate: int) -> str:
+def prompt_for(word_count: int, rate: int) -> str:
     """The message that gets this reply."""
-    return f"{words} words at {rate} a second"
+    return f"{word_count} words at {rate} a second"
 
 
-def reply_words(words: int) -> list[str]:
+def reply_words(word_count: int) -> list[str]:
     """The words of the reply to such a message."""
-    return [f"word{number} " for number in range(words)]
+    return [f"word{number} " for number in range(word_count)]
 
 
 @contextmanager
@@ -75,13 +75,13 @@ async def _models(_: Request) -> Response:
 async def _chat(request: Request) -> Response:
     body = await request.json()
     match = ORDER.search(str(body["messages"][-1]["content"]))
-    words, rate = map(int, match.groups()) if match else (5, 1000)
-    return StreamingResponse(_lines(words, rate), media_type="text/event-stream")
+    word_count, rate = map(int, match.groups()) if match else (5, 1000)
+    return StreamingResponse(_lines(word_count, rate), media_type="text/event-stream")
 
 
-async def _lines(words: int, rate: int) -> AsyncIterator[str]:
+async def _lines(word_count: int, rate: int) -> AsyncIterator[str]:
     began = time.monotonic()
-    for number, word in enumerate(reply_words(words)):
+    for number, word in enumerate(reply_words(word_count)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
         yield _line({"delta": {"content": word}})
     yield _line({"delta": {}, "finish_reason": "stop"})

@@ -115,21 +115,21 @@ def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[
 
 def benchmark(args: argparse.Namespace) -> dict[str, Any]:
     """The whole report. Raises DatabaseError, ValueError, OSError."""
-    figures, weights = {}, {}
+    milliseconds, weights = {}, {}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        figures["SQLite"], weights["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
+        milliseconds["SQLite"], weights["SQLite"] = measure(f"sqlite:///{Path(folder) / 'store.db'}", args)
         url, binaries = args.url, postgresql.find_binaries()
         if url is None and binaries is not None:
             url = stack.enter_context(stack.enter_context(postgresql.start_postgresql(binaries)).database())
         if url is not None:
-            figures["PostgreSQL"], weights["PostgreSQL"] = measure(url, args)
-    slowest = max(max(each.values()) for each in figures.values())
+            milliseconds["PostgreSQL"], weights["PostgreSQL"] = measure(url, args)
+    slowest = max(max(each.values()) for each in milliseconds.values())
     return {
         "conversations": args.conversations,
         "messages": args.messages,
         "rounds": args.rounds,
-        "milliseconds": figures,
+        "milliseconds": milliseconds,
         "weights": weights,
         "slowest": slowest,
     }
@@ -137,17 +137,17 @@ def benchmark(args: argparse.Namespace) -> dict[str, Any]:
 
 def lines(report: dict[str, Any]) -> Iterator[str]:
     """The report as lines of text."""
-    figures = report["milliseconds"]
+    milliseconds = report["milliseconds"]
     yield (
         f"{report['messages']:,} messages in {report['conversations']:,} conversations of one owner; median ms of "
         f"{report['rounds']} (target: {TARGET})"
     )
-    yield f"{'':<34}" + "".join(f"{name:>12}" for name in figures)
-    for call in figures["SQLite"]:
-        yield f"{call:<34}" + "".join(f"{each[call]:>12.1f}" for each in figures.values())
+    yield f"{'':<34}" + "".join(f"{name:>12}" for name in milliseconds)
+    for call in milliseconds["SQLite"]:
+        yield f"{call:<34}" + "".join(f"{each[call]:>12.1f}" for each in milliseconds.values())
     for name in report["weights"]["SQLite"]:
         yield f"{name:<34}" + "".join(f"{each[name]:>12,.0f}" for each in report["weights"].values())
-    if "PostgreSQL" not in figures:
+    if "PostgreSQL" not in milliseconds:
         yield "PostgreSQL is not installed here (apt-get install postgresql); --url names a server elsewhere."
 
 

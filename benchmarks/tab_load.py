@@ -47,13 +47,13 @@ async def for_each(tabs: list[Tab], do: Callable[[Tab], Awaitable[Any]]) -> None
     """All of them, a few at once."""
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def one(tab: Tab) -> None:
+    async def run_tab(tab: Tab) -> None:
         async with turn:
             await do(tab)
 
     async with asyncio.TaskGroup() as group:
         for tab in tabs:
-            group.create_task(one(tab))
+            group.create_task(run_tab(tab))
 
 
 async def have_reply(tab: Tab) -> None:
@@ -83,14 +83,14 @@ async def measure_window(process: psutil.Process, tabs: list[Tab], seconds: floa
     took = time.perf_counter() - began
     shortest = min((tab.tick for tab in tabs if tab.tick is not None), default=None)
     delays = [delay * 1000 for tab in tabs for interval, delay in tab.answers if interval == shortest]
-    figures = {
+    metrics = {
         "percent": (sum(process.cpu_times()[:2]) - used) / took * 100,
         "client_percent": (time.process_time() - client) / took * 100,
         "answers_per_second": len(delays) / took / max(1, len(tabs)),
     }
     if len(delays) > 1:
-        figures |= {"median_ms": statistics.median(delays), "p95_ms": statistics.quantiles(delays, n=20)[-1]}
-    return {name: round(value, 2) for name, value in figures.items()}
+        metrics |= {"median_ms": statistics.median(delays), "p95_ms": statistics.quantiles(delays, n=20)[-1]}
+    return {name: round(value, 2) for name, value in metrics.items()}
 
 
 def measure(count: int, args: argparse.Namespace) -> dict[str, Any]:

@@ -84,9 +84,9 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
             yield f"{'':<6}only {seen} of {row['tabs']} had drawn their reply after {PATIENCE:g} s"
     yield "A tab takes " + ", ".join(f"{value:.2f} MB {_STATE[name]}" for name, value in report["mb_per_tab"].items())
     for load in ("idle", "watching"):
-        figures = report[load]
-        late = f", late with {figures['late']}" if figures["late"] else ""
-        yield f"{load}: {figures['percent_per_tab']:.2f} % of a core a tab; in time with {figures['in_time']}{late}"
+        metrics = report[load]
+        late = f", late with {metrics['late']}" if metrics["late"] else ""
+        yield f"{load}: {metrics['percent_per_tab']:.2f} % of a core a tab; in time with {metrics['in_time']}{late}"
 
 
 _STATE = {"open": "when it is open", "talked": "with a conversation", "watching": "while it watches"}

@@ -84,12 +84,12 @@ async def run_concurrently(load: Load, ask: Callable[[int], Awaitable[Any]]) -> 
     """All answers in order, and the seconds they took."""
     answers, numbers = dict[int, Any](), iter(range(load.requests))
 
-    async def one() -> None:
+    async def run_one() -> None:
         for number in numbers:
             answers[number] = await ask(number)
 
     began = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(load.streams)))
+    await asyncio.gather(*(run_one() for _ in range(load.streams)))
     return [answers[number] for number in range(load.requests)], time.perf_counter() - began
 
 
@@ -113,17 +113,17 @@ class ChainTarget:
 def start_chain(backend: str) -> Iterator[ChainTarget]:
     """The chain in a process of its own."""
     spawning = multiprocessing.get_context("spawn")
-    ours, theirs = spawning.Pipe()
-    process = spawning.Process(target=_serve_loads, args=(theirs, backend), daemon=True)
+    parent_end, child_end = spawning.Pipe()
+    process = spawning.Process(target=_serve_loads, args=(child_end, backend), daemon=True)
     process.start()
-    theirs.close()
+    child_end.close()
     try:
-        yield ChainTarget(ours)
-        ours.send(None)
+        yield ChainTarget(parent_end)
+        parent_end.send(None)
     finally:
         process.join(5)
         process.kill()
-        ours.close()
+        parent_end.close()
 
 
 def _serve_loads(pipe: Connection, backend: str) -> None:

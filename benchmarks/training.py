@@ -70,8 +70,8 @@ def grouped_batches(rows: Dataset, batch: int) -> Iterator[list[Row]]:
 
 def prepare_rows(args: argparse.Namespace, folder: Path) -> tuple[Dataset, Any]:
     """Packed rows and their tokenizer, by training.prepare. Raises ValueError, OSError."""
-    ours = [Source("smalltalk"), Source("acquaintance")]
-    corpus = Corpus([Source("dialogues", raw=args.data)] if args.data else ours, share=0.1)
+    sources = [Source("smalltalk"), Source("acquaintance")]
+    corpus = Corpus([Source("dialogues", raw=args.data)] if args.data else sources, share=0.1)
     with redirect_stdout(sys.stderr):
         prepare.prepare(Preparation(corpus, max_length=args.max_length, choices=0), folder)
     return store.load(folder, "train"), tokenizer.load(str(folder / "tokenizer"))

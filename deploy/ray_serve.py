@@ -95,7 +95,7 @@ def __getattr__(name: str) -> "Application":
 def configured_variables() -> dict[str, str]:
     """The variables of ours that are set, by name: the environment's, then `.env`'s."""
     fields = ((group, field) for group in all_settings() for field in group.model_fields)
-    return {group.variable(field): given[0] for group, field in fields if (given := group.lookup(field))}
+    return {group.variable(field): lookup[0] for group, field in fields if (lookup := group.lookup(field))}
 
 
 def check_replicas(settings: Settings, replicas: ReplicaSettings) -> None:

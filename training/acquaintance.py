@@ -71,8 +71,8 @@ def grammar(path: Path = FILE) -> Grammar:
             wordings[next(reversed(wordings))][key[:-1]] += _wordings(rest)
         else:
             raise ValueError(f"{path}, line {number}: {line!r} is no list, fact or wording; see the file's head")
-    whole = {n: Fact(n, f.group, {k: tuple(w) for k, w in wordings[n].items()}) for n, f in facts.items()}
-    return Grammar({slot: tuple(dict.fromkeys(listed)) for slot, listed in values.items()}, whole)
+    all_facts = {n: Fact(n, f.group, {k: tuple(w) for k, w in wordings[n].items()}) for n, f in facts.items()}
+    return Grammar({slot: tuple(dict.fromkeys(listed)) for slot, listed in values.items()}, all_facts)
 
 
 def _wordings(text: str) -> list[str]:
@@ -171,10 +171,10 @@ def _persona(rng: random.Random) -> dict[str, dict[str, str]]:
             break
         own = {slot: _draw_value(slot, rng) for slot in facts[name].slots}
         # No owner of a dog who is afraid of dogs: facts do not share words, nor a group.
-        words = {word.lower().rstrip("s") for value in own.values() for word in value.split() if len(word) > 2}
-        words.add(f"[{facts[name].group}]")
-        if not words & taken:
-            taken |= words
+        stems = {word.lower().rstrip("s") for value in own.values() for word in value.split() if len(word) > 2}
+        stems.add(f"[{facts[name].group}]")
+        if not stems & taken:
+            taken |= stems
             chosen[name] = own
     return chosen
 

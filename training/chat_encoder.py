@@ -43,12 +43,12 @@ class ChatEncoder:
             if message["role"] == "assistant":
                 prompt = self._pieces(messages[:i], reply=True)
                 ids += self._ids(_after(prompt, consumed))
-                whole = self._pieces(messages[: i + 1], reply=False)
-                reply = self._ids(_after(whole, _text(prompt)))
+                prefix = self._pieces(messages[: i + 1], reply=False)
+                reply = self._ids(_after(prefix, _text(prompt)))
                 if not ids:
                     raise ValueError("the model's chat template writes nothing before a reply that opens a dialogue")
                 spans.append((len(ids), len(ids) + len(reply)))
-                ids, consumed = ids + reply, _text(whole)
+                ids, consumed = ids + reply, _text(prefix)
         return EncodedDialogue(ids, spans)
 
     def encode_reply(self, text: str) -> list[int]:

@@ -30,15 +30,15 @@ class ChoiceCollator:
         ids, labels = np.full(shape, self.pad), np.full(shape, IGNORED)
         mask, ends = np.zeros(shape, dtype=np.int64), np.zeros(shape[:2], dtype=np.int64)
         places = np.zeros(len(rows), dtype=np.int64)
-        for b, (row, (replies, place)) in enumerate(zip(rows, drawn, strict=True)):
+        for b, (row, (replies, label)) in enumerate(zip(rows, drawn, strict=True)):
             # Fewer replies in one row (a small source) leave fewer in all; the true one stays.
-            chosen = [place, *(i for i in range(len(replies)) if i != place)][:fewest]
+            chosen = [label, *(i for i in range(len(replies)) if i != label)][:fewest]
             chosen.sort()
-            places[b] = chosen.index(place)
+            places[b] = chosen.index(label)
             for c, which in enumerate(chosen):
                 text = row["prompt"] + replies[which]
                 ids[b, c, : len(text)], mask[b, c, : len(text)], ends[b, c] = text, 1, len(text) - 1
-                if which == place:
+                if which == label:
                     labels[b, c, len(row["prompt"]) : len(text)] = replies[which]
         arrays = {"input_ids": ids, "attention_mask": mask, "labels": labels, "mc_token_ids": ends, "mc_labels": places}
         tokens = torch.tensor(mask.reshape(len(rows), -1).sum(1))
@@ -48,8 +48,8 @@ class ChoiceCollator:
         """The replies of a row in a drawn order, and where the true one (the last) went."""
         rng = random.Random(zlib.crc32(np.asarray(row["prompt"] + row["replies"][-1], dtype=np.int32).tobytes()))
         others = rng.sample(row["replies"][:-1], min(self.number - 1, len(row["replies"]) - 1))
-        place = rng.randrange(len(others) + 1)
-        return [*others[:place], row["replies"][-1], *others[place:]], place
+        label = rng.randrange(len(others) + 1)
+        return [*others[:label], row["replies"][-1], *others[label:]], label
 
 
 def combine_losses(outputs: Any, language: float, choice: float) -> torch.Tensor:

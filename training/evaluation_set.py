@@ -106,8 +106,8 @@ def _draw_distractors(pool: list[tuple[int, str]], own: int, true: str, rng: ran
     for size in (min(4 * DISTRACTORS, len(pool)), len(pool)):
         seen, drawn = {_normalize(true)}, []
         for number, text in rng.sample(pool, size):
-            if number != own and (plain := _normalize(text)) not in seen:
-                seen.add(plain)
+            if number != own and (normalized := _normalize(text)) not in seen:
+                seen.add(normalized)
                 drawn.append(text)
             if len(drawn) == DISTRACTORS:
                 return tuple(drawn)

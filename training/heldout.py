@@ -11,10 +11,10 @@ from training.sources import personachat
 
 def read_dialogues(names: list[str]) -> list[Dialogue]:
     """The dialogues of every PATH or SOURCE=PATH. Raises ValueError, OSError in one line that names it."""
-    return [dialogue for name in names for dialogue in _one(name)]
+    return [dialogue for name in names for dialogue in _source_dialogues(name)]
 
 
-def _one(name: str) -> list[Dialogue]:
+def _source_dialogues(name: str) -> list[Dialogue]:
     source, path = _parse_source(name)
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: --data wants a file of dialogues, or SOURCE=PATH")

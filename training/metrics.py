@@ -9,7 +9,7 @@ WORD = re.compile(r"\w+(?:['’]\w+)*")
 ARTICLES = {"a", "an", "the"}
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Lower-cased words without punctuation; "don't" is one."""
     return WORD.findall(text.lower())
 
@@ -26,20 +26,20 @@ def perplexity(nats: float, count: int) -> float | None:
 
 def token_f1(reply: str, reference: str) -> float:
     """Overlap in words of two texts, articles left out: the harmonic mean of precision and recall, 0..1."""
-    predicted, expected = ([w for w in words(text) if w not in ARTICLES] for text in (reply, reference))
+    predicted, expected = ([w for w in split_words(text) if w not in ARTICLES] for text in (reply, reference))
     common = (Counter(predicted) & Counter(expected)).total()
     return 2 * common / (len(predicted) + len(expected)) if common else 0.0
 
 
 def distinct(replies: Iterable[str], n: int) -> float | None:
     """Different n-grams among all n-grams of all replies, 0..1; None where there is none."""
-    grams = [gram for reply in replies for gram in ngrams(words(reply), n)]
+    grams = [gram for reply in replies for gram in ngrams(split_words(reply), n)]
     return len(set(grams)) / len(grams) if grams else None
 
 
 def repeated(replies: Iterable[str], n: int = 4) -> float | None:
     """The share of n-grams that their own reply has already said, 0..1; None where no reply is long enough."""
-    grams_of_replies = [ngrams(words(reply), n) for reply in replies]
+    grams_of_replies = [ngrams(split_words(reply), n) for reply in replies]
     total = sum(map(len, grams_of_replies))
     return 1 - sum(len(set(grams)) for grams in grams_of_replies) / total if total else None
 
@@ -49,8 +49,8 @@ def echoed(replies: Iterable[str], prompts: Iterable[str], n: int = 4) -> float 
     hits = [
         gram in seen
         for reply, prompt in zip(replies, prompts, strict=True)
-        for seen in [set(ngrams(words(prompt), n))]
-        for gram in ngrams(words(reply), n)
+        for seen in [set(ngrams(split_words(prompt), n))]
+        for gram in ngrams(split_words(reply), n)
     ]
     return mean(hits)
 
@@ -82,6 +82,6 @@ def reply_metrics(
         "distinct_2": distinct(replies, 2),
         "repeated_4grams": repeated(replies),
         "echoed_4grams": echoed(replies, prompts),
-        "words": mean(len(words(reply)) for reply in replies),
+        "words": mean(len(split_words(reply)) for reply in replies),
         "empty": mean(not reply.strip() for reply in replies),
     }

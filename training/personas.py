@@ -59,5 +59,5 @@ def _persona(sentences: tuple[str, ...], key: bytes) -> Persona:
 def _shortened(text: str, longest: int) -> str:
     """The text's first words, with a capital and without a full stop."""
     cut = textwrap.shorten(text, longest, placeholder=" …").rstrip(" .")
-    whole = cut if cut.strip("… ") else text[:longest].strip()
-    return whole[0].upper() + whole[1:]
+    shortened = cut if cut.strip("… ") else text[:longest].strip()
+    return shortened[0].upper() + shortened[1:]

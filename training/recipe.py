@@ -143,21 +143,21 @@ HELP = {
 }
 
 
-def resolve(given: dict[str, Any]) -> Recipe:
+def resolve(overrides: dict[str, Any]) -> Recipe:
     """A recipe from the options that were given. Raises ValueError."""
-    if bool(given.get("init")) == bool(given.get("config")):
+    if bool(overrides.get("init")) == bool(overrides.get("config")):
         raise ValueError("say where to start: --init FOLDER_OR_HUB_NAME, or --config " + "|".join(SIZES))
-    if given.get("config") and given["config"] not in SIZES:
-        raise ValueError(f"--config {given['config']}: there are {', '.join(SIZES)}")
+    if overrides.get("config") and overrides["config"] not in SIZES:
+        raise ValueError(f"--config {overrides['config']}: there are {', '.join(SIZES)}")
     for name, (least, most) in BOUNDS.items():
-        value = given.get(name, least)
+        value = overrides.get(name, least)
         if not (least <= value <= most and math.isfinite(value)):
             raise ValueError(f"--{name.replace('_', '-')} {value}: from {least:g} to {most:g}")
-    if given.get("double_heads") and given.get("contrast"):
+    if overrides.get("double_heads") and overrides.get("contrast"):
         raise ValueError("--double-heads chooses by its head, --contrast by likelihood: name one of them")
-    if given.get("lora") and (given.get("double_heads") or given.get("average", 1) > 1):
+    if overrides.get("lora") and (overrides.get("double_heads") or overrides.get("average", 1) > 1):
         raise ValueError("--lora goes neither with --double-heads nor with --average")
-    recipe = Recipe(**{**(SCRATCH if given.get("config") else {}), **given})
+    recipe = Recipe(**{**(SCRATCH if overrides.get("config") else {}), **overrides})
     for name, allowed in {
         "precision": ("auto", "fp32", "bf16", "fp16"),
         "learn": ("assistant", "all"),
@@ -169,13 +169,13 @@ def resolve(given: dict[str, Any]) -> Recipe:
     return recipe
 
 
-def load_saved(path: Path, given: dict[str, Any]) -> Recipe:
+def load_saved(path: Path, overrides: dict[str, Any]) -> Recipe:
     """The recipe of a run that goes on. Raises ValueError for an option that was another one then."""
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read ({error}): start anew with another --out") from error
-    for name, value in given.items():
+    for name, value in overrides.items():
         if saved.get(name) != value:
             raise ValueError(f"--{name.replace('_', '-')} {value}: this run was started with {saved.get(name)}")
     names = {f.name for f in fields(Recipe)}

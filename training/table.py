@@ -61,28 +61,28 @@ def _rank_head(report: Report) -> list[str]:
 
 def _rank_rows(report: Report) -> Iterator[list[str]]:
     for model in report["models"]:
-        for source, figures in _with_overall(model):
-            interval = figures["hits_at_1_interval"]
-            more = [number(figures.get(key)) for key in _more(report)]
+        for source, metrics in _with_overall(model):
+            interval = metrics["hits_at_1_interval"]
+            more = [number(metrics.get(key)) for key in _more(report)]
             yield [
                 model["model"],
                 source,
-                number(figures["cases"]),
-                number(figures["hits_at_1"]),
+                number(metrics["cases"]),
+                number(metrics["hits_at_1"]),
                 f"{interval[0]:.3f}-{interval[1]:.3f}" if interval else "-",
                 *more,
-                number(figures["perplexity_per_token"], 2),
-                number(figures["perplexity_per_byte"]),
-                number(figures["tokens"]),
+                number(metrics["perplexity_per_token"], 2),
+                number(metrics["perplexity_per_byte"]),
+                number(metrics["tokens"]),
             ]
 
 
 def _reply_rows(report: Report) -> Iterator[list[str]]:
     for model in report["models"]:
         for decoded in model["replies"]:
-            for source, figures in _with_overall(decoded):
-                cells = [number(figures[key], 1 if key == "words" else 3) for key in REPLIES]
-                yield [model["model"], decoded["decoding"], source, number(figures["replies"]), *cells]
+            for source, metrics in _with_overall(decoded):
+                cells = [number(metrics[key], 1 if key == "words" else 3) for key in REPLIES]
+                yield [model["model"], decoded["decoding"], source, number(metrics["replies"]), *cells]
 
 
 def _with_overall(part: Report) -> list[tuple[str, Report]]:
@@ -119,13 +119,13 @@ def _bars(axes: Any, groups: list[tuple[str, dict[str, Report]]], key: str, titl
     width = 0.8 / max(1, len(groups))
     for i, (label, rows) in enumerate(groups):
         for j, name in enumerate(names):
-            figures = rows.get(name, {})
-            value, interval = figures.get(key), figures.get("hits_at_1_interval") if key == "hits_at_1" else None
+            metrics = rows.get(name, {})
+            value, interval = metrics.get(key), metrics.get("hits_at_1_interval") if key == "hits_at_1" else None
             if value is None:
                 continue
             error = [[value - interval[0]], [interval[1] - value]] if interval else None
-            place = j + (i - (len(groups) - 1) / 2) * width
-            axes.bar(place, value, width, color=f"C{i % 10}", yerr=error, capsize=2, label=label if j == 0 else None)
+            x = j + (i - (len(groups) - 1) / 2) * width
+            axes.bar(x, value, width, color=f"C{i % 10}", yerr=error, capsize=2, label=label if j == 0 else None)
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right", fontsize=8)
     axes.set_title(title, fontsize=10)
     if axes.get_legend_handles_labels()[0]:

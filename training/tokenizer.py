@@ -87,7 +87,7 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
     for piece in rendered.segments:
         if piece.special and piece.text != END_OF_TURN:
             turns.append(len(ids))
-        new = [special(tokenizer, piece.text)] if piece.special else plain(tokenizer, piece.text)
+        new = [special(tokenizer, piece.text)] if piece.special else encode_plain(tokenizer, piece.text)
         ids += new
         learnt += [speaking] * len(new)
         speaking = piece.text == ASSISTANT if piece.special else speaking
@@ -97,16 +97,16 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
 
 def text(tokenizer: Any, plain_text: str) -> Encoded:
     """Plain text for language modelling: every token is learnt."""
-    ids = [*plain(tokenizer, plain_text), special(tokenizer, END_OF_TEXT)]
+    ids = [*encode_plain(tokenizer, plain_text), special(tokenizer, END_OF_TEXT)]
     return Encoded(ids, [True] * len(ids), [0])
 
 
 def reply(tokenizer: Any, text: str) -> list[int]:
     """The ids of a reply with the token that ends it."""
-    return [*plain(tokenizer, text), special(tokenizer, END_OF_TURN)]
+    return [*encode_plain(tokenizer, text), special(tokenizer, END_OF_TURN)]
 
 
-def plain(tokenizer: Any, piece: str) -> list[int]:
+def encode_plain(tokenizer: Any, piece: str) -> list[int]:
     """Ids of text in which nothing is special."""
     ids: list[int] = tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=True)
     return ids

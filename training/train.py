@@ -165,20 +165,20 @@ def main(argv: list[str] | None = None) -> int:
     return run("train", lambda: work({k: v for k, v in args.items() if v is not None}, data, out, resume))
 
 
-def work(given: dict[str, Any], data: Path, out: Path, resume: bool) -> None:
+def work(overrides: dict[str, Any], data: Path, out: Path, resume: bool) -> None:
     """Start a run, or go on with one. Raises ValueError, OSError."""
-    whole = trainer.checkpoints(out)
+    complete = trainer.checkpoints(out)
     if resume:
-        if not whole:
+        if not complete:
             raise ValueError(f"{out} has no whole checkpoint to go on from: leave --resume away, or name another --out")
-        plan = recipe.load_saved(out / "recipe.json", given)
-        print(f"going on from {whole[-1].name}")
-        trainer.truncate_log(out / "log.jsonl", trainer.checkpoint_step(whole[-1]))
-        train(plan, data, out, whole[-1])
+        plan = recipe.load_saved(out / "recipe.json", overrides)
+        print(f"going on from {complete[-1].name}")
+        trainer.truncate_log(out / "log.jsonl", trainer.checkpoint_step(complete[-1]))
+        train(plan, data, out, complete[-1])
         return
-    if whole:
+    if complete:
         raise ValueError(f"{out} has checkpoints of a run: --resume goes on with it, another --out starts anew")
-    train(recipe.resolve(given), data, out, None)
+    train(recipe.resolve(overrides), data, out, None)
 
 
 if __name__ == "__main__":

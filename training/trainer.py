@@ -89,8 +89,8 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
         try:
             super()._save_checkpoint(model, trial)
         except (OSError, SafetensorError, RuntimeError) as error:
-            whole = checkpoints(Path(self.args.output_dir))
-            rest = f"{whole[-1]} is whole: make room, then --resume" if whole else "there is no earlier one"
+            complete = checkpoints(Path(self.args.output_dir))
+            rest = f"{complete[-1]} is whole: make room, then --resume" if complete else "there is no earlier one"
             raise OSError(
                 f"checkpoint {self.state.global_step} cannot be written to {self.args.output_dir} ({error}); {rest}"
             ) from error
@@ -178,14 +178,14 @@ def truncate_log(log: Path, step: int) -> None:
 
 def checkpoints(out: Path) -> list[Path]:
     """The whole checkpoints, oldest first: `trainer_state.json` is written last, so one without it was cut off."""
-    whole = []
+    complete = []
     for path in out.glob("checkpoint-*"):
         try:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        whole.append(path)
-    return sorted(whole, key=checkpoint_step)
+        complete.append(path)
+    return sorted(complete, key=checkpoint_step)
 
 
 def checkpoint_step(checkpoint: Path) -> int:

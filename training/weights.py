@@ -61,8 +61,8 @@ def _saved(kind: Any, name: str, bpe: Any) -> Any:
         ) from error
     if lost := [key for key in info["missing_keys"] if key.startswith("transformer.")]:
         raise ValueError(f"--init {name}: {len(lost)} weights are missing, {lost[0]} first: name a whole model")
-    theirs, ours = tokenizer.load(name).get_vocab(), bpe.get_vocab()
-    if any(ours.get(token) != number for token, number in theirs.items()):
+    source_vocabulary, target_vocabulary = tokenizer.load(name).get_vocab(), bpe.get_vocab()
+    if any(target_vocabulary.get(token) != number for token, number in source_vocabulary.items()):
         raise ValueError(
             f"--init {name}: has another vocabulary than the data; "
             f"prepare them with training.prepare --tokenizer {name}"

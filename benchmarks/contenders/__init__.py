@@ -80,9 +80,9 @@ class ThreadedContender(Contender):
     async def ask(self, messages: list[Message], tokens: int) -> Reply:
         """One reply, in a thread of its own."""
         began = time.perf_counter()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._whole, began, messages, tokens)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._complete, began, messages, tokens)
 
-    def _whole(self, began: float, messages: list[Message], tokens: int) -> Reply:
+    def _complete(self, began: float, messages: list[Message], tokens: int) -> Reply:
         first, parts = None, []
         for part in self.stream(messages, tokens):
             if first is None and part:

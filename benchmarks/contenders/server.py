@@ -117,8 +117,8 @@ class LlamaServerContender(Contender):
         ]
         self.began, self._chats = time.monotonic(), chats
         self._log.truncate(0)
-        ours = os.environ.get(MARK, "").split(",")  # its users start it without
-        alone = {name: value for name, value in os.environ.items() if name not in ours}
+        marks = os.environ.get(MARK, "").split(",")  # its users start it without
+        alone = {name: value for name, value in os.environ.items() if name not in marks}
         self._running = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=alone
         )

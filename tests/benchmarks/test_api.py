@@ -54,7 +54,7 @@ class Told:
 
 def test_figures_are_medians_of_pairs() -> None:
     load = Load(streamed=True, streams=1, requests=2, tokens=10)
-    row = api.figures(load, api.run_rounds(Told(1.0, 2.0, 1.0), Told(1.5, 2.2, 1.1), load, 3))
+    row = api.summarize(load, api.run_rounds(Told(1.0, 2.0, 1.0), Told(1.5, 2.2, 1.1), load, 3))
     assert row["request_ms"] == {"chain": 500.0, "api": 750.0, "cost": 100.0}
     assert row["tokens_per_second"] == {"chain": 20.0, "api": 13.33, "cost": -1.82}
     assert row["throughput"] == 0.9091

@@ -21,7 +21,7 @@ def turns() -> list[dict[str, Round]]:
 
 
 def test_figures_are_medians_and_ratios_are_taken_within_a_round() -> None:
-    row = replicas.figures(LOAD, turns())
+    row = replicas.summarize(LOAD, turns())
     assert row["tokens_per_second"] == {"plain": 40.0, "one": 20.0, "two": 40.0}
     assert row["requests_per_second"] == {"plain": 4.0, "one": 2.0, "two": 4.0}
     assert row["first_ms"] == {"plain": 500.0, "one": 1000.0, "two": 500.0}

@@ -41,8 +41,8 @@ class Reader(Protocol):
         """Ids of a text that may spell special tokens."""
         ...
 
-    def logits(self, ids: Sequence[int], whole: int) -> Logits:
-        """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
+    def logits(self, ids: Sequence[int], prefix_length: int) -> Logits:
+        """(len(ids), vocabulary): the first `prefix_length` ids at once, the others one at a time over the past."""
         ...
 
 

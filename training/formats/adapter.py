@@ -18,10 +18,10 @@ def is_adapter(folder: Path) -> bool:
 
 def base_model(folder: Path) -> str:
     """Its base: a path as it stands or beside the adapter, else a hub name. Raises ValueError where it names none."""
-    named = str(_settings(folder).get("base_model_name_or_path") or "")
-    if not named:
+    base_name = str(_settings(folder).get("base_model_name_or_path") or "")
+    if not base_name:
         raise ValueError(f"{FILE} names no base model (base_model_name_or_path)")
-    return next((str(path) for path in (Path(named), folder / named) if path.is_dir()), named)
+    return next((str(path) for path in (Path(base_name), folder / base_name) if path.is_dir()), base_name)
 
 
 def saved_modules(folder: Path) -> list[str]:
@@ -40,11 +40,11 @@ def merge(model: Any, folder: Path, tokens: int) -> Any:
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         adapted: Any = PeftModel.from_pretrained(model, str(folder)).eval()
     before = _logits(adapted, model.config)
-    plain = adapted.merge_and_unload()
-    apart = float((_logits(plain, model.config) - before).abs().max() / before.std())
+    merged = adapted.merge_and_unload()
+    apart = float((_logits(merged, model.config) - before).abs().max() / before.std())
     if not apart <= CHANGE:
         raise ValueError(f"merging changes logits by {apart:.2%} of their spread, at most {CHANGE:.1%} are allowed")
-    return plain
+    return merged
 
 
 @torch.inference_mode()

@@ -95,8 +95,8 @@ def check_greedy(form: Format, reader: Reader, source: TorchReader, prompts: Seq
         got = check_finite(reader.logits(path, len(prompt)))
         if form.logits is not None:
             check_logits(got, expected, form.logits, f"prompt {number}")
-        for place in range(len(prompt) - 1, len(path) - 1):
-            ties += is_tie(got[place], expected[place], f"prompt {number}, token {place - len(prompt) + 2}")
+        for position in range(len(prompt) - 1, len(path) - 1):
+            ties += is_tie(got[position], expected[position], f"prompt {number}, token {position - len(prompt) + 2}")
     return f"greedy tokens equal ({len(prompts)} prompts x {STEPS}{f', {ties} ties' if ties else ''})"
 
 
@@ -130,8 +130,8 @@ def total_nats(logits: Logits, ids: Sequence[int]) -> float:
     """Nats of ids[1:] in sum, each after those before it."""
     before = logits[:-1].astype(np.float64)
     top = before.max(axis=-1, keepdims=True)
-    whole = np.log(np.exp(before - top).sum(axis=-1)) + top[:, 0]
-    return float((whole - before[np.arange(len(ids) - 1), list(ids[1:])]).sum())
+    log_sum = np.log(np.exp(before - top).sum(axis=-1)) + top[:, 0]
+    return float((log_sum - before[np.arange(len(ids) - 1), list(ids[1:])]).sum())
 
 
 def _short(text: str | None) -> str:

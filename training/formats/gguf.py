@@ -164,11 +164,11 @@ class LlamaReader:
         """Ids of a text that may spell special tokens."""
         return list(self.llm.tokenize(text.encode(), add_bos=False, special=True))
 
-    def logits(self, ids: Sequence[int], whole: int) -> Logits:
-        """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
+    def logits(self, ids: Sequence[int], prefix_length: int) -> Logits:
+        """(len(ids), vocabulary): the first `prefix_length` ids at once, the others one at a time over the past."""
         self.llm.reset()
-        self.llm.eval(list(ids[:whole]))
-        for token in ids[whole:]:
+        self.llm.eval(list(ids[:prefix_length]))
+        for token in ids[prefix_length:]:
             self.llm.eval([token])
         return np.array(self.llm.scores[: len(ids)], dtype=np.float32)
 

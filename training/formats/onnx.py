@@ -133,11 +133,11 @@ class OnnxReader:
         """Ids of a text that may spell special tokens."""
         return tokenize(self.tokenizer, text)
 
-    def logits(self, ids: Sequence[int], whole: int) -> Logits:
-        """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
+    def logits(self, ids: Sequence[int], prefix_length: int) -> Logits:
+        """(len(ids), vocabulary): the first `prefix_length` ids at once, the others one at a time over the past."""
         past = [np.zeros((1, shape[1], 0, shape[3]), np.float32) for shape in self.past.values()]
         parts, seen = [], 0
-        for piece in [ids[:whole], *([token] for token in ids[whole:])]:
+        for piece in [ids[:prefix_length], *([token] for token in ids[prefix_length:])]:
             end = seen + len(piece)
             fed = {"input_ids": np.array([piece]), "attention_mask": np.ones((1, end), np.int64)}
             fed |= {"position_ids": np.arange(seen, end)[None], **dict(zip(self.past, past, strict=True))}

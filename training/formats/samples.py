@@ -47,13 +47,13 @@ def build_samples(tokenizer: Any, positions: int, steps: int, data: Path | None 
     """From the chats here or the dialogues of a JSONL file, cut to the window. Raises OSError, ValueError."""
     items = list(islice(_items(data), PASSAGES))
     rendered = [_rendered(tokenizer, item) for item in items]
-    passages = [ids[: min(positions, LONGEST)] for ids in (encode(tokenizer, whole) for _, whole in rendered)]
+    passages = [ids[: min(positions, LONGEST)] for ids in (encode(tokenizer, prompt) for _, prompt in rendered)]
     passages = [ids for ids in passages if len(ids) > 1]
     if not passages:
         raise ValueError(f"{data} holds no dialogue to try the export on")
     room = max(1, min(positions, LONGEST) - steps)
     prompts = [encode(tokenizer, opening)[-room:] for opening, _ in rendered[:PROMPTS]]
-    texts = ["".join(piece.text for piece in whole.segments) for _, whole in rendered[:PROMPTS]]
+    texts = ["".join(piece.text for piece in prompt.segments) for _, prompt in rendered[:PROMPTS]]
     return Samples(tuple(filter(None, prompts)), tuple(passages), (*texts, ODD))
 
 

@@ -57,10 +57,10 @@ class TorchReader:
         """Ids of a text that may spell special tokens."""
         return tokenize(self.tokenizer, text)
 
-    def logits(self, ids: Sequence[int], whole: int) -> Logits:
-        """(len(ids), vocabulary): the first `whole` ids in one piece, the others one at a time over the past."""
+    def logits(self, ids: Sequence[int], prefix_length: int) -> Logits:
+        """(len(ids), vocabulary): the first `prefix_length` ids at once, the others one at a time over the past."""
         past, parts, seen = None, [], 0
-        for piece in [list(ids[:whole]), *([token] for token in ids[whole:])]:
+        for piece in [list(ids[:prefix_length]), *([token] for token in ids[prefix_length:])]:
             seen += len(piece)
             answer = self._after(piece, past, seen)
             past = answer.past_key_values

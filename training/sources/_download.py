@@ -29,12 +29,12 @@ def cached(source: str, url: str) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         # A broken transfer leaves the folder as it was: the name appears when the file is whole.
         with tempfile.TemporaryDirectory(dir=file.parent) as part:
-            whole = Path(part) / file.name
+            complete = Path(part) / file.name
             try:
-                _fetch(url, whole)
+                _fetch(url, complete)
             except (OSError, HTTPException) as error:
                 raise UnreachableError(source, url, error) from error
-            whole.replace(file)
+            complete.replace(file)
     return file
 
 

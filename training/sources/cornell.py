@@ -89,8 +89,8 @@ def _chain(talk: dict[str, Line]) -> list[Line]:
 def _original(lines: tuple[str, Opened], talks: tuple[str, Opened]) -> Iterator[list[Line]]:
     utterances: dict[str, Line] = {}
     for where, text in _lines(lines):
-        name, speaker, _, _, words = _fields(where, text, 5)
-        utterances[name] = Line(speaker, words)
+        name, speaker, _, _, utterance = _fields(where, text, 5)
+        utterances[name] = Line(speaker, utterance)
     for where, text in _lines(talks):
         names = _fields(where, text, 4)[3]
         try:
@@ -109,8 +109,8 @@ def _fields(where: str, text: str, count: int) -> list[str]:
 
 def _lines(member: tuple[str, Opened]) -> Iterator[tuple[str, str]]:
     """(file and line, text), without empty ones."""
-    path, opened = member
-    with opened() as file:
+    path, open_member = member
+    with open_member() as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield f"{path}, line {number}", _decoded(line).rstrip("\r\n")

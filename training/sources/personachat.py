@@ -41,17 +41,17 @@ def _dialogue(element: Element) -> Dialogue:
 
 def _view(personality: list[str], utterances: list[dict[str, Any]]) -> Dialogue:
     """The last history with the last reply is the whole conversation; each history's length is its reply's place."""
-    spoken = [*utterances[-1]["history"], utterances[-1]["candidates"][-1]]
+    utterance_texts = [*utterances[-1]["history"], utterances[-1]["candidates"][-1]]
     others = {len(u["history"]): tuple(map(restore_spacing, u["candidates"][:-1])) for u in utterances}
     if not all(place % 2 for place in others):
         raise ValueError("a reply follows an even number of turns")
     # An opening answers nothing: silence and opening go, so that the user speaks first here too.
-    start = 2 if spoken[0] == SILENCE else 0
+    start = 2 if utterance_texts[0] == SILENCE else 0
     return Dialogue(
         "personachat",
-        tuple(map(restore_spacing, spoken[start:])),
+        tuple(map(restore_spacing, utterance_texts[start:])),
         ((), tuple(map(restore_spacing, personality))),
         # The partner's view lacks the opening or begins with it: the turns behind it are in both.
-        conversation="\n".join(spoken[start or 1 :][:3]) if len(spoken) > 3 else "",
-        candidates=tuple(others.get(place, ()) for place in range(start, len(spoken))),
+        conversation="\n".join(utterance_texts[start or 1 :][:3]) if len(utterance_texts) > 3 else "",
+        candidates=tuple(others.get(place, ()) for place in range(start, len(utterance_texts))),
     )

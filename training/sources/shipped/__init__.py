@@ -35,7 +35,7 @@ class Origin:
 
     @property
     def url(self) -> str:
-        """What git clones."""
+        """The address of the repository that git clones."""
         return f"{HOST}/{self.repository}"
 
     @property
@@ -132,6 +132,6 @@ def read(raw: Path | None, origins: tuple[Origin, ...] = ORIGINS) -> Iterator[Di
 def _dialogues(origin: Origin, folder: Path) -> Iterator[Dialogue]:
     for path in sorted(folder.glob(origin.paths[-1])):
         for turns, personas in origin.parse(path):
-            made = Dialogue(origin.source, turns, personas, origin.source in TWO_SIDED)
-            if made.key % origin.one_in == 0:
-                yield made
+            dialogue = Dialogue(origin.source, turns, personas, origin.source in TWO_SIDED)
+            if dialogue.key % origin.one_in == 0:
+                yield dialogue

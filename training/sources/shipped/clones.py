@@ -9,7 +9,7 @@ from training.sources import UnreachableError
 
 
 class GitError(OSError):
-    """Git's own last words."""
+    """A failure of git; its text is git's own last lines."""
 
 
 def fetched(url: str, commit: str, paths: tuple[str, ...], folder: Path) -> Path:
@@ -17,9 +17,9 @@ def fetched(url: str, commit: str, paths: tuple[str, ...], folder: Path) -> Path
     try:
         if not folder.exists():
             _clone(url, folder)
-        whole = _resolved(url, commit, folder)
+        resolved = _resolved(url, commit, folder)
         _git(folder, "sparse-checkout", "set", "--no-cone", *(f"/{path}" for path in paths))
-        _git(folder, "checkout", "--quiet", "--force", "--detach", whole)
+        _git(folder, "checkout", "--quiet", "--force", "--detach", resolved)
     except GitError as error:
         raise UnreachableError("shipped", f"{url} at {commit}", error) from error
     return folder
@@ -33,9 +33,9 @@ def verified(url: str, commit: str, paths: tuple[str, ...], folder: Path) -> Pat
     # In a folder without its own .git, git would answer for the one above it.
     if not (folder / ".git").exists():
         raise ValueError(f"shipped: {folder} is not a git clone, so its files cannot be checked: {remedy}")
-    whole = _resolved(url, commit, folder)
+    resolved = _resolved(url, commit, folder)
     wanted = [f":(glob){path}" for path in paths]
-    if changed := _git(folder, "diff", "--name-only", whole, "--", *wanted).splitlines():
+    if changed := _git(folder, "diff", "--name-only", resolved, "--", *wanted).splitlines():
         remedy = f"git -C {folder} checkout --force {commit}"
         raise ValueError(f"shipped: {folder / changed[0]} is not as it was at {commit}: {remedy}")
     if added := _git(folder, "ls-files", "--others", "--", *wanted).splitlines():
@@ -47,20 +47,22 @@ def _clone(url: str, folder: Path) -> None:
     """All or nothing: a clone that breaks off leaves no folder of that name."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as part:
-        made = Path(part) / folder.name
-        _git(folder.parent, "clone", "--quiet", "--filter=blob:none", "--no-checkout", url, str(made))
-        made.rename(folder)
+        clone = Path(part) / folder.name
+        _git(folder.parent, "clone", "--quiet", "--filter=blob:none", "--no-checkout", url, str(clone))
+        clone.rename(folder)
 
 
 def _resolved(url: str, commit: str, folder: Path) -> str:
     """The full hash of a commit, which must be a commit's own hash and no branch or tag that looks like one."""
     try:
-        whole = _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
+        resolved = _git(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
     except GitError as error:
         raise ValueError(f"shipped: {folder} has no commit {commit} of {url}: git -C {folder} fetch {url}") from error
-    if not whole.startswith(commit):
-        raise ValueError(f"shipped: {folder}: {commit} names the commit {whole}: delete the branch or tag of that name")
-    return whole
+    if not resolved.startswith(commit):
+        raise ValueError(
+            f"shipped: {folder}: {commit} names the commit {resolved}: delete the branch or tag of that name"
+        )
+    return resolved
 
 
 def _git(folder: Path, *words: str) -> str:

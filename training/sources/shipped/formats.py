@@ -37,8 +37,8 @@ def synthetic_persona_chat(path: Path) -> Iterator[Parsed]:
     columns = ("user 1 personas", "user 2 personas", "Best Generated Conversation")
     for row in _table(path, columns):
         first, second, talk = (row[column] or "" for column in columns)
-        spoken = [(m[1], _single(m[2])) for m in map(SPOKEN.match, talk.splitlines()) if m]
-        yield _alternating(spoken, "1"), (_sentences(first), _sentences(second))
+        turns = [(m[1], _single(m[2])) for m in map(SPOKEN.match, talk.splitlines()) if m]
+        yield _alternating(turns, "1"), (_sentences(first), _sentences(second))
 
 
 def schema_guided(path: Path) -> Iterator[Parsed]:
@@ -99,17 +99,17 @@ def _each(path: Path, entries: Iterable[Any], turns: Callable[[Any], tuple[str, 
             raise ValueError(f"{path}: entry {number} is not a dialogue ({error!r})") from error
 
 
-def _alternating(spoken: list[tuple[str, str]], first: str | None = None) -> tuple[str, ...]:
+def _alternating(utterances: list[tuple[str, str]], first: str | None = None) -> tuple[str, ...]:
     """One turn until the other speaks. Where `first` is named, what the other says before goes."""
     turns: list[str] = []
     before = None
-    for speaker, words in spoken:
+    for speaker, text in utterances:
         if not turns and first is not None and speaker != first:
             continue
         if speaker == before:
-            turns[-1] = f"{turns[-1]} {words.strip()}".strip()
+            turns[-1] = f"{turns[-1]} {text.strip()}".strip()
         else:
-            turns.append(words.strip())
+            turns.append(text.strip())
         before = speaker
     return tuple(turns)
 
