@@ -50,7 +50,7 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "masked"),
     [
         ("postgresql+psycopg://me:hidden@host/name", "postgresql+psycopg://me:********@host/name"),
         ("postgresql+psycopg://me:hid@den:/x@host/name", "postgresql+psycopg://me:********@host/name"),
@@ -59,9 +59,9 @@ def test_settings_stand_with_their_origin_and_without_secrets(monkeypatch: pytes
         ("sqlite:////tmp/a@b:c.db", "sqlite:////tmp/a@b:c.db"),
     ],
 )
-def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, app: str) -> None:
+def test_a_password_in_an_address_is_masked(monkeypatch: pytest.MonkeyPatch, url: str, masked: str) -> None:
     monkeypatch.setenv("DATABASE_URL", url)
-    assert {option.name: option.value for option in Settings.read().options()}["DATABASE_URL"] == app
+    assert {option.name: option.value for option in Settings.read().options()}["DATABASE_URL"] == masked
 
 
 def test_the_name_is_shown_only_when_it_is_asked_for() -> None:
