@@ -1,5 +1,6 @@
 """How long a busy server wants to be left alone: the header Retry-After, read once for everybody. Knows no server."""
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -16,12 +17,16 @@ def retry_after(error: BaseException) -> float | None:
 
 
 def parse(value: str) -> float | None:
-    """Seconds from now in a header's value, which counts them or is an HTTP date; a date that is past is 0."""
+    """Seconds from now in a header's value, which counts them or is an HTTP date; a date that is past is 0.
+
+    None for what is neither, and for what no clock can hold: a server may send anything.
+    """
     if value.replace(".", "", 1).isdecimal():
-        return float(value)
+        seconds = float(value)
+        return seconds if math.isfinite(seconds) else None
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:  # "-0000": no zone is named, and HTTP knows one alone
         date = date.replace(tzinfo=UTC)
