@@ -37,8 +37,8 @@ def run_rounds(first: Target, second: Target, load: Load, rounds: int) -> list[P
     pairs = []
     for number in range(rounds):
         if number % 2:
-            second = second.measure(load)
-            pairs.append((first.measure(load), second))
+            of_second = second.measure(load)
+            pairs.append((first.measure(load), of_second))
         else:
             pairs.append((first.measure(load), second.measure(load)))
     return pairs

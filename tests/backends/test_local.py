@@ -213,7 +213,7 @@ def test_without_a_template_speaker_lines_are_used(bare: str) -> None:
     model: Any = backends.load(bare, Settings.read())
     assert "plain.jinja" in model.template_origin
     rendered = model._render([SystemMessage("Be kind."), HumanMessage("hi")])
-    assert "".join(p.text for p in rendered.pieces) == "Be kind.\n\nUser: hi\nAssistant:"
+    assert "".join(p.text for p in rendered.segments) == "Be kind.\n\nUser: hi\nAssistant:"
     reply = model.invoke([HumanMessage("hi")], max_tokens=60).text
     assert "\nUser:" not in reply
     assert reply == reply.lstrip()
@@ -225,7 +225,7 @@ def test_chat_template_names_a_file(bare: str, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("CHAT_TEMPLATE", str(own))
     model: Any = backends.load(bare, Settings.read())
     assert str(own) in model.template_origin
-    assert "".join(p.text for p in model._render([HumanMessage("hi")]).pieces) == "[user] hi\n"
+    assert "".join(p.text for p in model._render([HumanMessage("hi")]).segments) == "[user] hi\n"
     monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "none.jinja"))
     with pytest.raises(SettingsError, match=r"CHAT_TEMPLATE=.*none.jinja.*no such file"):
         Settings.read()
@@ -246,7 +246,7 @@ def test_templates_as_other_models_have_them(
     (tmp_path / "own.jinja").write_text(template)
     monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
     model: Any = backends.load(name, Settings.read())
-    pieces = model._render([SystemMessage("be kind"), HumanMessage("hi")]).pieces
+    pieces = model._render([SystemMessage("be kind"), HumanMessage("hi")]).segments
     assert "".join(piece.text for piece in pieces) == expected
     assert all(piece.special == piece.text.startswith("<|") for piece in pieces)
     assert model.invoke([SystemMessage("be kind"), HumanMessage("hi")], max_tokens=2).text

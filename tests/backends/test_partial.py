@@ -76,7 +76,7 @@ def test_no_template_sees_it(
     monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
     strict: Any = backends.load(name, Settings.read())
     messages = [SystemMessage("be kind"), HumanMessage("hi"), AIMessage("Hel")]
-    text = "".join(piece.text for piece in strict._render(messages).pieces)
+    text = "".join(piece.text for piece in strict._render(messages).segments)
     assert text.endswith("hi[assistant]Hel")
     assert "be kind" in text
     assert strict.invoke(messages, max_tokens=3).text
@@ -86,7 +86,7 @@ def test_what_ends_a_turn_still_ends_it(bare: str) -> None:
     """A model without a template is stopped by the next speaker's name, in the second half as in the first."""
     plain: Any = backends.load(bare, Settings.read())
     rendered = plain._render([HumanMessage("hi"), AIMessage("Hello")])
-    assert "".join(piece.text for piece in rendered.pieces) == "User: hi\nAssistant:Hello"
+    assert "".join(piece.text for piece in rendered.segments) == "User: hi\nAssistant:Hello"
     assert rendered.stop == plain._render([HumanMessage("hi")]).stop != ()
     reply = plain.invoke([HumanMessage("hi"), AIMessage("Hello")], max_tokens=80, seed=1).text
     assert "\nUser:" not in reply
