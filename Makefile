@@ -1,5 +1,5 @@
 # make run      the page at http://localhost:8501, installing what is missing first
-# make check    lint, types, and the tests that need no process beside them, no browser and no database server
+# make check    lint, types, and the tests that need no process beside them, no browser and no database
 # make test     lint, types and all tests
 # make test-image    builds the image and runs it, with docker or podman
 # make release-check    what is looked at before a tag
@@ -9,7 +9,7 @@
 PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
-WORKERS ?= 3
+WORKERS ?= 2
 COMMA := ,
 # Compiled modules are kept whatever the shell says: every process that a test starts imports hundreds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -62,7 +62,8 @@ tests: .venv/installed-dev
 # What tests/markers.py marks needs more than Python.
 tests-alone: .venv/installed-dev
 	@echo "Tests that need nothing else…"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not (server or browser or postgresql or image)"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not (server or browser or database or image)" \
+		--ignore=tests/api --ignore=tests/page --ignore=tests/terminal
 
 # CONTAINER names docker or podman, with options where it needs some; BUILD_OPTIONS goes to its build.
 test-image: .venv/installed-dev

@@ -1,4 +1,4 @@
-"""What a test needs beside Python, found in its code: a process (`server`), a `browser`, or `postgresql`.
+"""What a test needs beside Python, found in its code: a process (`server`), a `browser`, a `database`, or `postgresql`.
 
 A test needs what its own code names, that of its fixtures, and that of what these call in tests/. Where our own code
 starts the process, the test is marked by hand: one that is not marked fails as soon as it starts Python.
@@ -14,25 +14,33 @@ from typing import Any
 import pexpect
 import playwright.sync_api
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from benchmarks import postgresql
+from conversations.store import Database, Store, open_store
 from tests import fork
 
-SERVER, POSTGRESQL, BROWSER = frozenset({"server"}), frozenset({"server", "postgresql"}), frozenset({"browser"})
+SERVER, DATABASE, BROWSER = frozenset({"server"}), frozenset({"database"}), frozenset({"browser"})
+POSTGRESQL = frozenset({"server", "database", "postgresql"})
 SOURCES: dict[Any, frozenset[str]] = {
     subprocess: SERVER,
     fork: SERVER,
     pexpect: SERVER,
+    AppTest: DATABASE,
+    Database: DATABASE,
+    Store: DATABASE,
+    open_store: DATABASE,
     postgresql.start_postgresql: POSTGRESQL,
     playwright.sync_api.sync_playwright: BROWSER,
 }
+STORED = ("tests/api/", "tests/page/", "tests/terminal/")  # what is tried there goes through the store
 READER = ["python", "-m", "documents.child"]  # reads a file for a moment, and serves nobody
 _running: list[pytest.Item] = []
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark it."""
-    for name in sorted(_needs(item)):
+    for name in sorted(_needs(item) | (DATABASE if item.nodeid.startswith(STORED) else frozenset())):
         item.add_marker(name)
 
 
@@ -74,7 +82,7 @@ def _reached(part: Any) -> frozenset[str]:
         if id(part) in seen:
             continue
         seen.add(id(part))
-        if isinstance(part, ModuleType | FunctionType) and part in SOURCES:
+        if isinstance(part, ModuleType | FunctionType | type) and part in SOURCES:
             found |= SOURCES[part]
         elif isinstance(part, type) and part.__module__.startswith("tests."):
             todo += vars(part).values()
