@@ -53,7 +53,6 @@ types: .venv/installed-dev
 	@echo "Types…"
 	@$(BIN)/mypy .
 
-# One process more than the small machines that CI has cores: tests wait a good part of their time for servers.
 # The order of files is that of tests/conftest.py, the longest first.
 tests: .venv/installed-dev
 	@echo "Tests…"
