@@ -111,6 +111,7 @@ def test_every_variable_is_named_in_a_document() -> None:
 
 def test_the_changelog_begins_with_the_version_and_goes_back() -> None:
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    headings = headings[1:] if headings[0] == "[Unreleased]" else headings
     entries = [ENTRY.fullmatch(heading) for heading in headings]
     versions, dates = zip(*(entry.groups() for entry in entries if entry), strict=True)
     assert (len(versions), versions[0]) == (len(headings), VERSION)

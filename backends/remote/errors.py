@@ -1,7 +1,6 @@
 """A server's failures as LangChain's ModelError kinds, each with its cause and a remedy. Knows no request."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,9 +19,14 @@ from langchain_core.exceptions import (
     ModelTimeoutError,
 )
 
-TOO_LONG = re.compile(
-    r"context_length_exceeded|maximum context length|exceeds? the (available )?context", re.IGNORECASE
-)
+from backends.remote.overflow import is_context_overflow, is_rate_limit
+
+
+class RequestRateLimitError(ModelRateLimitError):
+    """A single request above what the account may send in a minute: waiting mends nothing."""
+
+    is_retryable = False
+
 
 # What the SDK raises, what it is to LangChain, and what a person can do about it; the first that fits counts.
 ERROR_KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
@@ -30,6 +34,11 @@ ERROR_KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (openai.AuthenticationError, ModelAuthenticationError, "Check OPENAI_API_KEY."),
     (openai.PermissionDeniedError, ModelPermissionDeniedError, "This key may not use this model; choose another."),
     (openai.NotFoundError, ModelNotFoundError, "Check OPENAI_MODEL and OPENAI_BASE_URL."),
+    (
+        RequestRateLimitError,
+        RequestRateLimitError,
+        "Shorten the message, or raise the account's limit: one request is above it.",
+    ),
     (openai.RateLimitError, ModelRateLimitError, "Wait a little, or check the account's limits."),
     (openai.BadRequestError, ModelInvalidRequestError, "Unset the knob that the server names."),
     (openai.UnprocessableEntityError, ModelInvalidRequestError, "Unset the knob that the server names."),
@@ -59,7 +68,7 @@ def translate_errors(server: str) -> Iterator[None]:
     try:
         yield
     except tuple(kind for kind, _, _ in ERROR_KINDS) as error:
-        fitting = ContextOverflowError if is_context_overflow(error) else type(error)
+        fitting = _fitting_kind(error)
         kind, remedy = next((to, text) for of, to, text in ERROR_KINDS if issubclass(fitting, of))
         raise kind(f"openai ({server}): {_cause(error)} {remedy}") from error
 
@@ -80,9 +89,11 @@ def brief_cause(error: ModelError) -> str:
     )
 
 
-def is_context_overflow(error: Exception) -> bool:
-    """Whether a bad request was one that is too long, as OpenAI, vLLM and llama-server word it."""
-    return isinstance(error, openai.BadRequestError) and bool(TOO_LONG.search(str(error)))
+def _fitting_kind(error: Exception) -> type[Exception]:
+    """The type whose line in ERROR_KINDS tells of a failure: its own, unless its words say better what it is."""
+    if is_context_overflow(error):
+        return ContextOverflowError
+    return RequestRateLimitError if is_rate_limit(error) else type(error)
 
 
 def _cause(error: Exception) -> str:
