@@ -37,6 +37,12 @@ class ApiSettings(EnvironmentSettings):
     send_timeout: float = Field(
         30, gt=0, allow_inf_nan=False, description="seconds to wait for a client that neither reads nor sends"
     )
+    keepalive_interval: float = Field(
+        2,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds without a word after which a stream sends a comment, for proxies that close silent ones",
+    )
     shutdown_grace: float = Field(
         5,
         ge=0,

@@ -4,23 +4,20 @@ Knows replies and connections; nothing of what is asked or how it is answered.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
-from fastapi.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
 
 from api.http.errors import CLIENT_CLOSED, ApiError, to_api_error
 from api.http.state import AppState
 from conversations.replies import Reply
 from conversations.store import State
 
-log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+LOOK, LOOKS = 0.4, 3  # how often a silent reply is looked at before its stream begins, in parts of KEEPALIVE_INTERVAL
 
 
 class Job:
@@ -81,14 +78,29 @@ class Job:
             raise_for_state(reply)
 
     async def wait_first(self, request: Request) -> None:
-        """Wait for a first piece, so that a failure before it has a status of its own. Raises as `wait` does."""
+        """Wait a moment for a first piece, so that a failure before it has a status of its own. Raises as `wait` does.
+
+        A moment only, since proxies close a connection on which nothing comes; a little longer while the model is
+        loaded or asked again, when a failure is likelier than from one that has been asked and is silent.
+        """
         try:
-            await run_while_connected(request, _wait_first_piece(self.replies[0]), self.state.api.reply_timeout)
+            await run_while_connected(request, self._wait_first_piece(), self.state.api.reply_timeout)
             if not self.replies[0].text:
                 raise_for_state(self.replies[0])
         except BaseException:
             self.close()
             raise
+
+    async def _wait_first_piece(self) -> None:
+        reply, seconds = self.replies[0], LOOK * self.state.api.keepalive_interval
+        for _ in range(LOOKS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    async for _ in reply.follow():
+                        return
+                    return  # it has ended without one
+            if reply.report.backend is not None and not reply.report.retries:
+                return
 
     async def _wait_all(self) -> None:
         for reply in self.replies:
@@ -133,30 +145,3 @@ async def _wait_disconnect(request: Request) -> None:
     """Wait until the client is gone; its body has been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-async def _wait_first_piece(reply: Reply) -> None:
-    async for _ in reply.follow():
-        return
-
-
-class EventStream(StreamingResponse):
-    """Server-sent events of a job, which is closed when the client is gone or stops reading."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncIterator[str], job: Job) -> None:
-        super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        self._job = job
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(self._job.state.api.send_timeout):
-                await send(message)
-
-        try:
-            await super().__call__(scope, receive, send_in_time)
-        except TimeoutError:  # the server then closes the connection, since the answer has no end
-            log.warning("a client did not read for %g seconds (SEND_TIMEOUT)", self._job.state.api.send_timeout)
-        finally:
-            self._job.close()

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http.auth import OwnerStore
 from api.http.body import json_body, json_body_schema
 from api.http.errors import error_responses
-from api.http.jobs import EventStream
 from api.http.sources import Citation
+from api.http.sse import EventStream, event_stream_response, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
@@ -25,7 +25,6 @@ from api.openai.request import (
     UnsupportedFlag,
     UnsupportedList,
 )
-from api.openai.sse import event_stream_response, with_error_event
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -121,7 +120,7 @@ EXAMPLES = {
     response_model=ChatCompletion,
     responses={
         **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
-        **event_stream_response("chat.completion.chunk"),
+        **event_stream_response('{"object":"chat.completion.chunk", …}'),
     },
     openapi_extra=json_body_schema(ChatCompletionRequest, **EXAMPLES),
 )

@@ -6,9 +6,9 @@ Knows an answer's frame; its route says what a piece of text looks like in it.
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from api.http.sse import DONE, merge_pieces, sse_event
 from api.openai.choices import Choices, FinishReason, finish_reason
 from api.openai.request import CompletionRequest
-from api.openai.sse import DONE, merge_pieces, sse_event
 
 RenderText = Callable[[str | None], dict[str, Any]]
 

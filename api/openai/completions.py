@@ -9,13 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body, json_body_schema
 from api.http.errors import error_responses
-from api.http.jobs import EventStream
+from api.http.sse import EventStream, event_stream_response, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
 from api.openai.request import MultiChoiceRequest, Unsupported, UnsupportedExcept, UnsupportedFlag
-from api.openai.sse import event_stream_response, with_error_event
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 Text = Annotated[str, Field(min_length=1)]
@@ -77,7 +76,10 @@ EXAMPLES = {
 @router.post(
     "/completions",
     response_model=TextCompletion,
-    responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("text_completion")},
+    responses={
+        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
+        **event_stream_response('{"object":"text_completion", …}'),
+    },
     openapi_extra=json_body_schema(TextCompletionRequest, **EXAMPLES),
 )
 async def completions(

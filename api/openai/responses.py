@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body, json_body_schema
 from api.http.errors import ApiError, error_responses
-from api.http.jobs import EventStream
+from api.http.sse import EventStream, encode, event_stream_response, merge_pieces
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import Choices, finish_reason, start_replies
@@ -27,7 +27,6 @@ from api.openai.request import (
     UnsupportedList,
 )
 from api.openai.response import OutputMessage, OutputText, Response, closing_events, opening_events, text_position
-from api.openai.sse import encode, event_stream_response, merge_pieces
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -115,7 +114,10 @@ EXAMPLES = {
 @router.post(
     "/responses",
     response_model=Response,
-    responses={**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **event_stream_response("response")},
+    responses={
+        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
+        **event_stream_response('{"object":"response", …}'),
+    },
     openapi_extra=json_body_schema(ResponseRequest, **EXAMPLES),
 )
 async def responses(

@@ -3,7 +3,7 @@
 Knows sessions and replies; nothing of how a reply is made.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import Job
 from api.http.sources import EXAMPLE, Citation, to_citations
+from api.http.sse import DONE, EventStream, event_stream_response, merge_pieces, sse_event, with_error_event
 from api.http.state import AppState, StateDep
 from api.predict import schemas as bodies
 from api.predict import session
@@ -68,14 +69,19 @@ class ResetResponse(BaseModel):
 ERRORS = error_responses(400, 401, 404, 408, 413, 429, 500, 502, 503, 504)
 
 
-@router.post("/predict", responses=ERRORS, openapi_extra=bodies.PREDICT_BODY)
+STREAM = event_stream_response('{"delta":"I am"}', '{"reply":"I am fine, thank you!", …}')
+
+
+@router.post(
+    "/predict", response_model=PredictResponse, responses={**ERRORS, **STREAM}, openapi_extra=bodies.PREDICT_BODY
+)
 async def predict(
     state: StateDep,
     store: OwnerStore,
     body: Annotated[PredictInput, Depends(bodies.predict_input)],
     request: Request,
     response: Response,
-) -> PredictResponse:
+) -> Any:
     """Answer a text. A session remembers what was said before; turns that no longer fit are dropped and counted.
 
     Files in a form stay with the session, and its replies are made from what fits the question in them.
@@ -87,14 +93,15 @@ async def predict(
     start = partial(start_reply, state, store, body, cookie, generation)
     threads = state.readers if body.files else None
     job, session_id = await Job.start_in_thread(state, generation.backend, start, threads)
+    answer = await respond(job, request, session_id, bool(body.request.stream))
     if session_id not in {body.request.session_id, cookie}:
-        session.set_session_cookie(request, response, session_id)
-    return await wait_response(job, request, session_id)
+        session.set_session_cookie(request, answer if isinstance(answer, Response) else response, session_id)
+    return answer
 
 
 async def complete(
     state: AppState, body: PredictInput, generation: GenerationRequest, request: Request
-) -> PredictResponse:
+) -> PredictResponse | EventStream:
     """The continuation of a text; nothing is kept. Raises ApiError 400 for what belongs to a session."""
     chat_fields = {"session_id": body.request.session_id, "persona": body.request.persona, "files": body.files or None}
     for name in (name for name, value in chat_fields.items() if value is not None):
@@ -102,7 +109,7 @@ async def complete(
         raise ApiError(400, text, code="invalid_value", param=name)
     prompt = check_message(body.request.text)
     job = Job(state, generation.backend, [lambda: Reply(lambda reply: stream_completion(prompt, generation, reply))])
-    return await wait_response(job, request, None)
+    return await respond(job, request, None, bool(body.request.stream))
 
 
 def start_reply(
@@ -132,10 +139,26 @@ def send(
     return row.conversation_id, reply
 
 
-async def wait_response(job: Job, request: Request, session_id: str | None) -> PredictResponse:
-    """The response with the whole reply. Raises ApiError as `Job.wait` does."""
+async def respond(job: Job, request: Request, session_id: str | None, stream: bool) -> PredictResponse | EventStream:
+    """The response with the whole reply, or the events of a stream. Raises ApiError as `Job.wait` does."""
+    if stream:
+        await job.wait_first(request)
+        return EventStream(with_error_event(reply_events(job, session_id)), job)
     await job.wait(request)
-    reply = job.replies[0]
+    return to_response(job.replies[0], session_id)
+
+
+async def reply_events(job: Job, session_id: str | None) -> AsyncIterator[str]:
+    """The events of a streamed reply: its pieces, then what the whole response says, then `[DONE]`. Raises ApiError."""
+    async for _, piece in merge_pieces(job):
+        if piece:
+            yield sse_event({"delta": piece})
+    yield sse_event(to_response(job.replies[0], session_id).model_dump(mode="json"))
+    yield DONE
+
+
+def to_response(reply: Reply, session_id: str | None) -> PredictResponse:
+    """The response with a reply that has ended."""
     report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
     sources = to_citations(reply.report.passages)
     return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, **report)

@@ -38,6 +38,7 @@ class PredictRequest(SamplingParams):
     mode: Literal["chat", "complete"] | None = Field(
         None, description="chat answers within a session, complete goes on with the text; unset: PREDICT_MODE"
     )
+    stream: bool | None = Field(None, description="send the reply as it comes, as server-sent events")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ PREDICT_BODY = json_body_schema(
     session={"text": "And what do you like?", "session_id": SESSION_EXAMPLE, "temperature": 0.7},
     persona={"text": "Who are you?", "persona": "beekeeper"},
     complete={"text": "Once upon a time", "mode": "complete", "max_tokens": 40, "seed": 1},
+    streamed={"text": "What do you like?", "stream": True},
 )
 read_json = json_body(PredictRequest)
 FILES = {

@@ -280,7 +280,7 @@ def test_a_failure_before_the_first_word_has_its_status(
     talk: Talk, loopback: Loopback, todo: str, status: int, code: str, stream: bool
 ) -> None:
     loopback.script.extend([todo] * 3)
-    client = talk(LLM_BACKEND="openai")
+    client = talk(LLM_BACKEND="openai", KEEPALIVE_INTERVAL="60")  # a stream begins late, however slow the machine is
     with pytest.raises(APIError) as failed:
         client.chat.completions.create(model="default", messages=HI, stream=stream)
     assert (getattr(failed.value, "status_code", None), failed.value.code) == (status, code)

@@ -1,19 +1,25 @@
-"""Server-sent events of running replies: their pieces as they come, and how an event is written.
+"""Server-sent events of running replies: their pieces as they come, how an event is written, and the answer they make.
 
 Knows replies and events; nothing of what an event says.
 """
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from api.http.errors import ApiError
 from api.http.jobs import Job, raise_for_state
 from conversations.replies import Reply
 
+log = logging.getLogger(__name__)
 DONE = "data: [DONE]\n\n"
+COMMENT = ": keep-alive\n\n"  # no event: readers skip it, and it tells proxies that the connection lives
 encode = json.JSONEncoder(separators=(",", ":")).encode  # made once: `dumps` makes one for each event
 
 
@@ -22,10 +28,10 @@ def sse_event(value: Any) -> str:
     return f"data: {encode(value)}\n\n"
 
 
-def event_stream_response(kind: str) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses` for a stream of events, `kind` in each."""
+def event_stream_response(*examples: str) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` for a stream of events, whose data look like these."""
     event = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
-    example = f'data: {{"object":"{kind}", …}}\n\n{DONE}'
+    example = "".join(f"data: {data}\n\n" for data in examples) + DONE
     return {200: {"content": {"text/event-stream": {"schema": event, "example": example}}}}
 
 
@@ -90,3 +96,48 @@ async def with_error_event(events: AsyncIterator[str]) -> AsyncIterator[str]:
             yield line
     except ApiError as problem:
         yield sse_event(problem.body)
+
+
+async def keep_alive(events: AsyncIterator[str], seconds: float, silent: bool) -> AsyncIterator[str]:
+    """The events, with a COMMENT after every `seconds` without one, and before them where it is `silent` already."""
+    if silent:
+        yield COMMENT
+    pending = asyncio.ensure_future(anext(events))
+    try:
+        while True:
+            done, _ = await asyncio.wait({pending}, timeout=seconds)
+            if not done:
+                yield COMMENT
+                continue
+            try:
+                yield pending.result()
+            except StopAsyncIteration:
+                return
+            pending = asyncio.ensure_future(anext(events))
+    finally:
+        pending.cancel()
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events of a job, which is closed when the client is gone or stops reading."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[str], job: Job) -> None:
+        first = job.replies[0]
+        silent = first.running and not first.text
+        content = keep_alive(events, job.state.api.keepalive_interval, silent)
+        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._job = job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._job.state.api.send_timeout):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        except TimeoutError:  # the server then closes the connection, since the answer has no end
+            log.warning("a client did not read for %g seconds (SEND_TIMEOUT)", self._job.state.api.send_timeout)
+        finally:
+            self._job.close()
