@@ -5,12 +5,11 @@ from typing import Any
 
 import torch
 
+from training.muon import Muon
+
 
 class MuonAdamW(torch.optim.Optimizer):
-    """Muon (Jordan 2024, https://kellerjordan.github.io/posts/muon/) beside AdamW: one state, one schedule.
-
-    `rate` is Muon's, scaled to AdamW's step size (Liu et al. 2025, arXiv:2502.16982); AdamW takes `ratio` of it.
-    """
+    """Muon beside AdamW: one state, one schedule. `rate` is Muon's; AdamW takes `ratio` of it."""
 
     def __init__(self, model: torch.nn.Module, rate: float, weight_decay: float, ratio: float = 0.6) -> None:
         matrices = [p for n, p in model.named_parameters() if ".h." in n and p.ndim == 2 and p.requires_grad]
@@ -18,9 +17,7 @@ class MuonAdamW(torch.optim.Optimizer):
         rest = [p for p in model.parameters() if id(p) not in chosen and p.requires_grad]
         self.parts: list[torch.optim.Optimizer] = []
         if matrices:
-            self.parts.append(
-                torch.optim.Muon(matrices, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-            )
+            self.parts.append(Muon(matrices, lr=rate, weight_decay=weight_decay))
         self.parts.append(torch.optim.AdamW(rest, lr=rate * ratio, betas=(0.9, 0.98), weight_decay=0.0))
         super().__init__([group for part in self.parts for group in part.param_groups], {})
 
