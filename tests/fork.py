@@ -27,6 +27,11 @@ LIBRARIES = (
     *("alembic.command", "fastapi", "httpx", "langchain_core.runnables", "langchain_openai", "openai.resources"),
     *("pydantic_settings", "sqlalchemy.orm", "streamlit.web.bootstrap", "streamlit.starlette", "typer", "uvicorn"),
 )
+# What training imports besides; its processes compute with one thread each.
+TRAINING = (
+    *("torch", "accelerate", "peft", "transformers.trainer"),
+    "transformers.models.gpt2.modeling_gpt2",
+)
 _lock = threading.Lock()
 
 
@@ -79,7 +84,7 @@ def _forkable(command: list[str], environment: Mapping[str, str]) -> bool:
 def _order(order: dict[str, Any], streams: list[int]) -> int:
     """The number of a process that is now a child of this one."""
     with _lock:
-        waiting, libc = _server(), ctypes.CDLL(None)
+        waiting, libc = _server(_trains(order)), ctypes.CDLL(None)
         libc.prctl(SUBREAPER, 1, 0, 0, 0)
         try:
             data = json.dumps(order).encode()
@@ -95,12 +100,20 @@ def _order(order: dict[str, Any], streams: list[int]) -> int:
     return int.from_bytes(answer, "big")
 
 
+def _trains(order: dict[str, Any]) -> bool:
+    return (
+        bool(order["command"][1].startswith(("training.", "torch.")))
+        and order["environment"].get("OMP_NUM_THREADS") == "1"
+    )
+
+
 @cache
-def _server() -> socket.socket:
+def _server(trains: bool) -> socket.socket:
     """The way to the process that waits; it ends with this one."""
     mine, its = socket.socketpair()
-    command = [sys.executable, "-m", "tests.fork", str(its.fileno())]
-    clean = {k: v for k, v in os.environ.items() if k.startswith("PYTHON") or k in {"PATH", "HOME", "LANG", "LC_ALL"}}
+    command = [sys.executable, "-m", "tests.fork", str(its.fileno()), *(TRAINING if trains else LIBRARIES)]
+    clean = {"OMP_NUM_THREADS": "1"} if trains else {}
+    clean |= {k: v for k, v in os.environ.items() if k.startswith("PYTHON") or k in {"PATH", "HOME", "LANG", "LC_ALL"}}
     streams: dict[str, Any] = {
         "stdin": its,
         "stdout": its,
@@ -168,7 +181,7 @@ def _become(order: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    for _name in LIBRARIES:
+    for _name in sys.argv[2:]:
         importlib.import_module(_name)
     gc.freeze()
     if (_given := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:

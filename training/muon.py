@@ -25,15 +25,15 @@ class Muon(torch.optim.Muon):
         for group in self.param_groups:
             for matrix in group["params"]:
                 if matrix.grad is not None:
-                    self._move(matrix, group)
+                    self._move(matrix, matrix.grad, group)
         return loss
 
-    def _move(self, matrix: torch.Tensor, group: dict[str, Any]) -> None:
+    def _move(self, matrix: torch.Tensor, gradient: torch.Tensor, group: dict[str, Any]) -> None:
         # 1. The momentum takes in the gradient.
-        momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix.grad))
-        momentum.lerp_(matrix.grad, 1 - group["momentum"])
+        momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(gradient))
+        momentum.lerp_(gradient, 1 - group["momentum"])
         # 2. Nesterov looks one step ahead.
-        ahead = matrix.grad.lerp(momentum, group["momentum"]) if group["nesterov"] else momentum
+        ahead = gradient.lerp(momentum, group["momentum"]) if group["nesterov"] else momentum
         # 3. What is left of the momentum is its direction: all singular values become about 1.
         update = orthogonalize(ahead, group["ns_coefficients"], group["ns_steps"], group["eps"])
         # 4. The weights decay, and move by a root mean square like that of AdamW's steps.

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from settings import ROOT
+from tests import fork
 from tests.training import tiny
 from tests.training.conftest import dialogue, run, write
 from training import average, export, train
@@ -38,9 +39,7 @@ def started(data: Path, out: Path, *options: str, launcher: tuple[str, ...] = ("
     """The command as a process of its own."""
     command = [sys.executable, *launcher, "training.train", "--data", str(data), "--out", str(out), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+    return fork.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
 
 def until(out: Path, step: int, process: subprocess.Popen[str]) -> None:
