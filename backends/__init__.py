@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 
+from backends.local.engine import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError
@@ -57,7 +58,10 @@ class BackendStatus(NamedTuple):
 
 @runtime_checkable
 class LocalModel(Protocol):
-    """What a loaded model has beside LangChain's methods where it computes in this process."""
+    """What a loaded model has beside LangChain's methods where it computes in this process.
+
+    Its call argument `max_tokens` may be REST_OF_WINDOW.
+    """
 
     @property
     def template_origin(self) -> str:

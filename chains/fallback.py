@@ -18,7 +18,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 import backends
-from backends import ProviderModel
+from backends import REST_OF_WINDOW, LocalModel, ProviderModel
 from chains.window import fit, insert_passages, window
 from settings import Settings
 
@@ -71,9 +71,9 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
     """One answer from `backend`, or from the first of LLM_FALLBACK that gives one.
 
     `options` are those of sampling; `model` is a name at the first backend only. `raw`: the prompt is one text, and
-    goes on without a template. `strict`: the prompt goes to the model as it is or not at all, and a reply without a
-    visible character is one too; `with_passages`: but for passages of files, of which those that fit are written into
-    it. `hidden`: as `window` has it.
+    goes on without a template. `strict`: the prompt goes to the model as it is or not at all, a reply without a visible
+    character is one too, and one whose length nobody set may fill the window; `with_passages`: but for passages of
+    files, of which those that fit are written into it. `hidden`: as `window` has it.
     """
 
     def __init__(
@@ -160,10 +160,12 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
             options["raw"] = True
         if self.model and name == self.names[0]:
             options["model"] = self.model
+        reply = options.get("max_tokens") or self.settings.max_tokens
+        if self.strict and reply is None and isinstance(model, LocalModel):
+            options["max_tokens"] = REST_OF_WINDOW
         bound: Any = model.bind(**options) if options else model
         if self.raw or (self.strict and not self.with_passages):  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
-        reply = options.get("max_tokens") or self.settings.max_tokens
         cut = window(model, reply, insert_passages if self.strict else fit, self.hidden)
         fitted: Runnable[Any, AIMessage] = cut | bound
         return fitted

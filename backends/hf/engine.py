@@ -41,8 +41,8 @@ class RunningChat:
 
     @property
     def reserved(self) -> int:
-        """Tokens that it may come to need, prompt and reply."""
-        return len(self.request.prompt) + self.request.sampling.max_tokens
+        """Tokens that memory is set aside for, prompt and reply."""
+        return max(self.request.need, self.past + len(self.pending))
 
 
 class TransformersEngine(Engine):
@@ -87,10 +87,9 @@ class TransformersEngine(Engine):
 
     def _admit(self, request: Request) -> bool:
         """Give a request a row that holds as much of its prompt as can be; False where it has to wait."""
-        need = len(request.prompt) + request.sampling.max_tokens
         taken = {chat.row for chat in self._chats}
         free = [row for row in range(self.parallel) if row not in taken]
-        if not free or need > max(TOTAL_TOKENS, self.window) - sum(chat.reserved for chat in self._chats):
+        if not free or request.need > max(TOTAL_TOKENS, self.window) - sum(chat.reserved for chat in self._chats):
             return False
         sampler = Sampler(request.sampling, request.prompt, self._end_ids)
         row, past = self._choose_row(free, request)

@@ -4,7 +4,9 @@ A request joins (`_admit`) where a slot is free: 1. choose the slot, 2. forget w
 3. reuse what anybody computed of this prompt. Each step (`_step`) then goes on with all of them: 1. release who left,
 2. compact, so that those that decode are neighbours, 3. decode one token of each in one batch, 4. prefill a chunk of
 the prompts of those that have just come, 5. sample where a chat's last token was computed, 6. hand the token out.
-So requests join and leave between two tokens, and a long prompt stalls nobody. Knows tokens; nothing of messages.
+So requests join and leave between two tokens, and a long prompt stalls nobody. A reply without a bound has memory for
+what replies mostly need; where all together come to need more than there is, who came last waits until it is free.
+Knows tokens; nothing of messages.
 """
 
 from collections.abc import Sequence
@@ -41,8 +43,18 @@ class Slot:
 
     @property
     def reserved(self) -> int:
-        """Tokens of the context that its request may come to need."""
-        return 0 if self.request is None else len(self.request.prompt) + self.request.sampling.max_tokens
+        """Tokens of the context that are set aside for its request."""
+        return 0 if self.request is None else max(self.request.need, self.held)
+
+    @property
+    def held(self) -> int:
+        """Tokens of the context that it has, and needs for its next step."""
+        return len(self.past) + len(self.pending)
+
+    @property
+    def is_decoding(self) -> bool:
+        """Whether the next step computes the token that was drawn last, and nothing else."""
+        return self.request is not None and self.request.tokens > 0 and len(self.pending) == 1
 
 
 class LlamaEngine(Engine):
@@ -95,23 +107,23 @@ class LlamaEngine(Engine):
     def _admit(self, request: Request) -> bool:
         """Give a request a slot that holds as much of its prompt as can be; False where it has to wait."""
         free = [slot for slot in self._slots if slot.request is None]
-        need = len(request.prompt) + request.sampling.max_tokens
-        if not request.prompt or need > self.limits.total:
+        most = len(request.prompt) + request.sampling.max_tokens
+        if not request.prompt or most > self.limits.total:
             raise ModelInvalidRequestError(
-                f"llamacpp: a request of {need} tokens, reply included; it takes from 2 to {self.limits.total}, "
+                f"llamacpp: a request of {most} tokens, reply included; it takes from 2 to {self.limits.total}, "
                 "of which the prompt is at least one."
             )
-        if not free or need > self.limits.total - sum(slot.reserved for slot in self._slots):
+        if not free or request.need > self.limits.total - sum(slot.reserved for slot in self._slots):
             return False
         slot = self._prepare_slot(free, request)
-        slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt)
-        slot.request, slot.pending = request, list(request.prompt[len(slot.past) :])
+        slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt, request.drawn)
+        slot.request, slot.pending = request, request.sequence[len(slot.past) :]
         self._admitted += 1
         slot.last_used = self._admitted
         return True
 
     def _prepare_slot(self, free: Sequence[Slot], request: Request) -> Slot:
-        prompt = request.prompt[:-1]  # the last token is computed for its logits
+        prompt = request.sequence[:-1]  # the last token is computed for its logits
         # 1. Choose: whose conversation goes on, else an empty slot, else the least used one.
         chosen = max(free, key=lambda slot: (continued_prefix(slot.past, prompt), not slot.past, -slot.last_used))
         # 2. Forget: the rest of a conversation goes to the cache first.
@@ -160,6 +172,7 @@ class LlamaEngine(Engine):
         for slot in self._running_slots():
             if slot.request is not None and slot.request.cancelled.is_set():
                 self._release(slot)
+        self._make_room()
         # 2. Compact.
         self._compact()
         # 3. Decode: the token that each drew last, all in one batch. (`_compute` samples and hands out: 5 and 6.)
@@ -176,7 +189,31 @@ class LlamaEngine(Engine):
         return [slot for slot in self._slots if slot.request is not None]
 
     def _decoding_slots(self) -> list[Slot]:
-        return [slot for slot in self._running_slots() if slot.request is not None and slot.request.tokens]
+        return [slot for slot in self._slots if slot.is_decoding]
+
+    def _make_room(self) -> None:
+        """Have the next step find room in a context that all share: what nobody needs goes, then who came last."""
+        if self.limits.is_partitioned:
+            return
+        running = sorted(self._running_slots(), key=lambda slot: slot.last_used)
+        idle = sorted((slot for slot in self._slots if slot.request is None), key=lambda slot: slot.last_used)
+        for slot in idle:
+            if sum(slot.held for slot in self._slots) <= self.limits.total:
+                return
+            self._evict(slot)
+        while sum(slot.held for slot in running) > self.limits.total:
+            self._give_up(running.pop())
+
+    def _give_up(self, slot: Slot) -> None:
+        """Take the memory of a request, which goes on once there is some: what it drew is kept."""
+        request, sampler = slot.request, slot.sampler
+        assert request is not None
+        assert sampler is not None
+        request.drawn = [*slot.past, *slot.pending][len(request.prompt) :]
+        slot.request, slot.sampler, slot.pending = None, None, []
+        sampler.close()
+        self._evict(slot)
+        self._suspend(request)
 
     def _compact(self) -> None:
         """Move those that decode to the first parts of the context: neighbours are computed in one go."""
@@ -197,8 +234,8 @@ class LlamaEngine(Engine):
         if slot.request.cancelled.is_set():
             return 0
         if slot.request.sampling.seed is None:  # another may have computed its beginning by now
-            self._reuse_prefix(slot, slot.request.prompt[:-1])
-        slot.pending = list(slot.request.prompt[len(slot.past) :])
+            self._reuse_prefix(slot, slot.request.sequence[:-1])
+        slot.pending = slot.request.sequence[len(slot.past) :]
         # With a seed always the same chunks: others would round otherwise.
         chunk = slot.pending[: budget if slot.request.sampling.seed is None else self._chunk_size]
         self._compute([(slot, chunk)])

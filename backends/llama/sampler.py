@@ -15,12 +15,17 @@ from backends.local.engine import Sampling
 class Sampler:
     """One request's chain, which remembers what it drew. `close` gives its memory back."""
 
-    def __init__(self, model: Model, window: int, sampling: Sampling, prompt: Sequence[int]) -> None:
+    def __init__(
+        self, model: Model, window: int, sampling: Sampling, prompt: Sequence[int], drawn: Sequence[int] = ()
+    ) -> None:
+        """`drawn`: tokens that another chain drew for this request."""
         self._api, self._model = model.api, model
         self._chain = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
         for part in (*self._penalties(window, sampling, prompt), *self._choice(sampling)):
             self._api.llama_sampler_chain_add(self._chain, part)
-        self._is_first = True
+        for token in drawn:
+            self._api.llama_sampler_accept(self._chain, token)
+        self._is_first = not drawn
 
     def sample(self, context: Any, row: int) -> int:
         """The next token, drawn from the logits of this row of the batch."""

@@ -24,7 +24,7 @@ from langchain_core.runnables.config import ensure_config, get_callback_manager_
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.local.decoder import StreamDecoder
-from backends.local.engine import Engine, Event, Request, Sampling
+from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampling
 from backends.local.inbox import Inbox
 from backends.local.template import ChatTemplate
 from prompts.template import RenderedPrompt, Segment, render, render_plain
@@ -37,7 +37,10 @@ ContentKey = tuple[tuple[str, str], ...]
 
 
 class LocalChat(BaseChatModel):
-    """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`."""
+    """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`.
+
+    `max_tokens=-1` is the rest of the window.
+    """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
@@ -174,11 +177,15 @@ class LocalChat(BaseChatModel):
     ) -> Request:
         rendered, ids = self._prompt(messages, raw)
         self._check_length(ids)
-        sampling = self._sampling(options, self.engine.window - len(ids))
+        room = self.engine.window - len(ids)
+        sampling = self._sampling(options, room)
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
         stop_strings = [*(stop if stop is not None else self.stop or ()), *turns]
         continues = messages[-1].type == "ai"  # and its first space belongs to the text
-        return Request(ids, sampling, StreamDecoder(stop_strings, strip=not raw and not continues), emit)
+        decoder = StreamDecoder(stop_strings, strip=not raw and not continues)
+        # Who may fill the window hardly ever does.
+        expected = Sampling.max_tokens if sampling.max_tokens == room else None
+        return Request(ids, sampling, decoder, emit, expected=expected)
 
     def _check_length(self, ids: list[int]) -> None:
         if not ids:
@@ -199,6 +206,10 @@ class LocalChat(BaseChatModel):
             value = getattr(self, name) if argument is None else argument
             if value is not None:
                 values[name] = value
+        if values["max_tokens"] == REST_OF_WINDOW:
+            values["max_tokens"] = room
+        if values["top_k"] == -1:  # as vLLM and llama-server have it: no limit
+            values["top_k"] = 0
         sampling = Sampling(**values)
         return replace(sampling, max_tokens=min(sampling.max_tokens, room))
 

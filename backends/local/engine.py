@@ -19,6 +19,7 @@ from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidReq
 from backends.local.decoder import StreamDecoder
 
 log = logging.getLogger(__name__)
+REST_OF_WINDOW = -1  # max_tokens of a reply that may use all that the prompt leaves of the window
 RANGES = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -83,7 +84,11 @@ class Event:
 
 @dataclass(eq=False)
 class Request:
-    """One prompt in the queue. `emit` is called from the engine's thread and must not block."""
+    """One prompt in the queue. `emit` is called from the engine's thread and must not block.
+
+    `expected`: tokens that memory is set aside for; None where the reply is to find room for all that it may have.
+    `drawn`: tokens of the reply that were given up with the memory, and are computed again.
+    """
 
     prompt: Sequence[int]
     sampling: Sampling
@@ -94,6 +99,19 @@ class Request:
     reported: int = 0  # of them in chunks so far
     finish: str | None = None
     position: int = 0  # in the queue, as last reported to its owner
+    expected: int | None = None
+    drawn: Sequence[int] = ()
+
+    @property
+    def sequence(self) -> list[int]:
+        """The prompt, with what was drawn after it before its memory was given up."""
+        return [*self.prompt, *self.drawn]
+
+    @property
+    def need(self) -> int:
+        """Tokens of memory that it has to find to be taken in."""
+        left = self.sampling.max_tokens - len(self.drawn)
+        return len(self.prompt) + len(self.drawn) + (left if self.expected is None else min(left, self.expected))
 
     def cancel(self) -> None:
         """Ask the engine to stop; it computes at most the token it is at."""
@@ -234,6 +252,14 @@ class Engine(ABC):
         if error is not None:
             self._emit(request, Event(error=error))
         return True
+
+    def _suspend(self, request: Request) -> None:
+        """Put a running request before those that wait: its memory was given up, and it goes on where there is some."""
+        with self._changed:
+            self._running.remove(request)
+            self._queue.appendleft(request)
+            self._is_full = True
+            self._announce_positions()
 
     def _announce_positions(self) -> None:
         """Emit to those that wait how many are before them."""

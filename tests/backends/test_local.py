@@ -157,6 +157,18 @@ def test_the_window_is_filled_to_its_last_token(model: Any) -> None:
     assert reply.usage_metadata["input_tokens"] == len(ids)
 
 
+def test_a_reply_may_have_the_rest_of_the_window(model: Any) -> None:
+    """-1, as llama-server has it; what a number leaves is told as the end."""
+    reply = model.invoke("very " * 700, raw=True, max_tokens=-1, ignore_eos=True, temperature=0)
+    assert reply.usage_metadata["total_tokens"] == 1024
+    assert reply.response_metadata["finish_reason"] == "length"
+
+
+def test_minus_one_is_no_limit_of_top_k(model: Any) -> None:
+    drawn = [model.invoke("I like", raw=True, seed=7, max_tokens=9, **{**NOISE, "top_k": k}).text for k in (0, -1)]
+    assert drawn[0] == drawn[1]
+
+
 def test_raw_text_gets_no_template(model: Any) -> None:
     assert model.invoke("Hello", raw=True, max_tokens=2).usage_metadata["input_tokens"] == len(
         model.get_token_ids("Hello")

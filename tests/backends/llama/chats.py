@@ -91,13 +91,13 @@ class Ear:
         *,
         stop: Sequence[str] = (),
         hear: Callable[[Event], object] = lambda event: None,
+        expected: int | None = None,
         **sampling: Any,
     ) -> None:
         ids = engine.encode(prompt) if isinstance(prompt, str) else list(prompt)
         self.engine, self.events, self._over, self._hear = engine, list[Event](), threading.Event(), hear
-        self.request = Request(
-            ids, Sampling(**{**GREEDY, "max_tokens": 20, **sampling}), StreamDecoder(stop), self._emit
-        )
+        options = Sampling(**{**GREEDY, "max_tokens": 20, **sampling})
+        self.request = Request(ids, options, StreamDecoder(stop), self._emit, expected=expected)
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)

@@ -179,3 +179,54 @@ def test_a_long_prompt_stalls_nobody() -> None:
         assert len(read) >= 3
         assert all(engine.watched.batches[at - 1] == {first: 1} for at in read)
         engine.cancel(writing.request)
+
+
+@pytest.mark.parametrize("cache", [0, 2**26])
+def test_replies_without_a_bound_run_together_and_who_came_last_gives_way(cache: int) -> None:
+    """Each may fill the whole context. What was drawn when the memory went is neither lost nor told twice."""
+    prompts = talks(4, 40)
+    with opened(4, 256, window=256, cache=cache) as engine:
+        ears = [Ear(engine, p, max_tokens=216, ignore_eos=True, expected=20).ask() for p in prompts]
+        assert [ear.end().finish for ear in ears] == ["length"] * 4
+        alone = Alone(engine.model)
+        for ear in ears:
+            drawn = engine.drawn[ear.request]
+            assert len(drawn) == ear.request.tokens == 216
+            assert alone.same(ear.request, drawn, alone.greedy(ear.request))
+            assert ear.text == b"".join(map(engine.token_bytes, drawn)).decode(errors="replace")
+        alone.close()
+        places = [[event.position for event in ear.events if event.position is not None] for ear in ears]
+        assert max(len(batch) for batch in engine.watched.batches) == 4
+        assert (places[0], places[3][-1]) == ([], 0)
+        assert max(places[3]) > 0, "it waited until there was room again"
+        assert engine.watched.samplers == 0
+        assert not engine.pending_count()
+
+
+def test_what_a_reply_said_is_penalised_after_it_gave_way_too() -> None:
+    """With such penalties hardly anything comes twice."""
+    first, second = talks(2, 40)
+    options = {"max_tokens": 300, "ignore_eos": True, "presence_penalty": 2.0, "frequency_penalty": 2.0}
+    with opened(2, 512, window=512) as engine:
+        busy = Ear(engine, first, **{**options, "max_tokens": 472}, expected=50).ask()
+        assert busy.heard(1)
+        ear = Ear(engine, second, **options, expected=50).ask()
+        ear.reply()
+        assert ear.request.drawn, "it gave way"
+        drawn = engine.drawn[ear.request]
+        assert sum(drawn.count(token) > 1 for token in set(drawn)) < 35
+
+
+def test_who_gave_way_may_leave() -> None:
+    first, second = talks(2, 40)
+    with opened(2, 512, window=512) as engine:
+        busy = Ear(engine, first, max_tokens=472, ignore_eos=True, expected=50).ask()
+        assert busy.heard(1)
+        ear = Ear(engine, second, max_tokens=472, ignore_eos=True, expected=50).ask()
+        while not ear.request.position:
+            time.sleep(0.001)
+        engine.cancel(ear.request)
+        assert busy.end().finish == "length"
+        assert ear.request.tokens < 472
+        told(engine, [*second, 5])
+        assert engine.watched.samplers == 0
