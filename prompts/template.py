@@ -4,15 +4,16 @@ Training and every local backend build the model's input here and nowhere else. 
 the caller turns each segment into token ids, a plain one always with special tokens switched off.
 """
 
+import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template, TemplateError, meta
 from jinja2.ext import Extension, loopcontrols
 from jinja2.nodes import Node
 from jinja2.parser import Parser
@@ -38,14 +39,22 @@ class RenderedPrompt:
 
 
 def render(
-    template: str, messages: Sequence[Message], specials: Collection[str], *, reply: bool = True, **variables: Any
+    template: str,
+    messages: Sequence[Message],
+    specials: Collection[str],
+    *,
+    reply: bool = True,
+    options: Mapping[str, Any] | None = None,
+    **variables: Any,
 ) -> RenderedPrompt:
     """Render `messages` (role and content) with a Jinja chat template.
 
-    `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text.
-    `reply` adds the start of the assistant's turn. Raises ValueError where the template refuses the messages.
+    `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text. So does one in
+    `options`, variables that whoever asks sets for this template, as `enable_thinking`. `reply` adds the start of the
+    assistant's turn. Raises ValueError where the template refuses the messages, and for an option that is set here.
     """
-    mark = _unused_character(template, messages)
+    options = options or {}
+    mark = _unused_character(template, messages, options)
     guarded = [{**m, "content": _break_specials(m["content"], specials, mark)} for m in messages]
     builtins = {
         "messages": guarded,
@@ -53,8 +62,11 @@ def render(
         "raise_exception": _refuse,
         "strftime_now": _now,
     }
+    own = {**builtins, **variables}
+    if taken := sorted(own.keys() & options.keys()):
+        raise ValueError(f"chat_template_kwargs.{taken[0]}: the server sets it itself; leave it out.")
     try:
-        module = _compiled(template).make_module({**builtins, **variables})
+        module = _compiled(template).make_module({**_guard(options, specials, mark), **own})
     except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
     stop_variable = getattr(module, "stop", ())
@@ -67,6 +79,12 @@ def render_plain(text: str) -> RenderedPrompt:
     return RenderedPrompt((Segment(text, special=False),))
 
 
+@lru_cache(maxsize=8)
+def free_variables(template: str) -> frozenset[str]:
+    """The names that a template reads and somebody else has to set."""
+    return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+
+
 @lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
 def _compiled(template: str) -> Template:
     return _environment().from_string(template)
@@ -74,7 +92,10 @@ def _compiled(template: str) -> Template:
 
 def _environment() -> ImmutableSandboxedEnvironment:
     # The options that Hugging Face templates are written for.
-    return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
+    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "extensions": [loopcontrols, Generation]}
+    environment = ImmutableSandboxedEnvironment(**options)
+    environment.filters["tojson"] = _to_json
+    return environment
 
 
 class Generation(Extension):
@@ -96,6 +117,11 @@ def check_template(template: str) -> None:
         raise ValueError(f"line {getattr(error, 'lineno', '?')}: {error}") from error
 
 
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
+    """The filter as transformers has it: Jinja's own is for HTML, and escapes what is not."""
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **options)
+
+
 def _now(layout: str) -> str:
     return datetime.now().strftime(layout)
 
@@ -104,10 +130,30 @@ def _refuse(message: str) -> None:
     raise TemplateError(message)
 
 
-def _unused_character(template: str, messages: Sequence[Message]) -> str:
+def _unused_character(template: str, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
     """A private-use character that occurs nowhere in the prompt."""
-    seen = set(template).union(*(m["content"] for m in messages))
+    seen = set(template).union(*(m["content"] for m in messages), *_texts(options))
     return next(c for c in map(chr, chain(range(0xE000, 0xF900), range(0xF0000, 0x10FFFE))) if c not in seen)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON, names among them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for part in chain(value, value.values() if isinstance(value, Mapping) else ()):
+            yield from _texts(part)
+
+
+def _guard(value: Any, specials: Collection[str], mark: str) -> Any:
+    """A value of JSON whose texts hold no special token."""
+    if isinstance(value, str):
+        return _break_specials(value, specials, mark)
+    if isinstance(value, list):
+        return [_guard(part, specials, mark) for part in value]
+    if isinstance(value, Mapping):
+        return {_break_specials(name, specials, mark): _guard(part, specials, mark) for name, part in value.items()}
+    return value
 
 
 def _break_specials(content: str, specials: Collection[str], mark: str) -> str:

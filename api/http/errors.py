@@ -90,6 +90,7 @@ STATUSES: list[tuple[type[Exception], int, str | None]] = [
     (DocumentError, 400, "invalid_file"),
     (NotFoundError, 404, "not_found"),
     (ContextOverflowError, 400, "context_length_exceeded"),
+    (backends.UnsupportedOptionError, 400, "unsupported_parameter"),
     (ModelInvalidRequestError, 400, None),
     (ModelRateLimitError, 429, "rate_limit_exceeded"),
     (ModelTimeoutError, 504, "backend_timeout"),
@@ -113,7 +114,8 @@ def to_api_error(error: BaseException) -> ApiError:
     status, code = match
     wait = backends.retry_after(error) if status == 429 else None
     text = f"{TOO_LONG} {error}" if isinstance(error, ContextOverflowError) else str(error)
-    return ApiError(status, text, code=code, headers=None if wait is None else {"Retry-After": str(math.ceil(wait))})
+    headers = None if wait is None else {"Retry-After": str(math.ceil(wait))}
+    return ApiError(status, text, code=code, param=getattr(error, "option", None), headers=headers)
 
 
 def install_handlers(app: FastAPI) -> None:

@@ -19,6 +19,7 @@ from api.http.state import AppState
 
 EXPOSED_HEADERS = [
     "X-Request-ID",
+    "X-Ignored-Fields",
     "Retry-After",
     *(f"X-RateLimit-{kind}-{what}" for kind in ("Limit", "Remaining", "Reset") for what in ("Requests", "Tokens")),
 ]

@@ -15,7 +15,7 @@ class SamplingParams(BaseModel):
 
     temperature: float | None = Field(None, ge=0, le=2, description="0 is greedy")
     top_p: float | None = Field(None, ge=0, le=1, description="nucleus sampling")
-    top_k: int | None = Field(None, ge=0, le=2**31 - 1, description="from the k likeliest tokens, 0 for all")
+    top_k: int | None = Field(None, ge=-1, le=2**31 - 1, description="from the k likeliest tokens, 0 or -1 for all")
     min_p: float | None = Field(None, ge=0, le=1, description="tokens of at least this share of the likeliest one's")
     repetition_penalty: float | None = Field(None, gt=0, le=2, description="above 1 discourages tokens of the window")
     frequency_penalty: float | None = Field(None, ge=-2, le=2, description="for each time a token was said")

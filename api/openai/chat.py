@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
-from api.http.body import json_body, json_body_schema
+from api.http.body import json_body_schema
 from api.http.errors import error_responses
 from api.http.sources import Citation
 from api.http.sse import EventStream, event_stream_response, with_error_event
@@ -17,14 +17,7 @@ from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
 from api.openai.files import FileIds
 from api.openai.message import InputMessage, to_langchain_messages
-from api.openai.request import (
-    MultiChoiceRequest,
-    TokenCount,
-    Unsupported,
-    UnsupportedExcept,
-    UnsupportedFlag,
-    UnsupportedList,
-)
+from api.openai.request import MultiChoiceRequest, request_body
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -33,32 +26,23 @@ router = APIRouter(prefix="/v1", tags=["OpenAI"])
 class ChatCompletionRequest(MultiChoiceRequest):
     """A chat to answer; a last message that is the assistant's is continued."""
 
-    messages: list[InputMessage] = Field(min_length=1)
-    max_completion_tokens: TokenCount | None = Field(None, description="the same as max_tokens, and goes before it")
+    asks_when_empty = frozenset({"files"})  # no passage, and the answer says so
 
+    messages: list[InputMessage] = Field(min_length=1)
+    reasoning_effort: str | None = Field(
+        None, max_length=20, description="how much a model thinks before it answers; one that does not takes none"
+    )
+    chat_template_kwargs: dict[str, Any] | None = Field(
+        None, description="variables for the model's chat template, as enable_thinking"
+    )
     files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the answer then names its `sources`"
     )
 
-    # Wishes about a manner that no text here breaks: models without reasoning have none to shorten.
-    reasoning_effort: str | None = Field(None, description="ignored")
-    verbosity: str | None = Field(None, description="ignored")
-
-    audio: Unsupported = None
-    function_call: Annotated[Any, UnsupportedExcept(("none",))] = None
-    functions: UnsupportedList = None
-    logprobs: UnsupportedFlag = None
-    modalities: Annotated[Any, UnsupportedExcept((["text"],))] = None
-    prediction: Unsupported = None
-    response_format: Annotated[Any, UnsupportedExcept(({"type": "text"},))] = None
-    store: UnsupportedFlag = None
-    tool_choice: Annotated[Any, UnsupportedExcept(("none",))] = None
-    web_search_options: Unsupported = None
-
     def options(self) -> dict[str, Any]:
-        """The options; `max_completion_tokens` is the newer name of `max_tokens`."""
-        renamed = {} if self.max_completion_tokens is None else {"max_tokens": self.max_completion_tokens}
-        return {**super().options(), **renamed}
+        """The options, with those of the chat template."""
+        own = {"reasoning_effort": self.reasoning_effort, "chat_template_kwargs": self.chat_template_kwargs}
+        return {**super().options(), **{name: value for name, value in own.items() if value is not None}}
 
 
 class ChatMessage(BaseModel):
@@ -128,7 +112,7 @@ async def chat(
     state: StateDep,
     store: OwnerStore,
     request: Request,
-    body: Annotated[ChatCompletionRequest, Depends(json_body(ChatCompletionRequest))],
+    body: Annotated[ChatCompletionRequest, Depends(request_body(ChatCompletionRequest))],
 ) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
     backend = await models.resolve_model(state, body.model)

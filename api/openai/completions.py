@@ -7,14 +7,14 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import json_body, json_body_schema
+from api.http.body import json_body_schema
 from api.http.errors import error_responses
 from api.http.sse import EventStream, event_stream_response, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
-from api.openai.request import MultiChoiceRequest, Unsupported, UnsupportedExcept, UnsupportedFlag
+from api.openai.request import MultiChoiceRequest, request_body
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 Text = Annotated[str, Field(min_length=1)]
@@ -34,11 +34,6 @@ class TextCompletionRequest(MultiChoiceRequest):
     prompt: Annotated[Text | Texts, BeforeValidator(_reject_tokens)] = Field(
         description="a text or several; lists of tokens are not read"
     )
-
-    best_of: Annotated[Any, UnsupportedExcept((1,))] = None
-    echo: UnsupportedFlag = None
-    logprobs: Unsupported = None
-    suffix: Unsupported = None
 
     @property
     def prompts(self) -> list[str]:
@@ -83,7 +78,9 @@ EXAMPLES = {
     openapi_extra=json_body_schema(TextCompletionRequest, **EXAMPLES),
 )
 async def completions(
-    state: StateDep, request: Request, body: Annotated[TextCompletionRequest, Depends(json_body(TextCompletionRequest))]
+    state: StateDep,
+    request: Request,
+    body: Annotated[TextCompletionRequest, Depends(request_body(TextCompletionRequest))],
 ) -> Any:
     """The continuations of one text or several."""
     backend = await models.resolve_model(state, body.model)

@@ -1,16 +1,57 @@
-"""A message as OpenAI's clients send it, and as the chain takes it: text only, word for word. Knows no route."""
+"""A message as OpenAI's clients send it, and as the chain takes it: text only, word for word. Knows no route.
 
-from collections.abc import Sequence
+What clients keep beside a message for themselves may come back with it, and changes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from api.openai.request import Unsupported, UnsupportedList
+from api.openai.fields import Unsupported
+from api.openai.request import OpenModel
 
 Role = Literal["system", "developer", "user", "assistant"]
-TEXT_TYPES = ("text", "input_text", "output_text")
+TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
+# What clients hold beside a text: OpenAI's SDKs, litellm, LangChain, DeepSeek's and OpenRouter's.
+OWN_FIELDS = frozenset(
+    (
+        *(
+            "annotations",
+            "cache_control",
+            "created_at",
+            "id",
+            "metadata",
+            "parsed",
+            "phase",
+            "refusal",
+            "status",
+            "type",
+        ),
+        *("provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details", "thinking"),
+        *("thinking_blocks", "partial", "prefix"),  # the last two: that a last message is gone on with, as it is anyway
+    )
+)
+
+
+class TextPart(BaseModel):
+    """A text; what replies had beside it (annotations) may come back and is ignored."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: Literal["text", "input_text", "output_text"]
+    text: str
+
+
+class RefusalPart(BaseModel):
+    """The words of an assistant that refused: a text, too."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: Literal["refusal"]
+    text: str = Field(validation_alias="refusal")
 
 
 def _reject_non_text(value: Any) -> Any:
@@ -24,44 +65,73 @@ def _reject_non_text(value: Any) -> Any:
     return value
 
 
-class TextPart(BaseModel):
-    """A text; what replies had beside it (annotations) may come back and is ignored."""
-
-    model_config = ConfigDict(strict=True)
-
-    type: Literal["text", "input_text", "output_text"]
-    text: str
+Part = TextPart | RefusalPart
+Content = Annotated[str | list[Part], BeforeValidator(_reject_non_text)]
 
 
-Content = Annotated[str | list[TextPart], BeforeValidator(_reject_non_text)]
+class OpenMessage(OpenModel):
+    """What every message may have beside its role and text."""
 
-
-class InputMessage(BaseModel):
-    """One message of a chat; what an assistant's message of OpenAI's has beside its text may be there, and empty."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    role: Role
-    content: Content
-    name: str | None = Field(None, max_length=100)
-    annotations: UnsupportedList = None
+    name: Any = Field(None, description="the speaker's name, a text; any other value is ignored")
     audio: Unsupported = None
     function_call: Unsupported = None
-    refusal: Unsupported = None
-    tool_calls: UnsupportedList = None
+    tool_calls: Unsupported = None
+
+    def ignored_fields(self) -> Iterator[str]:
+        """The fields that do nothing, but for those that clients keep for themselves."""
+        return (name for name in super().ignored_fields() if name not in OWN_FIELDS)
 
 
-def to_langchain_message(role: Role, content: str | Sequence[TextPart], name: str | None = None) -> BaseMessage:
+class PromptMessage(OpenMessage):
+    """A message to the assistant."""
+
+    role: Literal["system", "developer", "user"]
+    content: Content
+
+
+class AssistantMessage(OpenMessage):
+    """A message of the assistant, which may have said nothing, or only why it refused."""
+
+    role: Literal["assistant"]
+    content: Content | None = None
+    refusal: Any = Field(None, description="the text, where there is no content")
+
+
+def message_kind(message: Any) -> str:
+    """Which kind of message it is, for pydantic to choose by: no key of a message, so that errors are located well."""
+    role = message.get("role") if isinstance(message, dict) else getattr(message, "role", None)
+    return "(assistant)" if role == "assistant" else "(prompt)"
+
+
+InputMessage = Annotated[
+    Annotated[PromptMessage, Tag("(prompt)")] | Annotated[AssistantMessage, Tag("(assistant)")],
+    Discriminator(message_kind),
+]
+
+
+def to_langchain_message(message: PromptMessage | AssistantMessage) -> BaseMessage:
     """A message for the chain."""
+    content = message.content
+    if content is None:
+        refusal = getattr(message, "refusal", None)
+        content = refusal if isinstance(refusal, str) else ""
+    return make_message(message.role, content, message.name if isinstance(message.name, str) else None)
+
+
+def make_message(role: Role, content: str | Sequence[Part], name: str | None = None) -> BaseMessage:
+    """A message for the chain of a role and a text."""
     blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
     if role == "user":
-        return HumanMessage(blocks, name=name)
+        return HumanMessage(blocks, name=name or None)
     if role == "assistant":
-        return AIMessage(blocks, name=name)
+        return AIMessage(blocks, name=name or None)
     # A server that knows the developer's role gets it; elsewhere it is the system's.
-    return SystemMessage(blocks, name=name, additional_kwargs={"__openai_role__": role})
+    return SystemMessage(blocks, name=name or None, additional_kwargs={"__openai_role__": role})
 
 
-def to_langchain_messages(messages: Sequence[InputMessage]) -> list[BaseMessage]:
-    """The messages of a chat for the chain."""
-    return [to_langchain_message(message.role, message.content, message.name) for message in messages]
+def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage]) -> list[BaseMessage]:
+    """The messages of a chat for the chain; an empty one of the assistant at the end is one still to be written."""
+    converted = [to_langchain_message(message) for message in messages]
+    while len(converted) > 1 and converted[-1].type == "ai" and not converted[-1].text:
+        converted.pop()
+    return converted

@@ -4,31 +4,37 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from itertools import count
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from langchain_core.messages import BaseMessage
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.http.body import json_body, json_body_schema
+from api.http.body import json_body_schema
 from api.http.errors import ApiError, error_responses
 from api.http.sse import EventStream, encode, event_stream_response, merge_pieces
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import Choices, finish_reason, start_replies
-from api.openai.message import Content, Role, to_langchain_message
-from api.openai.request import (
-    CompletionRequest,
-    TokenCount,
-    Unsupported,
-    UnsupportedExcept,
-    UnsupportedFlag,
-    UnsupportedList,
-)
+from api.openai.fields import Refused, Unsupported
+from api.openai.message import InputMessage, make_message, to_langchain_messages
+from api.openai.request import CompletionRequest, OpenModel, request_body
 from api.openai.response import OutputMessage, OutputText, Response, closing_events, opening_events, text_position
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
+
+
+LOGPROBS = "message.output_text.logprobs"
+
+
+def _reject_logprobs(value: list[str]) -> list[str]:
+    """The value itself. Raises PydanticCustomError for what would be told of the one item that is made."""
+    if LOGPROBS in value:
+        raise PydanticCustomError(
+            "unsupported_parameter", "This server cannot do that. Leave out {kind}.", {"kind": LOGPROBS}
+        )
+    return value
 
 
 def _reject_non_message(value: Any) -> Any:
@@ -41,26 +47,18 @@ def _reject_non_message(value: Any) -> Any:
     return value
 
 
-class InputItem(BaseModel):
-    """A message, which may be one of an earlier response."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    type: Literal["message"] | None = None
-    role: Role
-    content: Content
-    id: str | None = None
-    phase: str | None = None
-    status: str | None = None
-
-
-class TextOptions(BaseModel):
+class TextOptions(OpenModel):
     """The settings of the output's text, which can be plain alone."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    format: Annotated[Any, Refused(({"type": "text"},))] = None
 
-    format: Annotated[Any, UnsupportedExcept(({"type": "text"},))] = None
-    verbosity: str | None = Field(None, description="ignored")
+
+class ReasoningOptions(OpenModel):
+    """How much a model thinks before it answers."""
+
+    effort: str | None = Field(None, max_length=20, description="a model that does not think takes none")
+    generate_summary: Any = Field(None, description="no answer depends on it")
+    summary: Any = Field(None, description="no answer depends on it")
 
 
 class ResponseRequest(CompletionRequest):
@@ -68,36 +66,33 @@ class ResponseRequest(CompletionRequest):
 
     input: (
         Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[InputItem, BeforeValidator(_reject_non_message)]], Field(min_length=1)]
+        | Annotated[list[Annotated[InputMessage, BeforeValidator(_reject_non_message)]], Field(min_length=1)]
     )
     instructions: str | None = Field(None, description="what stands before the input, as the system's")
-    max_output_tokens: TokenCount | None = Field(None, description="the same as max_tokens, and goes before it")
     text: TextOptions | None = None
-
-    reasoning: dict[str, Any] | None = Field(None, description="ignored")
+    reasoning: ReasoningOptions | None = None
+    include: Annotated[list[str], AfterValidator(_reject_logprobs)] | None = Field(
+        None,
+        description="more of items that are never made",
+        json_schema_extra={"not": {"contains": {"const": LOGPROBS}}},
+    )
+    metadata: dict[str, str] | None = Field(None, description="told again in the answer")
     store: bool | None = Field(None, description="ignored: nothing is kept")
 
-    background: UnsupportedFlag = None
-    context_management: UnsupportedList = None
-    conversation: Unsupported = None
-    include: UnsupportedList = None
-    max_tool_calls: Unsupported = None
     previous_response_id: Unsupported = None
-    prompt: Unsupported = None
-    tool_choice: Annotated[Any, UnsupportedExcept(("none", "auto"))] = None
-    truncation: Annotated[Any, UnsupportedExcept(("disabled",))] = None
+    truncation: Annotated[Any, Refused(("disabled",))] = None
 
     def options(self) -> dict[str, Any]:
-        """The options; `max_output_tokens` is this route's name of `max_tokens`."""
-        renamed = {} if self.max_output_tokens is None else {"max_tokens": self.max_output_tokens}
-        return {**super().options(), **renamed}
+        """The options, with how much is thought."""
+        effort = self.reasoning.effort if self.reasoning else None
+        return {**super().options(), **({} if effort is None else {"reasoning_effort": effort})}
 
     def messages(self) -> list[BaseMessage]:
         """The messages for the chain, instructions first."""
-        system = [to_langchain_message("system", self.instructions)] if self.instructions else []
+        system = [make_message("system", self.instructions)] if self.instructions else []
         if isinstance(self.input, str):
-            return [*system, to_langchain_message("user", self.input)]
-        return [*system, *(to_langchain_message(item.role, item.content) for item in self.input)]
+            return [*system, make_message("user", self.input)]
+        return [*system, *to_langchain_messages(self.input)]
 
 
 EXAMPLES = {
@@ -121,7 +116,7 @@ EXAMPLES = {
     openapi_extra=json_body_schema(ResponseRequest, **EXAMPLES),
 )
 async def responses(
-    state: StateDep, request: Request, body: Annotated[ResponseRequest, Depends(json_body(ResponseRequest))]
+    state: StateDep, request: Request, body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest))]
 ) -> Any:
     """The answer to a text or a chat."""
     backend = await models.resolve_model(state, body.model)
@@ -140,7 +135,7 @@ def create_response(body: ResponseRequest) -> Response:
         created_at=int(time.time()),
         model=body.model,
         instructions=body.instructions,
-        max_output_tokens=body.options().get("max_tokens"),
+        max_output_tokens=body.longest,
         metadata=body.metadata or {},
         temperature=body.temperature,
         top_p=body.top_p,

@@ -4,7 +4,7 @@ Knows messages, templates and counting; nothing of how tokens are computed.
 """
 
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from langchain_core.runnables.config import ensure_config, get_callback_manager_
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.local.decoder import StreamDecoder
-from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampling
+from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampling, UnsupportedOptionError
 from backends.local.inbox import Inbox
 from backends.local.template import ChatTemplate
 from prompts.template import RenderedPrompt, Segment, render, render_plain
@@ -33,13 +33,14 @@ ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
 IGNORED_OPTIONS = ("model", "stream")  # what clients send to any chat model, and here changes nothing
 
-ContentKey = tuple[tuple[str, str], ...]
+PromptKey = tuple[tuple[str, str], ...]
 
 
 class LocalChat(BaseChatModel):
     """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`.
 
-    `max_tokens=-1` is the rest of the window.
+    `max_tokens=-1` is the rest of the window. `chat_template_kwargs` are variables for the chat template, and
+    `reasoning_effort` sets those of them by which a model thinks.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
@@ -61,7 +62,7 @@ class LocalChat(BaseChatModel):
 
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
 
-    _last_prompt: tuple[ContentKey, RenderedPrompt, tuple[int, ...]] | None = PrivateAttr(None)
+    _last_prompt: tuple[PromptKey, RenderedPrompt, tuple[int, ...]] | None = PrivateAttr(None)
 
     @property
     def _llm_type(self) -> str:
@@ -175,7 +176,7 @@ class LocalChat(BaseChatModel):
         raw: bool,
         options: dict[str, Any],
     ) -> Request:
-        rendered, ids = self._prompt(messages, raw)
+        rendered, ids = self._prompt(messages, raw, self._template_options(options))
         self._check_length(ids)
         room = self.engine.window - len(ids)
         sampling = self._sampling(options, room)
@@ -195,6 +196,20 @@ class LocalChat(BaseChatModel):
                 f"The prompt has {len(ids)} tokens and the window of {self.engine.name} holds {self.engine.window}, "
                 "reply included. Shorten the message or the system prompt, or use a model with a larger window."
             )
+
+    def _template_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The variables for the template, taken out of a call's options. Raises UnsupportedOptionError."""
+        variables, effort = options.pop("chat_template_kwargs", None) or {}, options.pop("reasoning_effort", None)
+        if effort is None:
+            return dict(variables)
+        thinking = self.template.thinking_variables(effort)
+        if thinking is None:
+            raise UnsupportedOptionError(
+                "reasoning_effort",
+                f"reasoning_effort={effort}: the model of {self.engine.name} does not think before it answers. "
+                "Leave it out, or send none.",
+            )
+        return {**thinking, **variables}
 
     def _sampling(self, options: dict[str, Any], room: int) -> Sampling:
         if "max_completion_tokens" in options:
@@ -217,43 +232,49 @@ class LocalChat(BaseChatModel):
         known_options = {*SAMPLING_OPTIONS, *IGNORED_OPTIONS}
         unknown = [name for name, value in options.items() if value is not None and name not in known_options]
         if unknown:
-            raise ModelInvalidRequestError(
+            raise UnsupportedOptionError(
+                unknown[0],
                 f"{self.engine.name} knows no option {', '.join(unknown)}: leave it out. "
-                f"It knows {', '.join(SAMPLING_OPTIONS)}, stop and raw."
+                f"It knows {', '.join(SAMPLING_OPTIONS)}, stop and raw.",
             )
 
-    def _render(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
+    def _render(self, messages: Sequence[BaseMessage], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
         unknown = next((m.type for m in messages if m.type not in ROLES), None)
         if unknown:
             raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {unknown}.")
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
-            prompt = self._render(messages[:-1])
+            prompt = self._render(messages[:-1], options)
             return RenderedPrompt((*prompt.segments, Segment(message_text(messages[-1]), special=False)), prompt.stop)
         rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
-        engine = self.engine
         try:
-            return render(self.template.text, rows, engine.special_tokens, **engine.template_variables)
+            return self._render_rows(rows, options)
         except ValueError as error:
             if [row["role"] for row in rows[:2]] != ["system", "user"]:
                 raise ModelInvalidRequestError(str(error)) from error
         try:  # some templates know no system role: what it says goes before the first message
             rows[:2] = [{"role": "user", "content": f"{rows[0]['content']}\n\n{rows[1]['content']}"}]
-            return render(self.template.text, rows, engine.special_tokens, **engine.template_variables)
+            return self._render_rows(rows, options)
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
+
+    def _render_rows(self, rows: Sequence[Mapping[str, str]], options: Mapping[str, Any] | None) -> RenderedPrompt:
+        engine = self.engine
+        return render(self.template.text, rows, engine.special_tokens, options=options, **engine.template_variables)
 
     def _render_raw(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
         if len(messages) != 1 or messages[0].type != "human":
             raise ModelInvalidRequestError("raw=True continues one human message, and nothing else.")
         return render_plain(message_text(messages[0]))
 
-    def _prompt(self, messages: Sequence[BaseMessage], raw: bool = False) -> tuple[RenderedPrompt, list[int]]:
+    def _prompt(
+        self, messages: Sequence[BaseMessage], raw: bool = False, options: Mapping[str, Any] | None = None
+    ) -> tuple[RenderedPrompt, list[int]]:
         """The prompt and its ids; what was counted last, to see whether it fits, is not rendered again to be sent."""
-        key = None if raw else _content_key(messages)
+        key = None if raw or options else _prompt_key(messages)
         last = self._last_prompt
         if key is not None and last is not None and last[0] == key:
             return last[1], list(last[2])
-        rendered = self._render_raw(messages) if raw else self._render(messages)
+        rendered = self._render_raw(messages) if raw else self._render(messages, options)
         ids = self._tokenize(rendered)
         if key is not None:
             self._last_prompt = key, rendered, tuple(ids)
@@ -298,7 +319,7 @@ def message_text(message: BaseMessage) -> str:
     return str(message.text).encode("utf-8", "replace").decode("utf-8")
 
 
-def _content_key(messages: Sequence[BaseMessage]) -> ContentKey | None:
+def _prompt_key(messages: Sequence[BaseMessage]) -> PromptKey | None:
     """Who says what; None where a message is more than a string."""
     key = tuple((m.type, m.content) for m in messages if isinstance(m.content, str))
     return key if len(key) == len(messages) else None

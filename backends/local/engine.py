@@ -32,6 +32,14 @@ EXCLUSIVE = ("top_p", "repetition_penalty")  # the least value itself means noth
 INTEGER_RANGES = {"top_k": (0, 2**31 - 1), "seed": (-(2**63), 2**63 - 1), "max_tokens": (1, 2**31 - 1)}
 
 
+class UnsupportedOptionError(ModelInvalidRequestError):
+    """A call has an `option` that the model cannot follow."""
+
+    def __init__(self, option: str, text: str) -> None:
+        super().__init__(text)
+        self.option = option
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How to sample tokens; these defaults are for what nobody set and was not saved with the model.

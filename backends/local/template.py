@@ -5,7 +5,7 @@ Knows files and settings; nothing of messages or of what a template renders.
 
 import logging
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prompts import template as renderer
 from settings import Settings
@@ -19,6 +19,17 @@ class ChatTemplate(NamedTuple):
 
     text: str
     origin: str
+
+    def thinking_variables(self, effort: str) -> dict[str, Any] | None:
+        """The variables by which this template has the model think so much, or not ("none"); None where it has none.
+
+        The names are those of gpt-oss, of Qwen3 and SmolLM3, and of DeepSeek.
+        """
+        known = renderer.free_variables(self.text)
+        if "reasoning_effort" in known:
+            return {"reasoning_effort": effort}
+        switches = [name for name in ("enable_thinking", "thinking") if name in known]
+        return dict.fromkeys(switches, effort != "none") if switches or effort == "none" else None
 
 
 def template_error(settings: Settings) -> str | None:

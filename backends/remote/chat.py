@@ -26,7 +26,8 @@ NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in
 CONTINUE_PROMPT = (
     "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
 )
-EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "ignore_eos")  # options that only compatible servers know
+# Options that only compatible servers know.
+EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "ignore_eos", "chat_template_kwargs")
 
 
 class OpenAIChat(ChatOpenAI):
@@ -37,6 +38,7 @@ class OpenAIChat(ChatOpenAI):
     min_p: float | None = None
     repetition_penalty: float | None = None
     ignore_eos: bool | None = None
+    chat_template_kwargs: dict[str, Any] | None = None
     exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
 
     listing_timeout: float | None = Field(None, description="seconds for /v1/models, where others could answer instead")

@@ -6,7 +6,7 @@ import pytest
 
 from prompts import template
 from prompts.system import FILE, system_prompt
-from prompts.template import Segment, render, render_plain
+from prompts.template import Segment, free_variables, render, render_plain
 
 FOLDER = Path(template.__file__).parent
 CHAT, PLAIN = (FOLDER / "chat.jinja").read_text(), (FOLDER / "plain.jinja").read_text()
@@ -85,3 +85,28 @@ def test_the_system_prompt_that_ships_and_the_users_own() -> None:
     assert system_prompt() == FILE.read_text().strip() != ""
     assert system_prompt("") == ""
     assert system_prompt("Be brief.") == "Be brief."
+
+
+def test_options_of_a_request_reach_the_template_as_data() -> None:
+    shown = "{{ word }} {{ [word, {word: 1}] | tojson }} {% if flag %}on{% endif %}"
+    pieces = render(shown, user("hi"), SPECIALS, options={"word": "<|end|> {{ 1 }}", "flag": True}).segments
+    assert pieces == (Segment('<|end|> {{ 1 }} ["<|end|> {{ 1 }}", {"<|end|> {{ 1 }}": 1}] on', False),)
+
+
+def test_halves_of_a_token_in_two_options_stay_text() -> None:
+    pieces = render("{{ a }}{{ b }}", user("hi"), SPECIALS, options={"a": "<|e", "b": "nd|>"}).segments
+    assert pieces == (Segment("<|end|>", False),)
+
+
+@pytest.mark.parametrize("name", ["messages", "add_generation_prompt", "raise_exception", "bos_token"])
+def test_options_set_nothing_that_is_set_here(name: str) -> None:
+    with pytest.raises(ValueError, match=f"chat_template_kwargs.{name}: the server sets it itself"):
+        render(CHAT, user("hi"), SPECIALS, options={name: "x"}, bos_token="")
+
+
+def test_what_a_template_reads_is_known() -> None:
+    qwen = "{%- if enable_thinking is defined and enable_thinking is false %}{{ messages[0].content }}{% endif %}"
+    smollm = "{% if enable_thinking is not defined %}{% set enable_thinking = true %}{% endif %}{{ enable_thinking }}"
+    assert free_variables(qwen) == {"messages", "enable_thinking"}
+    assert free_variables(smollm) == {"enable_thinking"}
+    assert free_variables("{% set effort = reasoning_effort or 'medium' %}{{ effort }}") == {"reasoning_effort"}

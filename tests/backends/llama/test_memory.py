@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,7 @@ def test_replies_without_a_bound_run_together_and_who_came_last_gives_way(cache:
 def test_what_a_reply_said_is_penalised_after_it_gave_way_too() -> None:
     """With such penalties hardly anything comes twice."""
     first, second = talks(2, 40)
-    options = {"max_tokens": 300, "ignore_eos": True, "presence_penalty": 2.0, "frequency_penalty": 2.0}
+    options: dict[str, Any] = {"max_tokens": 300, "ignore_eos": True, "presence_penalty": 2.0, "frequency_penalty": 2.0}
     with opened(2, 512, window=512) as engine:
         busy = Ear(engine, first, **{**options, "max_tokens": 472}, expected=50).ask()
         assert busy.heard(1)
