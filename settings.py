@@ -158,7 +158,12 @@ class Settings(EnvironmentSettings):
     chat_template: Path | None = Field(
         None, description="a Jinja file used by local models instead of the template saved with them"
     )
-    max_tokens: int | None = Field(None, ge=1, description="the longest reply in tokens, 1 or more")
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="the longest reply in tokens, 1 or more, where nobody asks for another; unset, on /v1: the whole "
+        "window",
+    )
     temperature: float | None = Field(None, ge=0, le=2, description="the sampling temperature, 0 (greedy) to 2")
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling, above 0 and up to 1")
     top_k: int | None = Field(None, ge=0, description="sample from the k likeliest tokens, 0 for all")

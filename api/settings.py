@@ -26,7 +26,9 @@ class ApiSettings(EnvironmentSettings):
         "chat", description="what /predict does where a request names no mode: chat, or complete a text"
     )
     api_models: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="a comma list of provider:model names that clients of /v1 may use beside the ready backends"
+        (),
+        description="a comma list of names that clients of /v1 may use beside the ready backends: provider:model, or a "
+        "name of your own, an equals sign, and what it stands for",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="a comma list of origins whose pages may call the API from a browser; unset: none"
@@ -73,6 +75,12 @@ class ApiSettings(EnvironmentSettings):
     @classmethod
     def _commas(cls, value: Any) -> Any:
         return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+    @property
+    def model_aliases(self) -> dict[str, str]:
+        """The names in API_MODELS that stand for others, with those."""
+        pairs = (name.partition("=") for name in self.api_models if "=" in name)
+        return {alias.strip(): target.strip() for alias, _, target in pairs}
 
     @field_validator("cors_origins")
     @classmethod

@@ -22,6 +22,7 @@ from documents.settings import DocumentSettings
 from identity import Pseudonyms, pseudonyms
 from settings import Settings, SettingsError
 
+DEFAULT = "default"  # the model that LLM_BACKEND names, or that was chosen by what is there
 MAX_READERS = 2  # files that are read at once: each takes a core, and others wait
 
 
@@ -29,9 +30,10 @@ MAX_READERS = 2  # files that are read at once: each takes a core, and others wa
 class AppState:
     """One start of the API.
 
-    `choice` is the backend that answers; `models` are all names that a client may send: backends, ready or not, and
-    provider:model; `document_limits` bound uploaded files, and `readers` the threads that read them; `shutting_down`
-    means that no new work is taken; `exposure_warned`, that the log says already whose money is at stake.
+    `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, and
+    provider:model, and `aliases` further ones with what they stand for; `document_limits` bound uploaded files, and
+    `readers` the threads that read them; `shutting_down` means that no new work is taken; `exposure_warned`, that the
+    log says already whose money is at stake.
     """
 
     settings: Settings
@@ -40,6 +42,7 @@ class AppState:
     database: Database
     choice: BackendChoice
     models: tuple[str, ...]
+    aliases: dict[str, str]
     limits: Limits
     document_limits: DocumentSettings
     pseudonyms: Pseudonyms
@@ -65,8 +68,7 @@ def create_state() -> AppState:
         raise SettingsError(str(error)) from error
     embedding.current_embedder()
     api = ApiSettings.read()
-    for name in api.api_models:
-        backends.check_name(name, "API_MODELS")
+    check_models(api)
     return AppState(
         settings=settings,
         api=api,
@@ -74,15 +76,31 @@ def create_state() -> AppState:
         database=database,
         choice=backends.choose(settings),
         models=_model_names(settings, api),
+        aliases=api.model_aliases,
         limits=Limits(api, database),
         document_limits=DocumentSettings.read(),
         pseudonyms=names,
     )
 
 
+def check_models(api: ApiSettings) -> None:
+    """Check that each name in API_MODELS can be asked for and stands for something. Raises SettingsError."""
+    for name in api.api_models:
+        if "=" not in name:
+            backends.check_name(name, "API_MODELS")
+    for alias, target in api.model_aliases.items():
+        variable = f"API_MODELS={alias}"
+        if not alias or alias == DEFAULT or alias in backends.names():
+            problem = f"{alias} means something else" if alias else "there is no name before the ="
+            raise SettingsError(f"{variable}={target}: {problem}. Write another name, as in gpt-4o-mini=default")
+        if target != DEFAULT:
+            backends.check_name(target, variable)
+
+
 def _model_names(settings: Settings, api: ApiSettings) -> tuple[str, ...]:
     configured = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ProviderModel.parse(name)]
-    return tuple(dict.fromkeys([*backends.names(), *configured, *api.api_models]))
+    own = [name for name in api.api_models if "=" not in name]
+    return tuple(dict.fromkeys([*backends.names(), *configured, *own]))
 
 
 def install_state(app: FastAPI, state: AppState) -> None:

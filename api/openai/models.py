@@ -1,5 +1,6 @@
 """`GET /v1/models`: the names that clients may send, and what they stand for. Asks no server and loads nothing."""
 
+import re
 import time
 from typing import Literal
 
@@ -9,12 +10,13 @@ from starlette.concurrency import run_in_threadpool
 
 import backends
 from api.http.errors import ApiError, error_responses
-from api.http.state import AppState, StateDep
-from api.openai.request import DEFAULT
+from api.http.state import DEFAULT, AppState, StateDep
 from chains import window
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 STARTED = int(time.time())
+MAX_SHOWN = 20  # names in a message
+ALIAS = re.compile(r"[\w.:/-]{1,100}", re.ASCII)
 EXAMPLE: dict[str, JsonValue] = {
     "id": "default",
     "object": "model",
@@ -48,9 +50,7 @@ class ModelList(BaseModel):
 @router.get("/models")
 def models(state: StateDep) -> ModelList:
     """The ready backends, `default`, and the names in API_MODELS."""
-    ready = [name for name in state.models if backends.availability_error(name, state.settings) is None]
-    first = [_to_model(DEFAULT, state.choice.name)] if state.choice.name in ready else []
-    return ModelList(data=[*first, *(_to_model(name, name) for name in ready)])
+    return ModelList(data=[_to_model(name, backend) for name, backend in ready_models(state).items()])
 
 
 @router.get("/models/{model:path}", responses=error_responses(404, 503))
@@ -59,20 +59,37 @@ async def model(state: StateDep, model: str) -> Model:
     return _to_model(model, await resolve_model(state, model))
 
 
+def ready_models(state: AppState) -> dict[str, str]:
+    """Every name that a request may have now, with the backend behind it."""
+    names = {DEFAULT: state.choice.name, **{name: name for name in state.models}}
+    names |= {alias: names.get(target, target) for alias, target in state.aliases.items()}
+    problems = {name: backends.availability_error(name, state.settings) for name in set(names.values()) if name}
+    return {name: backend for name, backend in names.items() if backend and problems[backend] is None}
+
+
 async def resolve_model(state: AppState, model: str) -> str:
     """The backend behind a name. Raises ApiError 404 for no such or no ready model, 503 for `default` without one."""
-    name = state.choice.name if model == DEFAULT else model
+    target = state.aliases.get(model, model)
+    name = state.choice.name if target == DEFAULT else target
     if name is None:
         raise ApiError(503, state.choice.reason, code="backend_unavailable")
-    if name not in state.models:
-        raise _model_not_found(f"The model '{model[:200]}' does not exist here. GET /v1/models lists those that do.")
+    if name not in state.models and model not in state.aliases:
+        raise _model_not_found(await run_in_threadpool(_describe_models, state, model))
     if backends.loaded_model(name) is None:
         problem = await run_in_threadpool(backends.availability_error, name, state.settings)
-        if problem is not None and model == DEFAULT:
+        if problem is not None and target == DEFAULT:
             raise ApiError(503, f"{name}: {problem}", code="backend_unavailable")
         if problem is not None:
-            raise _model_not_found(f"The model '{name}' is not ready here: {problem}")
+            raise _model_not_found(f"The model '{model}' is not ready here: {problem}")
     return name
+
+
+def _describe_models(state: AppState, model: str) -> str:
+    """That there is no such model, what there is, and how the server comes to know the name."""
+    names = list(ready_models(state))
+    shown = ", ".join(names[:MAX_SHOWN]) + (", …" if len(names) > MAX_SHOWN else "")
+    remedy = f"Or have API_MODELS={model}={DEFAULT} on the server." if ALIAS.fullmatch(model) else ""
+    return f"The model '{model[:200]}' does not exist here. There are: {shown or 'none'}. {remedy}".rstrip()
 
 
 def _model_not_found(text: str) -> ApiError:

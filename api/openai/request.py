@@ -17,10 +17,10 @@ from api.http.body import json_body
 from api.http.context import request_context
 from api.http.errors import ApiError
 from api.http.sampling import SamplingParams
+from api.http.state import DEFAULT
 from api.openai.fields import TABLE, Refused, add_schemas, is_empty
 
 log = logging.getLogger(__name__)
-DEFAULT = "default"  # the model that LLM_BACKEND names, or that was chosen by what is there
 NO_LIMIT = -1  # as llama-server and vLLM have it
 IGNORED_HEADER = "x-ignored-fields"
 MAX_HEADER = 500  # characters

@@ -1,5 +1,6 @@
 """Which names clients may use."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -54,6 +55,54 @@ def test_any_other_name_is_refused_before_anything_loads(talk: Talk, fresh_backe
             ask()
         assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
     assert all(backends.loaded_model(backend) is None for backend in backends.names())
+
+
+@pytest.mark.parametrize("name", ["gpt-4o-mini", "gpt-5", "claude-sonnet-4-5", "llama3.2", "o4-mini"])
+def test_the_default_names_of_clients_are_told_what_is_there(talk: Talk, name: str) -> None:
+    with pytest.raises(NotFoundError) as refused:
+        talk().chat.completions.create(model=name, messages=HI)
+    assert refused.value.code == "model_not_found"
+    assert f"The model '{name}' does not exist here. There are: default, " in str(refused.value)
+    assert ", llamacpp" in str(refused.value)
+    assert f"API_MODELS={name}=default" in str(refused.value)
+
+
+def test_a_name_may_stand_for_a_model(talk: Talk) -> None:
+    client = talk(API_MODELS="gpt-4o-mini=default, gpt-oss:20b = llamacpp, far=nosuch:model")
+    listed = {model.id: model.owned_by for model in client.models.list()}
+    assert (listed["gpt-4o-mini"], listed["gpt-oss:20b"]) == ("llamacpp", "llamacpp")
+    assert "far" not in listed
+    assert "nosuch:model" not in listed
+    assert client.models.retrieve("gpt-4o-mini").id == "gpt-4o-mini"
+    for name in ("gpt-4o-mini", "gpt-oss:20b"):
+        assert client.chat.completions.create(model=name, messages=HI, max_tokens=1).model == name
+        assert client.completions.create(model=name, prompt="hi", max_tokens=1).model == name
+        assert client.responses.create(model=name, input="hi", max_output_tokens=1).model == name
+        [first, *_] = client.chat.completions.create(model=name, messages=HI, max_tokens=1, stream=True)
+        assert first.model == name
+    with pytest.raises(NotFoundError, match="LangChain knows no provider nosuch"):
+        client.chat.completions.create(model="far", messages=HI)
+    with pytest.raises(NotFoundError):
+        client.chat.completions.create(model="nosuch:model", messages=HI)
+
+
+WRONG_NAMES = [
+    ("gpt-4o-mini=nosuch", "API_MODELS=gpt-4o-mini=nosuch: there is no such backend"),
+    ("a=default,b=a", "API_MODELS=b=a: there is no such backend"),
+    ("llamacpp=default", "API_MODELS=llamacpp=default: llamacpp means something else"),
+    ("default=llamacpp", "API_MODELS=default=llamacpp: default means something else"),
+    ("=default", "API_MODELS==default: there is no name before the ="),
+    ("gpt-4o-mini=", "API_MODELS=gpt-4o-mini=: there is no such backend"),
+]
+
+
+@pytest.mark.parametrize(("names", "told"), WRONG_NAMES, ids=[names for names, _ in WRONG_NAMES])
+def test_a_name_that_stands_for_nothing_is_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, names: str, told: str
+) -> None:
+    monkeypatch.setenv("API_MODELS", names)
+    with pytest.raises(SettingsError, match=re.escape(told)):
+        state.create_state()
 
 
 def test_what_a_backends_own_server_offers_is_no_name_here(talk: Talk, loopback: Loopback) -> None:

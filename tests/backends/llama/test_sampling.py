@@ -166,7 +166,7 @@ NUMBER, WHOLE_NUMBER = "it must be a number ", "it must be a whole number "
         ("temperature", (-0.1, 2.1, float("nan"), float("inf"), "hot", None, True, [1]), NUMBER + "from 0 to 2."),
         ("top_p", (0, -0.5, 1.01, float("nan"), "0.9"), NUMBER + "above 0 and up to 1."),
         ("repetition_penalty", (0, -1, 2.5, float("nan"), ()), NUMBER + "above 0 and up to 2."),
-        ("top_k", (-1, 2.5, 2**31, "50", False), WHOLE_NUMBER + "from 0 to 2147483647."),
+        ("top_k", (-2, 2.5, 2**31, "50", False), WHOLE_NUMBER + "from 0 to 2147483647."),
         ("max_tokens", (0, -5, 1.5, 2**31, "many"), WHOLE_NUMBER + "from 1 to 2147483647."),
         ("seed", (2**63, -(2**63) - 1, 1.5, "lucky", True), WHOLE_NUMBER + f"from {-(2**63)} to {2**63 - 1}."),
         ("min_p", (-0.1, 1.1, float("nan")), NUMBER + "from 0 to 1."),
