@@ -19,6 +19,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 
 import backends
 from backends import REST_OF_WINDOW, LocalModel, ProviderModel
+from chains.no_answer import no_answer_cause
 from chains.window import fit, insert_passages, window
 from settings import Settings
 
@@ -28,6 +29,10 @@ MAX_WAIT = 8.0  # seconds
 
 class EmptyReplyError(ModelAPIError):
     """The model ended its reply before the first visible character."""
+
+
+class NoAnswerError(ModelError):
+    """The model said something else than an answer, and would do so again."""
 
 
 @dataclass
@@ -188,11 +193,15 @@ class FirstTokenGate:
             self._held.clear()
 
     def close(self, name: str) -> Iterator[AIMessageChunk]:
-        """Nothing more comes. Raises EmptyReplyError where nothing visible did."""
-        if not (self.is_open or self._allow_empty):
-            raise EmptyReplyError(
-                f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
-            )
+        """Nothing more comes. Raises EmptyReplyError where nothing visible did, NoAnswerError where it names why."""
+        if not self.is_open:
+            cause = no_answer_cause(self._held)
+            if cause is not None and not (self._allow_empty and cause.is_told):
+                raise NoAnswerError(f"{name} {cause.sentence}")
+            if not self._allow_empty:
+                raise EmptyReplyError(
+                    f"{name} gave an empty reply. Ask in other words, or raise TEMPERATURE or MAX_TOKENS."
+                )
         yield from self._held
 
 

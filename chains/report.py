@@ -13,6 +13,8 @@ from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
+from chains.window import estimate_tokens
+
 
 class Report(AsyncCallbackHandler):
     """Filled while the chain runs; times are seconds since the report was made."""
@@ -114,7 +116,20 @@ class Report(AsyncCallbackHandler):
         self.model = metadata.get("model_name") or self.model
         self.server = metadata.get("server")
         self.stop_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
-        if message.usage_metadata:
-            self.prompt_tokens = message.usage_metadata["input_tokens"]
-            self.completion_tokens = message.usage_metadata["output_tokens"]
-            self.estimated, self.counted = False, True
+        self._take_usage(message)
+
+    def _take_usage(self, message: AIMessage) -> None:
+        """Take the figures that are told; where one is 0 it is not, and an estimate stands for it."""
+        usage = message.usage_metadata
+        if usage and usage["input_tokens"]:
+            self.prompt_tokens, self.estimated = usage["input_tokens"], False
+        if usage and (usage["output_tokens"] or not message.text):
+            self.completion_tokens, self.counted = usage["output_tokens"], True
+        elif self.pieces:
+            self.completion_tokens = self._estimate(message)
+
+    def _estimate(self, message: AIMessage) -> int:
+        """The tokens of a reply that came in pieces of one each; by its length where they are much longer."""
+        thought = message.additional_kwargs.get("reasoning_content") or ""
+        by_length = estimate_tokens(f"{message.text}{thought}")
+        return by_length if by_length > 2 * self.pieces else self.pieces

@@ -67,6 +67,11 @@ def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     )
 
 
+def estimate_tokens(text: str) -> int:
+    """An estimate of the tokens of a text: a quarter of its bytes, rounded up."""
+    return -(-len(text.encode("utf-8", "replace")) // 4)
+
+
 def room(model: BaseChatModel, reply: int | None = None) -> int | None:
     """Tokens for the prompt beside a reply of `reply` (at most half of the window); None where nobody knows."""
     window = size(model)

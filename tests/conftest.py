@@ -20,7 +20,7 @@ from conversations.store.database import disconnect
 from settings import DEFAULT_MODEL, ROOT, Settings
 from tests.loopback import KEY, Loopback, running
 
-pytest_plugins = ["tests.markers", "tests.postgresql"]
+pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server"]
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 

@@ -9,17 +9,18 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.exceptions import ModelConnectionError, ModelError, ModelInvalidRequestError, ModelNotFoundError
+from langchain_core.exceptions import ModelError, ModelInvalidRequestError, ModelNotFoundError
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.utils import count_tokens_approximately
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
-from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import AsyncOpenAI
 from pydantic import Field, PrivateAttr
 
 from backends.remote.errors import is_server_error, translate_errors
+from backends.remote.http_client import AsyncHTTPClient, HTTPClient
 
 NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 # The instruction to a server after a reply of its own that was cut: few take up a last assistant message by themselves.
@@ -39,6 +40,10 @@ class OpenAIChat(ChatOpenAI):
     repetition_penalty: float | None = None
     ignore_eos: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    http_client: Any = Field(default_factory=HTTPClient, exclude=True)
+    http_async_client: Any = Field(default_factory=AsyncHTTPClient, exclude=True)
+    openai_proxy: str | None = Field(None, description="read by the clients themselves")
+    http_socket_options: Sequence[tuple[int, int, int]] | None = Field((), exclude=True, description="the clients' own")
     exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
 
     listing_timeout: float | None = Field(None, description="seconds for /v1/models, where others could answer instead")
@@ -112,7 +117,6 @@ class OpenAIChat(ChatOpenAI):
         raw: bool = False,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        end = StreamEnd(self.server)
         with translate_errors(self.server):
             if not self.model_name:
                 self._adopt_first(self._fetch_models())
@@ -121,8 +125,7 @@ class OpenAIChat(ChatOpenAI):
             else:
                 chunks = super()._stream(messages, stop=stop, run_manager=run_manager, **kwargs)
             for chunk in chunks:
-                yield end.observe(chunk)
-        end.check()
+                yield self._name_model(chunk, kwargs.get("model"))
 
     async def _astream(
         self,
@@ -133,7 +136,6 @@ class OpenAIChat(ChatOpenAI):
         raw: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        end = StreamEnd(self.server)
         with translate_errors(self.server):
             if not self.model_name:
                 self._adopt_first(await self._afetch_models())
@@ -144,8 +146,7 @@ class OpenAIChat(ChatOpenAI):
                     messages, stop=stop, run_manager=run_manager, **kwargs
                 )
             async for chunk in chunks:
-                yield end.observe(chunk)
-        end.check()
+                yield self._name_model(chunk, kwargs.get("model"))
 
     def _generate(
         self,
@@ -188,7 +189,7 @@ class OpenAIChat(ChatOpenAI):
             if loop not in self._clients:
                 client: AsyncOpenAI = self.root_async_client
                 if self._default_client_used:
-                    client = client.copy(http_client=DefaultAsyncHttpxClient(timeout=timeout))  # type: ignore[arg-type]
+                    client = client.copy(http_client=AsyncHTTPClient(timeout=timeout))
                 self._clients[loop], self._default_client_used = client, True
             return self._clients[loop]
 
@@ -282,8 +283,9 @@ class OpenAIChat(ChatOpenAI):
 
     def _raw_chunk(self, part: Any) -> Iterator[ChatGenerationChunk]:
         for choice in part.choices[:1]:
-            info = {"finish_reason": choice.finish_reason} if choice.finish_reason else {}
-            message = AIMessageChunk(content=choice.text or "", response_metadata={"model_name": part.model, **info})
+            ended = {"finish_reason": choice.finish_reason, "model_name": part.model} if choice.finish_reason else {}
+            info = {name: told for name, told in ended.items() if told}
+            message = AIMessageChunk(content=choice.text or "", response_metadata=info)
             if part.usage:
                 message.usage_metadata = UsageMetadata(
                     input_tokens=part.usage.prompt_tokens,
@@ -291,6 +293,35 @@ class OpenAIChat(ChatOpenAI):
                     total_tokens=part.usage.total_tokens,
                 )
             yield ChatGenerationChunk(message=message, generation_info=info or None)
+
+    def _name_model(self, chunk: ChatGenerationChunk, model: str | None) -> ChatGenerationChunk:
+        """The chunk; the last one names the model that was asked for, where the server names none."""
+        if chunk.generation_info and chunk.generation_info.get("finish_reason"):
+            chunk.generation_info.setdefault("model_name", model or self.model_name)
+        return chunk
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        generation = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        choices = chunk.get("choices")
+        if generation is not None and choices:
+            _keep_reasoning(generation, choices[0].get("delta"))
+        return generation
+
+    def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
+        result = super()._create_chat_result(response, generation_info)
+        if result.llm_output and not result.llm_output.get("model_name"):
+            result.llm_output["model_name"] = self.model_name
+        for generation, choice in zip(result.generations, response.choices, strict=True):
+            _keep_reasoning(generation, choice.message.model_dump())
+        return result
+
+
+def _keep_reasoning(generation: ChatGeneration, said: Any) -> None:
+    """Put what the model thinks beside its text, where LangChain looks for it; langchain-openai drops it."""
+    if isinstance(said, dict) and (reasoning := said.get("reasoning_content")):
+        generation.message.additional_kwargs["reasoning_content"] = reasoning
 
 
 @contextmanager
@@ -302,23 +333,3 @@ def probing(server: str) -> Iterator[None]:
     except ModelError as error:
         if is_server_error(error) and not isinstance(error, ModelNotFoundError):
             raise
-
-
-class StreamEnd:
-    """Whether a stream came to its end: some servers just close the connection."""
-
-    def __init__(self, server: str) -> None:
-        self.server, self.reached, self.started = server, False, False
-
-    def observe(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
-        """The chunk itself, after a note of what it says of the end."""
-        self.started = True
-        self.reached = self.reached or bool((chunk.generation_info or {}).get("finish_reason"))
-        return chunk
-
-    def check(self) -> None:
-        """Raises ModelConnectionError for a stream that just stopped."""
-        if not self.started:
-            raise ModelConnectionError(f"openai ({self.server}): nothing came. Does OPENAI_BASE_URL end in /v1?")
-        if not self.reached:
-            raise ModelConnectionError(f"openai ({self.server}): the reply broke off before its end. Try again.")

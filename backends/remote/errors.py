@@ -19,6 +19,8 @@ from langchain_core.exceptions import (
     ModelTimeoutError,
 )
 
+from backends.remote.error_body import one_line
+from backends.remote.normalizer import BrokenReplyError, NoReplyError
 from backends.remote.overflow import is_context_overflow, is_rate_limit
 
 
@@ -46,12 +48,17 @@ ERROR_KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (openai.APIConnectionError, ModelConnectionError, "Check OPENAI_BASE_URL and that the server runs."),
     (openai.InternalServerError, ModelAPIError, "The server failed; try again."),
     (openai.APIStatusError, ModelInvalidRequestError, "The server refused the request."),
+    (BrokenReplyError, ModelConnectionError, "Try again."),
+    (NoReplyError, ModelConnectionError, "Does OPENAI_BASE_URL end in /v1?"),
+    (openai.APIResponseValidationError, ModelAPIError, "Try again, or ask another server."),
     (openai.APIError, ModelAPIError, "The server failed in mid-reply; try again."),
     (json.JSONDecodeError, ModelAPIError, "The server sent something that is no JSON; try again."),
     (TimeoutError, ModelTimeoutError, "Nothing came for too long; try again."),  # what LangChain raises itself
     (httpx2.TimeoutException, ModelTimeoutError, "Try again, or raise OPENAI_TIMEOUT."),
     (httpx2.HTTPError, ModelConnectionError, "The connection broke; try again."),
 ]
+
+STATUS_KINDS: dict[int, type[Exception]] = {408: openai.APITimeoutError, 425: openai.InternalServerError}
 
 # What a later try, or another server, may mend, in words that hold nothing of the request.
 BRIEF_CAUSES: dict[type[ModelError], str] = {
@@ -93,11 +100,16 @@ def _fitting_kind(error: Exception) -> type[Exception]:
     """The type whose line in ERROR_KINDS tells of a failure: its own, unless its words say better what it is."""
     if is_context_overflow(error):
         return ContextOverflowError
-    return RequestRateLimitError if is_rate_limit(error) else type(error)
+    if is_rate_limit(error):
+        return RequestRateLimitError
+    if type(error) is openai.APIStatusError:  # the SDK has no class for this status
+        is_elsewhere = error.status_code < 400 or error.status_code == 405  # a page, and no server of models
+        return openai.NotFoundError if is_elsewhere else STATUS_KINDS.get(error.status_code, type(error))
+    return type(error)
 
 
 def _cause(error: Exception) -> str:
     body = getattr(error, "body", None)
     detail = body.get("message") if isinstance(body, dict) else body
-    text = str(detail or error).strip() or type(error).__name__
-    return text if text.endswith((".", "!", "?")) else text + "."
+    text = one_line(str(detail or error)) or type(error).__name__
+    return text if text.endswith((".", "!", "?", "…")) else text + "."

@@ -24,6 +24,7 @@ from backends.remote.load_balancer import LoadBalancedChat
 from chains.assistant import build
 from chains.report import Report
 from settings import Settings
+from tests.byte_server import ByteServer, chunk, reply, stream
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running
 
@@ -33,7 +34,7 @@ Use = Callable[..., LoadBalancedChat]
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[list[Loopback]]:
-    """Two scripted servers for all tests of this file."""
+    """Two byte_server servers for all tests of this file."""
     with ExitStack() as stack:
         yield [stack.enter_context(running(free_port())) for _ in range(2)]
 
@@ -401,3 +402,26 @@ def test_no_server_offers_anything(use: Use, dead: str) -> None:
         use(dead, other).list_models()
     assert dead in str(caught.value)
     assert other in str(caught.value)
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        stream({"error": {"message": "out of memory"}}),
+        stream(chunk() | {"choices": [None]}),
+        reply({"detail": "loading"}, 503),
+        reply("<title>Sign in</title>", 302, "text/html", "Location: /login"),
+        reply("<title>Sign in</title>", 200, "text/html"),
+    ],
+    ids=["error row", "wrong shape", "status", "redirection", "page"],
+)
+async def test_a_server_that_answers_no_reply_is_left_out(
+    pair: list[Loopback], byte_server: ByteServer, use: Use, answer: list[bytes]
+) -> None:
+    model = use(byte_server.url, pair[0], OPENAI_MODEL="m")
+    byte_server.answer(answer)
+    for _ in range(3):
+        assert (await read(model.astream("hi"))).strip() == pair[0].reply
+    assert (len(byte_server.requests), len(pair[0].requests)) == (1, 3)
+    assert idle(model)
