@@ -48,6 +48,12 @@ def variables() -> list[str]:
     return [group.variable(field) for group in all_settings() for field in group.model_fields]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No certificates: nothing outside is asked, and each client that is made would read 150 of them."""
+    os.environ["SSL_CERT_DIR"] = str(tmp_path_factory.mktemp("certificates"))
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No variable and no .env of whoever runs the tests, and a database of its own."""

@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import text as sql
 from streamlit.testing.v1 import AppTest
 
+from conversations.library import reading
 from conversations.replies import turn
+from conversations.replies.writer import _writers
 from conversations.store import store as stores
 from conversations.store.schema import Summary
 from settings import ROOT, Settings
@@ -29,10 +31,19 @@ def conversation_id(app: AppTest) -> str:
     return found if isinstance(found, str) else found[0]
 
 
+def settle() -> None:
+    """Wait for what this process reads and answers, a while each: a page drawn before shows nothing new."""
+    for each in [each for kept in list(reading._readings.values()) for each in kept]:
+        each.finished.wait(2)
+    for reply in [reply for kept in list(_writers.values()) for reply in list(kept.replies.values())]:
+        reply.wait(2)
+
+
 def wait_for_reply(app: AppTest) -> AppTest:
     end = time.monotonic() + 60
     while any(button.label == "Stop" for button in app.button):
         assert time.monotonic() < end
+        settle()
         time.sleep(0.05)
         app.run()
     assert not app.exception

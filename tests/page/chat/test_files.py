@@ -13,7 +13,7 @@ from conversations.store.schema import Conversation, Document
 from page.session.markdown import escape_markdown
 from settings import Settings
 from tests.loopback import Loopback
-from tests.page.test_app import conversation_id, page, texts, wait_for_reply
+from tests.page.test_app import conversation_id, page, settle, texts, wait_for_reply
 from tests.pdf import pdf
 
 NOTES = b"The boiler was serviced in March.\n\nThe roof was mended in June by Ada Berg."
@@ -31,6 +31,7 @@ def give(app: AppTest, *given: tuple[str, bytes], text: str | None = None) -> Ap
     end = time.monotonic() + 60
     while any(str(each.proto.text).startswith("Reading") for each in app.get("progress")):
         assert time.monotonic() < end
+        settle()
         time.sleep(0.05)
         app.run()
     return wait_for_reply(app)
@@ -160,6 +161,7 @@ def test_without_any_model_files_are_given_and_found_in(monkeypatch: pytest.Monk
     end = time.monotonic() + 60
     while not [b for b in app.button if str(b.key).startswith("delete-file-")]:
         assert time.monotonic() < end
+        settle()
         app.run()
     assert NOTES.decode() in [str(each.value) for each in found(app, "the roof").text]
 
