@@ -10,7 +10,7 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 
 from backends.local.engine import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.engine import UnsupportedOptionError as UnsupportedOptionError
@@ -74,6 +75,25 @@ class LocalModel(Protocol):
 
     def close(self) -> None:
         """End what computes. Requests that wait or run fail."""
+
+
+@runtime_checkable
+class RemoteModel(Protocol):
+    """What a model has beside LangChain's methods where servers answer."""
+
+    async def ameasured(self, name: str | None = None) -> BaseChatModel:
+        """The model, or another one of its server, with the window that the server tells. Raises ModelError kinds."""
+
+    def count_tokens(self, messages: Sequence[BaseMessage]) -> int:
+        """Tokens of a prompt, near the window as the server counts them: the thread waits for it."""
+
+
+async def measured(model: BaseChatModel, name: str | None = None) -> BaseChatModel:
+    """The model with a window, as far as its server tells one; `name` is that of another model there.
+
+    Raises ModelError kinds.
+    """
+    return await model.ameasured(name) if isinstance(model, RemoteModel) else model
 
 
 @cache

@@ -22,9 +22,12 @@ class BackendSettings(OpenAIAccount):
 
     model: str | None = Field(
         None,
-        description=f"the model; unset: {DEFAULT_MODEL} at OpenAI, the first of /v1/models at OPENAI_BASE_URL",
+        description=f"the model; unset: {DEFAULT_MODEL} at OpenAI, "
+        "the first of /v1/models that can chat at OPENAI_BASE_URL",
     )
-    n_ctx: int | None = Field(None, ge=8, description="the server's window in tokens, where it is not known")
+    n_ctx: int | None = Field(
+        None, ge=8, description="the server's window in tokens; unset: what the server itself tells of it"
+    )
     timeout: float = Field(60, gt=0, allow_inf_nan=False, description="seconds to wait for the server")
 
 
@@ -88,6 +91,7 @@ def _build_client(address: str, options: BackendSettings, settings: Settings, **
         max_retries=0,  # the chain retries, and counts it
         stream_usage=True,
         use_responses_api=False,
+        n_ctx=options.n_ctx,
         profile={"max_input_tokens": options.n_ctx} if options.n_ctx else None,
         **timeouts,
         **settings.sampling_options(),

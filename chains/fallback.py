@@ -163,15 +163,16 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         options = {**self.options, **kwargs}
         if self.raw:
             options["raw"] = True
-        if self.model and name == self.names[0]:
-            options["model"] = self.model
+        other = self.model if name == self.names[0] else None
+        if other:
+            options["model"] = other
         reply = options.get("max_tokens") or self.settings.max_tokens
         if self.strict and reply is None and isinstance(model, LocalModel):
             options["max_tokens"] = REST_OF_WINDOW
         bound: Any = model.bind(**options) if options else model
         if self.raw or (self.strict and not self.with_passages):  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
-        cut = window(model, reply, insert_passages if self.strict else fit, self.hidden)
+        cut = window(model, reply, insert_passages if self.strict else fit, self.hidden, other)
         fitted: Runnable[Any, AIMessage] = cut | bound
         return fitted
 

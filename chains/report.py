@@ -35,6 +35,7 @@ class Report(AsyncCallbackHandler):
         self.passages: Sequence[Document] = ()  # of files, that stand in the prompt, best first
         self.matches = 0  # of how many
         self.stop_reason: str | None = None
+        self.notice: str | None = None  # what the reader has to know of the reply, as the backend says it
         self.queue_position: int | None = None
         self.retries: list[str] = []
         self.pieces = 0
@@ -70,6 +71,7 @@ class Report(AsyncCallbackHandler):
             "window",
             "estimated",
             "retries",
+            "notice",
         )
         return {name: getattr(self, name) for name in names}
 
@@ -114,7 +116,7 @@ class Report(AsyncCallbackHandler):
         message, info = generation.message, generation.generation_info or {}
         metadata = {**info, **message.response_metadata}
         self.model = metadata.get("model_name") or self.model
-        self.server = metadata.get("server")
+        self.server, self.notice = metadata.get("server"), metadata.get("notice")
         self.stop_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
         self._take_usage(message)
 

@@ -5,6 +5,7 @@ Passages of files take up to half of the room.
 Knows messages and counts; nothing of the model but its window and how it counts.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,6 +19,8 @@ from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
+import backends
+from backends import RemoteModel
 from chains.passages import insert
 
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
@@ -26,7 +29,7 @@ REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 class Fitted(NamedTuple):
     """The messages that go to the model; how many turns, and messages, of the conversation do not.
 
-    `passages` are those of files that stand in them, of `found` ones; `tokens` are the prompt's, where it was counted.
+    `passages` are those of files that stand in them, of `matches`; `tokens` are the prompt's, where it was counted.
     """
 
     messages: list[BaseMessage]
@@ -55,16 +58,18 @@ def prompt_tokens(model: BaseChatModel | None, messages: Sequence[BaseMessage], 
     """Tokens of a prompt as its reply reported them, else as `model` counts them; 0 where it is not loaded."""
     if reported or model is None:
         return reported or 0
-    return count(model, messages)
+    return estimate(model, messages)
 
 
 def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
-    """Tokens of a prompt; nothing is fetched for it."""
-    return (
-        model.get_num_tokens_from_messages(list(messages))
-        if counts_exactly(model)
-        else count_tokens_approximately(messages)
-    )
+    """Tokens of a prompt; of a model at a server the server may be asked, and the thread waits for it."""
+    return model.count_tokens(messages) if isinstance(model, RemoteModel) else estimate(model, messages)
+
+
+def estimate(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
+    """Tokens of a prompt, exactly where the model is here; nothing is fetched for it."""
+    own = counts_exactly(model) or isinstance(model, RemoteModel)
+    return model.get_num_tokens_from_messages(list(messages)) if own else count_tokens_approximately(messages)
 
 
 def estimate_tokens(text: str) -> int:
@@ -114,21 +119,33 @@ def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None
 
 
 def window(
-    model: BaseChatModel, reply: int | None = None, fit: Fit = fit, hidden: Sequence[int] = ()
+    model: BaseChatModel,
+    reply: int | None = None,
+    fit: Fit = fit,
+    hidden: Sequence[int] = (),
+    name: str | None = None,
 ) -> RunnableLambda[PromptValue, list[BaseMessage]]:
     """The runnable before the model; it reports a `window` event with `dropped_turns` and `window`.
 
     `hidden` are the messages of the conversation that the model does not see where the first 0, 1, 2… of the prompt's
     are dropped: a summary stands for some, and others (a failed reply) are in no prompt. Without it they are those
-    dropped. Runs in an event loop only, as every reply does.
+    dropped. `name` is that of another model at the model's server. Runs in an event loop only, as every reply does.
     """
 
     async def cut(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
-        fitted = fit(model, prompt.to_messages(), reply)
-        await adispatch_custom_event("window", _event(model, fitted, hidden), config=config)
+        measured = await backends.measured(model, name)
+        fitting = partial(_fit_counted, measured, fit, prompt.to_messages(), reply)
+        fitted = await asyncio.to_thread(fitting) if isinstance(measured, RemoteModel) else fitting()
+        await adispatch_custom_event("window", _event(measured, fitted, hidden), config=config)
         return fitted.messages
 
     return RunnableLambda(cut, name="window")
+
+
+def _fit_counted(model: BaseChatModel, fit: Fit, messages: Sequence[BaseMessage], reply: int | None) -> Fitted:
+    """What fits, with its tokens."""
+    fitted = fit(model, messages, reply)
+    return fitted if fitted.tokens is not None else fitted._replace(tokens=count(model, fitted.messages))
 
 
 def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[str, Any]:
@@ -136,7 +153,7 @@ def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[
         "dropped_turns": fitted.dropped,
         "dropped_messages": hidden[fitted.dropped_messages] if hidden else fitted.dropped_messages,
         "window": size(model),
-        "prompt_tokens": count(model, fitted.messages) if fitted.tokens is None else fitted.tokens,
+        "prompt_tokens": fitted.tokens,
         "estimated": not counts_exactly(model),
         "passages": fitted.passages,
         "matches": fitted.matches,

@@ -72,14 +72,25 @@ class Embedder:
             return self._model
 
     def _check(self, rows: Any, count: int) -> Vectors:
-        """Unit vectors. Raises EmbeddingError for what is no `count` rows of finite numbers."""
+        """Unit vectors. Raises EmbeddingError for what is no `count` rows of finite numbers, or all zeros."""
         try:
             vectors = np.asarray(rows, np.float32)
         except (TypeError, ValueError):  # rows of several lengths, or no numbers
             vectors = np.zeros(0, np.float32)
-        if vectors.ndim != 2 or vectors.shape[0] != count or not vectors.shape[1] or not np.isfinite(vectors).all():
-            raise EmbeddingError(f"{self.name} made no vectors of {count} texts that could be used. Check EMBEDDINGS.")
+        problem = _problem(vectors, count)
+        if problem:
+            text = f"{self.name} made no vectors of {count} texts that could be used: {problem}. Check EMBEDDINGS."
+            raise EmbeddingError(text)
         return normalize(vectors)
+
+
+def _problem(vectors: Vectors, count: int) -> str | None:
+    """Why these are not the vectors of so many texts; None where they are."""
+    if vectors.ndim != 2 or vectors.shape[0] != count or not vectors.shape[1]:
+        return "they are not as many, or not of one length"
+    if not np.isfinite(vectors).all():
+        return "some hold what is no number"
+    return None if vectors.any(axis=1).all() else "some are all zeros"
 
 
 def current_embedder() -> Embedder | None:

@@ -113,7 +113,7 @@ def ask(
         extra = {"sources": source.sources_to_json(sources), "note": note} if files else {}
         print(escape_control(json.dumps({"reply": reply, **report.summary(), **extra}, ensure_ascii=False)))
         return
-    for line in (*([note] if note else []), *source.format_sources(sources)):
+    for line in (*filter(None, (note, report.notice)), *source.format_sources(sources)):
         print(strip_control(line), file=sys.stderr)
 
 

@@ -75,6 +75,9 @@ class ChatCompletion(BaseModel):
     sources: list[Citation] | None = Field(
         None, exclude_if=lambda sources: sources is None, description="passages of the files, best first"
     )
+    notice: str | None = Field(
+        None, exclude_if=lambda notice: notice is None, description="that a server read less than it was sent"
+    )
 
 
 FIRST_DELTA = {"delta": {"role": "assistant", "content": ""}}
@@ -130,7 +133,9 @@ async def chat(
         for number, reply in enumerate(choices.replies)
     ]
     envelope = choices.envelope("chatcmpl", body)
-    return ChatCompletion(**envelope, choices=answers, usage=choices.usage(), sources=choices.sources())
+    return ChatCompletion(
+        **envelope, choices=answers, usage=choices.usage(), sources=choices.sources(), notice=choices.notice()
+    )
 
 
 def render_delta(text: str | None) -> dict[str, Any]:

@@ -71,6 +71,10 @@ class Choices:
         """The passages that the replies to the one prompt were made from; None where the request names no files."""
         return to_citations(self.replies[0].report.passages) if self.with_sources else None
 
+    def notice(self) -> str | None:
+        """What the reader of the replies has to know, as the backend says it; None where there is nothing."""
+        return next((reply.report.notice for reply in self.replies if reply.report.notice), None)
+
     def usage(self) -> Usage:
         """Tokens of all replies; a prompt counts once, however many replies it has."""
         model, firsts = backends.loaded_model(self.backend), self.replies[:: self.n]

@@ -33,7 +33,9 @@ async def completion_chunks(
 
     def last_chunk(number: int) -> dict[str, Any]:
         sources = choices.sources()
-        extra = {} if sources is None else {"sources": [source.model_dump() for source in sources]}
+        extra: dict[str, Any] = {} if sources is None else {"sources": [source.model_dump() for source in sources]}
+        if notice := choices.notice():
+            extra["notice"] = notice
         return {**chunk(number, render(None), finish_reason(choices.replies[number])), **extra}
 
     if opening is not None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
 
 from api.http.attachments import attach_files
@@ -42,7 +42,8 @@ PREDICT_EXAMPLE: dict[str, JsonValue] = {
 class PredictResponse(BaseModel):
     """A reply and its report; `session_id` is null where a text was completed.
 
-    `sources` are the passages of the session's documents that the model read, best first.
+    `sources` are the passages of the session's documents that the model read, best first. `notice` stands there only
+    where the reader has to know something of the reply: that a server read less than it was sent.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [PREDICT_EXAMPLE]})
@@ -56,6 +57,7 @@ class PredictResponse(BaseModel):
     stop_reason: str | None
     dropped_turns: int
     sources: list[Citation]
+    notice: str | None = Field(None, exclude_if=lambda notice: notice is None)
 
 
 class ResetResponse(BaseModel):
@@ -161,7 +163,8 @@ def to_response(reply: Reply, session_id: str | None) -> PredictResponse:
     """The response with a reply that has ended."""
     report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
     sources = to_citations(reply.report.passages)
-    return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, **report)
+    notice = reply.report.notice
+    return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, notice=notice, **report)
 
 
 @router.post(

@@ -1,83 +1,43 @@
-"""ChatOpenAI with what it lacks for any server: a model found by itself, options of compatible servers, raw text,
-an estimated count that fetches nothing, and failures that name the remedy. Knows one server; nothing of others."""
+"""ChatOpenAI with what it lacks for any server: options of compatible servers, raw text, an estimated count that
+fetches nothing, and a reply that goes on with what it has said. Knows one server; nothing of others."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from typing import Any, Self
-from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.exceptions import ModelError, ModelInvalidRequestError, ModelNotFoundError
+from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_openai import ChatOpenAI
-from openai import AsyncOpenAI
-from pydantic import Field, PrivateAttr
 
-from backends.remote.errors import is_server_error, translate_errors
-from backends.remote.http_client import AsyncHTTPClient, HTTPClient
+from backends.remote.continuation import CONTINUE_PROMPT as CONTINUE_PROMPT
+from backends.remote.continuation import GOES_ON, acut_chunks, cut_chunks, cut_generation, prepare, said_so_far
+from backends.remote.discovery import DiscoveringChat, ReplyObserver
+from backends.remote.estimate import estimate_tokens
 
-NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
-# The instruction to a server after a reply of its own that was cut: few take up a last assistant message by themselves.
-CONTINUE_PROMPT = (
-    "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
-)
 # Options that only compatible servers know.
 EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "ignore_eos", "chat_template_kwargs")
 
 
-class OpenAIChat(ChatOpenAI):
+class OpenAIChat(DiscoveringChat):
     """Chat over any server with OpenAI's API. Call arguments: those of ChatOpenAI, those of EXTRA_OPTIONS, and raw."""
 
-    compatible: bool = Field(False, description="a server other than OpenAI's own")
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
     ignore_eos: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
-    http_client: Any = Field(default_factory=HTTPClient, exclude=True)
-    http_async_client: Any = Field(default_factory=AsyncHTTPClient, exclude=True)
-    openai_proxy: str | None = Field(None, description="read by the clients themselves")
-    http_socket_options: Sequence[tuple[int, int, int]] | None = Field((), exclude=True, description="the clients' own")
-    exact_count: bool = Field(False, description="the count is an estimate: nothing is fetched for it")
-
-    listing_timeout: float | None = Field(None, description="seconds for /v1/models, where others could answer instead")
-
-    _listed_models: frozenset[str] | None = PrivateAttr(None)
-    _was_discovered: bool = PrivateAttr(False)
-    _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncOpenAI] = PrivateAttr(default_factory=WeakKeyDictionary)
-    _default_client_used: bool = PrivateAttr(False)  # the client that LangChain made has its event loop
-    _lock: threading.Lock = PrivateAttr(default_factory=threading.Lock)
-    _window_discovered: bool = PrivateAttr(False)  # the window is the server's word, too
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """False: LangChain could not load a class of ours."""
         return False
 
-    @property
-    def server(self) -> str:
-        """The server's address, as people read it."""
-        return str(self.openai_api_base) if self.compatible else "api.openai.com"
-
-    @property
-    def listed_models(self) -> frozenset[str] | None:
-        """The models that the server listed when it was last asked; None before."""
-        return self._listed_models
-
-    @property
-    def is_discovered(self) -> bool:
-        """Whether the model is the server's own first, and not the one of OPENAI_MODEL."""
-        return self._was_discovered or not self.model_name
-
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
         """An estimate of the number of tokens: the server's tokenizer is not known."""
-        return count_tokens_approximately(messages)
+        return estimate_tokens(messages)
 
     def get_num_tokens(self, text: str) -> int:
         """An estimate of the number of tokens: a quarter of the bytes, rounded up."""
@@ -100,10 +60,8 @@ class OpenAIChat(ChatOpenAI):
             payload["extra_body"] = extra
         if self.compatible and "max_completion_tokens" in payload:
             payload["max_tokens"] = payload.pop("max_completion_tokens")  # the name every server knows
-        messages = payload.get("messages", [])
-        if messages and messages[-1].get("role") == "assistant":
-            payload["messages"] = messages = [*messages, {"role": "user", "content": CONTINUE_PROMPT}]
-        for message in messages:
+        prepare(payload, self._probe.last_description(payload["model"]).software)
+        for message in payload.get("messages", []):
             if isinstance(message.get("content"), str):  # a lone surrogate cannot be sent
                 message["content"] = message["content"].encode("utf-8", "replace").decode()
         return payload
@@ -117,15 +75,18 @@ class OpenAIChat(ChatOpenAI):
         raw: bool = False,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        with translate_errors(self.server):
-            if not self.model_name:
-                self._adopt_first(self._fetch_models())
+        model = kwargs.get("model")
+        with self._learning(model):
+            said = self._prepare(messages, model)
             if raw:
                 chunks = self._stream_raw(messages, stop, **kwargs)
             else:
                 chunks = super()._stream(messages, stop=stop, run_manager=run_manager, **kwargs)
-            for chunk in chunks:
-                yield self._name_model(chunk, kwargs.get("model"))
+            observer = ReplyObserver(self, messages, model)
+            for chunk in chunks if said is None else cut_chunks(chunks, said):
+                observer.observe(chunk)
+                yield self._name_model(chunk, model)
+            observer.end()
 
     async def _astream(
         self,
@@ -136,17 +97,20 @@ class OpenAIChat(ChatOpenAI):
         raw: bool = False,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        with translate_errors(self.server):
-            if not self.model_name:
-                self._adopt_first(await self._afetch_models())
+        model = kwargs.get("model")
+        with self._learning(model):
+            said = await self._aprepare(messages, model)
             if raw:
                 chunks = self._astream_raw(messages, stop, **kwargs)
             else:
                 chunks = super(OpenAIChat, self._with_loop_client())._astream(
                     messages, stop=stop, run_manager=run_manager, **kwargs
                 )
-            async for chunk in chunks:
-                yield self._name_model(chunk, kwargs.get("model"))
+            observer = ReplyObserver(self, messages, model)
+            async for chunk in chunks if said is None else acut_chunks(chunks, said):
+                observer.observe(chunk)
+                yield self._name_model(chunk, model)
+            observer.end()
 
     def _generate(
         self,
@@ -159,10 +123,11 @@ class OpenAIChat(ChatOpenAI):
     ) -> ChatResult:
         if raw:
             return generate_from_stream(self._stream(messages, stop, run_manager, raw=raw, **kwargs))
-        with translate_errors(self.server):
-            if not self.model_name:
-                self._adopt_first(self._fetch_models())
-            return super()._generate(messages, stop=stop, run_manager=run_manager, **kwargs)
+        model = kwargs.get("model")
+        with self._learning(model):
+            said = self._prepare(messages, model)
+            result = super()._generate(messages, stop=stop, run_manager=run_manager, **kwargs)
+            return self._finish(result, messages, said, model)
 
     async def _agenerate(
         self,
@@ -175,23 +140,46 @@ class OpenAIChat(ChatOpenAI):
     ) -> ChatResult:
         if raw:
             return await agenerate_from_stream(self._astream(messages, stop, run_manager, raw=raw, **kwargs))
-        with translate_errors(self.server):
-            if not self.model_name:
-                self._adopt_first(await self._afetch_models())
-            return await super(OpenAIChat, self._with_loop_client())._agenerate(
+        model = kwargs.get("model")
+        with self._learning(model):
+            said = await self._aprepare(messages, model)
+            result = await super(OpenAIChat, self._with_loop_client())._agenerate(
                 messages, stop=stop, run_manager=run_manager, **kwargs
             )
+            return self._finish(result, messages, said, model)
 
-    def _loop_client(self) -> AsyncOpenAI:
-        """The SDK's client for this event loop, to which its connections belong; the first loop gets LangChain's."""
-        loop, timeout = asyncio.get_running_loop(), self.request_timeout
-        with self._lock:
-            if loop not in self._clients:
-                client: AsyncOpenAI = self.root_async_client
-                if self._default_client_used:
-                    client = client.copy(http_client=AsyncHTTPClient(timeout=timeout))
-                self._clients[loop], self._default_client_used = client, True
-            return self._clients[loop]
+    def _prepare(self, messages: list[BaseMessage], model: str | None) -> str | None:
+        """Find out what a request needs: its model, and whether the server goes on with a message by itself.
+
+        Returns the text that its answer may repeat; None where it begins a new message.
+        """
+        self._find_model()
+        return self._repeatable(messages, model)
+
+    async def _aprepare(self, messages: list[BaseMessage], model: str | None) -> str | None:
+        """The same in the event loop."""
+        await self._afind_model()
+        if said_so_far(messages) is None:
+            return None
+        return await asyncio.to_thread(self._repeatable, messages, model)
+
+    def _repeatable(self, messages: list[BaseMessage], model: str | None) -> str | None:
+        said = said_so_far(messages)
+        if said is None or not self.compatible:
+            return None
+        return said if self._probe.description(model or self.model_name).software in GOES_ON else None
+
+    def _finish(
+        self, result: ChatResult, messages: list[BaseMessage], said: str | None, model: str | None
+    ) -> ChatResult:
+        """A whole reply without what it repeats, after a note of what it tells of the server."""
+        observer = ReplyObserver(self, messages, model)
+        for generation in result.generations:
+            observer.observe(generation)
+        observer.end()
+        if said is not None:
+            result.generations = [cut_generation(generation, said) for generation in result.generations]
+        return result
 
     def _with_loop_client(self) -> Self:
         """This model with this event loop's client."""
@@ -199,57 +187,6 @@ class OpenAIChat(ChatOpenAI):
         if client is self.root_async_client:
             return self
         return self.model_copy(update={"root_async_client": client, "async_client": client.chat.completions})
-
-    def _adopt_first(self, listed: list[Any]) -> None:
-        """Take the server's first model, and its window where nobody set one. Raises ModelNotFoundError."""
-        first = next(iter(listed), None)
-        if first is None:
-            raise ModelNotFoundError(f"openai ({self.server}): the server lists no model. Set OPENAI_MODEL.")
-        if self.profile is None or self._window_discovered:
-            window = getattr(first, "max_model_len", None)  # vLLM says it here
-            self.profile = {"max_input_tokens": window} if isinstance(window, int) else None
-            self._window_discovered = True
-        self.model_name, self._was_discovered = first.id, True
-
-    def list_models(self) -> list[str]:
-        """The names in the server's /v1/models, sorted. Raises ModelError kinds."""
-        with translate_errors(self.server):
-            return sorted(str(model.id) for model in self._fetch_models())
-
-    def probe(self) -> None:
-        """Ask a server that failed what it serves now. Raises ModelError kinds where it is not back."""
-        with probing(self.server):
-            self._refresh_model(self._fetch_models())
-
-    async def aprobe(self) -> None:
-        """Ask as `probe` does, in the event loop. Raises ModelError kinds."""
-        with probing(self.server):
-            self._refresh_model(await self._afetch_models())
-
-    def _refresh_model(self, listed: list[Any]) -> None:
-        if self.is_discovered and self.model_name not in (self._listed_models or ()):
-            self._adopt_first(listed)
-
-    def _fetch_models(self) -> list[Any]:
-        page: Any = None
-        with suppress(AttributeError):  # how the SDK meets an answer that is no JSON
-            page = self.root_client.models.list(**self._listing_options())
-        return self._read_models(page)
-
-    async def _afetch_models(self) -> list[Any]:
-        page: Any = None
-        with suppress(AttributeError):
-            page = await self._loop_client().models.list(**self._listing_options())
-        return self._read_models(page)
-
-    def _listing_options(self) -> dict[str, Any]:
-        return {} if self.listing_timeout is None else {"timeout": self.listing_timeout}
-
-    def _read_models(self, page: Any) -> list[Any]:
-        if not isinstance(getattr(page, "data", None), list):
-            raise ModelNotFoundError(f"openai ({self.server}): {NOT_OPENAI}")
-        self._listed_models = frozenset(str(model.id) for model in page.data)
-        return list(page.data)
 
     def _completion_payload(self, messages: list[BaseMessage], stop: list[str] | None, **kwargs: Any) -> dict[str, Any]:
         if len(messages) != 1 or messages[0].type != "human":
@@ -322,14 +259,3 @@ def _keep_reasoning(generation: ChatGeneration, said: Any) -> None:
     """Put what the model thinks beside its text, where LangChain looks for it; langchain-openai drops it."""
     if isinstance(said, dict) and (reasoning := said.get("reasoning_content")):
         generation.message.additional_kwargs["reasoning_content"] = reasoning
-
-
-@contextmanager
-def probing(server: str) -> Iterator[None]:
-    """A block that raises only what says that the server is not there: some list no models, or not to everybody."""
-    try:
-        with translate_errors(server):
-            yield
-    except ModelError as error:
-        if is_server_error(error) and not isinstance(error, ModelNotFoundError):
-            raise

@@ -3,14 +3,17 @@
 Knows that a server is an OpenAIChat; which one is next is decided in `server_pool`.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.exceptions import ModelAuthenticationError, ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr
@@ -137,9 +140,29 @@ class LoadBalancedChat(BaseChatModel):
 
     def _update_window(self) -> None:
         """Take the smallest window that is known, so that a prompt fits wherever it goes."""
-        sizes = [(chat.profile or {}).get("max_input_tokens") for chat in self.servers]
-        smallest = min((size for size in sizes if size), default=None)
-        self.profile = {"max_input_tokens": smallest} if smallest else None
+        self.profile = smallest_window(self.servers)
+
+    async def ameasured(self, name: str | None = None) -> Self:
+        """This client, or for another model a copy, with the smallest window that the servers tell.
+
+        Those that are left out are not asked; nor does it matter here that one does not answer.
+        """
+        now = time.monotonic()
+        asked = [each.is_available(now) for each in self._pool.servers]
+        clients = [
+            _measured(chat, name) if is_asked else _unchanged(chat)
+            for chat, is_asked in zip(self.servers, asked, strict=True)
+        ]
+        measured = await asyncio.gather(*clients)
+        if not name:
+            self._update_window()
+            return self
+        return self.model_copy(update={"servers": measured, "profile": smallest_window(measured)})
+
+    def count_tokens(self, messages: Sequence[BaseMessage]) -> int:
+        """Tokens of a prompt, as the first server counts that does; may wait for it."""
+        counts = (chat.count_tokens(messages) for chat in self.servers if chat.profile)
+        return next(counts, self.get_num_tokens_from_messages(messages))
 
     def _stream(
         self,
@@ -202,3 +225,21 @@ class LoadBalancedChat(BaseChatModel):
                 result = await chat._agenerate(messages, stop, run_manager, **kwargs)
                 self._record_answer(lease, result.generations[0])
                 return result
+
+
+def smallest_window(servers: Sequence[OpenAIChat]) -> ModelProfile | None:
+    """The smallest window of those that are known."""
+    sizes = [(chat.profile or {}).get("max_input_tokens") for chat in servers]
+    smallest = min((size for size in sizes if size), default=None)
+    return {"max_input_tokens": smallest} if smallest else None
+
+
+async def _measured(chat: OpenAIChat, name: str | None) -> OpenAIChat:
+    try:
+        return await chat.ameasured(name)
+    except ModelError:  # the request itself goes past a server that does not answer
+        return chat
+
+
+async def _unchanged(chat: OpenAIChat) -> OpenAIChat:
+    return chat

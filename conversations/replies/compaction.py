@@ -13,7 +13,7 @@ from typing import Any
 from langchain_core.exceptions import ContextOverflowError, ModelError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import backends
 from chains.assistant import instructions, prompt
@@ -51,6 +51,7 @@ async def compact(
     """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
     try:
         model = await asyncio.to_thread(backends.load, request.backend, request.settings)
+        model = await backends.measured(model, request.model)
     except ModelError:  # the reply's own chain meets it again: it falls back, or says so
         return Compaction()
     compactor = Compactor(database, context, request, model, context.stored)
@@ -64,9 +65,12 @@ async def compact(
 
 
 def save_note(database: Database, row: Message, text: str) -> None:
-    """Keep with a message what its reader is to know beside its text."""
+    """Keep with a message what its reader is to know beside its text, after what was kept before."""
     with database.writing() as session:
-        session.execute(update(Message).where(Message.id == row.id).values(extra={**(row.extra or {}), NOTE: text}))
+        extra = session.scalar(select(Message.extra).where(Message.id == row.id)) or {}
+        notes = [note for note in (extra.get(NOTE), text) if note]
+        values = {**extra, NOTE: " ".join(dict.fromkeys(notes))}
+        session.execute(update(Message).where(Message.id == row.id).values(extra=values))
 
 
 @dataclass

@@ -56,6 +56,9 @@ async def stream_reply(
     parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
     async for part in parts if retriever is None else _with_citations(database, row, request.settings, reply, parts):
         yield part
+    # 4. What the backend says of it for its reader.
+    if reply.report.notice:
+        await asyncio.to_thread(compaction.save_note, database, row, reply.report.notice)
 
 
 async def _settled_context(database: Database, row: Message, summarizes: bool, reply: Reply) -> BranchContext:

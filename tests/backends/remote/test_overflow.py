@@ -1,6 +1,5 @@
 """What counts as a prompt that is too long: by code, by any wording, with any status and in a stream."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,39 +8,22 @@ from starlette.responses import JSONResponse, Response
 
 import backends
 from backends.remote.overflow import stated_window
-from chains.assistant import build
-from chains.report import Report
 from settings import Settings
+from tests.backends.remote.conftest import Serve, ask
 from tests.backends.remote.overflows import LOOK_ALIKES, OVERFLOWS
-from tests.backends.remote.scripted import Scripted, chunk, models, serving, sse
+from tests.scripted import Scripted, chunk, sse
 
 CHAT = "/v1/chat/completions"
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Scripted]:
-    """One server for all tests of this file."""
-    with serving({"/v1/models": models("m-1")}) as server:
-        yield server
-
-
 @pytest.fixture
-def server(running: Scripted, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> Scripted:
-    """As if new; the `openai` backend points at it."""
-    running.requests.clear()
-    monkeypatch.setenv("OPENAI_BASE_URL", running.url)
-    monkeypatch.setenv("OPENAI_MODEL", "m-1")
-    monkeypatch.setenv("OPENAI_N_CTX", "100000")
-    return running
+def server(serve: Serve) -> Scripted:
+    """A server whose window is set, so that it is not asked for it."""
+    return serve(OPENAI_MODEL="m-1", OPENAI_N_CTX="100000")
 
 
 def answer(status: int, body: Any) -> Response:
     return Response(body, status, media_type="text/plain") if isinstance(body, str) else JSONResponse(body, status)
-
-
-async def ask() -> str:
-    chain = build(Settings.read(), "openai")
-    return "".join([part async for part in chain.astream({"history": [], "input": "hi"}, {"callbacks": [Report()]})])
 
 
 @pytest.mark.parametrize(("name", "status", "body", "window"), OVERFLOWS, ids=[case[0] for case in OVERFLOWS])
