@@ -18,10 +18,12 @@ from conversations.replies import preload
 from conversations.replies.writer import _writers
 from conversations.store.database import disconnect
 from settings import DEFAULT_MODEL, ROOT, Settings
+from tests import manifests
 from tests.loopback import KEY, Loopback, running
 
 pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server"]
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
+manifests.remember()
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 
 # What takes long, or holds what does: beginnings of names of files. They come first (with several workers under

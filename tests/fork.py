@@ -183,6 +183,10 @@ def _become(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     for _name in sys.argv[2:]:
         importlib.import_module(_name)
+    if "streamlit.web.bootstrap" in sys.modules:
+        from tests import manifests
+
+        manifests.remember(now=True)
     gc.freeze()
     if (_given := _serve(socket.socket(fileno=int(sys.argv[1])))) is not None:
         _become(_given)
