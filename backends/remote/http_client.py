@@ -5,6 +5,7 @@ Knows connections and answers; what a body says is read in `normalizer`.
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -58,7 +59,7 @@ class HTTPClient(openai.DefaultHttpxClient):
         return with_body(response, content=failure_body(response))
 
     def __del__(self) -> None:
-        if not self.is_closed:
+        with suppress(AttributeError):  # of a client that could not be made
             self.close()
 
 
