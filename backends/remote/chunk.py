@@ -16,6 +16,7 @@ FINISH_REASONS = {
     "sensitive": "content_filter", "recitation": "content_filter", "prohibited_content": "content_filter",
     "content_filtered": "content_filter", "tool_use": "tool_calls", "tool_call": "tool_calls",
 }  # fmt: skip
+LONGEST_REASON = 60  # characters
 SHAPES = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
 
 
@@ -106,6 +107,8 @@ def read_finish_reason(value: Any) -> str | None:
     if not isinstance(value, str):
         return "stop"  # an end all the same
     known = value.strip().lower()
+    if not known.isprintable() or len(known) > LONGEST_REASON:
+        return "stop"
     return None if known in UNTOLD else FINISH_REASONS.get(known, known)
 
 

@@ -214,18 +214,17 @@ def test_saving_goes_on_after_a_failure(loopback: Loopback, caplog: pytest.LogCa
     assert over(store, row).state == State.STOPPED
 
 
-@pytest.mark.parametrize(
-    ("ended", "read", "kept"),
-    [("st\x00op", 2**31, ("st\ufffdop", None)), ("\ud800", 10**30, ("\ufffd", None)), (7, -1, ("7", None))],
-)
+@pytest.mark.parametrize(("ended", "read"), [("st\x00op", 2**31), ("\ud800", 10**30), (7, -1), ("x" * 1000, "many")])
 def test_what_a_server_says_of_itself_never_keeps_a_reply_from_being_saved(
-    loopback: Loopback, ended: Any, read: int, kept: tuple[str, int | None]
+    loopback: Loopback, ended: Any, read: Any
 ) -> None:
     loopback.ended, loopback.read, loopback.reply = ended, read, "half \ud83d a"
     store = mine()
     row = over(store, turn.send(store, None, "hi", ask("openai")))
     assert (row.state, row.text) == (State.DONE, "half \ufffd a ")
-    assert (row.stop_reason, row.prompt_tokens) == kept
+    assert (row.stop_reason, row.estimated) == ("stop", True)
+    assert row.prompt_tokens
+    assert row.prompt_tokens < 1000
 
 
 def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
