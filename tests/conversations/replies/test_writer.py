@@ -222,9 +222,7 @@ def test_what_a_server_says_of_itself_never_keeps_a_reply_from_being_saved(
     store = mine()
     row = over(store, turn.send(store, None, "hi", ask("openai")))
     assert (row.state, row.text) == (State.DONE, "half \ufffd a ")
-    assert (row.stop_reason, row.estimated) == ("stop", True)
-    assert row.prompt_tokens
-    assert row.prompt_tokens < 1000
+    assert (row.stop_reason, row.prompt_tokens) == ("stop", 7), "which the total tells"
 
 
 def test_a_reply_that_ends_while_the_database_is_away_is_saved_afterwards(
