@@ -16,7 +16,7 @@ from tests.loopback import KEY, Loopback
 
 def cli(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "cli.py"), *words]
-    return fork.run(command, env={**os.environ, **environment}, text=True, timeout=120)
+    return fork.run(command, env={**os.environ, **environment}, text=True, timeout=300)
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -257,7 +257,7 @@ def test_it_does_not_start_on_a_bad_setting(
 ) -> None:
     command = [sys.executable, *(str(free_port()) if part == "PORT" else part for part in WAYS[way])]
     given = {**os.environ, "PYTHONPATH": str(ROOT), "PORT": str(free_port()), variable: value}
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=given, timeout=60)
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=given, timeout=300)
     text = ended.stdout + ended.stderr
     assert ended.returncode == code
     assert re.search(said, text, re.MULTILINE)

@@ -42,7 +42,7 @@ class Visitor:
             asked.rerun_script.query_string = ""
             socket.send(asked.SerializeToString())
             while True:
-                message = ForwardMsg.FromString(socket.recv(timeout=20, decode=False))
+                message = ForwardMsg.FromString(socket.recv(timeout=300, decode=False))
                 yield message
                 if message.WhichOneof("type") == "script_finished":
                     return

@@ -23,6 +23,6 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
                 monkeypatch.setenv(name, value)
             port = free_port()
             stack.enter_context(listening(app, port))
-            return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60))
+            return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300))
 
         yield begin

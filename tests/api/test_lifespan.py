@@ -64,7 +64,7 @@ def test_a_reply_that_finishes_in_time_is_told_to_its_end_and_nothing_new_begins
     loopback.script.append(f"slow {WORDS}")
     with started(tmp_path, way, loopback, grace="10") as server, httpx.Client(base_url=server.url) as idle:
         idle.get("/health")  # a connection that is open already
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=300) as answer:
             lines = answer.iter_lines()
             said = [next(lines)]
             server.popen.send_signal(signal.SIGTERM)
@@ -88,11 +88,11 @@ def test_one_that_does_not_is_ended_with_an_error_and_kept_with_its_words(
 ) -> None:
     loopback.script.extend(["slow", "slow"])
     with started(tmp_path, way, loopback, grace="0.5") as server, ThreadPoolExecutor(1) as asking:
-        asked = asking.submit(httpx.post, f"{server.url}/predict", json={"text": "hi"}, timeout=30)
+        asked = asking.submit(httpx.post, f"{server.url}/predict", json={"text": "hi"}, timeout=300)
         while loopback.sent < 5:
             time.sleep(0.02)
         begun = time.monotonic()
-        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=30) as answer:
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=LONG, timeout=300) as answer:
             lines = told(server, answer.iter_lines())
         kept = asked.result(20)
         assert time.monotonic() - begun < 20, "not the minutes that clients wait"

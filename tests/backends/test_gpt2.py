@@ -47,7 +47,7 @@ class Asked(Request):
     def wait(self, tokens: int = 2**31) -> Event:
         """Until it has drawn as many, or is over; the event that said so."""
         while not (self.over.finish or self.over.error):
-            event = self.heard.get(timeout=20)
+            event = self.heard.get(timeout=300)
             self.words += event.text
             if event.finish or event.error:
                 self.over = event
@@ -177,7 +177,7 @@ def test_who_comes_while_all_rows_are_taken_waits_for_one(engine: Any) -> None:
         request.wait(1)
     ninth = Asked(some(5, 9), max_tokens=2)
     engine.submit(ninth)
-    assert ninth.heard.get(timeout=20).position == 1
+    assert ninth.heard.get(timeout=300).position == 1
     engine.cancel(eight[3])
     assert ninth.wait().finish
     for request in eight:

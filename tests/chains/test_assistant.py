@@ -80,7 +80,7 @@ def test_nothing_reaches_a_model_but_through_the_chain(
         monkeypatch.setattr("sys.argv", ["cli.py", *command])
         with pytest.raises(SystemExit):
             cli.main()
-    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
     page.chat_input[0].set_value("hi").run()
     while any(b.label == "Stop" for b in page.button):
         page.run()

@@ -22,7 +22,7 @@ def ask(backend: str = "llamacpp", **options: Any) -> GenerationRequest:
     return GenerationRequest(Settings.read(), backend, options)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
     """Its first true answer."""
     end = time.monotonic() + seconds
     while not (found := condition()):

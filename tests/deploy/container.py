@@ -23,7 +23,7 @@ def engine() -> tuple[str, ...] | None:
     named = os.environ.get("CONTAINER")
     for command in [shlex.split(named)] if named else [["docker"], ["podman"]]:
         try:
-            if subprocess.run([*command, "info"], capture_output=True, timeout=60, check=False).returncode == 0:
+            if subprocess.run([*command, "info"], capture_output=True, timeout=300, check=False).returncode == 0:
                 return tuple(command)
         except FileNotFoundError:
             continue

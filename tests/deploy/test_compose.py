@@ -54,7 +54,7 @@ def compose(folder: Path, *arguments: str, **given: str) -> subprocess.Completed
     """What Compose says, with these variables and no others."""
     command = [str(COMPOSE), "-f", str(folder / "compose.yaml"), *arguments]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **given}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
 
 
 @cache

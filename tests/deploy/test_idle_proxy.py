@@ -82,7 +82,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def raw(address: str, path: str, body: dict[str, Any]) -> list[str]:
     """The lines of a stream."""
-    with httpx.stream("POST", f"{address}{path}", json={**body, "stream": True}, timeout=60) as answer:
+    with httpx.stream("POST", f"{address}{path}", json={**body, "stream": True}, timeout=300) as answer:
         assert answer.status_code == 200, answer.read()
         return [line for line in answer.iter_lines() if line]
 
@@ -94,7 +94,7 @@ def data(lines: list[str]) -> list[dict[str, Any]]:
 
 def whole(address: str) -> int:
     """The status of a reply that is not streamed: it says nothing before its end."""
-    return httpx.post(f"{address}/v1/chat/completions", json={"messages": HI}, timeout=60).status_code
+    return httpx.post(f"{address}/v1/chat/completions", json={"messages": HI}, timeout=300).status_code
 
 
 def test_a_stream_outlives_6_seconds_of_silence_behind_a_limit_of_3(proxy: str) -> None:

@@ -96,7 +96,7 @@ def shipped(image: Callable[[str], str]) -> Iterator[tuple[str, Container]]:
 
 
 def test_it_answers_from_the_shipped_model_with_nothing_set(shipped: tuple[str, Container]) -> None:
-    answer = httpx.post(f"{shipped[0]}/predict", json=GREETING, timeout=120).json()
+    answer = httpx.post(f"{shipped[0]}/predict", json=GREETING, timeout=300).json()
     assert (answer["backend"], answer["stop_reason"]) == ("gpt2", "stop")
     assert answer["reply"].strip()
 
@@ -124,7 +124,7 @@ def test_its_own_health_check_passes_and_fails_where_nothing_answers(shipped: tu
 
 def test_nothing_is_written_outside_its_two_places(shipped: tuple[str, Container]) -> None:
     """After all that the tests before did in it."""
-    httpx.post(f"{shipped[0]}/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}, timeout=120)
+    httpx.post(f"{shipped[0]}/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]}, timeout=300)
     shipped[1].inside("python", "cli.py", "ask", "hi", "--backend", "llamacpp")
     engine_own = {
         "/etc",
@@ -146,7 +146,7 @@ def test_it_runs_where_nothing_else_can_be_written(image: Callable[[str], str]) 
     options = ("-p", f"127.0.0.1:{port}:8501", "--read-only", "--tmpfs", "/tmp")
     with started(image("all"), options=options) as box:
         answering(f"http://127.0.0.1:{port}", box)
-        assert httpx.post(f"http://127.0.0.1:{port}/predict", json=GREETING, timeout=120).json()["reply"]
+        assert httpx.post(f"http://127.0.0.1:{port}/predict", json=GREETING, timeout=300).json()["reply"]
 
 
 def test_it_starts_and_answers_without_any_network(image: Callable[[str], str]) -> None:
@@ -163,7 +163,7 @@ def test_told_to_stop_it_ends_in_time_and_keeps_what_was_said(image: Callable[[s
         given = {"PORT": str(port), "OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY}
         with started(tag, options=options, **given) as box, ThreadPoolExecutor() as others:
             answering(f"http://127.0.0.1:{port}", box)
-            asked = others.submit(httpx.post, f"http://127.0.0.1:{port}/predict", json=GREETING, timeout=60)
+            asked = others.submit(httpx.post, f"http://127.0.0.1:{port}/predict", json=GREETING, timeout=300)
             while server.sent < 5:
                 time.sleep(0.1)
             assert box.stop() != KILLED

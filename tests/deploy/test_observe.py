@@ -42,7 +42,7 @@ class Prometheus:
     """A running one; asked about the moment `at`, in seconds since 1970, once that is known."""
 
     def __init__(self, url: str) -> None:
-        self.client = httpx.Client(base_url=url, timeout=20)
+        self.client = httpx.Client(base_url=url, timeout=300)
         self.at: float | None = None
 
     def ask(self, expression: str) -> list[float]:
@@ -58,7 +58,7 @@ class Prometheus:
 
     def wait(self, expression: str) -> float:
         """Until it holds for at least one series; that moment. Fails after half a minute."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while not (rows := self._rows(expression)):
             assert time.monotonic() < end, f"never true: {expression}"
             time.sleep(0.1)
@@ -104,7 +104,7 @@ def talk(server: Process, loopback: Loopback) -> None:
     """One reply at once, one as a stream, one that fails, one request that is refused."""
     said: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 20, "seed": 1}
     loopback.script.append("refuse x")
-    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=60) as client:
+    with httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {API_KEY}"}, timeout=300) as client:
         assert client.post("/v1/chat/completions", json={**said, "model": "llamacpp"}).status_code == 200
         with client.stream("POST", "/v1/chat/completions", json={**said, "stream": True}) as answer:
             assert answer.status_code == 200

@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-quic",
 ]
 Start = Callable[..., str]
-expect.set_options(timeout=45_000)  # a busy machine loads a model slowly
+expect.set_options(timeout=300_000)  # a busy machine loads a model slowly
 
 
 @pytest.fixture(scope="module")  # no longer: playwright keeps an event loop running in this thread
@@ -46,7 +46,7 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext
         context = playwright.chromium.launch_persistent_context(
             folder, executable_path=str(CHROMIUM), args=FLAGS, viewport={"width": 1200, "height": 820}
         )
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(300_000)
         yield context
         context.close()
 

@@ -17,7 +17,7 @@ from tests.loopback import Loopback
 
 
 def page(query: dict[str, str] | None = None, owner: str | None = None) -> AppTest:
-    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     if owner:
         made.session_state["owner"] = owner
     for name, value in (query or {}).items():
@@ -40,7 +40,7 @@ def settle() -> None:
 
 
 def wait_for_reply(app: AppTest) -> AppTest:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while any(button.label == "Stop" for button in app.button):
         assert time.monotonic() < end
         settle()
@@ -51,7 +51,7 @@ def wait_for_reply(app: AppTest) -> AppTest:
 
 
 def wait_for_models(app: AppTest, name: str) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 300
     while name not in app.selectbox(key="model").options:
         assert time.monotonic() < end
         time.sleep(0.05)

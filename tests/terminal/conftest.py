@@ -28,7 +28,7 @@ class Chat:
             [str(ROOT / "cli.py"), "chat", *words],
             env=variables,
             encoding="utf-8",
-            timeout=12,
+            timeout=300,
             dimensions=(50, 150),
         )
         self.shown = ""
@@ -92,7 +92,7 @@ def run_process(*words: str, said: str | bytes = b"", **environment: str) -> Res
     """The command line in a process of its own; `said` comes through the pipe."""
     command = [sys.executable, str(ROOT / "cli.py"), *words]
     given = said.encode() if isinstance(said, str) else said
-    done = fork.run(command, given=given, env={**os.environ, **environment}, timeout=60)
+    done = fork.run(command, given=given, env={**os.environ, **environment}, timeout=300)
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -56,7 +56,7 @@ def test_ask_cites_page_7(notes: Path, run: Run, loopback: Loopback) -> None:
 def test_a_chat_cites_page_7(notes: Path, chat: Start, loopback: Loopback) -> None:
     loopback.answer = answer
     talk = chat(MAX_TOKENS="8")
-    talk.child.timeout = 60
+    talk.child.timeout = 300
     talk.send_key("/attach no" + TAB)
     talk.expect("tes.pdf")
     talk.send_line("")

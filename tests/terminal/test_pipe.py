@@ -106,7 +106,8 @@ def test_no_reply_and_no_error_is_an_order_to_the_terminal(loopback: Loopback) -
     loopback.script.append("refuse \x1b[31mx")
     failed = run_process("ask", "hi")
     assert failed.code == 1
-    assert "'[31mx'" in failed.err
+    assert "[31mx'" in failed.err
+    assert "\x1b" not in failed.err
 
 
 @pytest.mark.parametrize("command", ["ask", "chat"])
@@ -124,7 +125,7 @@ def test_ctrl_c(command: str, loopback: Loopback) -> None:
             process.stdin.flush()
         assert process.stdout.read(5) == b"word0"
         process.send_signal(signal.SIGINT)
-        wait_for(lambda: loopback.gone, 5)
+        wait_for(lambda: loopback.gone)
         assert loopback.sent < 150
         if command == "ask":
             assert process.wait(10) == 130
@@ -138,7 +139,7 @@ def test_ctrl_c(command: str, loopback: Loopback) -> None:
 
 def read_until(process: subprocess.Popen[bytes], text: bytes) -> bytes:
     """What comes out until there is this text."""
-    found, end = b"", time.monotonic() + 10
+    found, end = b"", time.monotonic() + 300
     assert process.stdout
     while text not in found and time.monotonic() < end:
         found += os.read(process.stdout.fileno(), 1000)
@@ -149,7 +150,7 @@ def test_a_stdout_that_cannot_say_everything(loopback: Loopback) -> None:
     loopback.reply = "naïve 猫"
     variables = {**os.environ, "PYTHONIOENCODING": "ascii"}
     words = [sys.executable, str(ROOT / "cli.py"), "chat"]
-    done = subprocess.run(words, input=b"hi\n", env=variables, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(words, input=b"hi\n", env=variables, capture_output=True, timeout=300, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, b"na?ve ?")
 
 
@@ -157,13 +158,13 @@ def test_talking_starts_light() -> None:
     heavy = {"streamlit", "fastapi", "torch", "transformers", "llama_cpp"}
     for module in ("cli", "terminal.session"):
         code = f"import sys, {module}; assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
-        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60).returncode == 0
+        assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=300).returncode == 0
 
 
 def shell(line: str) -> tuple[int, str]:
     """The exit code of a command line, its first word the program, and what it says on stderr."""
     program = shlex.join([sys.executable, str(ROOT / "cli.py")])
-    done = subprocess.run(["bash", "-c", f"{program} {line}"], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(["bash", "-c", f"{program} {line}"], capture_output=True, timeout=300, check=False)
     return done.returncode, done.stderr.decode()
 
 

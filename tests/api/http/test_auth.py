@@ -116,7 +116,7 @@ def test_a_spoilt_file_is_named_at_the_start(tmp_path: Path) -> None:
         env=given,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert ended.returncode == 3
     assert "line 2: no hashed key" in ended.stderr
@@ -150,7 +150,7 @@ def made(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -176,7 +176,7 @@ def test_addresses_are_told_apart_and_never_shown(serve: Serve) -> None:
     said = {"text": "hi", "max_tokens": 3}
     statuses = [client.post("/predict", json=said).status_code for _ in range(2)]
     with httpx.Client(base_url=client.base_url, transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
-        statuses.append(other.post("/predict", json=said, timeout=60).status_code)
+        statuses.append(other.post("/predict", json=said, timeout=300).status_code)
     assert statuses == [200, 429, 200]
 
 

@@ -20,7 +20,7 @@ def sent(client: httpx.Client, *pieces: bytes, pause: float = 0) -> bytes:
     """What a server says to bytes, until it closes the connection."""
     port = client.base_url.port
     assert port is not None
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as connection:
         with suppress(BrokenPipeError, ConnectionResetError):  # the answer came before the last piece
             for piece in pieces:
                 connection.sendall(piece)

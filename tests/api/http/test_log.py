@@ -25,7 +25,7 @@ def chat(text: str = PROMPT, **more: Any) -> dict[str, Any]:
 def everything(server: Process, loopback: Loopback) -> None:
     """Requests of every kind, and every kind of failure."""
     loopback.reply = f"{REPLY} is the reply"
-    with httpx.Client(base_url=server.url, headers=HEADERS, timeout=60) as client:
+    with httpx.Client(base_url=server.url, headers=HEADERS, timeout=300) as client:
         said = {"text": PROMPT}
         assert REPLY in client.post("/predict", json=said).text
         assert REPLY in client.post("/v1/chat/completions", json=chat(stream=True)).text
@@ -98,7 +98,7 @@ def test_a_line_for_each_request_and_reply_with_one_id(tmp_path: Path) -> None:
         answer = httpx.post(
             f"{server.url}/v1/chat/completions",
             json=chat("hi", max_tokens=5),
-            timeout=60,
+            timeout=300,
             headers={**HEADERS, "X-Request-ID": "mine-1"},
         )
         httpx.get(f"{server.url}/v1/models/nothing", headers=HEADERS)

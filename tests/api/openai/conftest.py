@@ -38,7 +38,7 @@ def official(client: httpx.Client) -> OpenAI:
     return OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0)
 
 
-def wait(done: Callable[[], Any], seconds: float = 10) -> None:
+def wait(done: Callable[[], Any], seconds: float = 300) -> None:
     """Until it is so."""
     end = time.monotonic() + seconds
     while not done():

@@ -109,7 +109,7 @@ def llm(tmp_path: Path) -> Any:
             [LLM, *arguments],
             env={**os.environ, "LLM_USER_PATH": str(tmp_path)},
             cwd=tmp_path,
-            timeout=60,
+            timeout=300,
             capture_output=True,
             text=True,
             check=False,
@@ -163,7 +163,11 @@ def test_openais_client_for_node(serve: Serve) -> None:
     if reason:
         pytest.skip(reason)
     ran = subprocess.run(
-        ["node", NODE / "client.mjs", f"{serve().base_url}/v1"], capture_output=True, text=True, timeout=60, check=False
+        ["node", NODE / "client.mjs", f"{serve().base_url}/v1"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)

@@ -26,7 +26,7 @@ WHILE = {**LONG, "stream": True, "max_tokens": 400}
 
 def client_of(served: httpx.Client) -> AsyncOpenAI:
     """OpenAI's asynchronous client."""
-    return AsyncOpenAI(base_url=f"{served.base_url}/v1", api_key="none", max_retries=0, timeout=60)
+    return AsyncOpenAI(base_url=f"{served.base_url}/v1", api_key="none", max_retries=0, timeout=300)
 
 
 async def streamed(client: AsyncOpenAI, number: int, longest: int) -> str:
@@ -181,7 +181,7 @@ def test_threads_with_clients_of_their_own(serve: Serve) -> None:
     texts: dict[int, str] = {}
 
     def one(seed: int) -> None:
-        with httpx.Client(base_url=client.base_url, timeout=60) as own:
+        with httpx.Client(base_url=client.base_url, timeout=300) as own:
             answer = own.post("/v1/completions", json={"prompt": "I like", "seed": seed, "max_tokens": 8})
             texts[seed] = answer.json()["choices"][0]["text"]
 

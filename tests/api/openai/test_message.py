@@ -35,7 +35,7 @@ def test_the_second_turn_after_nodes_stream_helper(serve: Serve) -> None:
     if reason:
         pytest.skip(reason)
     command = ["node", str(NODE / "turns.mjs"), f"{serve().base_url}/v1"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr
     first, second = json.loads(ran.stdout)
     assert first

@@ -47,7 +47,7 @@ def stored(owner: str = "api") -> Store:
     return Store(connect(os.environ["DATABASE_URL"]), owner)
 
 
-def wait(done: Callable[[], Any], seconds: float = 5) -> None:
+def wait(done: Callable[[], Any], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end
@@ -62,7 +62,7 @@ def leave(client: httpx.Client, asked: dict[str, Any]) -> None:
 
 def curl(client: httpx.Client, path: str, *more: str) -> Any:
     command = ["curl", "-sS", "-X", "POST", f"{client.base_url}{path}".replace("//", "/").replace(":/", "://"), *more]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=300).stdout)
 
 
 def test_curl_as_everybody_calls_it(serve: Serve) -> None:
@@ -340,7 +340,7 @@ def workers(folder: Path, count: int) -> Iterator[list[str]]:
 
 
 def test_workers_of_one_database_share_sessions(database_url: str, loopback: Loopback, tmp_path: Path) -> None:
-    with workers(tmp_path, 2) as (one, two), httpx.Client(timeout=30) as client:
+    with workers(tmp_path, 2) as (one, two), httpx.Client(timeout=300) as client:
         first = client.post(f"{one}/predict", json={"text": "My name is Ada."}).json()
         second = client.post(f"{two}/predict", json={"text": "Who am I?"}).json()  # the cookie counts for every port
         assert second["session_id"] == first["session_id"]

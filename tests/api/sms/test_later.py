@@ -24,7 +24,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "RETRY_DELAYS", (0.05, 0.05, 0.05))
 
 
-def wait(done: Callable[[], Any], seconds: float = 5) -> None:
+def wait(done: Callable[[], Any], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < end

@@ -135,7 +135,7 @@ def test_a_new_process_uses_what_is_stored(listening: Loopback) -> None:
     before = len(calls(listening))
     run = subprocess.run(
         [sys.executable, "-c", RESUME, row.conversation_id], env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     assert run.stdout.strip() == State.DONE
     assert len(calls(listening)) == before

@@ -185,7 +185,7 @@ def children(url: str, count: int, writes: int) -> None:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        failed = [process.communicate(timeout=60)[1] for process in started]
+        failed = [process.communicate(timeout=300)[1] for process in started]
     assert failed == [""] * count
 
 

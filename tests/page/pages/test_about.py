@@ -20,7 +20,7 @@ def script() -> None:
 
 
 def page() -> AppTest:
-    made = AppTest.from_function(script, default_timeout=60)
+    made = AppTest.from_function(script, default_timeout=300)
     made.session_state["owner"] = ME
     app = made.run()
     assert not app.exception

@@ -26,7 +26,7 @@ def script() -> None:
 
 
 def page(c: str | None = None, owner: str = ME) -> AppTest:
-    made = AppTest.from_function(script, default_timeout=60)
+    made = AppTest.from_function(script, default_timeout=300)
     made.session_state["owner"] = owner
     if c is not None:
         made.query_params["c"] = c
@@ -120,7 +120,7 @@ def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, 
         question.fill(text)
         tab.keyboard.press("Enter")
         expect(tab.get_by_text(text)).to_be_visible()
-        expect(tab.get_by_role("button", name="Go on with this one")).to_have_count(2, timeout=60_000)
+        expect(tab.get_by_role("button", name="Go on with this one")).to_have_count(2, timeout=300_000)
     tab.get_by_role("button", name="Best reply").last.click()
     expect(tab.get_by_role("heading", name="trophy icon llamacpp")).to_be_visible()
     tab.mouse.move(600, 600)

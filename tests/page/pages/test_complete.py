@@ -20,12 +20,12 @@ def script() -> None:
 
 
 def page() -> AppTest:
-    return AppTest.from_function(script, default_timeout=60).run()
+    return AppTest.from_function(script, default_timeout=300).run()
 
 
 def settle(app: AppTest) -> AppTest:
     """Run until the text is back in its box."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not app.text_area:
         assert time.monotonic() < end
         assert not app.exception

@@ -25,7 +25,7 @@ def script() -> None:
 
 
 def page(owner: str = ME) -> AppTest:
-    made = AppTest.from_function(script, default_timeout=60)
+    made = AppTest.from_function(script, default_timeout=300)
     made.session_state["owner"] = owner
     app = made.run()
     assert not app.exception

@@ -8,7 +8,7 @@ from settings import ROOT
 
 def warnings() -> list[str]:
     """Those of the chat page."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300).run()
     assert not app.exception
     return [str(one.value) for one in app.warning]
 

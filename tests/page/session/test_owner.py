@@ -30,7 +30,7 @@ def someone(chromium: Browser) -> Iterator[Someone]:
 
     def tab(kept: object = None) -> Page:
         context = chromium.new_context(storage_state=kept)  # type: ignore[arg-type]
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(300_000)
         opened.append(context)
         return context.new_page()
 
@@ -185,7 +185,7 @@ def test_who_has_not_logged_in_sees_the_login_and_nothing_else(login: Login, som
 
 
 def page(**secrets: object) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=300)
     for name, value in secrets.items():
         app.secrets[name] = value
     return app.run()

@@ -196,11 +196,11 @@ def test_nothing_is_told_while_nobody_watches(writer: Writer, loopback: Loopback
         assert list(connection.notifies(timeout=0.8)) == []
         assert store.message(number).live
         heard(store, number)
-        assert any("piece" in json.loads(note.payload) for note in connection.notifies(timeout=2, stop_after=3)
+        assert any("piece" in json.loads(note.payload) for note in connection.notifies(timeout=300, stop_after=3)
                    if note.channel == channel_of(PROCESS) and note.payload != "hello")  # fmt: skip
         reply_writer(store.database).relay.stop(store.message(number))
         assert over(store, store.message(number)).state == State.STOPPED
-        any('"over"' in note.payload for note in connection.notifies(timeout=10))  # the last that is told
+        any('"over"' in note.payload for note in connection.notifies(timeout=300))  # the last that is told
         assert list(connection.notifies(timeout=0.3)) == []
 
 
