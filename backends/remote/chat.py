@@ -16,7 +16,9 @@ from backends.remote.continuation import CONTINUE_PROMPT as CONTINUE_PROMPT
 from backends.remote.continuation import GOES_ON, acut_chunks, cut_chunks, cut_generation, prepare, said_so_far
 from backends.remote.discovery import DiscoveringChat, ReplyObserver
 from backends.remote.estimate import estimate_tokens
+from backends.remote.normalizer import NoReplyError
 
+LONG = 300  # tokens of a prompt that might be too long for some window
 # Options that only compatible servers know.
 EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "ignore_eos", "chat_template_kwargs")
 
@@ -83,9 +85,14 @@ class OpenAIChat(DiscoveringChat):
             else:
                 chunks = super()._stream(messages, stop=stop, run_manager=run_manager, **kwargs)
             observer = ReplyObserver(self, messages, model)
-            for chunk in chunks if said is None else cut_chunks(chunks, said):
-                observer.observe(chunk)
-                yield self._name_model(chunk, model)
+            try:
+                for chunk in chunks if said is None else cut_chunks(chunks, said):
+                    observer.observe(chunk)
+                    yield self._name_model(chunk, model)
+            except NoReplyError:
+                if may_be_too_long(messages) and not raw:
+                    super()._generate(messages, stop=stop, **{**kwargs, "max_tokens": 1})
+                raise
             observer.end()
 
     async def _astream(
@@ -107,9 +114,15 @@ class OpenAIChat(DiscoveringChat):
                     messages, stop=stop, run_manager=run_manager, **kwargs
                 )
             observer = ReplyObserver(self, messages, model)
-            async for chunk in chunks if said is None else acut_chunks(chunks, said):
-                observer.observe(chunk)
-                yield self._name_model(chunk, model)
+            try:
+                async for chunk in chunks if said is None else acut_chunks(chunks, said):
+                    observer.observe(chunk)
+                    yield self._name_model(chunk, model)
+            except NoReplyError:
+                if may_be_too_long(messages) and not raw:
+                    brief = {**kwargs, "max_tokens": 1}
+                    await super(OpenAIChat, self._with_loop_client())._agenerate(messages, stop=stop, **brief)
+                raise
             observer.end()
 
     def _generate(
@@ -253,6 +266,14 @@ class OpenAIChat(DiscoveringChat):
         for generation, choice in zip(result.generations, response.choices, strict=True):
             _keep_reasoning(generation, choice.message.model_dump())
         return result
+
+
+def may_be_too_long(messages: Sequence[BaseMessage]) -> bool:
+    """Whether a stream that ends with nothing in it may have been refused because of the prompt's length.
+
+    llama-cpp-python's server ends it so, and says why to who asks without a stream.
+    """
+    return estimate_tokens(messages) >= LONG
 
 
 def _keep_reasoning(generation: ChatGeneration, said: Any) -> None:

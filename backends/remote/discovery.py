@@ -191,7 +191,8 @@ class DiscoveringChat(ChatOpenAI):
 
         May send a request, and waits for it: nothing for an event loop.
         """
-        estimate, window = estimate_tokens(messages), (self.profile or {}).get("max_input_tokens")
+        estimate = self._tokenizer.correct(self.model_name, estimate_tokens(messages))
+        window = (self.profile or {}).get("max_input_tokens")
         if not (self.compatible and window) or most_tokens(messages) <= window // 2 or estimate > FAR * window:
             return estimate
         sent = self._get_request_payload(list(messages)).get("messages", [])
@@ -243,6 +244,8 @@ class ReplyObserver:
         if usage is None or self._is_checked:
             return
         self._is_checked = True
+        if all(isinstance(each.content, str) for each in self._messages):  # what a picture takes is not estimated
+            self._chat._tokenizer.learn(self._model, estimate_tokens(self._messages), usage["input_tokens"])
         if notice := self._chat._prompt_check.check(self._model, self._messages, usage["input_tokens"]):
             self._chat._probe.forget(self._model)
             message.response_metadata[NOTICE] = notice

@@ -71,8 +71,8 @@ class ServerProbe:
         except UnreachableError:
             self._is_away = True
             return Known(before, time.monotonic() + AWAY)
-        if before.is_loaded and before.window and not found.is_loaded:  # unloaded meanwhile: it comes back as it was
-            found = before
+        if before.is_loaded and before.window and not (found.is_loaded and found.window):
+            found = before  # unloaded meanwhile: it comes back as it was; or not told, but learned from a refusal
         return Known(found, time.monotonic() + FRESH)
 
     def ask(self, path: str, sent: Any = None, base: bool = False) -> Any:
@@ -117,7 +117,9 @@ class ServerProbe:
         before = self._model_names.get(model)
         if answered_as:
             self._model_names[model] = answered_as
-        if self._is_away or (answered_as and before and before != answered_as):
+        if answered_as and before and before != answered_as:
+            self._known.clear()
+        elif self._is_away:
             self.forget()
         elif not self.last_description(model).is_loaded:
             self.forget(model)

@@ -12,6 +12,8 @@ from backends.remote.model_list import to_tokens
 from backends.remote.probe import ServerProbe, UnreachableError
 
 REMEMBERED = 256  # prompts
+ENOUGH = 100  # tokens of a prompt that shows how a tokenizer counts
+MOST = 4.0  # times the estimate: a token for each byte
 OVERHEAD = 4  # tokens of a chat template around a message, where the template itself cannot be asked for
 Message = dict[str, Any]
 Way = Callable[[ServerProbe, str, Sequence[Message]], int | None]
@@ -24,6 +26,7 @@ class ServerTokenizer:
         self._probe = probe
         self._ways: dict[str, Way | None] = {}  # by model; None: it has none
         self._counted: OrderedDict[str, int] = OrderedDict()
+        self._factors: dict[str, float] = {}  # by model
 
     def count(self, model: str, messages: Sequence[Message]) -> int | None:
         """Tokens of a prompt with its chat template; None where the server does not count, or does not answer."""
@@ -52,10 +55,24 @@ class ServerTokenizer:
         self._ways.setdefault(model, None)
         return None
 
+    def correct(self, model: str, estimate: int) -> int:
+        """An estimate as the model's replies have shown it to be, where they did."""
+        return round(estimate * self._factors.get(model, 1.0))
+
+    def learn(self, model: str, estimate: int, read: int) -> None:
+        """Note what a server said it read of a prompt that was estimated: code and digits are more tokens than prose.
+
+        Less than the estimate tells nothing: the server may have read a part.
+        """
+        if estimate >= ENOUGH:
+            now = min(MOST, max(1.0, read / estimate))
+            self._factors[model] = max(now, (now + self._factors.get(model, now)) / 2)  # slowly down
+
     def forget(self) -> None:
         """Find out anew whether and how the server counts."""
         self._ways.clear()
         self._counted.clear()
+        self._factors.clear()
 
 
 def count_messages(probe: ServerProbe, model: str, messages: Sequence[Message]) -> int | None:
@@ -65,10 +82,10 @@ def count_messages(probe: ServerProbe, model: str, messages: Sequence[Message]) 
 
 def count_rendered(probe: ServerProbe, model: str, messages: Sequence[Message]) -> int | None:
     """llama-server: `/apply-template` makes a text of the messages, which `/tokenize` takes."""
-    rendered = probe.ask("/apply-template", {"messages": messages})
+    rendered = probe.ask("/apply-template", {"model": model, "messages": messages})
     prompt = rendered.get("prompt") if isinstance(rendered, dict) else None
     text, overhead = (prompt, 1) if isinstance(prompt, str) else (_joined(messages), OVERHEAD * len(messages))
-    tokens = _tokens(probe.ask("/tokenize", {"content": text, "parse_special": True}))
+    tokens = _tokens(probe.ask("/tokenize", {"model": model, "content": text, "parse_special": True}))
     return tokens and tokens + overhead
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from backends.remote.model_list import ListedModel, to_tokens
 
@@ -20,6 +21,7 @@ USUAL_WINDOW = 4096
 # What /v1/models calls the owner of a model, by the software that does.
 OWNERS = {
     "llamacpp": "llama-server",
+    "llama-swap": "llama-swap",
     "library": "ollama",
     "organization_owner": "lm-studio",
     "vllm": "vllm",
@@ -46,19 +48,41 @@ def describe(row: ListedModel | None, model: str, ask: Ask) -> Description:
     if row and row.window and software != "lm-studio":
         return Description(software, row.window)
     if software in READERS:
-        return (READERS[software](model, ask) or Description())._replace(software=software)
+        return _named(READERS[software](model, ask) or Description(), software)
     with ThreadPoolExecutor(len(READERS)) as pool:  # a server far away would take its time for one after the other
         found = dict(zip(READERS, pool.map(lambda read: read(model, ask), READERS.values()), strict=True))
-    return next((each._replace(software=name) for name, each in found.items() if each), Description(software))
+    return next((_named(each, name) for name, each in found.items() if each), Description(software))
+
+
+def _named(description: Description, software: str) -> Description:
+    return description if description.software else description._replace(software=software)
 
 
 def read_llama_server(model: str, ask: Ask) -> Description | None:
-    """llama-server, and llamafile: `/props` has the context of one slot."""
+    """llama-server, and llamafile: `/props` has the context of one slot; a router is asked for each model."""
     props = _object(ask("/props", None))
+    if props.get("role") == "router":
+        props = _object(ask(f"/props?model={quote(model, safe='')}&autoload=false", None)) or props
+    return _read_props(props)
+
+
+def _read_props(props: dict[str, Any]) -> Description | None:
     settings = props.get("default_generation_settings")
     if not isinstance(settings, dict):
         return None
-    return Description(window=to_tokens(settings.get("n_ctx")) or to_tokens(props.get("n_ctx")))
+    window = to_tokens(settings.get("n_ctx")) or to_tokens(props.get("n_ctx"))
+    return Description(window=window, is_loaded=window is not None)
+
+
+def read_llama_swap(model: str, ask: Ask) -> Description | None:
+    """llama-swap, which starts servers as models are asked for: of one that runs, what that one says."""
+    running = _object(ask("/running", None)).get("running")
+    if not isinstance(running, list):
+        return None
+    if not any(row.get("model") == model and row.get("state") == "ready" for row in filter(_is_object, running)):
+        return Description(is_loaded=False)
+    found = _read_props(_object(ask(f"/upstream/{quote(model, safe='')}/props", None)))
+    return found._replace(software="llama-server") if found else Description()
 
 
 def read_lm_studio(model: str, ask: Ask) -> Description | None:
@@ -144,6 +168,7 @@ def read_litellm(model: str, ask: Ask) -> Description | None:
 # KoboldCpp answers as llama-server and as Ollama, too.
 READERS: dict[str, Callable[[str, Ask], Description | None]] = {
     "koboldcpp": read_koboldcpp,
+    "llama-swap": read_llama_swap,
     "llama-server": read_llama_server,
     "lm-studio": read_lm_studio,
     "ollama": read_ollama,

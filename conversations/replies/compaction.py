@@ -68,9 +68,9 @@ def save_note(database: Database, row: Message, text: str) -> None:
     """Keep with a message what its reader is to know beside its text, after what was kept before."""
     with database.writing() as session:
         extra = session.scalar(select(Message.extra).where(Message.id == row.id)) or {}
-        notes = [note for note in (extra.get(NOTE), text) if note]
-        values = {**extra, NOTE: " ".join(dict.fromkeys(notes))}
-        session.execute(update(Message).where(Message.id == row.id).values(extra=values))
+        before = str(extra.get(NOTE) or "")
+        note = before if text in before else f"{before} {text}".strip()
+        session.execute(update(Message).where(Message.id == row.id).values(extra={**extra, NOTE: note}))
 
 
 @dataclass

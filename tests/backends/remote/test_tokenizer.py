@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from starlette.responses import JSONResponse
 
 from backends.remote.chat import OpenAIChat
 from chains.window import count
@@ -126,6 +127,21 @@ async def test_letters_of_others_weigh_more_in_an_estimate(serve: Serve) -> None
     serve({"/v1/models": models("m-1", max_model_len=300)}, OPENAI_MODEL="m-1")
     await ask()
     assert count(client(), [HumanMessage("今天天气很好" * 100)]) >= 400
+
+
+async def test_without_one_the_estimate_is_as_the_replies_show(serve: Serve) -> None:
+    """Groq and others: digits are four times as many tokens as an estimate has, and the next prompt would not fit."""
+
+    def answer(sent: Any) -> Any:
+        read = in_messages(sent["messages"])
+        too_long = {"error": {"message": "Please reduce the length of the messages", "code": "context_length_exceeded"}}
+        return chat("Fine", usage=(read, 1))(sent) if read <= 2000 else JSONResponse(too_long, 400)
+
+    server = serve({"/v1/models": models("m-1", context_window=2000), "/v1/chat/completions": answer})
+    for turns in range(3, 40, 3):
+        assert (await ask(history=history(turns), max_tokens=100))[0] == "Fine"
+    last = server.sent()[-1]["messages"]
+    assert 1200 < in_messages(last) <= 1900
 
 
 async def test_a_real_server_counts_as_it_reads(openai_server: str, serve: Serve, monkeypatch: Any) -> None:

@@ -53,6 +53,13 @@ TOLD: dict[str, tuple[dict[str, Any], int | None]] = {
         {"/api/v1/models": {"models": [{"key": "m-1", "max_context_length": 131072, "loaded_instances": [INSTANCE]}]}},
         5120,
     ),
+    "llama-server with many models": (
+        {"/props": lambda _: {**PROPS, "role": "router", "default_generation_settings": {"n_ctx": 0}}}, None
+    ),
+    "llama-swap": (
+        {"/running": {"running": [{"model": "m-1", "state": "ready"}]}, "/upstream/m-1/props": PROPS}, 2048
+    ),
+    "llama-swap, not running": ({"/running": {"running": []}}, None),
     "TGI": ({"/info": {"model_id": "m-1", "max_input_tokens": 1024, "max_total_tokens": 2048}}, 2048),
     "KoboldCpp": ({"/api/extra/true_max_context_length": {"value": 4096}, "/props": PROPS}, 4096),
     "TabbyAPI": ({"/v1/model": {"id": "m-1", "parameters": {"max_seq_len": 4096}}}, 4096),
@@ -152,6 +159,18 @@ async def test_a_refusal_that_names_the_window_is_learned_from(serve: Serve) -> 
     _, report = await ask(history=history(40))
     assert report.window == 1024
     assert report.dropped_turns > 20
+
+
+async def test_what_a_refusal_named_outlasts_a_server_that_tells_nothing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_long = {"error": {"message": "Requested tokens (1200) exceed context window of 1024", "type": "x"}}
+    server = serve({"/v1/chat/completions": JSONResponse(too_long, 400)}, OPENAI_MODEL="m-1")
+    with pytest.raises(ContextOverflowError):
+        await ask()
+    server.answers["/v1/chat/completions"] = chat("Fine")
+    monkeypatch.setattr(probe, "FRESH", 0.0)
+    assert [(await ask())[1].window for _ in range(2)] == [1024, 1024]
 
 
 async def test_another_model_behind_the_same_name_is_asked_anew(serve: Serve) -> None:
@@ -257,11 +276,11 @@ async def test_of_several_servers_one_that_is_dead_does_not_matter(
 async def test_a_real_server_that_tells_none_is_learned_from(
     openai_server: str, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
 ) -> None:
-    """llama-cpp-python's: its refusal is all that names the window."""
+    """llama-cpp-python's: its refusal is all that names the window, and in a stream it is no word."""
     monkeypatch.setenv("OPENAI_BASE_URL", openai_server)
     assert (await ask(max_tokens=3))[1].window is None
     with pytest.raises(ContextOverflowError, match="1024"):
-        await client().ainvoke(history(40))
+        await ask(history=history(40), max_tokens=3)
     text, report = await ask(history=history(40), max_tokens=3)
     assert report.window == 1024
     assert report.dropped_turns > 20
