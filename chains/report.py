@@ -56,6 +56,11 @@ class Report(AsyncCallbackHandler):
             return None  # a reply that came in one piece says nothing of speed
         return round(((self.completion_tokens or 0) - 1) / max(1e-6, self.ended - self.first_token), 1)
 
+    @property
+    def has_estimates(self) -> bool:
+        """Whether the tokens of the prompt or of the reply are not those that the server or the engine told."""
+        return self.estimated or not self.prompt_tokens or not self.counted
+
     def summary(self) -> dict[str, Any]:
         """All of it as plain values."""
         names = (
@@ -127,8 +132,8 @@ class Report(AsyncCallbackHandler):
             self.prompt_tokens, self.estimated = usage["input_tokens"], False
         if usage and (usage["output_tokens"] or not message.text):
             self.completion_tokens, self.counted = usage["output_tokens"], True
-        elif self.pieces:
-            self.completion_tokens = self._estimate(message)
+        else:
+            self.completion_tokens = self._estimate(message) or self.completion_tokens
 
     def _estimate(self, message: AIMessage) -> int:
         """The tokens of a reply that came in pieces of one each; by its length where they are much longer."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 import backends
 from api.http.errors import ApiError
@@ -31,11 +31,12 @@ Prompts = Sequence[Sequence[BaseMessage]]
 
 
 class Usage(BaseModel):
-    """Tokens; estimated where the backend's server does not count."""
+    """Tokens; those that the backend's server does not tell are estimated."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    estimated: bool = Field(False, exclude_if=lambda value: not value, description="there where some are an estimate")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ class Choices:
             for messages, reply in zip(self.prompts, firsts, strict=True)
         )
         completion = sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)
-        return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+        return Usage(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            total_tokens=prompt + completion,
+            estimated=any(reply.report.has_estimates for reply in self.replies),
+        )
 
 
 def start_replies(

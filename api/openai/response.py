@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.http.errors import ApiError
 from api.openai.choices import Usage
@@ -57,13 +57,14 @@ class OutputTokensDetails(BaseModel):
 
 
 class ResponseUsage(BaseModel):
-    """Tokens; estimated where the backend's server does not count."""
+    """Tokens; those that the backend's server does not tell are estimated."""
 
     input_tokens: int
     input_tokens_details: InputTokensDetails = InputTokensDetails()
     output_tokens: int
     output_tokens_details: OutputTokensDetails = OutputTokensDetails()
     total_tokens: int
+    estimated: bool = Field(False, exclude_if=lambda value: not value, description="there where some are an estimate")
 
 
 class TextFormat(BaseModel):
@@ -107,7 +108,10 @@ class Response(BaseModel):
     def finish(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
         """This response at its end; `cut` is why the text ended early."""
         response_usage = ResponseUsage(
-            input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            estimated=usage.estimated,
         )
         details = IncompleteDetails.model_validate({"reason": cut}) if cut else None
         return self.model_copy(

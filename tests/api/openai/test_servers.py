@@ -40,7 +40,22 @@ def test_whole_and_streamed(byte_server: ByteServer, client: OpenAI, answer: lis
     assert "".join(row.choices[0].delta.content or "" for row in rows if row.choices) == TEXT
     assert [row.choices[0].finish_reason for row in rows if row.choices and row.choices[0].finish_reason] == ["stop"]
     assert [row.usage.total_tokens for row in rows if row.usage] == [1970]
+    assert "estimated" not in found.usage.model_dump()
     assert len(byte_server.requests) == 2
+
+
+def test_tokens_that_are_not_told_are_marked_as_an_estimate(byte_server: ByteServer, client: OpenAI) -> None:
+    byte_server.answer(stream(*words(usage="N/A"), chunk(STOP, usage={})))
+    whole = client.chat.completions.create(model="default", messages=HI)
+    streamed = list(client.chat.completions.create(
+        model="default", messages=HI, stream=True, stream_options={"include_usage": True}
+    ))  # fmt: skip
+    text = client.completions.create(model="default", prompt="hi")
+    response = client.responses.create(model="default", input="hi")
+    told: list[Any] = [whole.usage, streamed[-1].usage, text.usage]
+    assert [(usage.completion_tokens, usage.estimated) for usage in told] == [(5, True)] * 3
+    assert response.usage is not None
+    assert (response.usage.output_tokens, response.usage.model_dump()["estimated"]) == (5, True)
 
 
 def test_thinking_until_length_is_an_empty_reply_that_says_length(byte_server: ByteServer, client: OpenAI) -> None:
