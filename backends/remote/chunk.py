@@ -129,7 +129,7 @@ def _part_of(choice: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 def _read_part(part: Mapping[str, Any]) -> Chunk:
     if not part:
         return Chunk()
-    if part.get("type") in THINKING_PARTS:
+    if str(part.get("type")) in THINKING_PARTS:
         fields = ("thinking", "reasoning", "summary", *TEXT_FIELDS)
         thought = next((read_content(part[name]) for name in fields if part.get(name)), Chunk())
         return Chunk(reasoning=thought.text + thought.reasoning)
@@ -141,4 +141,5 @@ def _read_part(part: Mapping[str, Any]) -> Chunk:
 
 def _logprobs(choice: Mapping[str, Any]) -> dict[str, Any] | None:
     told = choice.get("logprobs")
-    return dict(told) if isinstance(told, dict) and any(told.values()) else None
+    content = told.get("content") if isinstance(told, dict) else None
+    return {"content": content} if content and isinstance(content, list) else None
