@@ -90,20 +90,23 @@ class BodyNormalizer:
         try:
             chunks.extend(self._reader.feed(data))
             chunks.extend(self._reader.finish())
-        except ErrorRow as error:
-            return error.error.status or NO_STATUS, hide_key(error.error, self._response.request).as_json()
-        except (WrongShapeError, IncompleteReplyError) as error:
-            return NO_STATUS, ErrorBody(describe(error), None, {}).as_json()
+        except (ErrorRow, WrongShapeError, IncompleteReplyError) as error:
+            body = self._error_body(error)
+            return body.status or NO_STATUS, body.as_json()
         return self._response.status_code, self._renderer.whole(chunks)
+
+    def _error_body(self, error: ErrorRow | WrongShapeError | IncompleteReplyError) -> ErrorBody:
+        """What went wrong, as the server says it or in our words."""
+        body = error.error if isinstance(error, ErrorRow) else ErrorBody(describe(error), None, {})
+        return hide_key(body, self._response.request)
 
     def _as_api_error(self, error: ErrorRow | WrongShapeError | IncompleteReplyError) -> openai.APIError:
         """What the SDK would raise, had the server answered with a status."""
-        request, response, words = self._response.request, self._response, describe(error)
+        request, response, body = self._response.request, self._response, self._error_body(error)
         if isinstance(error, WrongShapeError):
-            return openai.APIResponseValidationError(response, None, message=words)
+            return openai.APIResponseValidationError(response, None, message=body.message)
         if isinstance(error, IncompleteReplyError):
-            return (BrokenReplyError if error.begun else NoReplyError)(words, request, body=None)
-        body = hide_key(error.error, request)
+            return (BrokenReplyError if error.begun else NoReplyError)(body.message, request, body=None)
         fields = {**body.fields, "message": body.message}
         if body.status is None or (kind := status_error(body.status)) is None:
             return openai.APIError(body.message, request, body=fields)
@@ -137,13 +140,11 @@ def status_error(status: int) -> Callable[..., openai.APIStatusError] | None:
     return STATUS_ERRORS.get(status, openai.APIStatusError) if status >= 400 else None
 
 
-def describe(error: Exception) -> str:
-    """What went wrong with an answer, on one line."""
+def describe(error: WrongShapeError | IncompleteReplyError) -> str:
+    """What is wrong with an answer, on one line."""
     words = str(error)
     if isinstance(error, WrongShapeError):
         return f"its answer has not the shape of OpenAI's: {words}"
-    if not isinstance(error, IncompleteReplyError):
-        return words
     if error.begun:
         return f"the reply broke off before its end: {words}" if words else "the reply broke off before its end"
     return f"no reply came, but {words}" if words else "nothing came"

@@ -81,14 +81,18 @@ class ReplyReader:
             return  # whatever follows the end
         if event.is_done:
             self.is_done = True
-        elif not event.is_json:
-            if not event.is_bare:
-                raise self._text_error(event)
+        elif event.is_bare and not event.is_json:
             self._note(event.value)
         elif event.value is not None:
-            yield from self._read_row(event)
+            try:
+                yield from self._read_row(event)
+            except WrongShapeError:
+                if not self.is_finished:  # else it takes nothing from the reply
+                    raise
 
     def _read_row(self, event: Event) -> Iterator[Chunk]:
+        if not event.is_json:
+            raise self._text_error(event)
         row = event.value
         if isinstance(row, list) and len(row) == 1:
             row = self._only_failure(row)

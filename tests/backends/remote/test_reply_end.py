@@ -72,6 +72,8 @@ ENDED: dict[str, list[bytes]] = {
     "DONE without data": stream(*words(), "[DONE]\n", done=False),
     "DONE twice": stream(*words(), chunk(STOP), DONE),
     "more after DONE": stream(*words(), DONE, {"error": {"message": "too late"}}, "data: {no JSON\n\n"),
+    "a wrong shape after the end": stream(*words(), chunk(STOP), chunk() | {"choices": 1}, "data: [1]\n\n", done=False),
+    "no JSON after the end": stream(*words(), chunk(STOP), 'data: {"usage": \n\n', "data: words\n\n", done=False),
     "no empty line at the end": stream(*words(), row_bytes(chunk(STOP)).strip(), done=False),
 }  # fmt: skip
 

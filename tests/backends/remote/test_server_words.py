@@ -227,6 +227,14 @@ def test_a_key_that_is_said_back_is_hidden(byte_server: ByteServer, status: int)
         assert KEY not in str(caught.value)
 
 
+def test_a_key_beside_the_rows_is_hidden(byte_server: ByteServer) -> None:
+    for answer in (stream(*words(), f"Wrong key: {KEY}", done=False), stream(f"data: Wrong key: {KEY}\n\n")):
+        byte_server.answer(answer)
+        for ask in EVERY:
+            with pytest.raises(ModelError, match=r"Wrong key: \(hidden\)"):
+                ask()
+
+
 def test_words_beside_the_rows_say_why_it_broke_off(byte_server: ByteServer) -> None:
     byte_server.answer(stream(*words(), "Internal Server Error", done=False))
     for ask in (*STREAMED, *CONTINUED):
