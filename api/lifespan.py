@@ -21,7 +21,7 @@ from api.http.log import configure_logging
 from api.http.state import AppState, create_state, install_state
 from api.http.trace import tracing
 from conversations.replies import interrupt_all, running_replies
-from conversations.store import State
+from conversations.store import State, responses
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.sms.check()
     with configure_logging(state.api), tracing(state.api):
         install_state(app, state)
+        await run_in_threadpool(responses.purge, state.database)
         warn_if_exposed(state, state.settings.host)
         with _handle_signals(state):
             yield

@@ -51,6 +51,12 @@ class ApiSettings(EnvironmentSettings):
         allow_inf_nan=False,
         description="seconds that running replies are given to finish when the server ends",
     )
+    response_retention_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="days that /v1/responses keeps a response for whoever asked, from its last use; 0: none is kept",
+    )
     rate_limit: str | None = Field(
         None, description="requests that each key, or address, may make, as in 60/minute; unset: any number"
     )

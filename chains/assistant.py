@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, R
 
 from chains.fallback import FallbackModel
 from chains.passages import attach_to_question, question_message, question_text
+from chains.window import fit, insert_passages
 from prompts.summary import introduce
 from prompts.system import system_prompt
 from settings import Settings
@@ -92,16 +93,16 @@ def build_verbatim(
     retriever: Retriever | None = None,
     model: str | None = None,
     raw: bool = False,
+    truncate: bool = False,
 ) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
 
-    The one thing that is added are passages, where somebody gives a retriever of them.
+    The one thing that is added are passages, where somebody gives a retriever of them. `truncate`: the oldest turns are
+    dropped where the messages do not fit.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
-    with_passages = retriever is not None
-    fallback_model = FallbackModel(
-        alone, backend, options or {}, model=model, raw=raw, strict=True, with_passages=with_passages
-    )
+    cut = fit if truncate else None if retriever is None else insert_passages
+    fallback_model = FallbackModel(alone, backend, options or {}, model=model, raw=raw, strict=True, cut=cut)
     if retriever is None:
         return MESSAGES_PROMPT | fallback_model | TextParser()
     context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)

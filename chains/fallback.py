@@ -20,7 +20,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 import backends
 from backends import REST_OF_WINDOW, LocalModel, ProviderModel
 from chains.no_answer import no_answer_cause
-from chains.window import fit, insert_passages, window
+from chains.window import Fit, fit, window
 from settings import Settings
 
 TRIES = 3
@@ -77,8 +77,8 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
 
     `options` are those of sampling; `model` is a name at the first backend only. `raw`: the prompt is one text, and
     goes on without a template. `strict`: the prompt goes to the model as it is or not at all, a reply without a visible
-    character is one too, and one whose length nobody set may fill the window; `with_passages`: but for passages of
-    files, of which those that fit are written into it. `hidden`: as `window` has it.
+    character is one too, and one whose length nobody set may fill the window. `cut` has the prompt fit the window; None
+    leaves it as it is. `hidden`: as `window` has it.
     """
 
     def __init__(
@@ -90,11 +90,11 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         model: str | None = None,
         raw: bool = False,
         strict: bool = False,
-        with_passages: bool = False,
+        cut: Fit | None = fit,
         hidden: Sequence[int] = (),
     ) -> None:
         self.settings, self.options, self.model, self.raw = settings, dict(options), model, raw
-        self.strict, self.with_passages, self.hidden = strict, with_passages, hidden
+        self.strict, self.cut, self.hidden = strict, cut, hidden
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
@@ -170,10 +170,9 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         if self.strict and reply is None and isinstance(model, LocalModel):
             options["max_tokens"] = REST_OF_WINDOW
         bound: Any = model.bind(**options) if options else model
-        if self.raw or (self.strict and not self.with_passages):  # nothing to drop; the backend checks what fits
+        if self.raw or self.cut is None:  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
-        cut = window(model, reply, insert_passages if self.strict else fit, self.hidden, other)
-        fitted: Runnable[Any, AIMessage] = cut | bound
+        fitted: Runnable[Any, AIMessage] = window(model, reply, self.cut, self.hidden, other) | bound
         return fitted
 
 

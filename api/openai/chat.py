@@ -8,16 +8,15 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
-from api.http.errors import error_responses
 from api.http.sources import Citation
-from api.http.sse import EventStream, event_stream_response, with_error_event
+from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
 from api.openai.files import FileIds
 from api.openai.message import InputMessage, to_langchain_messages
-from api.openai.request import MultiChoiceRequest, request_body
+from api.openai.request import MultiChoiceRequest, request_body, text_responses
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -105,10 +104,7 @@ EXAMPLES = {
 @router.post(
     "/chat/completions",
     response_model=ChatCompletion,
-    responses={
-        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
-        **event_stream_response('{"object":"chat.completion.chunk", …}'),
-    },
+    responses=text_responses('{"object":"chat.completion.chunk", …}'),
     openapi_extra=json_body_schema(ChatCompletionRequest, **EXAMPLES),
 )
 async def chat(

@@ -100,10 +100,12 @@ def start_replies(
     n: int = 1,
     files: Retriever | None = None,
     raw: bool = False,
+    truncate: bool = False,
 ) -> Choices:
     """Start all replies, or none: `n` to each prompt, made from passages that `files` finds.
 
-    `raw`: each prompt is one text, which goes on without a template.
+    `raw`: each prompt is one text, which goes on without a template. `truncate`: one that does not fit loses its oldest
+    turns.
 
     Raises ApiError 400 for more than MAX_QUEUE at once, 503 as Job does.
     """
@@ -113,7 +115,7 @@ def start_replies(
             400, f"{count} replies are asked for at once; this server takes {limit}.", code="too_many_replies"
         )
     requests = [
-        GenerationRequest(state.settings, backend, options, raw=raw)
+        GenerationRequest(state.settings, backend, options, raw=raw, truncate=truncate)
         for options in options_per_choice(body, n, state.settings.seed)
     ]
     starts = [_start(prompt, request, files) for prompt in prompts for request in requests]

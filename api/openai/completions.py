@@ -8,13 +8,12 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body_schema
-from api.http.errors import error_responses
-from api.http.sse import EventStream, event_stream_response, with_error_event
+from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
-from api.openai.request import MultiChoiceRequest, request_body
+from api.openai.request import MultiChoiceRequest, request_body, text_responses
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 Text = Annotated[str, Field(min_length=1)]
@@ -71,10 +70,7 @@ EXAMPLES = {
 @router.post(
     "/completions",
     response_model=TextCompletion,
-    responses={
-        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
-        **event_stream_response('{"object":"text_completion", …}'),
-    },
+    responses=text_responses('{"object":"text_completion", …}'),
     openapi_extra=json_body_schema(TextCompletionRequest, **EXAMPLES),
 )
 async def completions(

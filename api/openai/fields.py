@@ -61,18 +61,14 @@ class Refused:
 
 Unsupported = Annotated[Any, Refused()]
 
-# What OpenAI, vLLM, SGLang, llama-server, Ollama, LM Studio, DeepSeek and OpenRouter know.
-TABLE: Mapping[str, NoEffect | Refused] = {
-    # Who asks, how it is kept and how it is computed.
+Table = Mapping[str, NoEffect | Refused]
+# OpenAI's own fields.
+OPENAI: Table = {
+    # Who asks, how it is kept, how it is computed (a prediction brings the same text sooner), and calls of no tool.
     **dict.fromkeys(
         (
-            *("cache_prompt", "cache_salt", "client_metadata", "id_slot", "keep_alive", "metadata", "priority"),
-            *("prompt_cache_key", "prompt_cache_retention", "request_id", "safety_identifier", "service_tier"),
-            *("session_id", "store", "ttl", "usage", "user"),
-            *("max_tool_calls", "parallel_tool_calls"),  # nothing calls a tool
-            *("include_reasoning", "reasoning_format", "separate_reasoning", "stream_reasoning"),  # a form, not a text
-            *("add_generation_prompt", "continue_final_message"),  # a last message of the assistant is gone on with
-            "prediction",  # the same text sooner
+            *("max_tool_calls", "metadata", "parallel_tool_calls", "prediction", "prompt_cache_key"),
+            *("prompt_cache_options", "prompt_cache_retention", "safety_identifier", "service_tier", "store", "user"),
         ),
         NoEffect(),
     ),
@@ -81,17 +77,45 @@ TABLE: Mapping[str, NoEffect | Refused] = {
     "background": Refused((False,)),
     "best_of": Refused((1,)),
     "echo": Refused((False,)),
-    "include_stop_str_in_output": Refused((False,)),
     "logprobs": Refused((False,)),
     "modalities": Refused((["text"],)),
     "n": Refused((1,)),
+    "response_format": Refused(({"type": "text"},)),
+    "top_logprobs": Refused((0,)),
+    # Tools.
+    "function_call": Refused(("none", "auto")),
+    "functions": Refused(),
+    "tool_choice": Refused(("none", "auto")),
+    "tools": Refused(),
+    "web_search_options": Refused(empty_asks=True),
+    # Another text, prompt or model.
+    "context_management": Refused(),
+    "conversation": Refused(),
+    "logit_bias": Refused(),
+    "prompt": Refused(),
+    "reasoning": Refused(({"effort": "none"}, {"enabled": False}, {"exclude": True})),
+    "reasoning_effort": Refused(("none",)),
+    "suffix": Refused(),
+}
+# Those of vLLM, SGLang, llama-server, Ollama, LM Studio, DeepSeek and OpenRouter.
+OTHERS: Table = {
+    **dict.fromkeys(
+        (
+            *("cache_prompt", "cache_salt", "client_metadata", "id_slot", "keep_alive", "priority", "request_id"),
+            *("session_id", "ttl", "usage"),
+            *("include_reasoning", "reasoning_format", "separate_reasoning", "stream_reasoning"),  # a form, not a text
+            *("add_generation_prompt", "continue_final_message"),  # a last message of the assistant is gone on with
+        ),
+        NoEffect(),
+    ),
+    # Another form of the answer, or more than its text.
+    "include_stop_str_in_output": Refused((False,)),
     "n_probs": Refused((0,)),
     "prompt_logprobs": Refused((False,)),
     "return_token_ids": Refused((False,)),
     "return_tokens": Refused((False,)),
     "return_tokens_as_token_ids": Refused((False,)),
     "skip_special_tokens": Refused((True,)),
-    "top_logprobs": Refused((0,)),
     # A text of a form.
     **dict.fromkeys(
         (
@@ -100,18 +124,8 @@ TABLE: Mapping[str, NoEffect | Refused] = {
         ),
         Refused(),
     ),
-    "response_format": Refused(({"type": "text"},)),
-    # Tools.
-    "function_call": Refused(("none", "auto")),
-    "functions": Refused(),
-    "plugins": Refused(),
-    "tool_choice": Refused(("none", "auto")),
-    "tools": Refused(),
-    "web_search_options": Refused(empty_asks=True),
     # Thinking, by other names than those that are used.
     "enable_thinking": Refused((False,)),
-    "reasoning": Refused(({"enabled": False}, {"effort": "none"}, {"exclude": True})),
-    "reasoning_effort": Refused(("none",)),
     "think": Refused((False,)),
     "thinking": Refused((False, {"type": "disabled"})),
     "thinking_budget": Refused((-1,)),
@@ -123,7 +137,6 @@ TABLE: Mapping[str, NoEffect | Refused] = {
     "dynatemp_range": Refused((0,)),
     "early_stopping": Refused((False,)),
     "length_penalty": Refused((1,)),
-    "logit_bias": Refused(),
     "logits_processors": Refused(),
     "min_tokens": Refused((0,)),
     "mirostat": Refused((0,)),
@@ -136,14 +149,12 @@ TABLE: Mapping[str, NoEffect | Refused] = {
     "xtc_probability": Refused((0,)),
     # Another prompt, or another model.
     "chat_template": Refused(),
-    "context_management": Refused(),
-    "conversation": Refused(),
     "documents": Refused(),
     "lora": Refused(),
-    "prompt": Refused(),
-    "suffix": Refused(),
+    "plugins": Refused(),
     "truncate_prompt_tokens": Refused(),
 }
+TABLE: Table = {**OPENAI, **OTHERS}
 
 
 def is_empty(value: Any) -> bool:
@@ -159,14 +170,14 @@ def _equal(value: Any, allowed: Any) -> bool:
 
 
 def add_schemas(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Complete the JSON Schema of a request by the fields of the table, and by empty values for its own.
+    """Complete the JSON Schema of a request by OpenAI's fields of the table, and by empty values for its own.
 
     Pydantic's `json_schema_extra`.
     """
     properties = schema["properties"]
     for name in properties.keys() - set(schema.get("required", ())) - getattr(model, "asks_when_empty", frozenset()):
         properties[name] = _or_empty(properties[name])
-    for name, field in TABLE.items():
+    for name, field in OPENAI.items():
         if name not in model.model_fields:
             properties[name] = (
                 {"description": "no answer depends on it"}

@@ -96,6 +96,13 @@ class AssistantMessage(OpenMessage):
     content: Content | None = None
     refusal: Any = Field(None, description="the text, where there is no content")
 
+    @property
+    def said(self) -> str | list[Part]:
+        """The text, or its parts."""
+        if self.content is not None:
+            return self.content
+        return self.refusal if isinstance(self.refusal, str) else ""
+
 
 def message_kind(message: Any) -> str:
     """Which kind of message it is, for pydantic to choose by: no key of a message, so that errors are located well."""
@@ -109,29 +116,29 @@ InputMessage = Annotated[
 ]
 
 
-def to_langchain_message(message: PromptMessage | AssistantMessage) -> BaseMessage:
-    """A message for the chain."""
-    content = message.content
-    if content is None:
-        refusal = getattr(message, "refusal", None)
-        content = refusal if isinstance(refusal, str) else ""
-    return make_message(message.role, content, message.name if isinstance(message.name, str) else None)
-
-
-def make_message(role: Role, content: str | Sequence[Part], name: str | None = None) -> BaseMessage:
-    """A message for the chain of a role and a text."""
-    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
-    if role == "user":
-        return HumanMessage(blocks, name=name or None)
-    if role == "assistant":
-        return AIMessage(blocks, name=name or None)
-    # A server that knows the developer's role gets it; elsewhere it is the system's.
-    return SystemMessage(blocks, name=name or None, additional_kwargs={"__openai_role__": role})
-
-
 def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage]) -> list[BaseMessage]:
-    """The messages of a chat for the chain; an empty one of the assistant at the end is one still to be written."""
-    converted = [to_langchain_message(message) for message in messages]
-    while len(converted) > 1 and converted[-1].type == "ai" and not converted[-1].text:
-        converted.pop()
-    return converted
+    """The messages of a chat for the chain."""
+    return drop_empty_end([_to_langchain_message(message) for message in messages])
+
+
+def _to_langchain_message(message: PromptMessage | AssistantMessage) -> BaseMessage:
+    content = message.said if isinstance(message, AssistantMessage) else message.content
+    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
+    return make_message(message.role, blocks, message.name if isinstance(message.name, str) else None)
+
+
+def make_message(role: Role, content: Any, name: str | None = None) -> BaseMessage:
+    """A message for the chain of a role and a text, or blocks of texts."""
+    if role == "user":
+        return HumanMessage(content, name=name or None)
+    if role == "assistant":
+        return AIMessage(content, name=name or None)
+    # A server that knows the developer's role gets it; elsewhere it is the system's.
+    return SystemMessage(content, name=name or None, additional_kwargs={"__openai_role__": role})
+
+
+def drop_empty_end(messages: list[BaseMessage]) -> list[BaseMessage]:
+    """The messages without empty ones of the assistant at the end: it is still to speak."""
+    while len(messages) > 1 and messages[-1].type == "ai" and not messages[-1].text:
+        messages = messages[:-1]
+    return messages

@@ -15,8 +15,9 @@ from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body
 from api.http.context import request_context
-from api.http.errors import ApiError
+from api.http.errors import ApiError, error_responses
 from api.http.sampling import SamplingParams
+from api.http.sse import event_stream_response
 from api.http.state import DEFAULT
 from api.openai.fields import TABLE, Refused, add_schemas, is_empty
 
@@ -133,6 +134,13 @@ class MultiChoiceRequest(CompletionRequest):
     n: Annotated[int, Field(ge=1, le=8)] | None = Field(
         None, description="answers to one prompt, 1 unless given; with a seed they take seed, seed+1…"
     )
+
+
+def text_responses(*examples: str) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` for text, whole or as a stream of events that look like these."""
+    header = {"description": "fields of the request that did nothing", "schema": {"type": "string"}}
+    success = {**event_stream_response(*examples)[200], "headers": {IGNORED_HEADER: header}}
+    return {**error_responses(400, 404, 408, 413, 500, 502, 503, 504), 200: success}
 
 
 def request_body(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:

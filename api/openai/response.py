@@ -1,14 +1,48 @@
-"""The answers of `POST /v1/responses`: the response, its one message, and the events of a stream. Knows no route."""
+"""The answers of `/v1/responses`: the response, its one message, its items, the events of a stream. Knows no route."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.errors import ApiError
 from api.openai.choices import Usage
 
 Status = Literal["completed", "incomplete", "in_progress", "failed"]
+Truncation = Literal["auto", "disabled"]
+ID, MESSAGE_ID = "resp_5f0d2a8c3b7e41d69a1c0e4f7b2d8365", "msg_0b6c1f9e2d7a48c3951e7f3a6d0c82b4"
+RESPONSE_EXAMPLE: dict[str, JsonValue] = {
+    "id": ID,
+    "object": "response",
+    "created_at": 1795273831,
+    "status": "completed",
+    "model": "default",
+    "output": [
+        {
+            "id": MESSAGE_ID,
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": "I am fine, thank you!", "annotations": [], "logprobs": []}],
+        }
+    ],
+    "previous_response_id": None,
+    "store": True,
+}
+ITEM_EXAMPLE: dict[str, JsonValue] = {
+    "id": MESSAGE_ID,
+    "type": "message",
+    "role": "user",
+    "status": "completed",
+    "content": [{"type": "input_text", "text": "hi, how are you?"}],
+}
+LIST_EXAMPLE: dict[str, JsonValue] = {
+    "object": "list",
+    "data": [ITEM_EXAMPLE],
+    "first_id": MESSAGE_ID,
+    "last_id": MESSAGE_ID,
+    "has_more": False,
+}
 
 
 class OutputText(BaseModel):
@@ -79,8 +113,17 @@ class TextConfig(BaseModel):
     format: TextFormat = TextFormat()
 
 
+class ReasoningConfig(BaseModel):
+    """How much thought was asked for; no summary of it is made."""
+
+    effort: str | None = None
+    summary: None = None
+
+
 class Response(BaseModel):
-    """The answer; `model` is the name that was asked for. Nothing is kept, so `store` is false."""
+    """The answer; `model` is the name that was asked for, and `store` says whether it is kept."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RESPONSE_EXAMPLE]})
 
     id: str
     object: Literal["response"] = "response"
@@ -91,18 +134,19 @@ class Response(BaseModel):
     incomplete_details: IncompleteDetails | None = None
     instructions: str | None
     max_output_tokens: int | None
-    metadata: dict[str, str]
+    metadata: dict[str, Any]
     model: str
     output: list[OutputMessage] = []
     parallel_tool_calls: bool = False
-    previous_response_id: None = None
-    store: Literal[False] = False
+    previous_response_id: str | None = None
+    reasoning: ReasoningConfig = ReasoningConfig()
+    store: bool
     temperature: float | None
     text: TextConfig = TextConfig()
     tool_choice: Literal["none"] = "none"
     tools: list[None] = []
     top_p: float | None
-    truncation: Literal["disabled"] = "disabled"
+    truncation: Truncation = "disabled"
     usage: ResponseUsage | None = None
 
     def finish(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
@@ -127,6 +171,28 @@ class Response(BaseModel):
         """This response after a failure; the code is one that OpenAI's clients know."""
         code = "rate_limit_exceeded" if error.status == 429 else "server_error"
         return self.model_copy(update={"status": "failed", "error": ResponseError(code=code, message=error.message)})
+
+
+class ResponseDeleted(BaseModel):
+    """A response that was deleted: it is gone, with its items."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": ID, "object": "response", "deleted": True}]})
+
+    id: str
+    object: Literal["response"] = "response"
+    deleted: Literal[True] = True
+
+
+class ItemList(BaseModel):
+    """A page of the items of a response's input; `has_more`: ask again with `after` for the rest."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [LIST_EXAMPLE]})
+
+    object: Literal["list"] = "list"
+    data: list[dict[str, Any]]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
 
 
 def opening_events(started: Response, message_id: str) -> Iterator[dict[str, Any]]:

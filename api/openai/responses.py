@@ -1,26 +1,42 @@
-"""`POST /v1/responses` in its basic text form. No response is kept, so none can be continued by its id."""
+"""`/v1/responses` in its text form: made, kept for whoever asked for it, gone on from, told again and deleted."""
 
-import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
-from langchain_core.messages import BaseMessage
-from pydantic import AfterValidator, BeforeValidator, Field
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+from starlette.concurrency import run_in_threadpool
 
+from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
-from api.http.errors import ApiError, error_responses
-from api.http.sse import EventStream, encode, event_stream_response, merge_pieces
+from api.http.errors import ApiError, error_responses, to_api_error
+from api.http.sse import EventStream, encode, merge_pieces
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import Choices, finish_reason, start_replies
-from api.openai.fields import Refused, Unsupported
-from api.openai.message import InputMessage, make_message, to_langchain_messages
-from api.openai.request import CompletionRequest, OpenModel, request_body
-from api.openai.response import OutputMessage, OutputText, Response, closing_events, opening_events, text_position
+from api.openai.context import keep, load_context
+from api.openai.fields import Refused
+from api.openai.items import InputItem, new_id
+from api.openai.request import CompletionRequest, OpenModel, request_body, text_responses
+from api.openai.response import (
+    ItemList,
+    OutputMessage,
+    OutputText,
+    ReasoningConfig,
+    Response,
+    ResponseDeleted,
+    Truncation,
+    closing_events,
+    opening_events,
+    text_position,
+)
+from conversations.store import DatabaseError, NotFoundError
+from conversations.store import responses as kept
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -33,16 +49,6 @@ def _reject_logprobs(value: list[str]) -> list[str]:
     if LOGPROBS in value:
         raise PydanticCustomError(
             "unsupported_parameter", "This server cannot do that. Leave out {kind}.", {"kind": LOGPROBS}
-        )
-    return value
-
-
-def _reject_non_message(value: Any) -> Any:
-    """The value itself. Raises PydanticCustomError for an item that is no message."""
-    kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(kind, str) and kind != "message":
-        raise PydanticCustomError(
-            "unsupported_parameter", "Only messages are read here, not {kind}.", {"kind": kind[:100]}
         )
     return value
 
@@ -64,10 +70,7 @@ class ReasoningOptions(OpenModel):
 class ResponseRequest(CompletionRequest):
     """A text or a chat to answer."""
 
-    input: (
-        Annotated[str, Field(min_length=1)]
-        | Annotated[list[Annotated[InputMessage, BeforeValidator(_reject_non_message)]], Field(min_length=1)]
-    )
+    input: Annotated[str, Field(min_length=1)] | Annotated[list[InputItem], Field(min_length=1)]
     instructions: str | None = Field(None, description="what stands before the input, as the system's")
     text: TextOptions | None = None
     reasoning: ReasoningOptions | None = None
@@ -76,23 +79,17 @@ class ResponseRequest(CompletionRequest):
         description="more of items that are never made",
         json_schema_extra={"not": {"contains": {"const": LOGPROBS}}},
     )
-    metadata: dict[str, str] | None = Field(None, description="told again in the answer")
-    store: bool | None = Field(None, description="ignored: nothing is kept")
-
-    previous_response_id: Unsupported = None
-    truncation: Annotated[Any, Refused(("disabled",))] = None
+    metadata: Any = Field(None, description="told again in the answer, where it is an object")
+    store: bool | None = Field(None, description="false: the response is not kept, and none can go on from it")
+    previous_response_id: str | None = Field(None, max_length=100, description="a kept response to go on from")
+    truncation: Truncation | None = Field(
+        None, description="auto: an input that does not fit loses its oldest turns; else it is refused"
+    )
 
     def options(self) -> dict[str, Any]:
         """The options, with how much is thought."""
         effort = self.reasoning.effort if self.reasoning else None
         return {**super().options(), **({} if effort is None else {"reasoning_effort": effort})}
-
-    def messages(self) -> list[BaseMessage]:
-        """The messages for the chain, instructions first."""
-        system = [make_message("system", self.instructions)] if self.instructions else []
-        if isinstance(self.input, str):
-            return [*system, make_message("user", self.input)]
-        return [*system, *to_langchain_messages(self.input)]
 
 
 EXAMPLES = {
@@ -109,36 +106,98 @@ EXAMPLES = {
 @router.post(
     "/responses",
     response_model=Response,
-    responses={
-        **error_responses(400, 404, 408, 413, 500, 502, 503, 504),
-        **event_stream_response('{"object":"response", …}'),
-    },
+    responses=text_responses('{"object":"response", …}'),
     openapi_extra=json_body_schema(ResponseRequest, **EXAMPLES),
 )
 async def responses(
-    state: StateDep, request: Request, body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest))]
+    state: StateDep,
+    store: OwnerStore,
+    request: Request,
+    body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest))],
 ) -> Any:
-    """The answer to a text or a chat."""
+    """The answer to a text or a chat, which may go on from an earlier one."""
     backend = await models.resolve_model(state, body.model)
-    choices = start_replies(state, backend, [body.messages()], body)
+    context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
+    messages = context.messages(body.instructions)
+    choices = start_replies(state, backend, [messages], body, truncate=body.truncation == "auto")
+    days = state.api.response_retention_days
+    draft = Draft(create_response(body, keeps=days > 0), choices, partial(keep, store, context=context, days=days))
     if body.stream:
         await choices.job.wait_first(request)
-        return EventStream(response_events(body, choices), choices.job)
+        return EventStream(response_events(draft), choices.job)
     await choices.job.wait(request)
-    return finish_response(create_response(body), f"msg_{secrets.token_hex(12)}", choices)
+    return await draft.finish()
 
 
-def create_response(body: ResponseRequest) -> Response:
-    """A response before its text."""
+@router.get("/responses/{response_id}", response_model=Response, responses=error_responses(400, 404, 503))
+def retrieve(
+    store: OwnerStore,
+    response_id: str,
+    stream: Annotated[Literal["false"] | None, Query(description="a kept response is told whole")] = None,
+) -> Any:
+    """A response that was kept."""
+    return kept.get(store, response_id)
+
+
+@router.delete("/responses/{response_id}", responses=error_responses(404, 503))
+def delete(store: OwnerStore, response_id: str) -> ResponseDeleted:
+    """Delete a response; nothing goes on from it any more, nor from those after it."""
+    kept.remove(store, response_id)
+    return ResponseDeleted(id=response_id)
+
+
+@router.get("/responses/{response_id}/input_items", responses=error_responses(400, 404, 503))
+def input_items(
+    store: OwnerStore,
+    response_id: str,
+    after: Annotated[str | None, Query(max_length=64, description="the last id of what came before")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+) -> ItemList:
+    """The items of a response's own input, without those of the responses before it."""
+    rows = kept.input_items(store, response_id)
+    rows = rows if order == "asc" else rows[::-1]
+    ids = [row["id"] for row in rows]
+    if after is not None and after not in ids:
+        raise NotFoundError(f"Item with id '{after}' not found in the input of this response.")
+    rest = rows[ids.index(after) + 1 :] if after is not None else rows
+    page = rest[:limit]
+    ends = (page[0]["id"], page[-1]["id"]) if page else (None, None)
+    return ItemList(data=page, first_id=ends[0], last_id=ends[1], has_more=len(rest) > limit)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A response whose reply is being made; `keep` keeps it once it has ended."""
+
+    response: Response
+    choices: Choices
+    keep: Callable[[Response], None]
+    message_id: str = field(default_factory=partial(new_id, "msg"))
+
+    async def finish(self) -> Response:
+        """The response with its text, kept where it is to be. Raises DatabaseError."""
+        ended = finish_response(self.response, self.message_id, self.choices)
+        if ended.store:
+            await run_in_threadpool(self.keep, ended)
+        return ended
+
+
+def create_response(body: ResponseRequest, keeps: bool) -> Response:
+    """A response before its text; `keeps`: the server keeps those that are not asked to be forgotten."""
     return Response(
-        id=f"resp_{secrets.token_hex(12)}",
+        id=new_id("resp"),
         created_at=int(time.time()),
         model=body.model,
         instructions=body.instructions,
         max_output_tokens=body.longest,
-        metadata=body.metadata or {},
+        metadata=body.metadata if isinstance(body.metadata, dict) else {},
+        previous_response_id=body.previous_response_id,
+        reasoning=ReasoningConfig(effort=body.reasoning.effort if body.reasoning else None),
+        store=keeps and body.store is not False,
         temperature=body.temperature,
         top_p=body.top_p,
+        truncation=body.truncation or "disabled",
     )
 
 
@@ -153,21 +212,20 @@ def finish_response(response: Response, message_id: str, choices: Choices) -> Re
     return response.finish(message, cut, choices.usage())
 
 
-async def response_events(body: ResponseRequest, choices: Choices) -> AsyncIterator[str]:
+async def response_events(draft: Draft) -> AsyncIterator[str]:
     """The typed events of a streamed answer, numbered; a failure is the last one."""
-    response, message_id, numbers = create_response(body), f"msg_{secrets.token_hex(12)}", count()
-    position = text_position(message_id)
-    for value in opening_events(response, message_id):
+    response, position, numbers = draft.response, text_position(draft.message_id), count()
+    for value in opening_events(response, draft.message_id):
         yield _event(value, next(numbers))
     try:
-        async for _, piece in merge_pieces(choices.job):
+        async for _, piece in merge_pieces(draft.choices.job):
             if piece:
                 delta = {"type": "response.output_text.delta", **position, "logprobs": [], "delta": piece}
                 yield _event(delta, next(numbers))
-        for value in closing_events(finish_response(response, message_id, choices)):
+        for value in closing_events(await draft.finish()):
             yield _event(value, next(numbers))
-    except ApiError as error:
-        failed = response.fail(error).model_dump(mode="json")
+    except (ApiError, DatabaseError) as error:
+        failed = response.fail(to_api_error(error)).model_dump(mode="json")
         yield _event({"type": "response.failed", "response": failed}, next(numbers))
 
 

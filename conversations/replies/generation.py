@@ -113,12 +113,21 @@ def document_note(report: Report, settings: Settings) -> str | None:
 async def stream_messages(
     messages: Sequence[BaseMessage], request: GenerationRequest, reply: Reply, retriever: Retriever | None = None
 ) -> AsyncIterator[str]:
-    """Yield the text that follows the messages, to which only passages are added, and of which nothing is dropped.
+    """Yield the text that follows the messages, to which only passages are added, and of which nothing is dropped
+    unasked.
 
     Raises ModelError kinds, of them ContextOverflowError where they do not fit.
     """
     reply.start()
-    chain = build_verbatim(request.settings, request.backend, request.options, retriever, request.model, request.raw)
+    chain = build_verbatim(
+        request.settings,
+        request.backend,
+        request.options,
+        retriever,
+        request.model,
+        raw=request.raw,
+        truncate=request.truncate,
+    )
     async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
         yield part
 

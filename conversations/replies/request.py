@@ -11,7 +11,8 @@ from settings import Settings
 class GenerationRequest:
     """With what a reply is made; `options` are those of sampling, `model` is a name where a server has several.
 
-    `raw`: the one message is a text that goes on, without any template.
+    `raw`: the one message is a text that goes on, without any template. `truncate`: messages that the API was given
+    lose the oldest turns where they do not fit, as those of a conversation do.
     """
 
     settings: Settings
@@ -19,6 +20,7 @@ class GenerationRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     model: str | None = None
     raw: bool = False
+    truncate: bool = False
 
     @property
     def reply_tokens(self) -> int | None:

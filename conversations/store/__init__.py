@@ -1,6 +1,6 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
 
-from conversations.store import personas
+from conversations.store import personas, responses
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
 from conversations.store.schema import STATE_NOTES, Conversation, Counter, Document, Feedback, Message, State, Summary
@@ -40,5 +40,6 @@ __all__ = [
     "open_store",
     "personas",
     "read_sources",
+    "responses",
     "search_conversations",
 ]

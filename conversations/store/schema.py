@@ -1,4 +1,5 @@
-"""The tables: conversations, messages as a tree and what hangs on them, documents, personas, counters. Knows no query.
+"""The tables: conversations, messages as a tree and what hangs on them, documents, personas, the API's responses and
+counters. Knows no query.
 
 Times are seconds since 1970. A row that was read is a plain record: it stays readable after its session, and nothing
 is written through it.
@@ -231,6 +232,31 @@ class SavedPersona(Base):
     description: Mapped[str] = mapped_column(CleanText)
     sentences: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[float] = mapped_column(Double)
+
+
+class StoredResponse(Base):
+    """A response that the API keeps until `expires`; `body` is what its client got, `previous_id` the one before it."""
+
+    __tablename__ = "response"
+
+    id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(CleanString(200), index=True)
+    previous_id: Mapped[str | None] = mapped_column(CleanString(64))
+    created: Mapped[float] = mapped_column(Double)
+    expires: Mapped[float] = mapped_column(Double, index=True)
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class ResponseItem(Base):
+    """An item of a response, in order, input before output; `item_id` is None for one whose id its client made up."""
+
+    __tablename__ = "response_item"
+
+    number: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    response_id: Mapped[str] = mapped_column(ForeignKey("response.id", ondelete="CASCADE"), index=True)
+    item_id: Mapped[str | None] = mapped_column(CleanString(64), index=True)
+    is_output: Mapped[bool] = mapped_column(Boolean)
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class Counter(Base):

@@ -147,30 +147,23 @@ def test_the_llm_command_shows_what_went_wrong(serve: Serve, llm: Any, fresh_bac
     assert "/no/such.gguf" in told.stderr
 
 
-def absent() -> str | None:
-    """Why Node's client cannot be tried, with the remedy."""
-    if shutil.which("node") is None:
-        return "node is not installed"
-    if not (NODE / "node_modules" / "openai").is_dir():
-        return "OpenAI's client for Node is not installed: npm ci --prefix tests/api/openai/node"
-    return None
-
-
-def test_openais_client_for_node(serve: Serve) -> None:
-    reason = absent()
+def run_node(script: str, served: httpx.Client) -> Any:
+    """What a script tells of its talk with a server, as JSON; skips the test where Node or a package is not there."""
+    reason = "node is not installed" if shutil.which("node") is None else None
+    if not all((NODE / "node_modules" / package).is_dir() for package in ("openai", "ai", "@ai-sdk/openai")):
+        reason = reason or "the clients for Node are not installed: npm ci --prefix tests/api/openai/node"
     if reason and os.environ.get("CI") == "true":
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
-    ran = subprocess.run(
-        ["node", NODE / "client.mjs", f"{serve().base_url}/v1"],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    command = ["node", str(NODE / script), f"{served.base_url}/v1"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    return json.loads(ran.stdout)
+
+
+def test_openais_client_for_node(serve: Serve) -> None:
+    told = run_node("client.mjs", serve())
     assert {"default", "llamacpp"} <= set(told["models"])
     assert told["whole"]
     assert told["whole"] == told["streamed"]

@@ -1,15 +1,12 @@
 """What clients send in messages: their own second turn, fields of theirs, null, and an assistant that said nothing."""
 
-import json
-import os
-import subprocess
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Serve
 from tests.api.openai.conftest import HI, Talk
-from tests.api.openai.test_clients import NODE, absent
+from tests.api.openai.test_clients import run_node
 from tests.loopback import Loopback
 
 
@@ -29,15 +26,7 @@ def test_the_second_turn_after_the_clients_own_stream_helper(talk: Talk) -> None
 
 
 def test_the_second_turn_after_nodes_stream_helper(serve: Serve) -> None:
-    reason = absent()
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    command = ["node", str(NODE / "turns.mjs"), f"{serve().base_url}/v1"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr
-    first, second = json.loads(ran.stdout)
+    first, second = run_node("turns.mjs", serve())
     assert first
     assert second
 

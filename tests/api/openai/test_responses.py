@@ -22,7 +22,7 @@ def test_a_text_is_answered(talk: Talk) -> None:
     assert (answer.status, answer.model, answer.error) == ("completed", "default", None)
     assert answer.output_text
     assert (answer.temperature, answer.max_output_tokens, answer.metadata) == (0, 40, {"a": "b"})
-    assert answer.to_dict()["store"] is False
+    assert answer.to_dict()["store"] is True
     assert answer.usage is not None
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
 
@@ -41,7 +41,7 @@ def test_a_chat_reaches_the_backend_as_it_is(talk: Talk, loopback: Loopback) -> 
     assert [m["role"] for m in loopback.requests[0]["messages"]] == ["system", "user"]
     sent = loopback.requests[1]
     assert [m["role"] for m in sent["messages"]] == ["developer", "user", "assistant", "user"]
-    assert sent["messages"][2]["content"] == [{"type": "text", "text": first.output_text}]
+    assert sent["messages"][2]["content"] == first.output_text
     assert (sent["temperature"], sent["top_p"], sent["max_tokens"]) == (0.5, 0.5, 9)
 
 
@@ -110,13 +110,11 @@ def test_a_failure_before_the_first_word_has_its_status(talk: Talk, loopback: Lo
 
 
 REFUSED: dict[str, Any] = {
-    "previous_response_id": "resp_1",
     "conversation": "conv_1",
     "background": True,
     "tools": [{"type": "web_search"}],
     "tool_choice": "required",
     "include": ["message.output_text.logprobs"],
-    "truncation": "auto",
     "prompt": {"id": "p"},
     "context_management": [{"type": "compaction"}],
     "top_logprobs": 1,
@@ -135,6 +133,11 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"input": ""}, "invalid_value", "input"),
     ({"input": []}, "invalid_value", "input"),
     ({}, "invalid_value", "input"),
+    ({"input": "hi", "truncation": "middle"}, "invalid_value", "truncation"),
+    ({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]}, "invalid_value", "input"),
+    ({"input": [{"type": "item_reference"}]}, "invalid_value", "input.0.id"),
+    ({"input": [{"role": "user"}]}, "invalid_value", "input.0.content"),
+    ({"input": [{"role": "tool", "content": "x"}]}, "invalid_value", "input.0.role"),
     ({"input": "hi", "max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
     ({"input": [{"type": "function_call_output", "call_id": "x"}]}, "unsupported_parameter", "input.0"),
     ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "unsupported_parameter", "input.0.content"),

@@ -1,0 +1,148 @@
+"""The responses that the API keeps for whom it made them, and for how long. Knows their tables; nothing of their form.
+
+What is not the owner's, or has expired, is not found. Whoever goes on from a response keeps all before it alive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import CTE, ColumnElement, Select, delete, literal, select, update
+from sqlalchemy.orm import Session
+
+from conversations.store.database import Database
+from conversations.store.schema import ResponseItem, StoredResponse
+from conversations.store.store import NotFoundError, Store
+
+DAY = 24 * 3600.0  # seconds
+
+
+class Item(NamedTuple):
+    """An item as clients see it; `is_ours`: its id is one that this server gave."""
+
+    value: dict[str, Any]
+    is_ours: bool
+
+
+@dataclass(frozen=True)
+class History:
+    """The responses that a new one goes on from, the newest first, and their items, the oldest first."""
+
+    ids: Sequence[str] = ()
+    items: Sequence[dict[str, Any]] = ()
+
+
+def save(
+    store: Store,
+    response_id: str,
+    body: dict[str, Any],
+    inputs: Sequence[Item],
+    outputs: Sequence[Item],
+    *,
+    history: History,
+    days: float,
+) -> None:
+    """Keep a response for so many days, and those before it for as long; what has expired goes.
+
+    Raises DatabaseError.
+    """
+    with store.database.writing() as session:
+        now = float(session.scalar(select(store.database.now())) or 0)
+        expires = now + days * DAY
+        _purge(session, now)
+        earlier = StoredResponse.owner == store.owner, StoredResponse.id.in_(history.ids)
+        session.execute(update(StoredResponse).where(*earlier).values(expires=expires))
+        previous = history.ids[0] if history.ids else None
+        session.add(
+            StoredResponse(
+                id=response_id, owner=store.owner, previous_id=previous, created=now, expires=expires, body=body
+            )
+        )
+        session.flush()
+        _add_items(session, response_id, inputs, is_output=False)
+        _add_items(session, response_id, outputs, is_output=True)
+
+
+def _add_items(session: Session, response_id: str, items: Sequence[Item], is_output: bool) -> None:
+    for item in items:
+        item_id = item.value.get("id") if item.is_ours else None
+        session.add(ResponseItem(response_id=response_id, item_id=item_id, is_output=is_output, item=item.value))
+    session.flush()
+
+
+def purge(database: Database) -> None:
+    """Delete what has expired, whoever's it is. Raises DatabaseError."""
+    with database.writing() as session:
+        _purge(session, database.now())
+
+
+def _purge(session: Session, now: float | ColumnElement[float]) -> None:
+    session.execute(delete(StoredResponse).where(StoredResponse.expires <= now))
+
+
+def get(store: Store, response_id: str) -> dict[str, Any]:
+    """The body of a response. Raises NotFoundError."""
+    with store.database.reading() as session:
+        return _row(session, store, response_id).body
+
+
+def input_items(store: Store, response_id: str) -> list[dict[str, Any]]:
+    """The items of a response's own input. Raises NotFoundError."""
+    query = select(ResponseItem.item).where(ResponseItem.response_id == response_id, ~ResponseItem.is_output)
+    with store.database.reading() as session:
+        _row(session, store, response_id)
+        return list(session.scalars(query.order_by(ResponseItem.number)))
+
+
+def remove(store: Store, response_id: str) -> None:
+    """Remove a response with its items; nothing can go on from it any more. Raises NotFoundError."""
+    with store.database.writing() as session:
+        row = _row(session, store, response_id)
+        session.execute(delete(StoredResponse).where(StoredResponse.id == row.id))
+
+
+def find_items(store: Store, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Those of the items with these ids that this server gave, by id."""
+    query = select(ResponseItem.item_id, ResponseItem.item).join(StoredResponse)
+    query = query.where(_is_alive(store), ResponseItem.item_id.in_(item_ids))
+    with store.database.reading() as session:
+        return {item_id: item for item_id, item in session.execute(query) if item_id is not None}
+
+
+def load_history(store: Store, response_id: str) -> History:
+    """A response and all before it. Raises NotFoundError, which names the one that is missing."""
+    branch = _branch(store, response_id)
+    ids = select(branch.c.id, branch.c.previous_id).order_by(branch.c.above)
+    items = select(ResponseItem.item).join(branch, ResponseItem.response_id == branch.c.id)
+    with store.database.reading() as session:
+        rows = session.execute(ids).all()
+        missing = rows[-1].previous_id if rows else response_id
+        if missing is not None:
+            raise NotFoundError(_not_found(missing))
+        values = session.scalars(items.order_by(branch.c.above.desc(), ResponseItem.number))
+        return History([row.id for row in rows], list(values))
+
+
+def _branch(store: Store, response_id: str) -> CTE:
+    """The responses from this one back to the first."""
+    columns = StoredResponse.id, StoredResponse.previous_id
+    last = select(*columns, literal(0).label("above")).where(_is_alive(store), StoredResponse.id == response_id)
+    branch = last.cte("branch", recursive=True)
+    earlier = select(*columns, branch.c.above + 1).join(branch, StoredResponse.id == branch.c.previous_id)
+    return branch.union_all(earlier.where(_is_alive(store)))
+
+
+def _is_alive(store: Store) -> Any:
+    return (StoredResponse.owner == store.owner) & (StoredResponse.expires > store.database.now())
+
+
+def _row(session: Session, store: Store, response_id: str) -> StoredResponse:
+    query: Select[StoredResponse] = select(StoredResponse).where(_is_alive(store), StoredResponse.id == response_id)
+    row = session.scalars(query).first()
+    if row is None:
+        raise NotFoundError(_not_found(response_id))
+    return row
+
+
+def _not_found(response_id: str) -> str:
+    return f"Response with id '{response_id[:100]}' not found."
