@@ -211,7 +211,7 @@ class DiscoveringChat(ChatOpenAI):
             raise
 
     def _forget_server(self) -> None:
-        self._probe.forget()
+        self._probe.observe_failure()
         self._tokenizer.forget()
         self._prompt_check = PromptCheck()
 

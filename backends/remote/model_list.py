@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+LISTS = ("data", "models", "result", "items")  # the fields that hold a list
 NAMES = ("id", "name", "model", "key", "model_name")  # the fields that name a model; the first that does counts
 TYPES = ("type", "model_type", "task", "tasks", "pipeline_tag", "mode", "capabilities")  # those that say what it is for
 # The fields that tell the window, that of what is loaded before that of what could be: vLLM and SGLang, llama-server,
@@ -16,6 +17,8 @@ WINDOWS = (
     *("max_model_len", "n_ctx", "loaded_context_length", "context_length", "context_window", "max_context_length"),
     *("context_size", "max_input_tokens"),
 )
+
+THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}  # and no 1,024: less is safe
 
 CHATS = re.compile(
     r"^(?:llm|vlm|chat|language|code|text|completions?|generate|conversational)"
@@ -67,8 +70,8 @@ def parse(answer: Any) -> list[ListedModel] | None:
 
 def _rows(answer: Any) -> list[tuple[Any, str]] | None:
     """The rows, each with the name that it has outside itself."""
-    if isinstance(answer, dict) and {"data", "models"} & answer.keys():
-        answer = answer.get("data") or answer.get("models") or []
+    if isinstance(answer, dict) and answer.keys() & LISTS:
+        answer = next((answer[name] for name in LISTS if answer.get(name)), [])
         if isinstance(answer, dict):  # by name
             return [(row, str(name)) for name, row in answer.items()]
     return [(row, "") for row in answer] if isinstance(answer, list) else None
@@ -80,7 +83,8 @@ def parse_row(row: Any, name: str = "") -> ListedModel:
         name = to_name(row) or name
         return ListedModel(name, can_chat=not OTHER_NAME.search(name))
     name = next(filter(None, (to_name(row.get(field)) for field in NAMES)), name)
-    return ListedModel(name, window(row), str(row.get("owned_by") or ""), can_chat(row, name))
+    owner = "llamacpp" if "n_ctx_train" in _part(row, "meta") else str(row.get("owned_by") or "")
+    return ListedModel(name, window(row), owner, can_chat(row, name))
 
 
 def to_name(value: Any) -> str:
@@ -89,9 +93,9 @@ def to_name(value: Any) -> str:
 
 
 def to_tokens(value: Any) -> int | None:
-    """A number of tokens, which some write as text; None for anything else, and for zero."""
-    if isinstance(value, str) and value.strip().isdecimal():
-        value = int(value)
+    """A number of tokens, which some write as text ("4096", "128k"); None for anything else, and for zero."""
+    if isinstance(value, str) and (written := re.fullmatch(r"\s*(\d{1,12})\s*([kKmM]?)\s*", value)):
+        value = int(written[1]) * THOUSANDS[written[2].lower()]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -17,6 +17,7 @@ from backends.remote.window import Description, describe, find_row
 TIMEOUT = 2.0  # seconds for one question
 FRESH = 300.0  # seconds that an answer is taken for true, be it that there is none
 AWAY = 30.0  # seconds until a server that did not answer is asked again
+TRIES = 2  # questions in a row to a server that answers chats and not these; then it counts as one that says nothing
 NOT_THERE = {501}  # statuses from 500 on that say that the server has no such route
 
 
@@ -25,10 +26,11 @@ class UnreachableError(Exception):
 
 
 class Known(NamedTuple):
-    """A description, and until when it is true, in time.monotonic's seconds."""
+    """A description, and until when it is true, in time.monotonic's seconds; `asked`: how often without a change."""
 
     description: Description
     until: float
+    asked: int = 1
 
 
 class ServerProbe:
@@ -39,7 +41,7 @@ class ServerProbe:
         base = str(client.base_url).rstrip("/")
         self.root = base.removesuffix("/v1")
         self._known: dict[str, Known] = {}
-        self._is_away = False
+        self._failures = 0  # questions in a row that got no answer
         self._model_names: dict[str, str] = {}
         self._listed: list[ListedModel] | None = None
         self._lock = threading.Lock()
@@ -62,18 +64,18 @@ class ServerProbe:
         return known.description if known else Description()
 
     def _ask_again(self, model: str, known: Known | None) -> Known:
-        before = known.description if known else Description()
+        before, asked = (known.description, known.asked) if known else (Description(), 0)
         try:
             listed, self._listed = self._listed, None
             row = find_row(parse(self.ask("models", base=True)) if listed is None else listed, model)
             found = describe(row, model, self.ask)
-            self._is_away = False
+            self._failures = 0
         except UnreachableError:
-            self._is_away = True
-            return Known(before, time.monotonic() + AWAY)
+            self._failures += 1
+            return Known(before, time.monotonic() + (AWAY if self._failures < TRIES else FRESH))
         if before.is_loaded and before.window and not (found.is_loaded and found.window):
             found = before  # unloaded meanwhile: it comes back as it was; or not told, but learned from a refusal
-        return Known(found, time.monotonic() + FRESH)
+        return Known(found, time.monotonic() + FRESH, asked + 1 if found == before else 1)
 
     def ask(self, path: str, sent: Any = None, base: bool = False) -> Any:
         """The JSON at a path from the server's root, or from its `base`; None where it has none.
@@ -109,17 +111,22 @@ class ServerProbe:
         description = self.last_description(model)._replace(window=window, is_loaded=True)
         self._known[model] = Known(description, time.monotonic() + FRESH)
 
+    def observe_failure(self) -> None:
+        """Note that the server failed: it may come back as another."""
+        self._failures = 0
+        self.forget()
+
     def observe_reply(self, model: str, answered_as: str | None) -> None:
         """Note that the server answered, and as which model.
 
         It is asked anew where it was away, where it answers as another one, and where the model is loaded by now.
         """
-        before = self._model_names.get(model)
+        before, known = self._model_names.get(model), self._known.get(model)
         if answered_as:
             self._model_names[model] = answered_as
         if answered_as and before and before != answered_as:
             self._known.clear()
-        elif self._is_away:
+        elif 0 < self._failures < TRIES:
             self.forget()
-        elif not self.last_description(model).is_loaded:
+        elif known and not known.description.is_loaded and known.asked <= TRIES:
             self.forget(model)

@@ -15,6 +15,8 @@ from tests.scripted import chat, chunk, models, sse
 SAID = "Once upon a time, "
 REST = "there was a fox. It ran."
 LLAMA_SERVER = {"/v1/models": models("m-1", owned_by="llamacpp", meta={"n_ctx": 4096})}
+PROPS = {"/props": {"default_generation_settings": {"n_ctx": 4096}}}
+UNNAMED = {"/v1/models": models("m-1", meta={"n_ctx_train": 4096, "n_ctx": 2048})}
 VLLM = {"/v1/models": models("m-1", owned_by="vllm", max_model_len=4096)}
 SGLANG = {"/v1/models": models("m-1", owned_by="sglang", max_model_len=4096)}
 OLLAMA = {"/v1/models": models("m-1", owned_by="library"), "/api/ps": {"models": []}}
@@ -37,6 +39,13 @@ async def test_llama_server_repeats_what_was_said_and_it_is_cut(serve: Serve, na
     assert whole.text == REST
     assert client().invoke([HumanMessage("tell me a story"), AIMessage(SAID)]).text == REST
     assert "".join(str(part.text) for part in client().stream([HumanMessage("hi"), AIMessage(SAID)])) == REST
+
+
+@pytest.mark.parametrize("answers", [PROPS, UNNAMED], ids=["props", "meta"])
+async def test_llama_server_is_known_by_more_than_its_name(serve: Serve, answers: dict[str, Any]) -> None:
+    server = serve({**answers, "/v1/chat/completions": echo(REST)}, OPENAI_MODEL="m-1", OPENAI_N_CTX="1000")
+    assert (await ask("tell me a story", partial=SAID))[0] == REST
+    assert server.sent()[0]["messages"][-1]["content"] == SAID
 
 
 async def test_one_that_does_not_repeat_it_loses_nothing(serve: Serve) -> None:

@@ -209,16 +209,18 @@ async def test_what_was_told_is_asked_again_after_a_while(serve: Serve, monkeypa
     assert (await ask())[1].window == 2048
 
 
-async def test_a_server_that_does_not_answer_is_not_asked_each_time(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hanging = JSONResponse({}, 504)
-    server = serve({"/v1/models": hanging}, OPENAI_MODEL="m-1")
-    monkeypatch.setattr(probe.ServerProbe, "observe_reply", lambda *_: None)  # else its answers tell that it is back
-    for _ in range(3):
+async def test_a_server_that_answers_chats_alone_is_not_asked_each_time(serve: Serve) -> None:
+    server = serve({"/v1/models": JSONResponse({}, 504)}, OPENAI_MODEL="m-1")
+    for _ in range(5):
         assert (await ask())[0] == "Fine"
-    assert server.count("/v1/models") == 1
+    assert server.count("/v1/models") == probe.TRIES
     assert server.count("/props") == 0, "nothing else is tried there"
+
+
+async def test_nor_one_whose_model_never_counts_as_loaded(serve: Serve) -> None:
+    server = serve({"/api/ps": {"models": []}, "/api/show": SHOWN}, OPENAI_MODEL="m-1")
+    assert [(await ask())[1].window for _ in range(6)] == [4096] * 6
+    assert server.count("/api/ps") <= 1 + probe.TRIES
 
 
 @pytest.fixture
