@@ -11,7 +11,14 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import httpx2
-from langchain_core.exceptions import ContextOverflowError, ModelError, ModelNotFoundError
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    ModelAPIError,
+    ModelConnectionError,
+    ModelError,
+    ModelNotFoundError,
+    ModelTimeoutError,
+)
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration
 from langchain_openai import ChatOpenAI
@@ -223,7 +230,7 @@ class DiscoveringChat(ChatOpenAI):
             self._probe.learn_window(name, window) if window else self._probe.forget(name)
         elif isinstance(error, ModelNotFoundError) and self._was_discovered and model is None:
             self.model_name = ""  # it serves another one by now
-        elif is_server_error(error):
+        elif isinstance(error, ModelConnectionError | ModelTimeoutError | ModelAPIError):
             self._forget_server()
 
 
