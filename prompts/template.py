@@ -81,8 +81,11 @@ def render_plain(text: str) -> RenderedPrompt:
 
 @lru_cache(maxsize=8)
 def free_variables(template: str) -> frozenset[str]:
-    """The names that a template reads and somebody else has to set."""
-    return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+    """The names that a template reads and somebody else has to set; none where it is no template."""
+    try:
+        return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+    except TemplateError:
+        return frozenset()
 
 
 @lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt

@@ -164,7 +164,7 @@ def is_empty(value: Any) -> bool:
 
 def _equal(value: Any, allowed: Any) -> bool:
     """Whether two values of JSON are the same: 1 and 1.0 are, 0 and false are not, and null in an object is nothing."""
-    if isinstance(value, dict) and isinstance(allowed, dict) and allowed:
+    if isinstance(value, dict) and isinstance(allowed, dict):
         value = {name: part for name, part in value.items() if part is not None}
     return isinstance(value, bool) == isinstance(allowed, bool) and bool(value == allowed)
 

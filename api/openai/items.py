@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from api.http.errors import ApiError
-from api.openai.message import AssistantMessage, PromptMessage, drop_empty_end, make_message, message_kind
+from api.openai.message import AssistantMessage, PromptMessage, drop_empty_end, make_message, message_kind, texts
 from api.openai.request import OpenModel
 from conversations.store import responses
 
@@ -125,12 +125,11 @@ def _to_item(
 
 
 def _message_item(role: str, content: Any, given_id: Any) -> responses.Item:
-    texts = [content] if isinstance(content, str) else [part.text for part in content]
     parts: list[dict[str, Any]]
     if role == "assistant":
-        parts = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts]
+        parts = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts(content)]
     else:
-        parts = [{"type": "input_text", "text": text} for text in texts]
+        parts = [{"type": "input_text", "text": text} for text in texts(content)]
     return _with_id({"type": "message", "role": role, "status": "completed", "content": parts}, "msg", given_id)
 
 
@@ -147,6 +146,5 @@ def to_messages(items: Sequence[dict[str, Any]]) -> list[BaseMessage]:
 
 
 def _to_message(item: dict[str, Any]) -> BaseMessage:
-    texts = [part["text"] for part in item["content"]]
-    blocks: Any = [{"type": "text", "text": text} for text in texts]
-    return make_message(item["role"], blocks if len(texts) > 1 else "".join(texts))
+    blocks: Any = [{"type": "text", "text": part["text"]} for part in item["content"]]
+    return make_message(item["role"], blocks if len(blocks) > 1 else "".join(block["text"] for block in blocks))

@@ -15,6 +15,7 @@ from api.openai.request import OpenModel
 
 Role = Literal["system", "developer", "user", "assistant"]
 TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
+THOUGHT_TYPES = ("thinking", "redacted_thinking", "reasoning", "reasoning_text")
 # What clients hold beside a text: OpenAI's SDKs, litellm, LangChain, DeepSeek's and OpenRouter's.
 OWN_FIELDS = frozenset(
     (
@@ -45,6 +46,19 @@ class TextPart(BaseModel):
     text: str
 
 
+class ThoughtPart(BaseModel):
+    """What an assistant thought: taken, and given to no model."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: Literal["thinking", "redacted_thinking", "reasoning", "reasoning_text"]
+
+    @property
+    def text(self) -> str:
+        """None of it."""
+        return ""
+
+
 class RefusalPart(BaseModel):
     """The words of an assistant that refused: a text, too."""
 
@@ -58,14 +72,14 @@ def _reject_non_text(value: Any) -> Any:
     """The value itself. Raises PydanticCustomError for parts that are no text."""
     for part in value if isinstance(value, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
-        if isinstance(kind, str) and kind not in TEXT_TYPES:
+        if isinstance(kind, str) and kind not in (*TEXT_TYPES, *THOUGHT_TYPES):
             raise PydanticCustomError(
                 "unsupported_parameter", "Only text is read here, not {kind}.", {"kind": kind[:100]}
             )
     return value
 
 
-Part = TextPart | RefusalPart
+Part = TextPart | RefusalPart | ThoughtPart
 Content = Annotated[str | list[Part], BeforeValidator(_reject_non_text)]
 
 
@@ -116,6 +130,11 @@ InputMessage = Annotated[
 ]
 
 
+def texts(content: str | Sequence[Part]) -> list[str]:
+    """The texts of a message, without what was only thought."""
+    return [content] if isinstance(content, str) else [p.text for p in content if not isinstance(p, ThoughtPart)]
+
+
 def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage]) -> list[BaseMessage]:
     """The messages of a chat for the chain."""
     return drop_empty_end([_to_langchain_message(message) for message in messages])
@@ -123,7 +142,7 @@ def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage]) 
 
 def _to_langchain_message(message: PromptMessage | AssistantMessage) -> BaseMessage:
     content = message.said if isinstance(message, AssistantMessage) else message.content
-    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": part.text} for part in content]
+    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": text} for text in texts(content)]
     return make_message(message.role, blocks, message.name if isinstance(message.name, str) else None)
 
 

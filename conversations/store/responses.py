@@ -14,7 +14,8 @@ from conversations.store.database import Database
 from conversations.store.schema import ResponseItem, StoredResponse
 from conversations.store.store import NotFoundError, Store
 
-DAY = 24 * 3600.0  # seconds
+HOUR = 3600.0  # seconds
+DAY = 24 * HOUR
 
 
 class Item(NamedTuple):
@@ -50,8 +51,7 @@ def save(
         now = float(session.scalar(select(store.database.now())) or 0)
         expires = now + days * DAY
         _purge(session, now)
-        earlier = StoredResponse.owner == store.owner, StoredResponse.id.in_(history.ids)
-        session.execute(update(StoredResponse).where(*earlier).values(expires=expires))
+        _prolong(session, store, history.ids, expires)
         previous = history.ids[0] if history.ids else None
         session.add(
             StoredResponse(
@@ -61,6 +61,13 @@ def save(
         session.flush()
         _add_items(session, response_id, inputs, is_output=False)
         _add_items(session, response_id, outputs, is_output=True)
+
+
+def _prolong(session: Session, store: Store, ids: Sequence[str], expires: float) -> None:
+    """Have these responses live as long; those that nearly do are left alone, so that few writers meet."""
+    soon = StoredResponse.expires < expires - HOUR
+    query = update(StoredResponse).where(StoredResponse.owner == store.owner, StoredResponse.id.in_(ids), soon)
+    session.execute(query.values(expires=expires))
 
 
 def _add_items(session: Session, response_id: str, items: Sequence[Item], is_output: bool) -> None:

@@ -110,3 +110,4 @@ def test_what_a_template_reads_is_known() -> None:
     assert free_variables(qwen) == {"messages", "enable_thinking"}
     assert free_variables(smollm) == {"enable_thinking"}
     assert free_variables("{% set effort = reasoning_effort or 'medium' %}{{ effort }}") == {"reasoning_effort"}
+    assert free_variables("{% if %}") == frozenset()

@@ -101,6 +101,7 @@ NEUTRAL: list[tuple[str, Any]] = [
     ("tools", []),
     ("response_format", {"type": "text", "json_schema": None}),
     ("length_penalty", 1.0),
+    ("audio", {"voice": None}),
     ("max_tokens", -1),
     ("seed", -1),
     ("logprobs", False),

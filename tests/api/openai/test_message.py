@@ -85,6 +85,19 @@ def test_a_local_model_takes_an_assistant_that_said_nothing(serve: Serve) -> Non
     assert answer.json()["choices"][0]["message"]["content"]
 
 
+def test_what_an_assistant_thought_is_not_what_it_said(serve: Serve, loopback: Loopback) -> None:
+    thought: list[dict[str, Any]] = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "x"},
+        {"type": "redacted_thinking", "data": "x"},
+    ]
+    client = serve(LLM_BACKEND="openai")
+    said = [*HI, {"role": "assistant", "content": [*thought, {"type": "text", "text": "Yes."}]}, *HI]
+    assert client.post("/v1/chat/completions", json={"messages": said}).status_code == 200
+    assert client.post("/v1/responses", json={"input": said}).status_code == 200
+    first, second = (row["messages"][1]["content"] for row in loopback.requests)
+    assert (first, second) == ([{"type": "text", "text": "Yes."}], "Yes.")
+
+
 def test_a_refusal_is_what_the_assistant_said(serve: Serve, loopback: Loopback) -> None:
     part = [{"type": "refusal", "refusal": "No."}]
     said = [
