@@ -83,7 +83,7 @@ fresh() { # the clone: what is committed and nothing else
 
 stranger() { # a command in the clone without any setting of ours, and without the make and Python that this runs in
     # shellcheck disable=SC2046  # a list of words
-    env --chdir "$made/clone" $(sed -n 's/^# \([A-Z0-9_]*\)=.*/-u \1/p' .env.example) -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+    env --chdir "$made/clone" $(sed -n 's/^# \([A-Z0-9_]*\)=.*/-u \1/p' .env.example) -u MAKEFLAGS -u MAKEOVERRIDES -u MFLAGS -u MAKELEVEL \
         -u VIRTUAL_ENV -u PYTHONPATH -u STEPS -u OUTPUT -u BIN LC_ALL=C.UTF-8 "$@"
 }
 
