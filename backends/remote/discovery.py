@@ -33,6 +33,7 @@ from backends.remote.overflow import stated_window
 from backends.remote.probe import ServerProbe
 from backends.remote.tokenizer import ServerTokenizer
 from backends.remote.truncation import NOTICE, PromptCheck
+from backends.remote.window import Description
 
 NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 SHOWN = 5  # names of models that an error lists
@@ -166,7 +167,7 @@ class DiscoveringChat(ChatOpenAI):
             self.profile = {"max_input_tokens": window} if window else None
             self._window_discovered = True
 
-    def measured(self, name: str | None = None) -> Self:
+    async def ameasured(self, name: str | None = None) -> Self:
         """This client, or for another model of its server a copy, with the window that the server tells.
 
         Asks the server where it was not, or not lately; who asks waits at most some seconds. Raises ModelError kinds
@@ -176,9 +177,9 @@ class DiscoveringChat(ChatOpenAI):
             return self
         if not name:
             with translate_errors(self.server):
-                self._find_model()
+                await self._afind_model()
         model = name or self.model_name
-        window = self.n_ctx or self._probe.description(model).window
+        window = self.n_ctx or (await self._describe(model)).window
         if model == self.model_name:
             self._take_window(window)
             return self
@@ -186,12 +187,10 @@ class DiscoveringChat(ChatOpenAI):
             update={"model_name": model, "profile": {"max_input_tokens": window} if window else None}
         )
 
-    async def ameasured(self, name: str | None = None) -> Self:
-        """The same in the event loop."""
-        if self.compatible and not name:
-            with translate_errors(self.server):
-                await self._afind_model()
-        return await asyncio.to_thread(self.measured, name) if self.compatible else self
+    async def _describe(self, model: str) -> Description:
+        """What the server says of a model; a thread asks, and waits for others that do, only where it has to."""
+        known = self._probe.fresh_description(model)
+        return await asyncio.to_thread(self._probe.description, model) if known is None else known
 
     def count_tokens(self, messages: Sequence[BaseMessage]) -> int:
         """Tokens of a prompt: the server's own count where it counts and the window is near, else an estimate.

@@ -49,10 +49,16 @@ class ServerProbe:
     def description(self, model: str) -> Description:
         """What the server says of a model, now or a while ago; empty where it says nothing."""
         with self._lock:
-            known = self._known.get(model)
-            if known is None or time.monotonic() >= known.until:
-                known = self._known[model] = self._ask_again(model, known)
-            return known.description
+            found = self.fresh_description(model)
+            if found is None:
+                known = self._known[model] = self._ask_again(model, self._known.get(model))
+                found = known.description
+            return found
+
+    def fresh_description(self, model: str) -> Description | None:
+        """What the server said of a model, where that is still taken for true; None where it is to be asked."""
+        known = self._known.get(model)
+        return known.description if known and time.monotonic() < known.until else None
 
     def offer_list(self, models: list[ListedModel]) -> None:
         """Take a list of models that was asked for just now, for the next description."""

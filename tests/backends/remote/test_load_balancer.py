@@ -34,7 +34,7 @@ Use = Callable[..., LoadBalancedChat]
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[list[Loopback]]:
-    """Two byte_server servers for all tests of this file."""
+    """Two scripted servers for all tests of this file."""
     with ExitStack() as stack:
         yield [stack.enter_context(running(free_port())) for _ in range(2)]
 
