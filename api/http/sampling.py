@@ -25,10 +25,10 @@ class SamplingParams(BaseModel):
     stop: Stop | None = Field(None, description="texts that end the reply; they are not part of it")
     ignore_eos: bool | None = Field(None, description="go on where the model would end, until max_tokens")
 
-    @field_validator("top_k", "seed", "max_tokens", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
     def _parse_whole_number(cls, value: Any) -> Any:
-        """Take 5.0 for a whole number, as JSON does."""
+        """Take 5.0 for a whole number, as JSON does, in the fields of whoever inherits these, too."""
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
     def options(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body
@@ -100,12 +100,6 @@ class CompletionRequest(SamplingParams, OpenModel):
         if isinstance(field, Refused) and not field.accepts(value):
             raise ApiError(400, f"{name}: {field.remedy}", code="unsupported_parameter", param=name)
         return field is None and not is_empty(value)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _parse_whole_number(cls, value: Any) -> Any:
-        """Take 8.0 for a whole number, as JSON does."""
-        return int(value) if isinstance(value, float) and value.is_integer() else value
 
     @property
     def include_usage(self) -> bool:

@@ -25,7 +25,7 @@ class HTTPClient(openai.DefaultHttpxClient):
 
     def __init__(self, **options: Any) -> None:
         """`options` are httpx's."""
-        super().__init__(**{"verify": ssl_context(), "proxy": os.environ.get(PROXY) or None, **options})
+        super().__init__(**with_defaults(options))
 
     def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """The answer in OpenAI's form. Raises httpx2.HTTPError kinds."""
@@ -68,7 +68,7 @@ class AsyncHTTPClient(openai.DefaultAsyncHttpxClient):
 
     def __init__(self, **options: Any) -> None:
         """`options` are httpx's."""
-        super().__init__(**{"verify": ssl_context(), "proxy": os.environ.get(PROXY) or None, **options})
+        super().__init__(**with_defaults(options))
 
     async def send(self, request: httpx2.Request, *, stream: bool = False, **options: Any) -> httpx2.Response:
         """The answer in OpenAI's form. Raises httpx2.HTTPError kinds."""
@@ -149,6 +149,11 @@ class NormalizedAsyncStream(httpx2.AsyncByteStream):
             raise_unless_finished(error, body)
         for event in body.end_stream():
             yield event
+
+
+def with_defaults(options: dict[str, Any]) -> dict[str, Any]:
+    """These options of a client, with certificates that all share, and LangChain's proxy where it is set."""
+    return {"verify": ssl_context(), "proxy": os.environ.get(PROXY) or None, **options}
 
 
 def with_body(response: httpx2.Response, **body: Any) -> httpx2.Response:
