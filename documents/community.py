@@ -1,44 +1,19 @@
-"""All that is used of langchain-community, behind two functions: `load` reads a file, `bm25` ranks texts.
+"""All that is used of langchain-community, behind one function: `bm25` ranks texts.
 
 The package is sunset (its issue 674) and says so in a warning, which this file alone silences. What would replace it:
-`load` calls one loader for each kind of file, thin covers over pypdfium2, docx2txt, csv and beautifulsoup4; `bm25` is
-a cover over rank_bm25. Each could be called without it, and no other file would change.
+`bm25` is a cover over rank_bm25, which could be called without it, and no other file would change.
 """
 
 import math
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-from langchain_core.documents import Document
-
 MESSAGE = "`langchain-community` is being sunset"
-ENCODING = "utf-8-sig"
 FEW, PAUSE = 8, 1e-3  # texts (half a millisecond of work) between two pauses, and seconds of one
-
-
-def load(path: Path, kind: str, encoding: str = ENCODING) -> Iterator[Document]:
-    """The texts of a file: of a PDF page by page (`page` counts from 0, `total_pages`), of a CSV row by row.
-
-    Raises what the reader of that kind raises.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", MESSAGE, DeprecationWarning)
-        from langchain_community import document_loaders as loaders
-    loaders_by_kind: dict[str, Callable[[], Any]] = {
-        "pdf": lambda: loaders.PyPDFium2Loader(str(path)),
-        "docx": lambda: loaders.Docx2txtLoader(str(path)),
-        "text": lambda: loaders.TextLoader(str(path), encoding=encoding),
-        "csv": lambda: loaders.CSVLoader(str(path), encoding=encoding),
-        "html": lambda: loaders.BSHTMLLoader(
-            str(path), open_encoding=encoding, bs_kwargs={"features": "html.parser"}, get_text_separator="\n"
-        ),
-    }
-    yield from loaders_by_kind[kind]().lazy_load()
 
 
 def with_pauses(tokenize: Callable[[str], list[str]]) -> Callable[[str], list[str]]:
