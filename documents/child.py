@@ -13,11 +13,9 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-from documents.part import Limits, Part, UnreadableFileError
+from documents.part import BROKEN, PROTECTED, Limits, Part, UnreadableFileError
 
 MEMORY = 3 * 2**30  # bytes of address space
-PROTECTED = "is protected by a password: save it without one and attach it again."
-BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it once more."
 
 
 def main(arguments: list[str]) -> None:

@@ -7,11 +7,11 @@ from unicodedata import category
 from documents.errors import DocumentError
 
 SNIFF_BYTES = 4096  # first bytes that tell what a file is
-PDF, ZIP = b"%PDF-", b"PK\x03\x04"
+PDF, ZIP, OLE = b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 BINARY = {
     PDF: "a PDF",
     ZIP: "a ZIP archive or an Office file",
-    b"\xd0\xcf\x11\xe0": "an Office file of before 2007",
+    OLE: "an Office file of before 2007",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"GIF8": "a picture",
@@ -19,6 +19,8 @@ BINARY = {
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
+OFFICE = {"docx"}  # kinds that are archives; with a password they are files of the form of before 2007
+NEWER = {"doc": "DOCX", "rtf": "DOCX", "odt": "DOCX", "pages": "PDF"}  # endings of files that a program saves otherwise
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
 
 
@@ -33,6 +35,9 @@ class Kind:
 KINDS = {
     "pdf": Kind("pdf", paged=True),
     "docx": Kind("docx"),
+    "docm": Kind("docx"),
+    "dotx": Kind("docx"),
+    "dotm": Kind("docx"),
     "md": Kind("text"),
     "markdown": Kind("text"),
     "txt": Kind("text"),
@@ -59,15 +64,23 @@ def detect_kind(name: str, first: bytes) -> Kind:
     """What a file is, from its name and first bytes. Raises DocumentError where it is nothing that can be read."""
     ending = PurePath(name).suffix.removeprefix(".").lower()
     if ending not in KINDS:
-        raise DocumentError(f"{name}: files of this kind are not read, only {READABLE} ({', '.join(sorted(KINDS))}).")
+        remedy = f" Save it as {NEWER[ending]} and attach that." if ending in NEWER else ""
+        endings = ", ".join(sorted(KINDS))
+        raise DocumentError(f"{name}: files of this kind are not read, only {READABLE} ({endings}).{remedy}")
     if not first.strip():
         raise DocumentError(f"{name} is empty: there is nothing to read in it.")
     kind = KINDS[ending]
-    wanted = {"pdf": PDF in first[: PDF_BEFORE + len(PDF)], "docx": first.startswith(ZIP)}
-    if wanted.get(kind.name) or (kind.name not in wanted and not _binary(first)):
+    if _fits(kind.name, first):
         return kind
     seen = _binary(first) or "text"
     raise DocumentError(f"{name} is no {ending.upper()} file: its first bytes are those of {seen}. Give it its name.")
+
+
+def _fits(kind: str, first: bytes) -> bool:
+    """Whether a file of a kind may begin so."""
+    if kind == "pdf":
+        return PDF in first[: PDF_BEFORE + len(PDF)]
+    return first.startswith((ZIP, OLE)) if kind in OFFICE else not _binary(first)
 
 
 def _binary(first: bytes) -> str | None:

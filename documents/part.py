@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+PROTECTED = "is protected by a password: save it without one and attach it again."
+BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it once more."
+
 
 @dataclass(frozen=True)
 class Part:

@@ -1,16 +1,73 @@
-"""Word documents of 2007 and later. Knows what stands in their archive; nothing of how it looks."""
+"""Word documents of 2007 and later: body, notes, comments, headers and footers. Knows their parts; nothing of looks.
 
+Headers stand first and footers last, each text once; notes and comments after the paragraph that they are pinned to.
+"""
+
+import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
-from documents.part import Limits, Part, UnreadableFileError
-from documents.readers import archive
+from documents.office.numbering import Numbering, read_numbering
+from documents.office.package import Package
+from documents.office.story import Notes, Story
+from documents.part import Limits, Part
+
+PINNED = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comment"}
+USUAL = re.compile(r"(footnotes|endnotes|comments|header|footer|numbering|styles)\d*\.xml")
+SEPARATORS = {"separator", "continuationSeparator", "continuationNotice"}
 
 
 def read(path: Path, limits: Limits) -> Iterator[Part]:
     """The whole text. Raises UnreadableFileError."""
-    import docx2txt  # type: ignore[import-untyped]
+    package = Package(path, limits, "w:document")
+    parts = _parts(package)
+    numbering = read_numbering(_root(package, parts, "numbering"), _root(package, parts, "styles"))
+    notes = Notes(dict(_notes(package, parts)))
+    body = list(Story(notes, numbering).blocks(package.root))
+    blocks = [*_margins(package, parts, "header"), *body, *notes.texts.values(), *_margins(package, parts, "footer")]
+    yield Part("\n\n".join(blocks))
 
-    if "word/document.xml" not in archive.read_names(path, limits):
-        raise UnreadableFileError("is no Word document inside, though it is named like one. Save it as DOCX.")
-    yield Part(docx2txt.process(str(path)))
+
+def _parts(package: Package) -> dict[str, list[str]]:
+    """The names of the parts that belong to the main one, by kind: as it names them, or as they are usually named."""
+    found: dict[str, list[str]] = {}
+    for each in package.relationships(package.main):
+        found.setdefault(each.kind, []).append(each.target)
+    folder = posixpath.dirname(package.main).lower()
+    for name in package.names:
+        match = re.fullmatch(
+            r"(footnotes|endnotes|comments|header|footer|numbering|styles)\d*\.xml", name.removeprefix(f"{folder}/")
+        )
+        if match and match.group(1) not in found:
+            found.setdefault(f"{match.group(1)}?", []).append(name)
+    return found
+
+
+def _named(package: Package, parts: dict[str, list[str]], kind: str) -> list[str]:
+    return [name for name in parts.get(kind, parts.get(f"{kind}?", [])) if name in package]
+
+
+def _root(package: Package, parts: dict[str, list[str]], kind: str) -> Element | None:
+    return next((package.parse(name) for name in _named(package, parts, kind)), None)
+
+
+def _notes(package: Package, parts: dict[str, list[str]]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Notes and comments by kind and id; those without an id by their order."""
+    for kind, single in PINNED.items():
+        root = _root(package, parts, kind)
+        for number, element in enumerate(root if root is not None else ()):
+            if element.get("w:type") not in SEPARATORS:
+                text = "\n".join(Story(numbering=Numbering()).blocks(element))
+                author = element.get("w:author", "").strip()
+                text = f"[{f'Comment by {author}' if author else 'Comment'}: {text}]" if kind == "comments" else text
+                if text.strip():
+                    yield (single, element.get("w:id", f"without-{number}")), text
+
+
+def _margins(package: Package, parts: dict[str, list[str]], kind: str) -> list[str]:
+    """The texts of headers or footers, each once; none of those that hold only numbers."""
+    stories = (Story().blocks(package.parse(name)) for name in _named(package, parts, kind))
+    texts = ("\n".join(blocks) for blocks in stories)
+    return list(dict.fromkeys(text for text in texts if any(letter.isalpha() for letter in text)))

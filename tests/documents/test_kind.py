@@ -17,11 +17,7 @@ from documents.kind import MAX_NAME, detect_kind, display_name
         ("a.pdf", b"hello", "a.pdf is no PDF file: its first bytes are those of text"),
         ("a.pdf", b"PK\x03\x04", "a.pdf is no PDF file: its first bytes are those of a ZIP archive"),
         ("a.docx", b"%PDF-1.7", "a.docx is no DOCX file: its first bytes are those of a PDF"),
-        (
-            "a.docx",
-            b"\xd0\xcf\x11\xe0",
-            "a.docx is no DOCX file: its first bytes are those of an Office file of before",
-        ),
+        ("a.txt", b"\xd0\xcf\x11\xe0", "a.txt is no TXT file: its first bytes are those of an Office file of before"),
         ("a.txt", b"%PDF-1.7", "a.txt is no TXT file: its first bytes are those of a PDF"),
         ("a.csv", b"PK\x03\x04", "a.csv is no CSV file: its first bytes are those of a ZIP archive"),
         ("a.html", b"\x89PNG\r\n", "a.html is no HTML file: its first bytes are those of a picture"),
@@ -39,6 +35,8 @@ def test_what_is_no_such_file(name: str, first: bytes, said: str) -> None:
     [
         ("a.PDF", b"\n\n%PDF-1.7", "pdf"),
         ("a.docx", b"PK\x03\x04", "docx"),
+        ("a.docm", b"PK\x03\x04", "docx"),
+        ("a.docx", b"\xd0\xcf\x11\xe0", "docx"),
         ("a.markdown", b"#", "text"),
         ("a.log", b"x", "text"),
         ("a.htm", b"<p>", "html"),
@@ -70,3 +68,8 @@ def test_names(given: str, shown: str) -> None:
 def test_a_long_name_keeps_its_ending() -> None:
     assert display_name("x" * 5000 + ".txt") == "x" * (MAX_NAME - 5) + "….txt"
     assert len(display_name("x." + "y" * 5000)) == MAX_NAME
+
+
+def test_what_a_program_saves_otherwise_is_said() -> None:
+    with pytest.raises(DocumentError, match=r"^a\.doc: files of this kind.*\. Save it as DOCX and attach that\.$"):
+        detect_kind("a.doc", b"\xd0\xcf\x11\xe0")
