@@ -5,21 +5,27 @@ the caller turns each segment into token ids, a plain one always with special to
 """
 
 import json
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
+from types import CodeType
 from typing import Any
 
 from jinja2 import Template, TemplateError, meta
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Node
+from jinja2.nodes import Concat, Const, Filter, Node, Scope, TemplateData
 from jinja2.parser import Parser
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from prompts.special_tokens import SpecialTokens, named
+from prompts.typed_text import StandIns
+
 Message = Mapping[str, str]
+FAILURES = (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError)  # of a template's code
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class RenderedPrompt:
 def render(
     template: str,
     messages: Sequence[Message],
-    specials: Collection[str],
+    specials: SpecialTokens | Collection[str],
     *,
     reply: bool = True,
     options: Mapping[str, Any] | None = None,
@@ -54,24 +60,18 @@ def render(
     assistant's turn. Raises ValueError where the template refuses the messages, and for an option that is set here.
     """
     options = options or {}
-    mark = _unused_character(template, messages, options)
-    guarded = [{**m, "content": _break_specials(m["content"], specials, mark)} for m in messages]
-    builtins = {
-        "messages": guarded,
-        "add_generation_prompt": reply,
-        "raise_exception": _refuse,
-        "strftime_now": _now,
-    }
-    own = {**builtins, **variables}
+    own = {"messages": messages, "add_generation_prompt": reply, **BUILT_IN, **variables}
     if taken := sorted(own.keys() & options.keys()):
         raise ValueError(f"chat_template_kwargs.{taken[0]}: the server sets it itself; leave it out.")
-    try:
-        module = _compiled(template).make_module({**_guard(options, specials, mark), **own})
-    except (TemplateError, ArithmeticError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(f"The chat template refuses these messages: {error}") from error
-    stop_variable = getattr(module, "stop", ())
-    stop = (stop_variable,) if isinstance(stop_variable, str) else tuple(map(str, stop_variable))
-    return RenderedPrompt(tuple(_split(str(module), specials, mark)), stop)
+    known = specials if isinstance(specials, SpecialTokens) else named(frozenset(specials))
+    typed = [*(m["content"] for m in messages), *_texts(options)]
+    stand_ins = StandIns(known, [template, *typed]) if any(map(known.spelled, typed)) else None
+    if stand_ins is not None:
+        messages = [{**m, "content": stand_ins.guard(m["content"])} for m in messages]
+        own, options = {**own, "messages": messages}, stand_ins.guard(options)
+    text, stop = _render(template, {**ABSENT, **options, **own}, stand_ins)
+    restore = stand_ins.restore if stand_ins is not None else str
+    return RenderedPrompt(tuple(Segment(restore(part), special) for part, special in known.split(text)), stop)
 
 
 def render_plain(text: str) -> RenderedPrompt:
@@ -83,33 +83,16 @@ def render_plain(text: str) -> RenderedPrompt:
 def free_variables(template: str) -> frozenset[str]:
     """The names that a template reads and somebody else has to set; none where it is no template."""
     try:
-        return frozenset(meta.find_undeclared_variables(_environment().parse(template)))
+        return frozenset(meta.find_undeclared_variables(Environment().parse(template)))
     except TemplateError:
         return frozenset()
 
 
-@lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
-def _compiled(template: str) -> Template:
-    return _environment().from_string(template)
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    # The options that Hugging Face templates are written for.
-    options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True, "extensions": [loopcontrols, Generation]}
-    environment = ImmutableSandboxedEnvironment(**options)
-    environment.filters["tojson"] = _to_json
-    return environment
-
-
-class Generation(Extension):
-    """`{% generation %}`, by which training templates mark the assistant's part: shown as it stands."""
-
-    tags = {"generation"}  # noqa: RUF012 (declared so by jinja2)
-
-    def parse(self, parser: Parser) -> list[Node]:
-        """The statements inside the tag, as nodes."""
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+def literals(template: str) -> list[str]:
+    """The texts that stand in a template, to be written or compared. Raises TemplateError where it is none."""
+    tree = Environment().parse(template)
+    constants = (node.value for node in tree.find_all(Const) if isinstance(node.value, str))
+    return [*(node.data for node in tree.find_all(TemplateData)), *constants]
 
 
 def check_template(template: str) -> None:
@@ -120,9 +103,104 @@ def check_template(template: str) -> None:
         raise ValueError(f"line {getattr(error, 'lineno', '?')}: {error}") from error
 
 
-def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **options: Any) -> str:
-    """The filter as transformers has it: Jinja's own is for HTML, and escapes what is not."""
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, **options)
+def _render(template: str, variables: Mapping[str, Any], stand_ins: StandIns | None) -> tuple[str, tuple[str, ...]]:
+    """The text that a template writes, and the strings that it says end a reply."""
+    try:
+        if stand_ins is None:
+            compiled = _compiled(template)
+        else:
+            environment = Environment(stand_ins)
+            compiled = Template.from_code(environment, _code(template), environment.globals)
+        module = compiled.make_module(dict(variables))
+    except (TemplateError, *FAILURES) as error:
+        raise ValueError(f"The chat template refuses these messages: {error}") from error
+    stop = getattr(module, "stop", ())
+    return str(module), (stop,) if isinstance(stop, str) else tuple(map(str, stop))
+
+
+@lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
+def _code(template: str) -> CodeType:
+    return Environment().compile(template)
+
+
+@lru_cache(maxsize=8)
+def _compiled(template: str) -> Template:
+    environment = Environment()
+    return Template.from_code(environment, _code(template), environment.globals)
+
+
+class Generation(Extension):
+    """`{% generation %}`, by which training templates mark the assistant's part: shown as it stands."""
+
+    tags = {"generation"}  # noqa: RUF012 (declared so by jinja2)
+
+    def parse(self, parser: Parser) -> Node:
+        """The statements inside the tag, as a node; what they set ends with them."""
+        line = next(parser.stream).lineno
+        return Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
+
+
+class Generator(CodeGenerator):
+    """Jinja's compiler; what `~` and filters return goes through the environment."""
+
+    def visit_Concat(self, node: Concat, frame: Frame) -> None:
+        """Write the code of a `~`."""
+        self.write("environment.retype(")
+        super().visit_Concat(node, frame)
+        self.write(")")
+
+    def visit_Filter(self, node: Filter, frame: Frame) -> None:
+        """Write the code of a filter."""
+        self.write("environment.retype(")
+        super().visit_Filter(node, frame)
+        self.write(")")
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Jinja with the options and filters that Hugging Face's templates are written for."""
+
+    code_generator_class = Generator
+    intercepted_binops = frozenset("%*")
+
+    def __init__(self, stand_ins: StandIns | None = None) -> None:
+        """`stand_ins`: those in the variables of the one prompt that is rendered in it."""
+        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
+        self.filters.update(tojson=self._to_json, replace=_replace)
+        self._stand_ins = stand_ins
+
+    def retype(self, value: Any) -> Any:
+        """A text that Jinja joined: what was typed in it is known as such again."""
+        return value if self._stand_ins is None else self._stand_ins.retype(value)
+
+    def concat(self, parts: Iterable[str]) -> Any:
+        """The text of a macro or a block."""
+        return self.retype("".join(parts))
+
+    def call(self, context: Context, function: Any, /, *arguments: Any, **named: Any) -> Any:
+        """What a function or method of the template returns."""
+        return self.retype(super().call(context, function, *arguments, **named))
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """What `%` and `*` return."""
+        return self.retype(super().call_binop(context, operator, left, right))
+
+    def _to_json(
+        self,
+        value: Any,
+        ensure_ascii: bool = False,
+        indent: int | None = None,
+        separators: tuple[str, str] | None = None,
+        sort_keys: bool = False,
+    ) -> str:
+        """The filter as transformers has it: Jinja's own is for HTML, and escapes what is not."""
+        written = value if self._stand_ins is None else self._stand_ins.restore(value)
+        text = json.dumps(written, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+        return text if self._stand_ins is None else str(self._stand_ins.guard(text))
+
+
+def _replace(text: Any, old: str, new: str, count: int = -1) -> Any:
+    """The filter as Jinja has it, which takes a text for one that nobody typed."""
+    return (text if isinstance(text, str) else str(text)).replace(str(old), str(new), count)
 
 
 def _now(layout: str) -> str:
@@ -133,10 +211,8 @@ def _refuse(message: str) -> None:
     raise TemplateError(message)
 
 
-def _unused_character(template: str, messages: Sequence[Message], options: Mapping[str, Any]) -> str:
-    """A private-use character that occurs nowhere in the prompt."""
-    seen = set(template).union(*(m["content"] for m in messages), *_texts(options))
-    return next(c for c in map(chr, chain(range(0xE000, 0xF900), range(0xF0000, 0x10FFFE))) if c not in seen)
+BUILT_IN = {"raise_exception": _refuse, "strftime_now": _now}
+ABSENT = {"tools": None, "documents": None}  # what transformers hands to every template
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -146,29 +222,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | list):
         for part in chain(value, value.values() if isinstance(value, Mapping) else ()):
             yield from _texts(part)
-
-
-def _guard(value: Any, specials: Collection[str], mark: str) -> Any:
-    """A value of JSON whose texts hold no special token."""
-    if isinstance(value, str):
-        return _break_specials(value, specials, mark)
-    if isinstance(value, list):
-        return [_guard(part, specials, mark) for part in value]
-    if isinstance(value, Mapping):
-        return {_break_specials(name, specials, mark): _guard(part, specials, mark) for name, part in value.items()}
-    return value
-
-
-def _break_specials(content: str, specials: Collection[str], mark: str) -> str:
-    """Break every special token a user may have typed, by a mark after each character one can start with."""
-    starts = {s[0] for s in specials if s}
-    return "".join(c + mark if c in starts else c for c in content)
-
-
-def _split(text: str, specials: Collection[str], mark: str) -> list[Segment]:
-    if not specials:
-        return [Segment(text.replace(mark, ""), special=False)]
-    longest_first = sorted(filter(None, specials), key=len, reverse=True)
-    parts = re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text)
-    segments = (Segment(part.replace(mark, ""), special=i % 2 == 1) for i, part in enumerate(parts))
-    return [segment for segment in segments if segment.text]
