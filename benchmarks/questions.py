@@ -10,8 +10,9 @@ from pathlib import Path
 
 from langchain_core.documents import Document
 
+from documents.part import Part
 from documents.search import EmbeddedPassages, Index, Vectors
-from documents.split import OVERLAP, PASSAGE_LENGTH, split_pages
+from documents.split import OVERLAP, PASSAGE_LENGTH, split_parts
 
 Embed = Callable[[Sequence[str]], Vectors]  # texts to unit vectors, a row each
 
@@ -36,7 +37,7 @@ def passages(folder: Path, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP)
     return [
         Document(piece.text, metadata={"file": path.name, "page": None})
         for path in sorted(folder.glob("*.txt"))
-        for piece in split_pages([path.read_text(encoding="utf-8")], False, length, overlap)
+        for piece in split_parts([Part(path.read_text(encoding="utf-8"))], length, overlap)
     ]
 
 

@@ -66,8 +66,8 @@ def _question_index(messages: Sequence[BaseMessage]) -> int | None:
 
 
 def location(passage: Document) -> str:
-    """File and page, for people."""
-    return format_location(str(passage.metadata["file"]), passage.metadata.get("page"))
+    """File and place in it, for people."""
+    return format_location(str(passage.metadata["file"]), passage.metadata.get("place"))
 
 
 def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:

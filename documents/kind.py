@@ -26,14 +26,14 @@ INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, d
 
 @dataclass(frozen=True)
 class Kind:
-    """`paged`: its passages have page numbers."""
+    """`unit`: what its parts are that are counted, "page"; None where there are none."""
 
     name: str
-    paged: bool = False
+    unit: str | None = None
 
 
 KINDS = {
-    "pdf": Kind("pdf", paged=True),
+    "pdf": Kind("pdf", unit="page"),
     "docx": Kind("docx"),
     "docm": Kind("docx"),
     "dotx": Kind("docx"),
@@ -47,6 +47,7 @@ KINDS = {
     "html": Kind("html"),
     "htm": Kind("html"),
 }
+UNITS = {kind.name: kind.unit for kind in KINDS.values()}
 READABLE = "PDF, DOCX, Markdown, text, CSV and HTML"
 
 

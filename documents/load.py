@@ -1,4 +1,4 @@
-"""A file's pages as text, read by a process of its own. Knows limits and that process; nothing of who asks.
+"""A file's parts as text, read by a process of its own. Knows limits and that process; nothing of who asks.
 
 The reading goes on beside replies: another process has its own interpreter lock, and goes after everybody else.
 """
@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from documents.errors import DocumentError
 from documents.kind import SNIFF_BYTES, Kind, detect_kind, display_name
+from documents.part import Part
 from documents.settings import DocumentSettings
 from settings import ROOT
 
@@ -23,17 +24,17 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTEC
 
 @dataclass(frozen=True)
 class Loaded:
-    """The texts of a file's pages, one of a file that has none."""
+    """The parts of a file; a single one of a file whose kind has none."""
 
     name: str
     kind: Kind
-    pages: list[str]
+    parts: list[Part]
 
 
 def load(
     name: str, data: bytes, limits: DocumentSettings, on_progress: ProgressCallback = lambda done, of: None
 ) -> Loaded:
-    """The pages of a file; `on_progress` is called with pages done and their number. Raises DocumentError."""
+    """The parts of a file; `on_progress` is called with pages done and their number. Raises DocumentError."""
     name = display_name(name)
     if len(data) > limits.max_bytes:
         raise DocumentError(too_large_message(name, len(data), limits))
@@ -41,17 +42,18 @@ def load(
     with tempfile.TemporaryFile() as file:  # without a name: nothing is left of it, however this process ends
         file.write(data)
         file.flush()
-        pages = _pages(name, kind, file, limits, on_progress)
-    texts = [page.replace("\ufffe\n", "").replace("\ufffe", "") for page in pages]  # PDFium's hyphen at a line's end
-    texts = [text.strip() for text in texts] if kind.paged else ["\n\n".join(texts)]  # a page begins with a word
-    if not any(text.strip() for text in texts):
+        parts = _read_parts(name, kind, file, limits, on_progress)
+    parts = [replace(part, text=_clean(part.text)) for part in parts]
+    if not any(part.place for part in parts):
+        parts = [Part("\n\n".join(part.text for part in parts))]
+    if not any(part.text.strip() for part in parts):
         why = (
             "no text, only pictures of it: run OCR over it first"
             if kind.name == "pdf"
             else "no words: check what is in it"
         )
         raise DocumentError(f"{name} holds {why}, and attach it again.")
-    return Loaded(name, kind, texts)
+    return Loaded(name, kind, [replace(p, text=p.text.strip()) if p.place else p for p in parts])
 
 
 def too_large_message(name: str, size: int, limits: DocumentSettings) -> str:
@@ -62,12 +64,17 @@ def too_large_message(name: str, size: int, limits: DocumentSettings) -> str:
     )
 
 
-def _pages(
+def _clean(text: str) -> str:
+    """Without PDFium's hyphen at a line's end."""
+    return text.replace("\ufffe\n", "").replace("\ufffe", "")
+
+
+def _read_parts(
     name: str, kind: Kind, file: IO[bytes], limits: DocumentSettings, on_progress: ProgressCallback
-) -> list[str]:
+) -> list[Part]:
     numbers = (limits.max_pages, limits.max_characters, limits.seconds)
     command = [sys.executable, "-m", "documents.child", kind.name, "/dev/stdin", *map(str, numbers)]
-    pages: list[str] = []
+    parts: list[Part] = []
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -83,8 +90,9 @@ def _pages(
                 event = json.loads(line)
                 if "error" in event:
                     raise DocumentError(f"{name} {event['error']}")
-                pages.append(event["text"])
-                on_progress(event["page"], event["of"])
+                part = Part(**event)
+                parts.append(part)
+                on_progress(part.page or 1, part.of)
         finally:
             process.kill()
     if process.returncode == -signal.SIGXCPU:
@@ -94,4 +102,4 @@ def _pages(
         )
     if process.returncode:
         raise DocumentError(f"{name}: its reader broke off over it, so nothing of it was kept. Save it anew.")
-    return pages
+    return parts

@@ -1,5 +1,6 @@
 """A part of a file as its reader gives it, and the bounds that readers keep to. Knows texts and numbers only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 PROTECTED = "is protected by a password: save it without one and attach it again."
@@ -8,12 +9,20 @@ BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it on
 
 @dataclass(frozen=True)
 class Part:
-    """A text of a file: that of page `page` of `of`, from 1, or where `place` says in words."""
+    """A text of a file. `place` is where it stands, in words ("page 7", "Prices!A2:D9"), None where its kind has none.
+
+    `page` is the number of a page or slide, of `of`, from 1; None where its kind has none.
+    """
 
     text: str
-    page: int = 1
+    page: int | None = None
     of: int = 1
     place: str | None = None
+
+
+def number_parts(texts: Sequence[str], unit: str) -> list[Part]:
+    """The parts of a file that consists of pages, or of what else `unit` names."""
+    return [Part(text, number, len(texts), f"{unit} {number}") for number, text in enumerate(texts, 1)]
 
 
 @dataclass(frozen=True)

@@ -1,46 +1,47 @@
-"""A text cut into passages that know where they stand. Knows pages and characters; nothing of files or models."""
+"""A text cut into passages that know where they stand. Knows parts and characters; nothing of files or models."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from documents.part import Part
+
 PASSAGE_LENGTH = 500  # characters of a passage: two or three fit beside a question in a window of 1,024 tokens
 OVERLAP = 70
-PAGE_BREAK = "\n\n"  # two pages in the whole text
+PAGE_BREAK = "\n\n"  # between two parts in the whole text
 
 
 @dataclass(frozen=True)
 class Passage:
-    """`text` is the whole text from `start` to `end`, in characters; `page` counts from 1, None without pages."""
+    """`text` is the whole text from `start` to `end`, in characters; page and place are those of its part."""
 
     text: str
     page: int | None
+    place: str | None
     start: int
     end: int
 
 
-def split_pages(
-    pages: Sequence[str], paged: bool, length: int = PASSAGE_LENGTH, overlap: int = OVERLAP
-) -> Iterator[Passage]:
-    """The passages of each page, none of which reaches into the next one."""
+def split_parts(parts: Sequence[Part], length: int = PASSAGE_LENGTH, overlap: int = OVERLAP) -> Iterator[Passage]:
+    """The passages of each part, none of which reaches into the next one."""
     splitter = RecursiveCharacterTextSplitter(chunk_size=length, chunk_overlap=overlap, add_start_index=True)
     before = 0
-    for number, page in enumerate(pages, 1):
-        for piece in splitter.create_documents([page]):
+    for part in parts:
+        for piece in splitter.create_documents([part.text]):
             start = before + piece.metadata["start_index"]
             text = piece.page_content
-            yield Passage(text, number if paged else None, start, start + len(text))
-        before += len(page) + len(PAGE_BREAK)
+            yield Passage(text, part.page, part.place, start, start + len(text))
+        before += len(part.text) + len(PAGE_BREAK)
 
 
-def join_pages(pages: Sequence[str]) -> str:
+def join_parts(parts: Sequence[Part]) -> str:
     """The text that passages are pieces of."""
-    return PAGE_BREAK.join(pages)
+    return PAGE_BREAK.join(part.text for part in parts)
 
 
-def separate_pages(text: str, page_starts: Mapping[int, int], count: int) -> list[str]:
-    """The `count` pages that `whole` joined, none with white space around it; where those with words begin, from 1."""
+def separate_parts(text: str, page_starts: Mapping[int, int], count: int) -> list[str]:
+    """The texts of `count` parts that were joined, none with white space around it, by where those with words begin."""
     pages, after, end = [""] * count, count + 1, len(text) + len(PAGE_BREAK)
     for number in sorted(page_starts, reverse=True):
         pages[number - 1] = text[page_starts[number] : end - len(PAGE_BREAK) * (after - number)]

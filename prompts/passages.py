@@ -25,9 +25,9 @@ def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> Passag
     return PassagePrompt(rules, f"<<< {delimiter}\n{blocks}\n>>> {delimiter}\n\n{question}")
 
 
-def format_location(file: str, page: int | None) -> str:
+def format_location(file: str, place: str | None) -> str:
     """Where a passage stands, in the words that people and models read."""
-    return f"{file}, page {page}" if page else file
+    return f"{file}, {place}" if place else file
 
 
 def unused_delimiter(text: str) -> str:

@@ -5,6 +5,7 @@ What reads and searches is imported when a command has a file: the others start 
 
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,11 +66,11 @@ def _split_file(
 
     from documents.load import load
     from documents.progress import Progress
-    from documents.split import split_pages
+    from documents.split import split_parts
 
     progress = Progress(name)
     with screen.reading(lambda: progress.label):
         loaded = load(name, data, limits, progress.set_pages)
-    for at, piece in enumerate(split_pages(loaded.pages, loaded.kind.paged)):
-        position = {"file": loaded.name, "page": piece.page, "start": piece.start, "end": piece.end}
-        yield Document(piece.text, metadata={**position, "document": str(number), "passage": at})
+    for at, piece in enumerate(split_parts(loaded.parts)):
+        position = {name: value for name, value in asdict(piece).items() if name != "text"}
+        yield Document(piece.text, metadata={"file": loaded.name, **position, "document": str(number), "passage": at})

@@ -15,5 +15,5 @@ def format_sources(sources: Sequence["Source"]) -> Iterator[str]:
 
 
 def sources_to_json(sources: Sequence["Source"]) -> list[dict[str, Any]]:
-    """The sources as JSON objects: file, page, quote and score."""
+    """The sources as JSON objects: file, page, place, quote and score."""
     return [asdict(each) for each in sources]

@@ -1,17 +1,27 @@
 """The documents in our form: their passages, cut anew, and which of them replies quote. Knows our form; no table."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from conversations.exchange.errors import ExchangeError, preview
-from conversations.exchange.schema import HAS_PAGES
+from documents.kind import UNITS
+from documents.part import Part, number_parts
 from documents.settings import DocumentSettings
-from documents.split import Passage, split_pages
+from documents.split import Passage, split_parts
 
 
 def split_document(document: Mapping[str, Any]) -> Iterator[Passage]:
-    """Where they stand is computed: no place in a text that a file names is believed."""
-    return split_pages(document["pages"], HAS_PAGES[document["kind"]])
+    """Where they begin and end is computed: nothing that a file says of it is believed."""
+    return split_parts(parts_of(document))
+
+
+def parts_of(document: Mapping[str, Any]) -> list[Part]:
+    """The parts of a document, with their places."""
+    texts, unit = document["pages"], UNITS[document["kind"]]
+    if unit is not None:
+        return number_parts(texts, unit)
+    return [Part(text, place=place) for text, place in zip_longest(texts, document.get("places") or ())]
 
 
 def cited_passages(conversation: Mapping[str, Any]) -> dict[tuple[int, int], Passage]:
@@ -41,7 +51,8 @@ def _drop_dangling(message: Mapping[str, Any], there: Mapping[tuple[int, int], P
 def check_limits(conversations: Sequence[Mapping[str, Any]], settings: DocumentSettings) -> None:
     """Check each document against the limits of a file that is read. Raises ExchangeError."""
     for document in (document for each in conversations for document in each.get("documents", ())):
-        pages, letters = len(document["pages"]), sum(map(len, document["pages"]))
+        pages = len(document["pages"]) if UNITS[document["kind"]] else 1
+        letters = sum(map(len, document["pages"]))
         for count, most, what in (
             (pages, settings.max_pages, "pages"),
             (letters, settings.max_characters, "characters"),

@@ -5,17 +5,19 @@ What made the vectors of passages is not carried: it may be another where the co
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from conversations.exchange.citations import split_document
+from conversations.exchange.citations import parts_of
 from conversations.exchange.errors import ExchangeError
-from conversations.exchange.schema import HAS_PAGES, DocumentSchema
+from conversations.exchange.schema import DocumentSchema
 from conversations.store.schema import Citation, Document, Passage
+from documents.kind import UNITS
 from documents.settings import DocumentSettings
-from documents.split import join_pages, separate_pages
+from documents.split import join_parts, separate_parts, split_parts
 
 PassageKey = tuple[int, int]  # a document's number in the form, and where a passage begins
 
@@ -23,20 +25,30 @@ PassageKey = tuple[int, int]  # a document's number in the form, and where a pas
 def read_documents(session: Session, conversation_id: str) -> dict[str, dict[str, Any]]:
     """The documents of a conversation in our form by their ids, in the order in which they came."""
     order = select(func.min(Passage.id)).where(Passage.document_id == Document.id).scalar_subquery()
-    names = [name for name in DocumentSchema.model_fields if name != "pages"]
+    names = [name for name in DocumentSchema.model_fields if name not in {"pages", "places"}]
     columns = (Document.id, Document.pages, Document.text, *(getattr(Document, name) for name in names))
     query = select(*columns).where(Document.conversation_id == conversation_id).order_by(order)
     return {
-        row.id: {**{name: getattr(row, name) for name in names}, "pages": _pages(session, row.id, row.text, row.pages)}
+        row.id: {
+            **{name: getattr(row, name) for name in names},
+            **_read_parts(session, row.id, row.text, row.pages),
+        }
         for row in session.execute(query).all()
     }
 
 
-def _pages(session: Session, number: str, text: str, count: int | None) -> list[str]:
-    if count is None:
-        return [text]
-    first = select(Passage.page, func.min(Passage.start)).where(Passage.document_id == number).group_by(Passage.page)
-    return separate_pages(text, {page: start for page, start in session.execute(first) if page is not None}, count)
+def _read_parts(session: Session, document_id: str, text: str, count: int | None) -> dict[str, list[str]]:
+    """The texts of a document's `pages`, or those of its `places`."""
+    columns = (Passage.page, Passage.place, func.min(Passage.start))
+    query = select(*columns).where(Passage.document_id == document_id).group_by(Passage.page, Passage.place)
+    rows = sorted(session.execute(query), key=lambda row: row[2])
+    if count is not None:
+        return {"pages": separate_parts(text, {page: start for page, _, start in rows if page is not None}, count)}
+    places = [place for _, place, _ in rows if place is not None]
+    if not places:
+        return {"pages": [text]}
+    starts = {number: start for number, (_, _, start) in enumerate(rows, 1)}
+    return {"pages": separate_parts(text, starts, len(places)), "places": places}
 
 
 def read_sources(
@@ -89,7 +101,8 @@ def check_document_count(session: Session, owner: str, settings: DocumentSetting
 
 def _save_document(session: Session, document: Mapping[str, Any], conversation_id: str, owner: str) -> dict[int, int]:
     """Write one; its passages' ids by where they begin."""
-    pieces, pages = list(split_document(document)), document["pages"]
+    parts = parts_of(document)
+    pieces = list(split_parts(parts))
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}",
         owner=owner,
@@ -97,12 +110,12 @@ def _save_document(session: Session, document: Mapping[str, Any], conversation_i
         name=document["name"],
         kind=document["kind"],
         bytes=document["bytes"],
-        pages=len(pages) if HAS_PAGES[document["kind"]] else None,
+        pages=len(parts) if UNITS[document["kind"]] else None,
         passages=len(pieces),
-        text=join_pages(pages),
+        text=join_parts(parts),
         created=document["created"],
     )
-    rows = [{"document_id": row.id, "page": p.page, "start": p.start, "end": p.end, "text": p.text} for p in pieces]
+    rows = [{"document_id": row.id, **asdict(piece)} for piece in pieces]
     session.add(row)
     session.flush()
     session.execute(insert(Passage), rows)

@@ -12,6 +12,7 @@ from typing import Any
 from conversations.exchange.citations import cited_passages
 from conversations.store.tree import Tree
 from documents.split import Passage
+from prompts.passages import format_location
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
 ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
@@ -68,8 +69,8 @@ def _render_sources(
     sources = [each for each in message.get("sources", ()) if (each["document"], each["begins"]) in passages]
     for number, source in enumerate(sources, 1):
         passage = passages[source["document"], source["begins"]]
-        page = f", page {passage.page}" if passage.page else ""
-        yield f"*Source {number}: {_inline(conversation['documents'][source['document']]['name'])}{page}*"
+        name = conversation["documents"][source["document"]]["name"]
+        yield f"*Source {number}: {_inline(format_location(name, passage.place))}*"
         yield blockquote(code_block(passage.text))
 
 

@@ -21,14 +21,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from conversations.exchange.errors import ExchangeError, explain, preview
 from conversations.store.text import clean
 from conversations.store.tree import Tree
-from documents.kind import KINDS, display_name
+from documents.kind import UNITS, display_name
 from prompts.persona import Persona
 
 FORMAT, VERSION = "llm-assistant", 1
 ID = r"^[A-Za-z0-9_-]{0,64}$"
 MAX_DEPTH = 40  # levels in `extra`
 MAX_TIMESTAMP = 253_402_300_799  # the last second of the year 9999
-HAS_PAGES = {kind.name: kind.paged for kind in KINDS.values()}
+MAX_PLACE = 1_000  # characters of the words that say where a text stands
 
 
 def _clean_value(value: Any) -> Any:
@@ -106,28 +106,35 @@ class SourceSchema(ExportSchema):
 
 
 class DocumentSchema(ExportSchema):
-    """A file's texts, a page each; one text where its kind has no pages."""
+    """A file's texts, a page each, or one for each of its `places`; one text where it has neither."""
 
     name: Annotated[str, BeforeValidator(_check_name)]
     kind: CleanStr
     bytes: Annotated[int, Field(ge=0, lt=2**63)]
     created: Timestamp
     pages: list[CleanStr]
+    places: list[Annotated[CleanStr, Field(min_length=1, max_length=MAX_PLACE)]] | None = Field(
+        None, exclude_if=operator.not_
+    )
 
     @model_validator(mode="after")
     def _check_pages(self) -> Self:
         """Its kind is known, and something stands in it. White space around a page is no part of it."""
-        if self.kind not in HAS_PAGES:
-            raise ValueError(
-                f"its kind is {preview(self.kind)}, and only {', '.join(sorted(set(HAS_PAGES)))} are known"
-            )
-        if HAS_PAGES[self.kind]:
+        if self.kind not in UNITS:
+            raise ValueError(f"its kind is {preview(self.kind)}, and only {', '.join(sorted(UNITS))} are known")
+        if UNITS[self.kind] or self.places:
             self.pages = [page.strip() for page in self.pages]
         elif len(self.pages) != 1:
             raise ValueError(f"a {self.kind} document has one text, and this has {len(self.pages)}")
+        self._check_places()
         if not any(page.strip() for page in self.pages):
             raise ValueError("it holds no words")
         return self
+
+    def _check_places(self) -> None:
+        """Where places are named, each text has words and a place of its own."""
+        if self.places and (len(set(self.places)) != len(self.pages) or not all(self.pages) or UNITS[self.kind]):
+            raise ValueError(f"it has {len(set(self.places))} places for {len(self.pages)} texts")
 
 
 class MessageSchema(ExportSchema):

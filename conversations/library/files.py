@@ -6,6 +6,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 import secrets
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from itertools import zip_longest
 
 from langchain_core.documents import Document as Found
@@ -19,12 +20,12 @@ from conversations.store.store import NotFoundError, Store
 from conversations.store.text import clean, format_count
 from documents.embedding import Embedder, current_embedder
 from documents.errors import DocumentError, EmbeddingError
-from documents.kind import display_name
+from documents.kind import UNITS, display_name
 from documents.load import ProgressCallback, load
 from documents.search import TOP_K, PassageRetriever
 from documents.settings import DocumentSettings
 from documents.split import Passage as SplitPassage
-from documents.split import join_pages, split_pages
+from documents.split import join_parts, split_parts
 
 
 def add(
@@ -45,8 +46,8 @@ def add(
     with store.database.reading() as session:
         _check_allowed(session, store, name, conversation_id, limits)
     loaded = load(name, data, limits, on_page)
-    pages = [clean(page) for page in loaded.pages]
-    pieces = list(split_pages(pages, loaded.kind.paged))
+    parts = [replace(part, text=clean(part.text), place=part.place and clean(part.place)) for part in loaded.parts]
+    pieces = list(split_parts(parts))
     vectors = _vectors(embedder, loaded.name, pieces, on_embedded) if embedder is not None else []
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}",
@@ -55,16 +56,13 @@ def add(
         name=clean(loaded.name),
         kind=loaded.kind.name,
         bytes=len(data),
-        pages=len(pages) if loaded.kind.paged else None,
+        pages=len(parts) if loaded.kind.unit else None,
         passages=len(pieces),
-        text=join_pages(pages),
+        text=join_parts(parts),
         created=time.time(),
         embedding=embedder and embedder.name,
     )
-    rows = [
-        {"document_id": row.id, "page": p.page, "start": p.start, "end": p.end, "text": p.text, "vector": vector}
-        for p, vector in zip_longest(pieces, vectors)
-    ]
+    rows = [{"document_id": row.id, "vector": vector, **asdict(p)} for p, vector in zip_longest(pieces, vectors)]
     with store.database.writing() as session:
         _check_allowed(session, store, name, conversation_id, limits)  # it may have been deleted meanwhile
         _touch(session, store, conversation_id)
@@ -103,8 +101,8 @@ def _touch(session: Session, store: Store, conversation_id: str | None) -> None:
 
 
 def describe(row: Document) -> list[str]:
-    """How many pages, where a document has some, and passages."""
-    pages = [] if row.pages is None else [format_count(row.pages, "page")]
+    """How many pages or slides, where a document has some, and passages."""
+    pages = [] if row.pages is None else [format_count(row.pages, UNITS.get(row.kind) or "page")]
     return [*pages, format_count(row.passages, "passage")]
 
 

@@ -61,25 +61,13 @@ def _usable_embedder() -> Embedder | None:
 
 
 def _build(database: Database, document_ids: Sequence[str], embedder: Embedder | None) -> Index:
-    columns = (Passage.id, Document.id, Document.name, Passage.page, Passage.start, Passage.end, Passage.text)
+    columns = (Document.name, Passage.page, Passage.place, Document.id, Passage.id, Passage.start, Passage.end)
     vector = case((Document.embedding == (embedder and embedder.name), Passage.vector))
-    query = select(*columns, vector).join(Document).where(Document.id.in_(document_ids))
+    query = select(*columns, Passage.text, vector).join(Document).where(Document.id.in_(document_ids))
     with database.reading() as session:
         rows = session.execute(query.order_by(Document.created, Passage.id)).all()
-    passages = [
-        Found(
-            text,
-            metadata={
-                "file": name,
-                "page": page,
-                "document": document,
-                "passage": number,
-                "start": start,
-                "end": end,
-            },
-        )
-        for number, document, name, page, start, end, text, _ in rows
-    ]
+    names = ("file", "page", "place", "document", "passage", "start", "end")
+    passages = [Found(row.text, metadata=dict(zip(names, row, strict=False))) for row in rows]
     vectors = _vectors([row[-1] for row in rows]) if embedder is not None else None
     return Index(passages, embedder.index_vectors(vectors) if embedder is not None and vectors is not None else None)
 

@@ -25,10 +25,10 @@ def cite(database: Database, message_id: int, passages: Sequence[Found]) -> None
 
 def read_sources(session: Session, message_ids: Sequence[int]) -> dict[int, list[Source]]:
     """What these messages were made from, best first."""
-    columns = (Citation.message_id, Document.name, Passage.page, Passage.text, Citation.score)
+    columns = (Citation.message_id, Document.name, Passage.page, Passage.place, Passage.text, Citation.score)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
     query = query.where(Citation.message_id.in_(message_ids)).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[Source]] = {}
-    for message_id, name, page, text, score in session.execute(query):
-        sources.setdefault(message_id, []).append(Source(name, page, text, score))
+    for message_id, name, page, place, text, score in session.execute(query):
+        sources.setdefault(message_id, []).append(Source(name, page, place, text, score))
     return sources

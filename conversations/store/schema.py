@@ -197,13 +197,17 @@ class Document(Base):
 
 
 class Passage(Base):
-    """A piece of a document: `text` is the document's text from `start` to `end`; `page` counts from 1."""
+    """A piece of a document: `text` is the document's text from `start` to `end`; `page` counts from 1.
+
+    `place` is where it stands, in words, None where its document's kind has no places.
+    """
 
     __tablename__ = "passage"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     document_id: Mapped[str] = mapped_column(ForeignKey("document.id", ondelete="CASCADE"), index=True)
     page: Mapped[int | None] = mapped_column(Integer)
+    place: Mapped[str | None] = mapped_column(CleanText)
     start: Mapped[int] = mapped_column(Integer)
     end: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(CleanText)

@@ -18,6 +18,6 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
         )
     for number, page in enumerate(document, 1):
         text_page = page.get_textpage()
-        yield Part("\n".join(text_page.get_text_range().splitlines()), number, count)
+        yield Part("\n".join(text_page.get_text_range().splitlines()), number, count, f"page {number}")
         text_page.close()
         page.close()

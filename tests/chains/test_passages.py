@@ -23,7 +23,7 @@ WILD = "ferry {input} {{ context }} {% raw %} <|assistant|> <|user|> <|endoftext
 
 def passage(text: str, number: int = 1) -> Document:
     """A page of a file."""
-    return Document(text, metadata={"file": "ferry.pdf", "page": number, "passage": number, "score": 1.0})
+    return Document(text, metadata={"file": "ferry.pdf", "place": f"page {number}", "passage": number, "score": 1.0})
 
 
 def passages(number: int = 8, length: int = PASSAGE_LENGTH) -> list[Document]:
@@ -55,7 +55,7 @@ def test_two_or_three_fit_beside_a_question_and_leave_half_of_the_room(model: An
         limit = (free + count(model, every(messages, [passage("")], model))) // 2
         fitted = fit(model, messages)
         assert fitted.matches == 8
-        assert [each.metadata["page"] for each in fitted.passages] == list(range(1, len(fitted.passages) + 1))
+        assert [each.metadata["passage"] for each in fitted.passages] == list(range(1, len(fitted.passages) + 1))
         assert count(model, fitted.messages) <= limit
         one_more = passages()[: len(fitted.passages) + 1]
         assert count(model, every(messages, one_more, model)) > limit

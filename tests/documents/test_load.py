@@ -10,8 +10,9 @@ from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from documents.errors import DocumentError
 from documents.load import ENVIRONMENT, load
+from documents.part import Part
 from documents.settings import DocumentSettings
-from documents.split import join_pages, split_pages
+from documents.split import join_parts, split_parts
 from tests.documents.office import docx, holding, lying, markup
 from tests.pdf import pdf
 
@@ -66,23 +67,22 @@ def archive() -> bytes:
 )
 def test_text_of_each_kind(name: str, data: bytes, text: str) -> None:
     found = load(name, data, DocumentSettings())
-    assert found.pages == [text]
-    assert not found.kind.paged
+    assert found.parts == [Part(text)]
 
 
 def test_html_without_what_nobody_sees() -> None:
-    words = load("a.html", HTML, DocumentSettings()).pages[0].split()
+    words = load("a.html", HTML, DocumentSettings()).parts[0].text.split()
     assert words == ["Ferry", "Times", "The", "ferry", "leaves", "at", "nine."]
 
 
 def test_a_pdf_page_by_page_and_how_far_it_is() -> None:
     told: list[tuple[int, int]] = []
     found = load("a.pdf", PAGES, DocumentSettings(), lambda done, of: told.append((done, of)))
-    assert [page.strip() for page in found.pages] == [f"This is page {number}." for number in range(1, 6)]
+    assert [part.text for part in found.parts] == [f"This is page {number}." for number in range(1, 6)]
     assert told == [(number, 5) for number in range(1, 6)]
-    for piece in split_pages(found.pages, found.kind.paged):
-        assert join_pages(found.pages)[piece.start : piece.end] == piece.text
-        assert piece.text == f"This is page {piece.page}."
+    for piece in split_parts(found.parts):
+        assert join_parts(found.parts)[piece.start : piece.end] == piece.text
+        assert piece.text == f"This is page {piece.page}." == f"This is {piece.place}."
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_html_that_takes_forever_ends_with_its_time() -> None:
 
 
 def test_deep_html_is_read() -> None:
-    assert load("a.html", b"<div>" * 20_000 + b"deep", DocumentSettings()).pages == ["deep"]
+    assert load("a.html", b"<div>" * 20_000 + b"deep", DocumentSettings()).parts == [Part("deep")]
 
 
 def test_a_reader_that_breaks_off_is_a_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,11 +158,11 @@ def test_a_reader_that_breaks_off_is_a_clear_line(tmp_path: Path, monkeypatch: p
 def test_the_reader_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is asked by a stand-in that tells what it was given."""
     (tmp_path / "documents").mkdir()
-    tell = "import json, os, sys\nprint(json.dumps({'page': 1, 'of': 1, 'text': repr((dict(os.environ), sys.argv))}))\n"
+    tell = "import json, os, sys\nprint(json.dumps({'text': repr((dict(os.environ), sys.argv))}))\n"
     (tmp_path / "documents" / "child.py").write_text(tell)
     monkeypatch.setattr("documents.load.ROOT", tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-hush")
-    said = load("--help $(touch x).txt", b"hello", DocumentSettings()).pages[0]
+    said = load("--help $(touch x).txt", b"hello", DocumentSettings()).parts[0].text
     assert "sk-hush" not in said
     assert "--help" not in said
     assert set(re.findall(r"'([A-Z_]+)':", said)) - {"LC_CTYPE"} == set(ENVIRONMENT)

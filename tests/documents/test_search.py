@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from langchain_core.documents import Document
 
+from documents.part import Part, number_parts
 from documents.search import EmbeddedPassages, Index, PassageRetriever, fuse_rankings, normalize
-from documents.split import PAGE_BREAK, PASSAGE_LENGTH, join_pages, split_pages
+from documents.split import PAGE_BREAK, PASSAGE_LENGTH, join_parts, split_parts
 from documents.terms import asks_for_overview, named_page, stems
 
 TEXTS = ["The ferry leaves at nine.", "Bring a warm coat.", "The ferry costs four crowns."]
@@ -74,22 +75,21 @@ def test_questions_for_a_whole_and_for_a_page(question: str, whole: bool, number
     "pages", [["a " * 2000, "", "b\n\n" * 900, "c"], ["x" * 5000], ["\n\n\n"], ["Grüße 日本 " * 300]]
 )
 def test_passages_are_the_text_from_where_to_where(pages: list[str]) -> None:
-    text = join_pages(pages)
+    parts = number_parts(pages, "page")
+    text = join_parts(parts)
     begins = [sum(len(each) + len(PAGE_BREAK) for each in pages[:at]) for at in range(len(pages))]
-    for piece in split_pages(pages, paged=True):
+    for piece in split_parts(parts):
         assert piece.text == text[piece.start : piece.end]
         assert 0 < len(piece.text) <= PASSAGE_LENGTH
         assert piece.page is not None
         at = piece.page - 1
         assert begins[at] <= piece.start <= piece.end <= begins[at] + len(pages[at])
-    assert [piece.page for piece in split_pages(pages, paged=False)] == [None] * len(
-        list(split_pages(pages, paged=True))
-    )
+        assert piece.place == f"page {piece.page}"
 
 
 def test_nothing_of_a_text_is_left_out() -> None:
     page = " ".join(f"word{n}" for n in range(3000))
-    held = {word for piece in split_pages([page], False) for word in piece.text.split()}
+    held = {word for piece in split_parts([Part(page)]) for word in piece.text.split()}
     assert held == set(page.split())
 
 

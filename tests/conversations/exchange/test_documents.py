@@ -19,7 +19,8 @@ from conversations.library import files
 from conversations.replies import turn
 from conversations.store.schema import Citation, Document, Passage
 from conversations.store.store import Store
-from documents.split import join_pages, separate_pages, split_pages
+from documents.part import number_parts
+from documents.split import join_parts, separate_parts, split_parts
 from tests.conversations.exchange.made import chain, document
 from tests.conversations.exchange.test_exporter import other as other
 from tests.conversations.exchange.test_markdown import tokens
@@ -47,14 +48,15 @@ def cited(*sources: tuple[int, int, float], papers: Any = None, **fields: Any) -
 def kept(store: Store) -> list[tuple[Any, ...]]:
     """Every passage but for its number."""
     columns = (Document.name, Document.pages, Document.passages, Passage.page, Passage.start, Passage.end)
-    query = select(*columns, Passage.text).join(Document).order_by(Passage.id)
+    query = select(*columns, Passage.place, Passage.text).join(Document).order_by(Passage.id)
     with store.database.reading() as session:
         return [tuple(row) for row in session.execute(query)]
 
 
 def test_every_lasting_column_is_in_the_form() -> None:
     made_anew = {"id", "owner", "conversation_id", "passages", "text", "embedding"}  # `pages` are the texts there
-    assert set(Document.__table__.columns.keys()) - made_anew == set(DocumentSchema.model_fields)
+    of_passages = {"places"}
+    assert set(Document.__table__.columns.keys()) - made_anew | of_passages == set(DocumentSchema.model_fields)
     assert set(Citation.__table__.columns.keys()) - {"message_id", "rank", "passage_id"} | {
         "document",
         "begins",
@@ -171,6 +173,6 @@ def test_pages_are_found_again_in_the_whole_text() -> None:
         words = draw.choice([["a"], ["a\n\n", "bc ", "d\n"], ["wren ", "owl.\n\n"]])
         pages = ["".join(draw.choices(words, k=draw.choice([0, 1, 3, 700]))).strip() for _ in range(draw.randint(1, 5))]
         first: dict[int, int] = {}
-        for passage in split_pages(pages, paged=True):
+        for passage in split_parts(number_parts(pages, "page")):
             first.setdefault(passage.page or 0, passage.start)
-        assert separate_pages(join_pages(pages), first, len(pages)) == pages
+        assert separate_parts(join_parts(number_parts(pages, "page")), first, len(pages)) == pages

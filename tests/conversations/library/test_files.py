@@ -300,7 +300,9 @@ def test_a_document_deleted_before_the_first_word_is_not_cited() -> None:
     row = over(store, turn.send(store, identity, "hi", ask(seed=1)))
     found = files.search(store, identity, "When does the ferry leave?")
     cite(store.database, row.id, found)
-    assert store.thread(identity).sources[row.id] == [Source("a.txt", None, FERRY.decode(), found[0].metadata["score"])]
+    assert store.thread(identity).sources[row.id] == [
+        Source("a.txt", None, None, FERRY.decode(), found[0].metadata["score"])
+    ]
     files.delete(store, document.id)
     cite(store.database, row.id, found)
     assert rows(store) == (0, 0, 0)
