@@ -14,7 +14,9 @@ import typer
 
 from prompts.atomic_file import atomic_write
 from settings import Settings, SettingsError
+from terminal.text import strip_control
 
+MAX_LINES = 20  # lines that name what was left out, and names of owners
 Owner = Annotated[str, typer.Option(help="whose conversations, as the store names him")]
 
 
@@ -50,26 +52,63 @@ def export(
         counted = _CountingIterator(conversations)
         texts = exchange.json_chunks(counted) if file_format is Format.json else _markdown(counted)
         write(texts, output)
-    if output is not None:
-        print(f"{_count_conversations(counted.count)} written to {output}")
+    _report_export(store, counted.count, everything, output)
 
 
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="of ours, of ChatGPT or of Open WebUI; zip too")],
     owner: Owner = "terminal",
 ) -> None:
-    """Read conversations into the store: all of them, or none where one is wrong.
+    """Read conversations into the store; one that cannot be read is named, and the others come in.
 
     Example: python cli.py import conversations.json
     """
     from conversations import exchange
 
     with _report_errors():
-        read = [conversation for path in files for conversation in exchange.parse_file(path)]
-        report = exchange.import_all(_store(owner), read)
+        parsed = [(path, exchange.parse_file(path)) for path in files]
+        report = exchange.import_all(_store(owner), [each for _, found in parsed for each in found])
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
-    print(f"{_count_conversations(len(report.added))} imported{renamed}{skipped}")
+    left_out = [(path, line) for path, found in parsed for line in found.left_out]
+    counts = {"left out": len(left_out), "empty": sum(found.empty for _, found in parsed)}
+    missing = "".join(f"; {count} {'was' if count == 1 else 'were'} {what}" for what, count in counts.items() if count)
+    print(f"{_count_conversations(len(report.added))} imported{renamed}{skipped}{missing}")
+    _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])
+
+
+def _print_left_out(lines: list[tuple[Path, str]]) -> None:
+    """Print what of which file was not taken in."""
+    for path, line in lines[:MAX_LINES]:
+        print(strip_control(f"{path}: {line}"), file=sys.stderr)
+    if len(lines) > MAX_LINES:
+        print(f"and {len(lines) - MAX_LINES:,} more", file=sys.stderr)
+
+
+def _report_export(store: Any, count: int, everything: bool, output: Path | None) -> None:
+    """Print whose conversations were written, beside them where they went to stdout, and who else has some."""
+    whose = f" of {_printable(store.owner)}" if everything else ""
+    if output is not None:
+        print(f"{_count_conversations(count)}{whose} written to {output}")
+    elif everything:
+        print(f"{_count_conversations(count)}{whose} written", file=sys.stderr)
+    if everything and (others := _others(store)):
+        print(f"Others have conversations too; name one with --owner: {others}", file=sys.stderr)
+
+
+def _others(store: Any) -> str:
+    """The other owners, each with how many conversations he has."""
+    from conversations.store import count_by_owner
+
+    counts = {name: count for name, count in count_by_owner(store.database).items() if name != store.owner}
+    named = [f"{_printable(name)} ({count:,})" for name, count in list(counts.items())[:MAX_LINES]]
+    more = [f"{len(counts) - MAX_LINES:,} more"] if len(counts) > MAX_LINES else []
+    return ", ".join([*named, *more])
+
+
+def _printable(name: str) -> str:
+    """An owner's name as it can be typed again, in one line."""
+    return name if name.isprintable() and name.split() == [name] else ascii(name)
 
 
 def vacuum() -> None:

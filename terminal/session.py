@@ -86,7 +86,8 @@ def _greet(chat: ChatState, screen: Screen) -> None:
         screen.print_note(f"Documents: {', '.join(row.name for row in documents)}")
     if chat.conversation_id is not None:
         for message in chat.store.thread(chat.conversation_id, 2).messages:
-            screen.print(f"> {message.text}" if message.role == "user" else message.text)
+            if not message.hidden:
+                screen.print(f"> {message.text}" if message.role == "user" else message.text)
 
 
 def _loop(chat: ChatState, lines: LineReader, screen: Screen) -> bool:

@@ -8,8 +8,6 @@ from typing import Any
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.schema import ID
 
-MAX_SECONDS = 1e11  # a time beyond it (the year 5138) is in milliseconds or finer
-
 
 @dataclass(frozen=True)
 class Node:
@@ -18,13 +16,6 @@ class Node:
     parent: str | None
     children: Sequence[str]
     message: dict[str, Any] | None
-
-
-def to_seconds(time: float | None) -> float | None:
-    """Seconds since 1970, whether the time is in seconds, milli-, micro- or nanoseconds."""
-    while time is not None and MAX_SECONDS < time < float("inf"):
-        time /= 1000
-    return time
 
 
 def first_valid_id(*ids: str | None) -> str:
@@ -61,9 +52,9 @@ def number_messages(
     return messages, None if head is None else numbers.get(head)
 
 
-def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], str | None]:
-    """The nodes without the system messages that everything hangs on, and the text of those."""
-    remaining, system = dict(nodes), list[str]()
+def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], list[dict[str, Any]]]:
+    """The nodes without the system messages that everything hangs on, and these; hidden ones stay where they are."""
+    remaining, system = dict(nodes), list[dict[str, Any]]()
     below = _children(nodes, _parents(nodes))
     at: str | None = None
     while len(children := below.get(at, [])) == 1:
@@ -71,10 +62,20 @@ def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], s
         message = remaining[at].message
         if message is not None and message["role"] != "system":
             break
-        if message is not None and message["text"]:
-            system.append(message["text"])
-        remaining[at] = replace(remaining[at], message=None)
-    return remaining, "\n\n".join(system) or None
+        if message is not None and not (message["extra"] or {}).get("hidden"):
+            system.append(message)
+            remaining[at] = replace(remaining[at], message=None)
+    return remaining, system
+
+
+def first_time(nodes: Mapping[str, Node]) -> float:
+    """The earliest time of a message; 0 where none has one."""
+    return min((time for node in nodes.values() if node.message and (time := node.message["created"])), default=0.0)
+
+
+def last_time(nodes: Mapping[str, Node]) -> float:
+    """The latest time of a message; 0 where none has one."""
+    return max((time for node in nodes.values() if node.message and (time := node.message["created"])), default=0.0)
 
 
 def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:

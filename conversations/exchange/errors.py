@@ -27,5 +27,5 @@ def preview(value: Any) -> str:
     """A value as it may stand in one line."""
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "a list"
-    text = ascii(value)
+    text = "null" if value is None else ascii(value)
     return text if len(text) <= PREVIEW_LENGTH else f"{text[:PREVIEW_LENGTH]}…"

@@ -1,23 +1,39 @@
-"""From a file's bytes to a JSON value: size, zip, encoding, syntax. Knows no conversation.
+"""From a file to JSON values: size, and the zip that ChatGPT sends, of which only conversations are unpacked.
 
-Every error is one line that says what is wrong with the bytes.
+Knows no conversation. Every error is one line that says what is wrong with the bytes.
 """
 
-import io
-import json
 import re
 import zipfile
 import zlib
-from collections import Counter
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 from conversations.exchange.errors import ExchangeError, preview
+from conversations.exchange.syntax import Unreadable, parse_json
 
-MAX_BYTES = 500_000_000  # bytes, unpacked
+MAX_BYTES = 500_000_000  # bytes of conversations, unpacked; pictures beside them do not count
+MAX_BESIDE = 50_000_000  # bytes of a file that lies beside them
 MAX_RATIO = 200  # times its packed size; chats pack 5 to 20 times
 RATIO_EXEMPT = 10_000_000  # bytes that may swell as they like
-MEMBER = re.compile(r"(?:.*/)?conversations(?:-\d+)?\.json")
-READING = "for reading only: export with --format json what is to be imported"
+MEMBER = re.compile(r"(?:.*/)?conversations(?:[-_ ]?\d+)?\.json")
+BESIDE = (
+    *("message_feedback.json", "conversation_asset_file_names.json", "library_files.json"),
+    *("projects.json", "group_chats.json"),
+)
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
+ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is of an empty one
+
+
+@dataclass
+class Archive:
+    """What a file holds beside its conversations: JSON files by name, names of all files, what could not be read."""
+
+    beside: dict[str, Any] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def check_size(count: int) -> None:
@@ -26,78 +42,89 @@ def check_size(count: int) -> None:
         raise ExchangeError(f"it has {count:,} bytes, at most {MAX_BYTES:,} are read; split it")
 
 
-def parse_file(data: bytes, name: str) -> list[Any]:
-    """The JSON values of a file: of a zip each part of its conversations. Raises ExchangeError."""
-    check_size(len(data))
-    if data.startswith(b"PK\x03\x04"):
-        return [parse_json(part, name) for part in _unzip(data)]
-    return [parse_json(data, name)]
+def read_file(stream: BinaryIO, size: int, name: str) -> tuple[Archive, Iterator[Any]]:
+    """What a file holds, and its JSON values: of a zip each part of its conversations, one at a time.
+
+    The values are read as they are asked for, and raise ExchangeError too.
+    """
+    start = stream.read(4)
+    stream.seek(0)
+    if start in ZIP_STARTS:
+        with _unpacking():
+            return _open_zip(zipfile.ZipFile(stream), name)
+    check_size(size)
+    return Archive(), (parse_json(data, name) for data in [stream.read()])
 
 
-def parse_json(data: bytes, name: str) -> Any:
-    """The JSON value of some bytes. Raises ExchangeError."""
-    text = _decode(data)
-    if not text.strip():
-        raise ExchangeError("it is empty")
-    if text.lstrip().startswith(("# ", "<!--")) or name.lower().endswith((".md", ".markdown")):
-        raise ExchangeError(f"it is Markdown, {READING}")
+def _open_zip(archive: zipfile.ZipFile, name: str) -> tuple[Archive, Iterator[Any]]:
+    infos = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX")]
+    members = sorted((i for i in infos if MEMBER.fullmatch(i.filename)), key=lambda info: info.filename)
+    names = [info.filename for info in infos]
+    _check_members(members, names)
+    found = Archive(names=names)
+    for info in infos:
+        if info.filename.rpartition("/")[2] in BESIDE:
+            _read_beside(archive, info, found)
+    return found, _values(archive, members, name)
+
+
+def _values(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], name: str) -> Iterator[Any]:
+    """The value of each member; where one of several cannot be read, that stands in its place."""
+    for info in members:
+        with _unpacking():
+            data = _read_member(archive, info)
+        try:
+            yield parse_json(data, name)
+        except ExchangeError as error:
+            if len(members) == 1:
+                raise
+            yield [Unreadable(f"{preview(info.filename)}: {error}")]
+
+
+def _read_beside(archive: zipfile.ZipFile, info: zipfile.ZipInfo, found: Archive) -> None:
+    """Read a file that lies beside conversations; one that cannot be read is noted and takes nothing with it."""
+    name = info.filename.rpartition("/")[2]
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise ExchangeError("it is nested too deep to be a chat") from None
-    except json.JSONDecodeError as error:
-        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise ExchangeError("it ends in the middle: it was cut short, get it once more") from None
-        raise ExchangeError(f"it is not JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except ExchangeError:
-        raise
-    except ValueError as error:  # a number of thousands of digits
-        raise ExchangeError(f"it is not JSON that can be read: {error}") from None
+        if info.file_size > MAX_BESIDE:
+            raise ExchangeError(f"it has {info.file_size:,} bytes, at most {MAX_BESIDE:,} are read")
+        _check_ratio(info)
+        with _unpacking():
+            data = _read_member(archive, info)
+        found.beside[name] = parse_json(data, name) if data.strip() else None
+    except ExchangeError as error:
+        found.notes.append(f"{name} in it is left out: {error}")
 
 
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ExchangeError(f"it is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are all different: of two messages with one id, one would be lost."""
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise ExchangeError(f"it has {preview(twice)} twice in one object")
-    return unique
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ExchangeError(f"it is not JSON: {name} is no number")
-
-
-def _unzip(data: bytes) -> list[bytes]:
-    """The conversations in a zip as ChatGPT sends it: one file, or numbered ones."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = sorted((i for i in archive.infolist() if MEMBER.fullmatch(i.filename)), key=lambda i: i.filename)
-            members = [i for i in members if not i.filename.startswith("__MACOSX")]
-            _check_members(members)
-            return [_read_member(archive, info) for info in members]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError) as error:
-        raise ExchangeError(f"it is a zip that cannot be unpacked: {error}") from None
-
-
-def _check_members(members: list[zipfile.ZipInfo]) -> None:
+def _check_members(members: list[zipfile.ZipInfo], names: list[str]) -> None:
     """Check what a zip says of its members, before any is unpacked. Raises ExchangeError."""
+    if not members and any(name.rpartition("/")[2] == "chat.html" for name in names):
+        raise ExchangeError(
+            "it is a zip without conversations.json: its chat.html is for reading only; export once more"
+        )
     if not members:
         raise ExchangeError("it is a zip without conversations.json")
     check_size(sum(info.file_size for info in members))
     for info in members:
-        if info.file_size > max(RATIO_EXEMPT, info.compress_size * MAX_RATIO):
-            raise ExchangeError(
-                f"{preview(info.filename)} in it would swell from {info.compress_size:,} to {info.file_size:,} bytes, "
-                "which no chat does"
-            )
+        _check_ratio(info)
+
+
+def _check_ratio(info: zipfile.ZipInfo) -> None:
+    if info.file_size > max(RATIO_EXEMPT, info.compress_size * MAX_RATIO):
+        raise ExchangeError(
+            f"{preview(info.filename)} in it would swell from {info.compress_size:,} to {info.file_size:,} bytes, "
+            "which no chat does"
+        )
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    """A block in which a broken zip raises ExchangeError."""
+    try:
+        yield
+    except ExchangeError:
+        raise
+    except BROKEN_ZIP as error:
+        raise ExchangeError(f"it is a zip that cannot be unpacked: {error}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

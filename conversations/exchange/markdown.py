@@ -29,10 +29,12 @@ def render_markdown(conversation: Mapping[str, Any]) -> str:
     if conversation["kind"] != "compare":
         numbers = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
     blocks = [NOTE, f"# {_inline(conversation['title']) or 'Untitled'}", *_render_header(conversation)]
-    for number in numbers:
+    shown = [number for number in numbers if (messages[number]["extra"] or {}).get("hidden") is not True]
+    for number in shown:
         blocks += [*_render_message(messages[number]), *_render_sources(messages[number], conversation, passages)]
-    if hidden := len(messages) - len(numbers):
-        blocks.append(f"*{hidden} {'message' if hidden == 1 else 'messages'} on other branches not shown*")
+    for count, where in ((len(numbers) - len(shown), "hidden"), (len(messages) - len(numbers), "on other branches")):
+        if count:
+            blocks.append(f"*{count} {'message' if count == 1 else 'messages'} {where} not shown*")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -53,13 +55,19 @@ def _render_message(message: Mapping[str, Any]) -> list[str]:
     model = [_inline(message["model"])] if message["model"] else []
     state = [] if message["state"] == "done" else [message["state"]]
     heading = ", ".join([ROLE_NAMES[message["role"]], *model, _time(message["created"]), *state])
-    beside = (message["extra"] or {}).get("attachments")
-    names = (
-        [f"{a.get('kind')} {a.get('name')}" for a in beside if isinstance(a, dict)] if isinstance(beside, list) else []
-    )
+    attachments, references = _entries(message, "attachments"), _entries(message, "references")
+    names = [" ".join(str(a[n]) for n in ("kind", "name", "prompt") if a.get(n)) for a in attachments]
+    pages = [" ".join(str(r[n]) for n in ("title", "url") if r.get(n)) for r in references]
     error = f"*Error: {_inline(message['error'])}*" if message["error"] else ""
     attached = f"*Attached: {_inline(', '.join(names))}*" if names else ""
-    return [f"## {heading}", *filter(None, [blockquote(message["text"]), attached, error])]
+    cited = f"*From: {_inline(', '.join(pages))}*" if pages else ""
+    return [f"## {heading}", *filter(None, [blockquote(message["text"]), attached, cited, error])]
+
+
+def _entries(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects of a list that an import brought beside a message."""
+    held = (message["extra"] or {}).get(name)
+    return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
 
 
 def _render_sources(

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -208,33 +208,14 @@ def validate_conversation(conversation: Mapping[str, Any]) -> dict[str, Any]:
         raise ExchangeError(explain(error)) from None
 
 
-def validate_file(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All conversations of a file of ours. Raises ExchangeError naming the place, the value and what is allowed."""
+def conversations_of(data: Mapping[str, Any]) -> list[Any]:
+    """The conversations of a file of ours, as they stand there. Raises ExchangeError naming what is wrong."""
     if data.get("version") != VERSION:
         raise ExchangeError(f"its version is {preview(data.get('version'))}, this program reads {VERSION}; update it")
     conversations = data.get("conversations")
     if not isinstance(conversations, list):
         raise ExchangeError("it has no list of conversations")
-    checked = convert_each(conversations, validate_conversation)
-    seen: set[str] = set()
-    for position, conversation in enumerate(checked, 1):
-        if conversation["id"] in seen:
-            raise ExchangeError(f"conversation {position}: the id {conversation['id']!r} is there twice")
-        seen.add(conversation["id"])
-    return checked
-
-
-def convert_each(items: list[Any], convert: Callable[[dict[str, Any]], dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every item in our form; the error says which one it was."""
-    converted = []
-    for position, item in enumerate(items, 1):
-        if not isinstance(item, dict):
-            raise ExchangeError(f"conversation {position} is {preview(item)}, not an object")
-        try:
-            converted.append(convert(item))
-        except ExchangeError as error:
-            raise ExchangeError(f"conversation {position}: {error}") from None
-    return converted
+    return conversations
 
 
 def json_chunks(conversations: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -61,6 +61,12 @@ class BranchContext:
         return next((i for i in later if self.history[i].role == "user"), len(self.history)) if at else 0
 
 
+def up_to_question(branch: Sequence[Message]) -> Sequence[Message]:
+    """The branch up to the last message that a person wrote: an import has tools' and hidden ones behind it."""
+    asked = [at for at, message in enumerate(branch) if message.role == "user" and not message.hidden]
+    return branch[: asked[-1] + 1] if asked else branch
+
+
 def to_messages(messages: Sequence[Message]) -> list[BaseMessage]:
     """Those of the records that a model reads, as LangChain's messages."""
     return [_to_message(messages[at]) for at in visible_indexes(messages)]
@@ -68,7 +74,7 @@ def to_messages(messages: Sequence[Message]) -> list[BaseMessage]:
 
 def visible_indexes(messages: Sequence[Message]) -> list[int]:
     """Where the questions that got some answer stand, and the answers."""
-    following = [*messages[1:], None]
+    following = [*(None if message.hidden else message for message in messages[1:]), None]
     return [at for at, message in enumerate(messages) if _is_visible(message, following[at])]
 
 
@@ -77,6 +83,8 @@ def _to_message(row: Message) -> BaseMessage:
 
 
 def _is_visible(message: Message, after: Message | None) -> bool:
+    if message.hidden:
+        return False
     if message.role == "assistant":
         return _is_answer(message)
     unanswered = after is not None and after.role == "assistant" and not _is_answer(after)

@@ -15,7 +15,7 @@ from chains.assistant import Retriever, build, build_verbatim
 from chains.report import Report
 from conversations.library import files, reading
 from conversations.replies import compaction, watch
-from conversations.replies.context import BranchContext, Compaction
+from conversations.replies.context import BranchContext, Compaction, up_to_question
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.store import citations
@@ -144,7 +144,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
     """What the reply of `row` is made from, read in one transaction; no message of another branch is loaded."""
     with database.reading() as session:
         conversation = session.get_one(Conversation, row.conversation_id)
-        *history, question = _branch(session, row.parent_id)
+        *history, question = up_to_question(_branch(session, row.parent_id))
         own = select(Document.id).where(Document.conversation_id == row.conversation_id)
         documents = list(session.scalars(own))
         path = [message.id for message in history]

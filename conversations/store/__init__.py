@@ -6,7 +6,15 @@ from conversations.store.database import Database, DatabaseError, connect, disco
 from conversations.store.schema import STATE_NOTES, Conversation, Counter, Document, Feedback, Message, State, Summary
 from conversations.store.search import Hit, search_conversations
 from conversations.store.statistics import VOTE_COMMENT, Period, Statistics, collect_statistics
-from conversations.store.store import NotFoundError, Store, Thread, make_title, new_conversation_id, open_store
+from conversations.store.store import (
+    NotFoundError,
+    Store,
+    Thread,
+    count_by_owner,
+    make_title,
+    new_conversation_id,
+    open_store,
+)
 from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean, format_count
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "clean",
     "collect_statistics",
     "connect",
+    "count_by_owner",
     "disconnect",
     "format_count",
     "make_title",

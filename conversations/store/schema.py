@@ -146,6 +146,11 @@ class Message(Base):
         """Whether a process still writes this reply."""
         return self.state in LIVE
 
+    @property
+    def hidden(self) -> bool:
+        """Whether an import brought it as one that nobody is shown: it is neither drawn nor sent to a model."""
+        return (self.extra or {}).get("hidden") is True
+
 
 class Feedback(Base):
     """What somebody thinks of a reply: 1 or -1, and why."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select, text, update
+from sqlalchemy import Select, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from conversations.store.citations import Source, read_sources
@@ -209,6 +209,14 @@ class Store:
         if row is None:
             raise NotFoundError(f"There is no message {message_id} of yours.")
         return row
+
+
+def count_by_owner(database: Database) -> dict[str, int]:
+    """How many conversations each owner has, who has most first."""
+    count = func.count()
+    query = select(Conversation.owner, count).group_by(Conversation.owner).order_by(count.desc(), Conversation.owner)
+    with database.reading() as session:
+        return dict(session.execute(query).all())
 
 
 def sweep(database: Database) -> None:

@@ -1,12 +1,14 @@
 """One message as it stands: its text, and what went wrong. Knows rows; not how a reply is made."""
 
+from typing import Any
+
 import streamlit as st
 
 from conversations.replies import NOTE
 from conversations.store import STATE_NOTES, Feedback, Message, State
 from page.chat.metrics import format_metrics
 from page.session.error import draw_error
-from page.session.markdown import escape_markdown, safe_markdown
+from page.session.markdown import escape_markdown, link, safe_markdown
 
 
 def draw_body(message: Message, feedback: Feedback | None) -> None:
@@ -19,6 +21,7 @@ def draw_body(message: Message, feedback: Feedback | None) -> None:
     else:
         with st.expander(escape_markdown(message.role.capitalize()), icon=":material/data_object:"):
             st.text(message.text)
+            _draw_attachments(message)
     if feedback is not None and feedback.comment:
         st.caption(f":material/comment: {escape_markdown(feedback.comment)}")
 
@@ -27,6 +30,7 @@ def _draw_reply(message: Message) -> None:
     """Draw a reply that has ended, with what its reader is to know."""
     if message.text:
         st.markdown(safe_markdown(message.text))
+    _draw_thinking(message)
     _draw_attachments(message)
     if message.error:
         draw_error(message.error)
@@ -38,7 +42,31 @@ def _draw_reply(message: Message) -> None:
 
 
 def _draw_attachments(message: Message) -> None:
-    """Draw the names of files that an import brought beside the text; nothing else is kept of them."""
-    names = [str(each.get("name")) for each in (message.extra or {}).get("attachments", []) if isinstance(each, dict)]
+    """Draw the names of files and the pages that an import brought beside the text."""
+    names = [_attachment_label(each) for each in _entries(message, "attachments")]
     if names:
         st.caption(f":material/attach_file: {escape_markdown(', '.join(names))}")
+    links = [link(str(each.get("title") or ""), str(each.get("url") or "")) for each in _entries(message, "references")]
+    if links:
+        st.caption(f":material/link: {' · '.join(links)}")
+
+
+def _attachment_label(attachment: dict[str, Any]) -> str:
+    """A file's name, and the prompt that an image was made from."""
+    prompt = attachment.get("prompt")
+    return f"{attachment.get('name')} ({prompt})" if isinstance(prompt, str) else str(attachment.get("name"))
+
+
+def _entries(message: Message, name: str) -> list[dict[str, Any]]:
+    """The objects of a list that an import brought under this name."""
+    held = (message.extra or {}).get(name)
+    return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
+
+
+def _draw_thinking(message: Message) -> None:
+    """Draw what an import brought of a reply's reasoning and calls, folded up."""
+    held = [(message.extra or {}).get(name) for name in ("reasoning", "details")]
+    texts = [text for each in held if isinstance(each, list) for text in each if isinstance(text, str)]
+    if texts:
+        with st.expander("Thinking", icon=":material/data_object:"):
+            st.text("\n\n".join(texts))

@@ -7,6 +7,9 @@ from page.chat import listing, menu
 from page.session.context import PageContext
 from page.session.current import open_conversation
 from page.session.error import draw_error
+from page.session.markdown import escape_markdown
+
+MAX_LINES = 20  # lines on what an import brought and left out
 
 
 def draw(context: PageContext) -> None:
@@ -24,6 +27,10 @@ def draw(context: PageContext) -> None:
 def _draw_import(context: PageContext) -> None:
     """Draw the upload of conversations, this program's or another's, and what the last one brought."""
     turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
+    st.caption(
+        f"A file of more than {st.get_option('server.maxUploadSize'):,} MB: `python cli.py import FILE --owner NAME` in a "
+        "terminal, where of a zip only the conversations count. About shows your name."
+    )
     st.file_uploader(
         "Conversations from this program, ChatGPT or Open WebUI",
         key=f"import-{turn}",
@@ -34,7 +41,8 @@ def _draw_import(context: PageContext) -> None:
     if isinstance(outcome, exchange.ExchangeError):
         draw_error(str(outcome))
     elif outcome:
-        st.caption(outcome)
+        for line in outcome[:MAX_LINES]:
+            st.caption(escape_markdown(line))
 
 
 def _import_file(context: PageContext, key: str) -> None:
@@ -43,8 +51,12 @@ def _import_file(context: PageContext, key: str) -> None:
         return
     st.session_state["imports"] += 1
     try:
-        report = exchange.import_all(context.store, exchange.parse(file.getvalue(), file.name))
+        parsed = exchange.parse(file, file.name)
+        report = exchange.import_all(context.store, parsed)
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return
-    st.session_state["imported"] = f"{len(report.added)} added, {len(report.skipped)} there already."
+    counts = {"left out": len(parsed.left_out), "empty": parsed.empty}
+    missing = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    summary = f"{len(report.added)} added, {len(report.skipped)} there already{missing}."
+    st.session_state["imported"] = [summary, *parsed.left_out, *parsed.notes]

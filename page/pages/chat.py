@@ -96,6 +96,8 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
     for position, message in enumerate(thread.messages, thread.earlier):
         if edge and position == max(edge, thread.earlier):
             context_meter.draw_edge(edge, thread.summary, selection.no_summary_reason)
+        if message.hidden:
+            continue
         _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live_ids[:1])
     files.draw_readings(context.store, thread.conversation.id)
     if not thread.messages:

@@ -1,6 +1,7 @@
 """What others wrote, made safe to show: replies as Markdown that fetches nothing, names and titles as plain words."""
 
 import re
+from urllib.parse import quote, urlsplit
 
 from markdown_it import MarkdownIt
 
@@ -10,6 +11,7 @@ OTHER_FENCES = re.compile(r"\$\$|:::|\[\^|\r")  # Streamlit's own blocks, which 
 MARKDOWN = MarkdownIt("commonmark")
 SYNTAX = re.compile(r"([\\`*_\[\]<>#|~$&])|^([-+=])|(?<=\d)([.)])(?=\s|$)")
 # Streamlit reads :red[…], :material/…: and :smile: after any escaping, and makes links of what looks like an address
+URL_SAFE = "%/:?#@!$&'*+,;=~-._"  # of an address inside a link: no space and no bracket
 DIRECTIVE = re.compile(r"([:@]|\bwww)(?=\S)", re.IGNORECASE)
 
 
@@ -24,6 +26,16 @@ def safe_markdown(text: str) -> str:
                 exempt.update(range(*token.map))
     lines = text.replace("\x00", "\ufffd").split("\n")
     return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))
+
+
+def link(title: str, url: str) -> str:
+    """A link to a page under its title; the title alone where the address is none of a page."""
+    words = escape_markdown(title or url)
+    try:
+        is_page = url.startswith(("https://", "http://")) and bool(urlsplit(url).netloc)
+    except ValueError:
+        is_page = False
+    return f"[{words}]({quote(url, safe=URL_SAFE)})" if is_page else words
 
 
 def escape_markdown(text: str) -> str:

@@ -41,7 +41,7 @@ def test_nothing_serious_in_what_we_draw(
     with chromium.new_context(color_scheme=scheme) as context:  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(scripted[1])
-        expect(page.get_by_text("Import")).to_be_visible()
+        expect(page.get_by_text("Import", exact=True)).to_be_visible()
         seen = [*violations(page)]
         send_message(page, "hi")
         expect(page.get_by_text("openai ·")).to_be_visible()

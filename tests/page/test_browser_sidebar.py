@@ -130,7 +130,7 @@ def test_export_and_import(talk: Loopback, tab: Page, tmp_path: Path) -> None:
     whole["conversations"][0]["id"] = "x" * 22
     files["JSON"].write_text(json.dumps(whole))
     close_popover(tab)
-    tab.get_by_text("Import").click()
+    tab.get_by_text("Import", exact=True).click()
     tab.get_by_test_id("stSidebar").locator("input[type=file]").set_input_files(str(files["JSON"]))
     expect(tab.get_by_text("1 added")).to_be_visible()
     expect(rows(tab)).to_have_count(2)

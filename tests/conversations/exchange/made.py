@@ -97,6 +97,6 @@ def node(parent: str | None, text: Any = "hi", role: str = "user", **fields: Any
     return {"message": said, "parent": parent, "children": []} | fields
 
 
-def chatgpt(mapping: dict[str, Any], **fields: Any) -> bytes:
+def chatgpt(mapping: Any, **fields: Any) -> bytes:
     """A file of ChatGPT's with one conversation."""
     return json.dumps([{"title": "t", "create_time": 5.0, "mapping": mapping} | fields]).encode()

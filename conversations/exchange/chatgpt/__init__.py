@@ -1,0 +1,80 @@
+"""What ChatGPT exports (conversations.json): each conversation is a mapping of nodes. Knows that format and our form.
+
+Every message is kept, branches too. What the assistant wrote to a tool or to itself becomes a message of role "tool",
+so that it is no reply; images and other files become their names. What has no place in our form stands in `extra`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from conversations.exchange.branches import (
+    Node,
+    extract_system_prompt,
+    first_time,
+    first_valid_id,
+    last_time,
+    number_messages,
+)
+from conversations.exchange.chatgpt.beside import Beside
+from conversations.exchange.chatgpt.message import convert_message
+from conversations.exchange.errors import ExchangeError, preview
+from conversations.exchange.fields import Fields
+from conversations.exchange.schema import validate_conversation
+from conversations.store import store
+
+__all__ = ["Beside", "convert"]
+
+
+def convert(item: dict[str, Any], beside: Beside) -> dict[str, Any]:
+    """A conversation in our form; one without a mapping has no messages. Raises ExchangeError."""
+    fields = Fields(item)
+    identity = first_valid_id(*(fields.text(name) for name in ("conversation_id", "id")))
+    nodes = _nodes(fields.take("mapping"), beside.ratings.get(identity, {}), beside)
+    nodes, system = extract_system_prompt(nodes)
+    created = fields.time("create_time") or first_time(nodes)
+    updated = fields.time("update_time") or last_time(nodes) or created
+    messages, head = number_messages(nodes, fields.text("current_node") or None, created)
+    first = next((m["text"] for m in messages if m["role"] == "user" and not (m["extra"] or {}).get("hidden")), "")
+    pinned = fields.flag("is_starred") or bool(item.get("pinned_time"))
+    return validate_conversation(
+        {
+            "id": identity,
+            "title": fields.text("title") or store.make_title(first),
+            "created": created,
+            "updated": updated,
+            "pinned": pinned,
+            "system": "\n\n".join(each["text"] for each in system) or None,
+            "extra": _extra(fields, system, beside),
+            "head": head,
+            "messages": messages,
+        }
+    )
+
+
+def _nodes(mapping: Any, ratings: Mapping[str, Mapping[str, Any]], beside: Beside) -> dict[str, Node]:
+    """The tree; a node may be a placeholder without a message. Raises ExchangeError."""
+    if mapping is None:
+        return {}
+    if not isinstance(mapping, dict):
+        raise ExchangeError(f"mapping: should be an object ({preview(mapping)})")
+    return {at: _node(at, node, ratings, beside) for at, node in mapping.items()}
+
+
+def _node(at: str, value: Any, ratings: Mapping[str, Mapping[str, Any]], beside: Beside) -> Node:
+    node = Fields(value)
+    written = node.take("message")
+    message = convert_message(written, beside)
+    names = (at, written.get("id") if isinstance(written, dict) else None)
+    rating = next((ratings[name] for name in names if isinstance(name, str) and name in ratings), None)
+    if message is not None and rating is not None:
+        message["feedback"] = rating
+    children = [child for child in node.items("children") if isinstance(child, str)]
+    return Node(node.text("parent") or None, children, message)
+
+
+def _extra(fields: Fields, system: list[dict[str, Any]], beside: Beside) -> dict[str, Any]:
+    """What stands beside the messages, by ChatGPT's own names but for the project's name."""
+    kept = {"source": "chatgpt", **fields.rest()}
+    project = beside.projects.get(str(kept.get("gizmo_id")))
+    told = [each["extra"] for each in system if each["extra"]]
+    return kept | ({"project": project} if project else {}) | ({"system": told} if told else {})

@@ -1,0 +1,99 @@
+"""What a message of Open WebUI's says: its text, and what stands in it or beside it. Knows texts, parts and blocks.
+
+Blocks of reasoning, tool calls and code stand in a reply's text there; here they stand beside it. Images and files
+become their names.
+"""
+
+import re
+from typing import Any
+
+from conversations.exchange.fields import Fields, is_empty, storable
+
+BLOCK = re.compile(
+    r"""<details\b[^<>]{0,200}?\btype=["'](?:reasoning|tool_calls|code_interpreter|code_execution)["']""", re.IGNORECASE
+)
+CLOSED = re.compile(r"</details>\s*", re.IGNORECASE)
+
+
+def read_content(fields: Fields, is_reply: bool) -> tuple[str, dict[str, Any]]:
+    """The text, and what stands beside it."""
+    content, output = fields.take("content"), fields.items("output")
+    parts = content if isinstance(content, list) else [content]
+    text = "\n".join(filter(None, map(_words, parts)))
+    said = "\n".join(filter(None, (_output_text(item) for item in output)))
+    text = text or said
+    files = [each for each in [*parts, *fields.items("files")] if isinstance(each, dict)]
+    attachments = [attachment for file in files if (attachment := _attachment(file))]
+    text, blocks = _extract_blocks(text) if is_reply else (text, [])
+    thoughts = [thought for item in output for thought in _thoughts(item)]
+    if thought := fields.text("reasoning_content", "reasoning"):
+        thoughts.append(thought)
+    beside = {
+        "attachments": attachments,
+        "details": [block.strip() for block in blocks],
+        "reasoning": thoughts,
+        "output": [storable(item) for item in output if _is_unsaid(item, text)],
+    }
+    text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in attachments)
+    return text, {name: value for name, value in beside.items() if value}
+
+
+def _words(part: Any) -> str:
+    """The text of a part; a number is written out."""
+    text = part.get("text") if isinstance(part, dict) else part
+    return str(text) if isinstance(text, str | int | float) and not isinstance(text, bool) else ""
+
+
+def _extract_blocks(text: str) -> tuple[str, list[str]]:
+    """The text without its blocks, and these; read once, however many are opened and never closed."""
+    outside, blocks, at = [], [], 0
+    while opening := BLOCK.search(text, at):
+        inner = text.find(">", opening.end()) + 1
+        closing = CLOSED.search(text, inner) if inner else None
+        if closing is None:
+            break
+        outside.append(text[at : opening.start()])
+        blocks.append(text[opening.start() : closing.end()])
+        at = closing.end()
+    return "".join([*outside, text[at:]]), blocks
+
+
+def _texts(value: Any) -> list[str]:
+    """The texts of a list of parts, or a text alone."""
+    values = value if isinstance(value, list) else [value]
+    return [text for each in values if (text := _words(each))]
+
+
+def _output_text(item: Any) -> str:
+    """The words of an item of a newer reply's output that is a message."""
+    fields = Fields(item)
+    return "\n".join(_texts(fields.take("content"))) if fields.text("type") == "message" else ""
+
+
+def _thoughts(item: Any) -> list[str]:
+    """The words of an item that is reasoning: in full, else summed up."""
+    fields = Fields(item)
+    if fields.text("type") != "reasoning":
+        return []
+    return _texts(fields.take("content")) or _texts(fields.take("summary"))
+
+
+def _is_unsaid(item: Any, text: str) -> bool:
+    """Whether an item of the output is kept nowhere else."""
+    if is_empty(item) or _thoughts(item):
+        return False
+    said = _output_text(item)
+    return not said or said.strip() not in text
+
+
+def _attachment(file: dict[str, Any]) -> dict[str, str] | None:
+    """Kind and name of a file or of a part that is an image; None for text."""
+    kind = file.get("type")
+    if kind in (None, "text"):
+        return None
+    held = file.get("image_url") if kind == "image_url" else file.get("url")
+    url = held.get("url") if isinstance(held, dict) else held
+    last = "" if not isinstance(url, str) or url.startswith("data:") else url.rpartition("/")[2]
+    inner = Fields(file.get("file"))
+    name = Fields(file).text("name") or inner.text("filename", "name") or last or "unnamed"
+    return {"kind": "image" if kind in ("image", "image_url") else "file", "name": name}

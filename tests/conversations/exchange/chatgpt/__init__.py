@@ -1,0 +1,1 @@
+"""Tests of what ChatGPT exports, part by part."""
