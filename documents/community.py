@@ -31,7 +31,9 @@ def with_pauses(tokenize: Callable[[str], list[str]]) -> Callable[[str], list[st
     return tokenize_and_pause
 
 
-def bm25(texts: Sequence[str], tokenize: Callable[[str], list[str]]) -> Callable[[str], Any]:
+def bm25(
+    texts: Sequence[str], tokenize: Callable[[str], list[str]], tokenize_question: Callable[[str], list[str]]
+) -> Callable[[str], Any]:
     """A function from a question to the score of each text, an array; 0 where they have no word in common.
 
     Okapi's own weight of a word that stands in most texts is negative, which turns the order round in short
@@ -41,7 +43,7 @@ def bm25(texts: Sequence[str], tokenize: Callable[[str], list[str]]) -> Callable
         warnings.filterwarnings("ignore", MESSAGE, DeprecationWarning)
         from langchain_community.retrievers import BM25Retriever
     retriever = BM25Retriever.from_texts(list(texts), preprocess_func=with_pauses(tokenize))
-    retriever.preprocess_func, ranks = tokenize, retriever.vectorizer
+    ranks = retriever.vectorizer
     document_counts = Counter(word for counts in ranks.doc_freqs for word in counts)
     ranks.idf = {word: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for word, n in document_counts.items()}
-    return lambda question: ranks.get_scores(retriever.preprocess_func(question))
+    return lambda question: ranks.get_scores(tokenize_question(question))

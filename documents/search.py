@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from documents.community import bm25
-from documents.terms import asks_for_overview, named_page, stems
+from documents.terms import asks_for_overview, named_page, question_stems, stems
 
 TOP_K = 8  # passages that a question is given, as far as the model's window holds them
 RRF_K = 60  # of reciprocal rank fusion (Cormack, Clarke and Büttcher 2009)
@@ -39,7 +39,7 @@ class Index:
         self.passages, self._embedded = list(passages), embedded
         self._scores: Callable[[str], Any] | None = None
         if any(stems(passage.page_content) for passage in self.passages):  # rank_bm25 divides by their number
-            self._scores = bm25([passage.page_content for passage in self.passages], stems)
+            self._scores = bm25([passage.page_content for passage in self.passages], stems, question_stems)
 
     def search(self, question: str, top_k: int = TOP_K) -> list[Document]:
         """The best passages, best first, with `score` in their metadata; none without a word or a sense in common.
@@ -59,7 +59,7 @@ class Index:
         return passage.model_copy(update={"metadata": {**passage.metadata, "score": round(float(score), 4)}})
 
     def _rank_by_words(self, question: str) -> list[tuple[int, float]]:
-        if self._scores is None or not stems(question):
+        if self._scores is None or not question_stems(question):
             return []
         return _best(self._scores(question), 0.0)
 

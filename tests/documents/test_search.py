@@ -9,7 +9,7 @@ from langchain_core.documents import Document
 from documents.part import Part, number_parts
 from documents.search import EmbeddedPassages, Index, PassageRetriever, fuse_rankings, normalize
 from documents.split import PAGE_BREAK, PASSAGE_LENGTH, join_parts, split_parts
-from documents.terms import asks_for_overview, named_page, stems
+from documents.terms import asks_for_overview, named_page, question_stems, stems
 
 TEXTS = ["The ferry leaves at nine.", "Bring a warm coat.", "The ferry costs four crowns."]
 
@@ -29,16 +29,32 @@ def found(within: Index, question: str) -> list[str]:
         ("running RUNS run_run", ["run", "run", "run", "run"]),
         ("", []),
         ("... --", []),
-        ("x" * 40, []),
-        ("x" * 39, ["x" * 39]),
+        ("x" * 64, ["x" * 64]),
         ("3.5 km", ["3", "5", "km"]),
-        ("日本語", ["日本", "本語"]),
+        ("1,234.5 and 10 000", ["1", "234", "5", "1234", "10", "000", "10000"]),
+        ("日本語", ["日本", "本語", "日*", "本*", "語*"]),
         ("東", ["東"]),
-        ("Grüße", ["grüße"]),
+        ("ไทย", ["ไท", "ทย"]),
+        ("Grüße", ["gruss"]),
+        ("thé, the", ["the"]),
+        ("light-\n  house", ["light", "hous", "lighthous"]),
+        ("“well-known” l'été", ["well", "known", "wellknown", "ete", "lete"]),
+        ("C++, C# and .NET.", ["c++", "c", "c#", "c", ".net", "net"]),
+        ("U.S.A. file_name AB-12/5", ["u", "s", "usa", "file", "name", "ab", "12", "ab12", "5"]),
+        ("word--word 🎉", ["word", "word", "🎉"]),
     ],
 )
 def test_words(text: str, expected: list[str]) -> None:
     assert stems(text) == expected
+
+
+def test_a_letter_alone_is_asked_for_in_every_run() -> None:
+    assert question_stems("灯") == ["灯", "灯*"]
+    assert question_stems("灯塔") == ["灯塔", "灯塔", "灯", "塔"]
+    texts = ("灯塔的光", "一盏 灯 亮", "塔")
+    assert set(found(index(*texts), "灯")) == set(texts[:2])
+    assert found(index(*texts), "灯塔")[0] == texts[0]
+    assert found(index("灯光", "光"), "塔灯") == []  # no letter of a longer word is one of its own
 
 
 def test_words_are_the_same_in_many_threads() -> None:

@@ -1,0 +1,82 @@
+"""Texts as a search compares them: what differs only in how it is typed or encoded is folded into one form.
+
+What is indexed and what is asked go through the same function. Knows letters, as Unicode describes them; no words.
+"""
+
+import unicodedata
+
+DROPPED = {"Cf", "Cs"}  # categories: soft hyphens, joiners, directions
+INVISIBLE = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")  # Unicode ignores them as well
+# Marks that are written or left out as one likes; those of other scripts (vowel signs, viramas) make the word.
+LOOSE_MARKS = ("COMBINING", "ARABIC", "HEBREW", "SYRIAC", "VARIATION SELECTOR", "DEVANAGARI SIGN NUKTA")
+VOICED = {"\u3099", "\u309a"}  # of kana: another letter
+BREVE, DIAERESIS = "\u0306", "\u0308"  # on Cyrillic letters they make another one, but for ё
+SAME = {
+    **dict.fromkeys("‘’‛ʹʻʼʽˈ´′՚׳＇", "'"),
+    **dict.fromkeys("‐‑⁃−﹣－־", "-"),
+    **dict.fromkeys("™℠©®", " "),
+    **dict.fromkeys("ىی", "ي"),
+    **dict.fromkeys("کڪ", "ك"),
+    **dict.fromkeys("ٱٲٳ", "ا"),
+    **dict.fromkeys("ةہەھ", "ه"),
+    **{"ـ": "", "װ": "וו", "ױ": "וי", "ײ": "יי", "ँ": "ं"},
+}
+
+
+class _Letters(dict[int, str]):
+    """Each letter's folded form, found when it is first met, for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _fold_letter(chr(code))
+        if unicodedata.category(chr(code)) not in {"Cn", "Co"}:  # a million of them would be kept for nothing
+            self[code] = folded
+        return folded
+
+
+_letters = _Letters()
+
+
+def fold(text: str) -> str:
+    """The text in small letters, without marks, ligatures, widths, and what cannot be seen.
+
+    1. Letters and the marks behind them become one (NFC). 2. Each is folded. 3. What belongs together now is composed.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_letters))
+
+
+def _fold_letter(letter: str) -> str:
+    if letter in SAME:
+        return SAME[letter]
+    if letter in INVISIBLE or unicodedata.category(letter) in DROPPED:
+        return ""
+    base = ""
+    result = []
+    for piece in unicodedata.normalize("NFKD", letter):
+        if unicodedata.category(piece).startswith("M"):
+            result.append(_fold_mark(piece, base))
+        else:
+            base = _fold_base(piece)
+            result.append(base)
+    return unicodedata.normalize("NFC", "".join(result))
+
+
+def _fold_mark(mark: str, base: str) -> str:
+    """The mark, or nothing where it does not count on this letter."""
+    if base and base != "е" and mark in {BREVE, DIAERESIS} and unicodedata.name(base[0], "").startswith("CYRILLIC"):
+        return mark
+    is_loose = mark not in VOICED and unicodedata.name(mark, "").startswith(LOOSE_MARKS)
+    return "" if is_loose else SAME.get(mark, mark)
+
+
+def _fold_base(letter: str) -> str:
+    """A letter that cannot be taken apart any more: a digit as ASCII's, a Latin letter without its stroke."""
+    if unicodedata.category(letter) == "Nd":
+        return str(unicodedata.decimal(letter))
+    small = SAME.get(letter, letter).casefold()
+    if small.isascii() or not unicodedata.name(small[0], "").startswith("LATIN"):
+        return small
+    from anyascii import anyascii
+
+    return "".join(filter(str.isalnum, anyascii(small).lower())) or small
