@@ -44,6 +44,8 @@ KINDS = {
     "text": Kind("text"),
     "log": Kind("text"),
     "csv": Kind("csv"),
+    "tsv": Kind("csv"),
+    "tab": Kind("csv"),
     "html": Kind("html"),
     "htm": Kind("html"),
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+PASSAGE_LENGTH = 500  # characters: two or three fit beside a question in a window of 1,024 tokens
 PROTECTED = "is protected by a password: save it without one and attach it again."
 BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it once more."
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
+from documents.part import PASSAGE_LENGTH as PASSAGE_LENGTH
 from documents.part import Part
 
-PASSAGE_LENGTH = 500  # characters of a passage: two or three fit beside a question in a window of 1,024 tokens
 OVERLAP = 70
 PAGE_BREAK = "\n\n"  # between two parts in the whole text
 

@@ -38,6 +38,9 @@ def paper(**fields: Any) -> dict[str, Any]:
     return {"name": "notes.md", "kind": "text", "bytes": 30, "created": 5.0, "pages": ["A wren sings."]} | fields
 
 
+TIDES = "\n".join(["port;high", *(f"Bay {number};{number},5" for number in range(30))]).encode()
+
+
 def cited(*sources: tuple[int, int, float], papers: Any = None, **fields: Any) -> dict[str, Any]:
     """A question and a reply from these sources."""
     made = chain(2, id="cites", documents=[paper()] if papers is None else papers) | fields
@@ -70,11 +73,13 @@ def test_documents_passages_and_sources_go_along_and_come_back(loopback: Loopbac
     identity = row.conversation_id
     files.add(store, "point.pdf", pdf(PAGES), identity)
     files.add(store, "notes.md", b"\n  A wren sings.\n", identity)
+    files.add(store, "tides.csv", TIDES, identity)
     row = over(store, turn.send(store, identity, "How tall is the lighthouse, and what sings?", ask("openai")))
     shown, before = store.thread(identity).sources, kept(store)
     assert {source.location for source in shown[row.id]} == {"point.pdf, page 3", "notes.md"}
     written = export_conversation(store, identity)
-    assert [len(each["pages"]) for each in written["documents"]] == [6, 1]
+    assert [len(each["pages"]) for each in written["documents"]] == [6, 1, 2]
+    assert [each.get("places") for each in written["documents"]] == [None, None, ["rows 2-21", "rows 22-31"]]
     assert "sources" not in written["messages"][1]
 
     import_all(other, parse(document(written), "x"))
@@ -112,6 +117,10 @@ def test_sources_that_are_no_passage_are_left_out() -> None:
     [
         ([paper(kind="exe")], "its kind is 'exe', and only csv, docx"),
         ([paper(pages=["a", "b"])], "a text document has one text, and this has 2"),
+        ([paper(kind="csv", pages=["a", "b"], places=["row 2"])], "it has 1 places for 2 texts"),
+        ([paper(kind="csv", pages=["a", "b"], places=["row 2", "row 2"])], "it has 1 places for 2 texts"),
+        ([paper(kind="csv", pages=["a", " "], places=["row 2", "row 3"])], "it has 2 places for 2 texts"),
+        ([paper(kind="pdf", pages=["a"], places=["page 2"])], "it has 1 places for 1 texts"),
         ([paper(kind="pdf", pages=["", " "])], "it holds no words"),
         ([paper(), paper(bytes=2**63)], "documents.1.bytes"),
         ([paper(pages=["word " * 5000])], "document 'notes.md' has 25,000 characters; DOCUMENTS_MAX_CHARACTERS"),
