@@ -48,6 +48,8 @@ def availability_error(settings: Settings) -> str | None:
         if not (folder / "config.json").is_file() or not weights:
             return f"GPT2_MODEL={name} holds no config.json with weights: name a folder saved by save_pretrained"
         return None
+    if name.lower().endswith(".gguf"):
+        return f"GPT2_MODEL={name} is a GGUF file: set LLM_BACKEND=llamacpp and LLAMACPP_MODEL={name}"
     if not HUB_NAME.fullmatch(name) or Path(name).parts[0] in {".", "..", "models"}:
         return f"GPT2_MODEL={name} is no folder: name a model folder or a Hugging Face hub name"
     return None

@@ -58,8 +58,8 @@ class TransformersEngine(Engine):
         model, tokenizer = pipeline.model, Tokenizer(pipeline.tokenizer)
         self.window = context_window(model.config, pipeline.tokenizer)
         self._tokenizer, self._end_ids = tokenizer, end_ids(pipeline)
-        self.special_tokens, self.bos_ids = tuple(tokenizer.special_tokens), tokenizer.bos_ids
-        self.template_variables = tokenizer.template_variables
+        self.special_tokens, self.bos_ids = tokenizer.special_tokens, tokenizer.bos_ids
+        self.template_variables, self.starts_anew = tokenizer.template_variables, tokenizer.starts_anew
         self.saved_sampling = saved_sampling(model.generation_config)
         self.network = Network(model, parallel, int8=int8) if is_supported(model) else SequentialRunner(model, parallel)
         trim_memory()
@@ -75,7 +75,7 @@ class TransformersEngine(Engine):
 
     def special_id(self, text: str) -> int:
         """The id of one of `special_tokens`."""
-        return self._tokenizer.special_tokens[text]
+        return self._tokenizer.special_id(text)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token; none of a special one."""
@@ -84,6 +84,10 @@ class TransformersEngine(Engine):
     def is_end(self, token: int) -> bool:
         """Whether the token ends a reply."""
         return token in self._end_ids
+
+    def end_replies_at(self, token: int) -> None:
+        """Have this token end replies too."""
+        self._end_ids |= {token}
 
     def _admit(self, request: Request) -> bool:
         """Give a request a row that holds as much of its prompt as can be; False where it has to wait."""

@@ -9,38 +9,66 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+from prompts.special_tokens import SpecialToken
+
+# What tokens swallow beside them: white space, as Rust's regular expressions have it.
+BLANKS = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
+
 
 class Tokenizer:
-    """A tokenizer of transformers': text to ids, ids to bytes. `special_tokens` are ids by their text."""
+    """A tokenizer of transformers': text to ids, ids to bytes. `special_ids` are those of `special_tokens`.
+
+    `starts_anew`: text after a special token is tokenized as at the start of a prompt.
+    """
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         added = tokenizer.added_tokens_decoder.items()
-        self.special_tokens = {str(token): int(i) for i, token in added if token.special}
-        self._added = {int(i): str(token).encode() for i, token in added if not token.special}
-        self.template_variables = {"bos_token": tokenizer.bos_token or "", "eos_token": tokenizer.eos_token or ""}
+        self.special_tokens = tuple(_special_token(token) for _, token in added)
+        self.special_ids = {str(token): int(i) for i, token in added}
+        self._added = {int(i): b"" if token.special else str(token).encode() for i, token in added}
+        self.template_variables = {"bos_token": "", "eos_token": "", **tokenizer.special_tokens_map}
+        if tokenizer.extra_special_tokens:
+            self.template_variables["additional_special_tokens"] = tokenizer.extra_special_tokens
         bos = tokenizer.bos_token_id
         self.bos_ids = (bos,) if bos is not None and tokenizer("x")["input_ids"][0] == bos else ()
         byte_level = any("\u0120" in piece for piece in tokenizer.get_vocab())  # how it writes a space
         self._byte_decoder = byte_decoder() if byte_level else None
+        self.starts_anew = self._starts_anew()
 
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text; special tokens in it stay text."""
         ids = self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         return [int(i) for i in ids]
 
+    def special_id(self, text: str) -> int:
+        """The id of one of `special_tokens`."""
+        return self.special_ids[text]
+
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token, of byte-level BPE or of a SentencePiece vocabulary; none of a special one."""
-        piece = str(self._tokenizer.convert_ids_to_tokens(token))
-        if piece in self.special_tokens:
-            return b""
         if token in self._added:
             return self._added[token]
+        piece = str(self._tokenizer.convert_ids_to_tokens(token))
         if self._byte_decoder is not None:
             return bytes(self._byte_decoder[c] for c in piece if c in self._byte_decoder)
         if re.fullmatch(r"<0x[0-9A-F]{2}>", piece):
             return bytes([int(piece[3:5], 16)])
         return piece.replace("\u2581", " ").encode("utf-8")
+
+    def _starts_anew(self) -> bool:
+        """Whether it puts the space that stands before a text (SentencePiece) behind a special token as well."""
+        plain = [token.text for token in self.special_tokens if not (token.strips_after or token.whole_word)]
+        if not plain:
+            return True
+        after = self._tokenizer.encode(f"{plain[0]}x", add_special_tokens=False)
+        return list(after) == [self.special_ids[plain[0]], *self.encode("x")]
+
+
+def _special_token(token: Any) -> SpecialToken:
+    """One of tokenizers' added tokens; those that are special are no tokens in plain text."""
+    before, after = (BLANKS if strips else "" for strips in (token.lstrip, token.rstrip))
+    return SpecialToken(str(token), before, after, token.single_word, in_plain_text=not token.special)
 
 
 def load_pipeline(name: str) -> Any:

@@ -72,8 +72,7 @@ class LlamaEngine(Engine):
         self._cache = StateCache(self._context, cache)
         self._slots = [Slot(number) for number in range(limits.parallel)]
         self._admitted = 0
-        self.special_tokens = tuple(model.special_tokens)
-        self.template_variables = {"bos_token": model.special_text("bos"), "eos_token": model.special_text("eos")}
+        self.special_tokens, self.template_variables = model.special_tokens, model.template_variables
         self.bos_ids, self.saved_sampling = model.bos_ids, model.saved_sampling()
         super().__init__()
 
@@ -83,7 +82,7 @@ class LlamaEngine(Engine):
 
     def special_id(self, text: str) -> int:
         """The id of one of `special_tokens`."""
-        return self.model.special_tokens[text]
+        return self.model.special_id(text)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token; none of a control token."""
@@ -92,6 +91,10 @@ class LlamaEngine(Engine):
     def is_end(self, token: int) -> bool:
         """Whether the token ends a reply."""
         return self.model.is_end(token)
+
+    def end_replies_at(self, token: int) -> None:
+        """Have this token end replies too."""
+        self.model.end_ids |= {token}
 
     def close(self) -> None:
         """End the thread, then give back the memory."""

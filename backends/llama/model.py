@@ -11,6 +11,8 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+from prompts.special_tokens import SpecialToken
+
 SAMPLING_METADATA: tuple[tuple[str, str, type[float] | type[int]], ...] = (
     ("temp", "temperature", float),
     ("top_p", "top_p", float),
@@ -18,12 +20,15 @@ SAMPLING_METADATA: tuple[tuple[str, str, type[float] | type[int]], ...] = (
     ("min_p", "min_p", float),
     ("penalty_repeat", "repetition_penalty", float),
 )
+BLANKS = " \t\n\v\f\r"  # what tokens swallow beside them: C's isspace
 _log_lines: list[str] = []
 _callback: Any = None  # kept alive: llama.cpp holds a bare pointer to it
 
 
 class Model:
-    """A loaded file. `special_tokens`: ids of control tokens by their text; `end_ids`: those that end a reply."""
+    """A loaded file. `special_ids`: those of `special_tokens`, by their text; `end_ids`: those that end a reply."""
+
+    starts_anew = True  # text after a special token is tokenized as at the start of a prompt
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
         """`gpu_layers`: -1 for all. Raises ModelNotFoundError for what is no file that llama.cpp can load."""
@@ -37,9 +42,15 @@ class Model:
         self.vocabulary_size = int(self.api.llama_vocab_n_tokens(self._vocab))
         self.parameters = int(self.api.llama_model_n_params(self.pointer))
         self.trained_window = int(self.api.llama_model_n_ctx_train(self.pointer))
-        self.special_tokens = self._read_special_tokens()
-        self.end_ids = frozenset(t for t in self.special_tokens.values() if self.api.llama_vocab_is_eog(self._vocab, t))
+        self.special_tokens, self.special_ids = self._read_special_tokens()
+        ends = [
+            *self.special_ids.values(),
+            self.api.llama_vocab_eos(self._vocab),
+            self.api.llama_vocab_eot(self._vocab),
+        ]
+        self.end_ids = frozenset(int(t) for t in ends if t >= 0 and self.api.llama_vocab_is_eog(self._vocab, t))
         add = self.api.llama_vocab_get_add_bos(self._vocab)
+        self.template_variables = self._read_template_variables()
         self.bos_ids = (int(self.api.llama_vocab_bos(self._vocab)),) if add else ()
         self._token_bytes: dict[int, bytes] = {}
         self._lock = threading.Lock()
@@ -60,19 +71,16 @@ class Model:
         """The bytes of a token; none of a control token."""
         data = self._token_bytes.get(token)
         if data is None:
-            buffer = ctypes.create_string_buffer(256)
-            size = self.api.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, False)
-            data = self._token_bytes[token] = buffer.raw[: max(0, size)]
+            data = self._token_bytes[token] = self._read_bytes(token, 256)
         return data
 
     def is_end(self, token: int) -> bool:
         """Whether a token ends a reply."""
-        return bool(self.api.llama_vocab_is_eog(self._vocab, token))
+        return token in self.end_ids or bool(self.api.llama_vocab_is_eog(self._vocab, token))
 
-    def special_text(self, which: str) -> str:
-        """The text of the `bos` or `eos` token, empty where there is none."""
-        token = int(getattr(self.api, f"llama_vocab_{which}")(self._vocab))
-        return next((text for text, number in self.special_tokens.items() if number == token), "")
+    def special_id(self, text: str) -> int:
+        """The id of one of `special_tokens`."""
+        return self.special_ids[text]
 
     def saved_template(self) -> str | None:
         """The chat template in the file; None where it has none."""
@@ -83,9 +91,8 @@ class Model:
         """The sampling options in the file's `general.sampling.*` metadata, by the names of `Sampling`."""
         saved: dict[str, float | int] = {}
         for key, name, kind in SAMPLING_METADATA:
-            buffer = ctypes.create_string_buffer(64)
-            if self.api.llama_model_meta_val_str(self.pointer, f"general.sampling.{key}".encode(), buffer, 64) > 0:
-                saved[name] = kind(buffer.value.decode())
+            if value := self._metadata(f"general.sampling.{key}"):
+                saved[name] = kind(value)
         return saved
 
     def close(self) -> None:
@@ -110,14 +117,48 @@ class Model:
             raise ModelNotFoundError(f"llamacpp: {path} cannot be loaded: {_log_tail()}. Download the file again.")
         return model
 
-    def _read_special_tokens(self) -> dict[str, int]:
-        """Control tokens of the vocabulary, by their text; user-defined ones are ordinary text to llama.cpp."""
-        control = self.api.LLAMA_TOKEN_ATTR_CONTROL
-        tokens: dict[str, int] = {}
+    def _read_special_tokens(self) -> tuple[tuple[SpecialToken, ...], dict[str, int]]:
+        """Control tokens of the vocabulary and unknown ones; and those of users', which are found in plain text too."""
+        api, tokens, ids = self.api, dict[str, SpecialToken](), dict[str, int]()
+        control = api.LLAMA_TOKEN_ATTR_CONTROL | api.LLAMA_TOKEN_ATTR_UNKNOWN
         for token in range(self.vocabulary_size):
-            if self.api.llama_vocab_get_attr(self._vocab, token) & control:
-                tokens[self.api.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace")] = token
-        return tokens
+            if not self._has(token, control | api.LLAMA_TOKEN_ATTR_USER_DEFINED):
+                continue
+            text = self._text(token)
+            before = BLANKS if self._has(token, api.LLAMA_TOKEN_ATTR_LSTRIP) else ""
+            after = BLANKS if self._has(token, api.LLAMA_TOKEN_ATTR_RSTRIP) else ""
+            tokens[text] = SpecialToken(text, before, after, in_plain_text=not self._has(token, control))
+            ids[text] = token
+        return tuple(tokens.values()), ids
+
+    def _read_template_variables(self) -> dict[str, Any]:
+        """The tokens that chat templates name, as transformers' `special_tokens_map` has them."""
+        api, pointer = self.api, self._vocab
+        ids = {name: int(getattr(api, f"llama_vocab_{name}")(pointer)) for name in ("bos", "eos", "sep", "pad", "mask")}
+        ids["unk"] = int(self._metadata("tokenizer.ggml.unknown_token_id") or -1)
+        named = {f"{name}_token": self._text(token) for name, token in ids.items() if token >= 0}
+        others = [token.text for token in self.special_tokens if not token.in_plain_text]
+        extra = [text for text in others if text not in named.values()]
+        return {"bos_token": "", "eos_token": "", **named, "additional_special_tokens": extra}
+
+    def _metadata(self, key: str) -> str | None:
+        """A short value of the file's metadata; None where it has none."""
+        buffer = ctypes.create_string_buffer(64)
+        size = self.api.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
+        return buffer.value.decode() if size > 0 else None
+
+    def _text(self, token: int) -> str:
+        """A token as it stands in the vocabulary."""
+        return str(self.api.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace"))
+
+    def _has(self, token: int, attributes: int) -> bool:
+        """Whether a token has one of some attributes."""
+        return bool(self.api.llama_vocab_get_attr(self._vocab, token) & attributes)
+
+    def _read_bytes(self, token: int, size: int) -> bytes:
+        buffer = ctypes.create_string_buffer(size)
+        length = self.api.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+        return buffer.raw[:length] if length >= 0 else self._read_bytes(token, -length)  # it says how many it needs
 
 
 def _capture_log(api: Any) -> None:

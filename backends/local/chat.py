@@ -26,8 +26,9 @@ from pydantic import ConfigDict, Field, PrivateAttr
 from backends.local.decoder import StreamDecoder
 from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampling, UnsupportedOptionError
 from backends.local.inbox import Inbox
+from backends.local.prompt import PromptBuilder
 from backends.local.template import ChatTemplate
-from prompts.template import RenderedPrompt, Segment, render, render_plain
+from prompts.template import RenderedPrompt, Segment, render_plain
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
@@ -62,7 +63,15 @@ class LocalChat(BaseChatModel):
 
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
 
+    _builder: PromptBuilder = PrivateAttr()
     _last_prompt: tuple[PromptKey, RenderedPrompt, tuple[int, ...]] | None = PrivateAttr(None)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Read what the template and the vocabulary have in common."""
+        super().model_post_init(context)
+        self._builder = PromptBuilder(self.engine, self.template)
+        if self._builder.end_of_turn is not None:
+            self.engine.end_replies_at(self.engine.special_id(self._builder.end_of_turn))
 
     @property
     def _llm_type(self) -> str:
@@ -247,19 +256,9 @@ class LocalChat(BaseChatModel):
             return RenderedPrompt((*prompt.segments, Segment(message_text(messages[-1]), special=False)), prompt.stop)
         rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
         try:
-            return self._render_rows(rows, options)
-        except ValueError as error:
-            if [row["role"] for row in rows[:2]] != ["system", "user"]:
-                raise ModelInvalidRequestError(str(error)) from error
-        try:  # some templates know no system role: what it says goes before the first message
-            rows[:2] = [{"role": "user", "content": f"{rows[0]['content']}\n\n{rows[1]['content']}"}]
-            return self._render_rows(rows, options)
+            return self._builder.render(rows, options)
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
-
-    def _render_rows(self, rows: Sequence[Mapping[str, str]], options: Mapping[str, Any] | None) -> RenderedPrompt:
-        engine = self.engine
-        return render(self.template.text, rows, engine.special_tokens, options=options, **engine.template_variables)
 
     def _render_raw(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
         if len(messages) != 1 or messages[0].type != "human":
@@ -281,11 +280,7 @@ class LocalChat(BaseChatModel):
         return rendered, ids
 
     def _tokenize(self, rendered: RenderedPrompt) -> list[int]:
-        ids: list[int] = []
-        for segment in rendered.segments:
-            ids += [self.engine.special_id(segment.text)] if segment.special else self.engine.encode(segment.text)
-        start = list(self.engine.bos_ids)
-        return ids if not ids or ids[: len(start)] == start else start + ids
+        return self._builder.tokenize(rendered.segments)
 
     def _chunks(self, request: Request, event: Event) -> Iterator[ChatGenerationChunk]:
         if event.error is not None:

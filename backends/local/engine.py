@@ -17,6 +17,7 @@ from typing import Any
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
 from backends.local.decoder import StreamDecoder
+from prompts.special_tokens import SpecialToken
 
 log = logging.getLogger(__name__)
 REST_OF_WINDOW = -1  # max_tokens of a reply that may use all that the prompt leaves of the window
@@ -135,10 +136,11 @@ class Engine(ABC):
     name: str
     window: int
     parallel: int = 1
-    special_tokens: tuple[str, ...]
+    special_tokens: tuple[SpecialToken, ...]
     saved_sampling: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
-    template_variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token
+    template_variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token and others
     bos_ids: tuple[int, ...] = ()  # ids that every prompt begins with, where the tokenizer asks for it
+    starts_anew: bool = True  # text after a special token is tokenized as at the start of a prompt
 
     def __init__(self) -> None:
         """Start the thread: all that its steps need has to be there before."""
@@ -165,6 +167,10 @@ class Engine(ABC):
     @abstractmethod
     def is_end(self, token: int) -> bool:
         """Whether this token ends a reply."""
+
+    @abstractmethod
+    def end_replies_at(self, token: int) -> None:
+        """Have this token end replies too. Called before the first request."""
 
     @abstractmethod
     def _admit(self, request: Request) -> bool:

@@ -1,16 +1,21 @@
 """Which chat template a local model gets: the user's file, the model's own, or plain speaker lines.
 
-Knows files and settings; nothing of messages or of what a template renders.
+Knows files and settings, and which of a model's tokens a template writes; nothing of anybody's messages.
 """
 
 import logging
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from prompts import template as renderer
+from prompts.special_tokens import SpecialToken, SpecialTokens
 from settings import Settings
 
 PLAIN = Path(renderer.__file__).with_name("plain.jinja")
+TALK = ("system", "user", "assistant", "user")
+MARKER = re.compile(r"[^\w\s].*\w|_.*\w", re.DOTALL)  # no word, no white space, no punctuation alone
 log = logging.getLogger(__name__)
 
 
@@ -30,6 +35,39 @@ class ChatTemplate(NamedTuple):
             return {"reasoning_effort": effort}
         switches = [name for name in ("enable_thinking", "thinking") if name in known]
         return dict.fromkeys(switches, effort != "none") if switches or effort == "none" else None
+
+    def special_tokens(self, tokens: Iterable[SpecialToken], variables: Mapping[str, Any]) -> SpecialTokens:
+        """Those of a model's tokens that are the template's alone to write: a message that spells one stays text.
+
+        Of tokens that are found in plain text too, these are the markers that the template itself writes; others, as
+        line breaks and HTML tags, are a way to write text.
+        """
+        written = "\0".join([*renderer.literals(self.text), *self._examples(variables)])
+        return SpecialTokens(
+            token for token in tokens if not token.in_plain_text or (MARKER.match(token.text) and token.text in written)
+        )
+
+    def end_of_turn(self, specials: SpecialTokens, variables: Mapping[str, Any]) -> str | None:
+        """The token that the template writes right behind what the assistant said; None where there is none."""
+        rows = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "\ue000"}]
+        try:
+            prompt = renderer.render(self.text, rows, specials, reply=False, **variables)
+        except ValueError:
+            return None
+        after = iter(prompt.segments)
+        said = next((segment.text for segment in after if "\ue000" in segment.text), "\ue000.")
+        end = next(after, None)
+        ends_there = not said.partition("\ue000")[2].strip() and end is not None and end.special
+        return end.text if ends_there and end is not None else None
+
+    def _examples(self, variables: Mapping[str, Any]) -> Iterable[str]:
+        """What the template writes around messages: it may put a token together."""
+        for roles in (TALK, TALK[1:]):
+            try:
+                rows = [{"role": role, "content": "\ue000"} for role in roles]
+                yield "".join(part.text for part in renderer.render(self.text, rows, (), **variables).segments)
+            except ValueError:
+                continue
 
 
 def template_error(settings: Settings) -> str | None:

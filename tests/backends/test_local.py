@@ -212,7 +212,7 @@ def test_images_are_refused_clearly(model: Any) -> None:
      "\u202eright to left", "\u05e9\u05dc\u05d5\u05dd", "\U0001f600 \U0001f468\u200d\U0001f469", "<|", " "],
 )  # fmt: skip
 def test_user_text_is_never_template_or_special_token(model: Any, text: str) -> None:
-    specials = {model.engine.special_id(s) for s in model.engine.special_tokens}
+    specials = {model.engine.special_id(token.text) for token in model.engine.special_tokens}
     empty = model._tokenize(model._render([HumanMessage("x")]))
     ids = model._tokenize(model._render([HumanMessage(text)]))
     assert [i for i in ids if i in specials] == [i for i in empty if i in specials]
@@ -247,7 +247,7 @@ def test_chat_template_names_a_file(bare: str, tmp_path: Path, monkeypatch: pyte
     ("template", "expected"),
     [
         ("{% for m in messages %}{{ m.content }}{{ eos_token }}{% endfor %}", "be kind<|end|>hi<|end|>"),
-        ("{{ bos_token }}{% generation %}{{ messages[-1].content }}{% endgeneration %}", "<|endoftext|>hi"),
+        ("{{ bos_token }}{% generation %}{{ messages[-1].content }}{% endgeneration %}", "<|endoftext|>be kind\n\nhi"),
         ("{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
          "{{ m.content }}{% endfor %}", "be kind\n\nhi"),
     ],
@@ -303,6 +303,12 @@ def test_a_missing_model_names_variable_and_remedy(
     monkeypatch.setenv("LLAMACPP_MODEL", str(tmp_path / "nothing.gguf"))
     with pytest.raises(ModelNotFoundError, match=rf"{name.upper()}_MODEL=.*nothing.*name a"):
         backends.load(name, Settings.read())
+
+
+def test_a_gguf_file_is_for_the_other_backend(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    monkeypatch.setenv("GPT2_MODEL", str(GGUF))
+    with pytest.raises(ModelNotFoundError, match=r"GPT2_MODEL=.*is a GGUF file.*LLAMACPP_MODEL=.*gguf"):
+        backends.load("gpt2", Settings.read())
 
 
 @pytest.mark.parametrize("damage", ["not a model at all", "truncated"])

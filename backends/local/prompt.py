@@ -1,0 +1,102 @@
+"""A prompt of one local model: messages as its chat template writes them, then as its tokenizer's ids.
+
+Its pieces, tokenized one by one, are the tokens of the whole text. Knows templates and tokens; nothing of LangChain.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
+from typing import Any, Protocol
+
+from backends.local.arrangement import Arranger
+from backends.local.template import ChatTemplate
+from prompts.special_tokens import SpecialToken, SpecialTokens
+from prompts.template import Message, RenderedPrompt, Segment, render
+
+ANCHORS = ("\n", "a", "0", ".", "\u3002")  # texts to stand before another one, so that it is in the middle
+
+
+class Vocabulary(Protocol):
+    """What a prompt asks of a model's tokenizer."""
+
+    @property
+    def special_tokens(self) -> tuple[SpecialToken, ...]:
+        """All tokens that are more than a piece of text."""
+
+    @property
+    def template_variables(self) -> Mapping[str, Any]:
+        """What a chat template may name."""
+
+    @property
+    def bos_ids(self) -> tuple[int, ...]:
+        """The ids that every prompt begins with."""
+
+    @property
+    def starts_anew(self) -> bool:
+        """Whether text after a special token is tokenized as at the start of a prompt."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of plain text."""
+
+    def special_id(self, text: str) -> int:
+        """The id of one of `special_tokens`."""
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token."""
+
+
+class PromptBuilder:
+    """Builds prompts for one model and one template."""
+
+    def __init__(self, vocabulary: Vocabulary, template: ChatTemplate) -> None:
+        self._vocabulary, self._template = vocabulary, template
+        self._arranger = Arranger(template.text, vocabulary.template_variables)
+        self._specials = template.special_tokens(vocabulary.special_tokens, vocabulary.template_variables)
+        # The tokenizer finds these in plain text as well: there they are taken apart.
+        self._breakable = SpecialTokens(token for token in self._specials if token.in_plain_text)
+        self._broken = {vocabulary.special_id(token.text): token.text for token in self._breakable}
+        # A space that SentencePiece puts before a text.
+        self._has_prefix = b"".join(map(vocabulary.token_bytes, vocabulary.encode("x"))) != b"x"
+        self.end_of_turn = template.end_of_turn(self._specials, vocabulary.template_variables)
+
+    def render(self, messages: Sequence[Message], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
+        """The prompt in segments, no message left out. Raises ValueError where the template refuses them."""
+        rows, variables = self._arranger.arrange(messages), self._vocabulary.template_variables
+        return render(self._template.text, rows, self._specials, options=options, **variables)
+
+    def tokenize(self, segments: Sequence[Segment]) -> list[int]:
+        """The ids of a prompt, after those that every prompt begins with."""
+        ids: list[int] = []
+        before: Segment | None = None
+        for segment in segments:
+            if segment.special:
+                ids.append(self._vocabulary.special_id(segment.text))
+            else:
+                starts = before is None or (before.special and self._vocabulary.starts_anew)
+                ids += self._encode(segment.text, starts)
+            before = segment
+        start = list(self._vocabulary.bos_ids)
+        return ids if not ids or ids[: len(start)] == start else start + ids
+
+    def _encode(self, text: str, starts: bool) -> list[int]:
+        """Ids of plain text, at the start of a text or in its middle, of which none is a token that it spells."""
+        ids = self._encode_broken(text, starts)
+        if self._broken.keys().isdisjoint(ids):
+            return ids
+        # What its tokenizer takes for the token, though it is written in another way (as full width letters).
+        return [part for i in ids for part in (self._encode_broken(self._broken[i]) if i in self._broken else [i])]
+
+    def _encode_broken(self, text: str, starts: bool = False) -> list[int]:
+        """Ids of a text that is cut behind the first letter of each token that it spells."""
+        bounds = [0, *(position + 1 for position in self._breakable.find(text)), len(text)]
+        first, *others = (text[start:end] for start, end in pairwise(bounds))
+        ids = self._vocabulary.encode(first) if starts else self._encode_inside(first)
+        return [*ids, *chain.from_iterable(map(self._encode_inside, others))]
+
+    def _encode_inside(self, text: str) -> list[int]:
+        """Ids of a text in the middle of another one."""
+        encode = self._vocabulary.encode
+        for anchor in ANCHORS if self._has_prefix else ():
+            before, ids = encode(anchor), encode(anchor + text)
+            if ids[: len(before)] == before:
+                return ids[len(before) :]
+        return encode(text)
