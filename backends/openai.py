@@ -90,6 +90,7 @@ def _build_client(address: str, options: BackendSettings, settings: Settings, **
         compatible=own,
         max_retries=0,  # the chain retries, and counts it
         stream_usage=True,
+        stream_chunk_timeout=None,  # OPENAI_TIMEOUT is ours; and its wait_for loses a stop on Python 3.11
         use_responses_api=False,
         n_ctx=options.n_ctx,
         profile={"max_input_tokens": options.n_ctx} if options.n_ctx else None,

@@ -49,7 +49,7 @@ class Reply:
         self._finished = threading.Event()
         self._task: asyncio.Task[None] | None = None
         self._supervisor: asyncio.Task[None] | None = None
-        self._stop_state = State.STOPPED
+        self._stop_state: State | None = None  # once a stop was asked for
         self._subscribers: list[Subscriber] = []
         _running.add(self)
         if recorder is not None:
@@ -113,6 +113,9 @@ class Reply:
 
     async def _run(self, stream: StreamFactory) -> None:
         async for part in stream(self):
+            if self._stop_state is not None:  # the cancellation was lost: asyncio.wait_for of Python 3.11 can do that
+                self._cancel(self._stop_state)
+                continue
             self.text += clean(part)
             self._notify()
 
@@ -144,7 +147,7 @@ class Reply:
         """Set the state after the end, and after a failure its exception and text."""
         error = None if task.cancelled() else task.exception()
         if task.cancelled():
-            self.state = self._stop_state
+            self.state = self._stop_state or State.STOPPED
         elif error is None:
             self.state = State.DONE
         else:

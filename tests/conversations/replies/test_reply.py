@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from langchain_core.exceptions import ModelTimeoutError
@@ -314,6 +315,26 @@ async def test_a_reply_that_is_ended_says_why_and_a_failed_one_keeps_its_failure
     await failed.join()
     assert cut.state == State.INTERRUPTED
     assert (failed.state, failed.error, type(failed.failure)) == (State.FAILED, "too late", ModelTimeoutError)
+
+
+async def test_a_stop_that_a_library_loses_is_asked_for_again() -> None:
+    started = asyncio.Event()
+
+    async def deaf(_: Reply) -> AsyncIterator[str]:
+        yield "a"
+        with suppress(asyncio.CancelledError):
+            loop_of_test.call_soon_threadsafe(started.set)
+            await asyncio.sleep(60)
+        while True:
+            yield "b"
+            await asyncio.sleep(0.001)
+
+    loop_of_test = asyncio.get_running_loop()
+    reply = Reply(deaf)
+    await started.wait()
+    reply.stop(State.INTERRUPTED)
+    await reply.join()
+    assert (reply.text, reply.state) == ("a", State.INTERRUPTED)
 
 
 async def test_who_follows_after_the_end_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
