@@ -56,20 +56,16 @@ class SpecialTokens:
         """One position of each special token in a text, and of each part of one at its ends, whatever blanks follow."""
         return sorted({*self.find(text), *self._open_ends(text)})
 
-    def split(self, text: str) -> Iterator[tuple[str, bool]]:
+    def split(self, text: str) -> list[tuple[str, bool]]:
         """The pieces of a text, and whether each is a special token; without the white space that tokens swallow."""
-        end, strips = 0, ""
+        pieces, end, strips = list[tuple[str, bool]](), 0, ""
         for match in self._pattern.finditer(text):
             token = self._tokens[match.group()]
             if token.whole_word and _is_inside_word(text, *match.span()):
                 continue
-            plain = text[end : match.start()].lstrip(strips).rstrip(token.strips_before)
-            if plain:
-                yield plain, False
-            yield token.text, True
+            pieces += (text[end : match.start()].lstrip(strips).rstrip(token.strips_before), False), (token.text, True)
             end, strips = match.end(), token.strips_after
-        if rest := text[end:].lstrip(strips):
-            yield rest, False
+        return [piece for piece in (*pieces, (text[end:].lstrip(strips), False)) if piece[0]]
 
     def _open_ends(self, text: str) -> Iterator[int]:
         """Where a text's end begins a special token, and where its beginning ends one."""

@@ -51,9 +51,10 @@ class PromptBuilder:
         self._vocabulary, self._template = vocabulary, template
         self._arranger = Arranger(template.text, vocabulary.template_variables)
         self._specials = template.special_tokens(vocabulary.special_tokens, vocabulary.template_variables)
+        self._ids = {token.text: vocabulary.special_id(token.text) for token in self._specials}
         # The tokenizer finds these in plain text as well: there they are taken apart.
         self._breakable = SpecialTokens(token for token in self._specials if token.in_plain_text)
-        self._broken = {vocabulary.special_id(token.text): token.text for token in self._breakable}
+        self._broken = {self._ids[token.text]: token.text for token in self._breakable}
         # A space that SentencePiece puts before a text.
         self._has_prefix = b"".join(map(vocabulary.token_bytes, vocabulary.encode("x"))) != b"x"
         self.end_of_turn = template.end_of_turn(self._specials, vocabulary.template_variables)
@@ -69,7 +70,7 @@ class PromptBuilder:
         before: Segment | None = None
         for segment in segments:
             if segment.special:
-                ids.append(self._vocabulary.special_id(segment.text))
+                ids.append(self._ids[segment.text])
             else:
                 starts = before is None or (before.special and self._vocabulary.starts_anew)
                 ids += self._encode(segment.text, starts)
@@ -79,6 +80,8 @@ class PromptBuilder:
 
     def _encode(self, text: str, starts: bool) -> list[int]:
         """Ids of plain text, at the start of a text or in its middle, of which none is a token that it spells."""
+        if not self._broken:
+            return self._vocabulary.encode(text) if starts else self._encode_inside(text)
         ids = self._encode_broken(text, starts)
         if self._broken.keys().isdisjoint(ids):
             return ids
