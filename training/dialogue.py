@@ -15,8 +15,8 @@ class Dialogue:
     """Turns of two alternating speakers.
 
     `personas` describe the first and the second; either may be empty. `two_sided`: both are people, so each becomes the
-    assistant once; otherwise the second speaker is the assistant. `candidates` has, where a source brings them, one
-    entry per turn: the distractors beside the true reply, the empty tuple where a turn has none. `conversation` is
+    assistant once; otherwise `assistant` is, 1 being the second speaker. `candidates` has, where a source brings them,
+    one entry per turn: the distractors beside the true reply, the empty tuple where a turn has none. `conversation` is
     equal for several views that a source brings of one conversation, so that they are held out together.
     """
 
@@ -26,6 +26,7 @@ class Dialogue:
     two_sided: bool = False
     candidates: tuple[tuple[str, ...], ...] = ()
     conversation: str = ""
+    assistant: int = 1
 
     @property
     def key(self) -> int:
@@ -55,7 +56,7 @@ def _key(text: str) -> int:
 
 def sides(dialogue: Dialogue) -> tuple[int, ...]:
     """The speakers (0 or 1) who are the assistant, one view each."""
-    return (1, 0) if dialogue.two_sided else (1,)
+    return (1, 0) if dialogue.two_sided else (dialogue.assistant,)
 
 
 def messages(dialogue: Dialogue, assistant: int, system: str = "") -> list[Message]:

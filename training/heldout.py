@@ -36,4 +36,13 @@ def _parse_source(name: str) -> tuple[str, Path]:
     source, equals, path = name.partition("=")
     if equals and source in sources.names():
         return source, Path(path)
-    return "personachat" if name.endswith(".json") else "dialogues", Path(name)
+    is_personachat = name.endswith(".json") and not _is_list(Path(name))
+    return "personachat" if is_personachat else "dialogues", Path(name)
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a file of JSON holds a list, as no file of PersonaChat's does."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")

@@ -28,8 +28,8 @@ def _draw_import(context: PageContext) -> None:
     """Draw the upload of conversations, this program's or another's, and what the last one brought."""
     turn: int = st.session_state.setdefault("imports", 0)  # another key empties the box
     st.caption(
-        f"A file of more than {st.get_option('server.maxUploadSize'):,} MB: `python cli.py import FILE --owner NAME` in a "
-        "terminal, where of a zip only the conversations count. About shows your name."
+        f"A file of more than {st.get_option('server.maxUploadSize'):,} MB: `python cli.py import FILE --owner NAME` "
+        "in a terminal, where of a zip only the conversations count. About shows your name."
     )
     st.file_uploader(
         "Conversations from this program, ChatGPT or Open WebUI",
