@@ -117,6 +117,53 @@ def test_one_bad_file_and_nothing_is_written(tmp_path: Path, run: Run) -> None:
     assert mine("terminal").listing() == []
 
 
+@pytest.mark.usefixtures("database_url")
+def test_whose_conversations_were_exported(tmp_path: Path, run: Run) -> None:
+    assert run("export", "--all")[1:] == (document().decode(), "0 conversations of terminal written\n")
+    for owner, count in (("anna", 1), ("browser:x", 3), ("two words\x1b", 1), ("terminal", 2)):
+        for number in range(count):
+            import_conversation(mine(owner), chain(1, id=f"{len(owner)}-{number}", created=float(number)))
+    others = r"Others have conversations too; name one with --owner: browser:x (3), anna (1), 'two words\x1b' (1)"
+    done = run("export", "--all")
+    assert len(json.loads(done.out)["conversations"]) == 2
+    assert done.err.splitlines() == ["2 conversations of terminal written", others]
+    path = tmp_path / "all.json"
+    assert run("export", "--all", "--output", path).out == f"2 conversations of terminal written to {path}\n"
+    assert run("export", "--all", "--output", path).err == f"{others}\n"
+    assert run("export", "--all", "--owner", "anna").err.splitlines()[0] == "1 conversation of anna written"
+    assert run("export", "--all", "--owner", "anna", "--format", "markdown").out.startswith("<!-- llm-assistant")
+    assert run("export", "--all", "--owner", "nobody").err.splitlines() == [
+        "0 conversations of nobody written",
+        others.replace("browser:x (3), ", "browser:x (3), terminal (2), "),
+    ]
+    one = run("export", "4-0", "--owner", "anna")
+    assert (one.code, one.err) == (0, "")
+
+
+def test_of_many_owners_some_are_named(run: Run) -> None:
+    for number in range(25):
+        import_conversation(mine(f"owner {number:02}"), chain(1, id=f"c{number}"))
+    [_, others] = run("export", "--all").err.splitlines()
+    assert others.endswith("'owner 19' (1), 5 more")
+
+
+def test_what_was_left_out_is_named_and_counted(tmp_path: Path, run: Run) -> None:
+    good = {"id": "good", "mapping": {"a": {"message": {"author": {"role": "user"}, "content": "hi"}}}}
+    bad = {"title": "Bad\x1b[2J", "mapping": 7}
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps([good, None, bad, {"title": "empty", "mapping": {}}, {"mapping": None}]))
+    done = run("import", path)
+    assert (done.code, done.out) == (0, "1 conversation imported; 2 were left out; 2 were empty\n")
+    assert done.err.splitlines() == [
+        f"{path}: conversation 2 is null, not an object",
+        rf"{path}: conversation 3 ('Bad\x1b[2J'): mapping: should be an object (7)",
+    ]
+    path.write_text(json.dumps([good, *[None] * 30]))
+    done = run("import", path)
+    assert done.out == "0 conversations imported; 1 unchanged ones were there already; 30 were left out\n"
+    assert (len(done.err.splitlines()), done.err.splitlines()[-1]) == (21, "and 10 more")
+
+
 def test_what_cannot_be_exported(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("export").line == "Name one conversation by its id, or say --all."
     assert run("export", "x", "--all").line == "Name one conversation by its id, or say --all."

@@ -12,6 +12,7 @@ from conversations.exchange.fields import Fields, is_empty, storable
 BLOCK = re.compile(
     r"""<details\b[^<>]{0,200}?\btype=["'](?:reasoning|tool_calls|code_interpreter|code_execution)["']""", re.IGNORECASE
 )
+KNOWN_PARTS = ("text", "image", "image_url", "input_image", "file", "input_file", "audio", "input_audio")
 CLOSED = re.compile(r"</details>\s*", re.IGNORECASE)
 
 
@@ -32,6 +33,7 @@ def read_content(fields: Fields, is_reply: bool) -> tuple[str, dict[str, Any]]:
         "attachments": attachments,
         "details": [block.strip() for block in blocks],
         "reasoning": thoughts,
+        "content": [storable(part) for part in parts if _is_unknown(part)],
         "output": [storable(item) for item in output if _is_unsaid(item, text)],
     }
     text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in attachments)
@@ -42,6 +44,12 @@ def _words(part: Any) -> str:
     """The text of a part; a number is written out."""
     text = part.get("text") if isinstance(part, dict) else part
     return str(text) if isinstance(text, str | int | float) and not isinstance(text, bool) else ""
+
+
+def _is_unknown(part: Any) -> bool:
+    """Whether a part has neither words nor a file that is known by its name."""
+    known = isinstance(part, dict) and part.get("type") in KNOWN_PARTS
+    return not known and not is_empty(part) and not _words(part)
 
 
 def _extract_blocks(text: str) -> tuple[str, list[str]]:

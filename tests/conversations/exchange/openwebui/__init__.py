@@ -1,0 +1,1 @@
+"""Tests of what Open WebUI exports, part by part."""
