@@ -1,8 +1,9 @@
 """Texts as a search compares them: what differs only in how it is typed or encoded is folded into one form.
 
-What is indexed and what is asked go through the same function. Knows letters, as Unicode describes them; no words.
+What is indexed and what is asked go through the same function. Knows letters, as Unicode describes them; no language.
 """
 
+import re
 import unicodedata
 
 DROPPED = {"Cf", "Cs"}  # categories: soft hyphens, joiners, directions
@@ -23,6 +24,11 @@ SAME = {
 }
 
 
+BESIDE = re.compile(
+    "(?<=[a-z0-9\u00df-\u058f])(?=[\u0590-\U0010ffff])|(?<=[\u0590-\U0010ffff])(?=[a-z0-9\u00df-\u058f])"
+)
+
+
 class _Letters(dict[int, str]):
     """Each letter's folded form, found when it is first met, for `str.translate`."""
 
@@ -33,7 +39,20 @@ class _Letters(dict[int, str]):
         return folded
 
 
-_letters = _Letters()
+class _Words(dict[int, str]):
+    """Each character that no word holds as a space, found when it is first met, for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        letter = chr(code)
+        category = unicodedata.category(letter)
+        if category[0] in "LMN":
+            self[code] = letter
+        elif category == "So":
+            self[code] = f" {letter} "  # emoji: each is a word
+        return self.get(code, " ")
+
+
+_letters, _words = _Letters(), _Words()
 
 
 def fold(text: str) -> str:
@@ -44,6 +63,15 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_letters))
+
+
+def fold_words(text: str) -> str:
+    """The folded words of a text, spaces for all else; those of Latin, Greek and Cyrillic letters apart from others.
+
+    Letter by letter: the words of a text's beginning are the beginning of its words.
+    """
+    words = fold(text).translate(_words)
+    return words if words.isascii() else BESIDE.sub(" ", words)
 
 
 def _fold_letter(letter: str) -> str:

@@ -23,6 +23,7 @@ from conversations.replies.relay.relay import ReplyRelay
 from conversations.replies.reply import Reply
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import LIVE, Message, State
+from conversations.store.text import searched_words
 
 log = logging.getLogger(__name__)
 PAUSE = 0.4  # seconds between two saves
@@ -151,7 +152,8 @@ class ReplyWriter:
         with self.database.writing() as session:
             for number, values in sorted(rows.items()):
                 is_own = (Message.id == number, Message.process == PROCESS)
-                query = update(Message).where(*is_own).values(heartbeat=self.database.now(), **values)
+                words = searched_words(values["text"])
+                query = update(Message).where(*is_own).values(heartbeat=self.database.now(), folded=words, **values)
                 if session.scalar(query.returning(Message.stopping)) is not False:
                     stopping.append(number)
         return stopping

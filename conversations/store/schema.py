@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from conversations.store.text import clean
+from conversations.store.text import clean, searched_words
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -79,6 +79,11 @@ LIVE = (State.WAITING, State.RUNNING)
 IS_LIVE = "state IN ('waiting', 'running')"
 
 
+def _fold_inserted(context: Any) -> str | None:
+    """A new message's words, whoever inserts it."""
+    return searched_words(context.get_current_parameters().get("text") or "")
+
+
 class Base(DeclarativeBase):
     """Base of all tables, with their metadata."""
 
@@ -120,6 +125,7 @@ class Message(Base):
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("message.id"))
     role: Mapped[str] = mapped_column(CleanString(16))  # user, assistant; system and tool in imports
     text: Mapped[str] = mapped_column(CleanText, default="")
+    folded: Mapped[str | None] = mapped_column(CleanText, deferred=True, default=_fold_inserted)  # for the search alone
     created: Mapped[float] = mapped_column(Double)
     state: Mapped[str] = mapped_column(CleanString(16), default=State.DONE)
     backend: Mapped[str | None] = mapped_column(CleanText)

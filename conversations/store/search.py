@@ -1,13 +1,13 @@
 """Search in one owner's conversations: in messages and titles. Knows the text indexes of both databases.
 
 What is typed is words, never a query language. Every word has to occur, in one message or in the title; a word of two
-letters or more also finds words that begin with it, and accents on Latin letters do not count. Both databases' indexes
-cut texts at spaces and punctuation, which is no way to find words in scripts without upper and lower case (Chinese,
-Japanese, Thai, Arabic, Hindi…) or emoji: these are looked for inside the owner's texts, without an index.
+letters or more also finds words that begin with it. Text and question are folded alike (`documents/folding.py`) for
+either database. Their indexes cut texts at spaces, which is no way to find words in most scripts beyond Latin, Greek,
+Cyrillic and Armenian (Chinese, Japanese, Thai, Arabic, Hindi…) or emoji: these are looked for inside the owner's
+texts, without an index.
 """
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from conversations.store.schema import IS_LIVE, Conversation, Message
 from conversations.store.store import Store
 from conversations.store.text import UNSTORABLE
+from documents.folding import fold_words
 
 MAX_QUERY = 300  # characters of what is typed that count
 SNIPPET_WIDTH = 120  # characters of a snippet
@@ -27,9 +28,7 @@ COMMON_WORD = (
     2000  # on SQLite: of a word in more messages than this, the newest ones are enough where they fill the list
 )
 NEWEST_CONVERSATIONS = 400  # on PostgreSQL, whose index has no order: the newest conversations, looked through first
-WORD = re.compile(r"[^\W_]+")
-ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036f]+")
-UNSEGMENTED = {"Lo", "Mn", "Mc", "Me", "So"}  # Unicode's categories of letters without case, marks, and emoji
+INDEXED = "\u0590"  # words of letters before this one are in the indexes
 MESSAGE_TEXT = table("message_text", column("rowid"))  # SQLite's
 
 
@@ -54,9 +53,8 @@ class SearchQuery:
     def patterns(self) -> Iterator[str]:
         """A regular expression of each, for folded text; what a word may not follow comes last, which is faster."""
         for word in self.words:
-            bare = re.escape(fold(word))
-            yield rf"{bare}(?<![^\W_]{bare})" + ("" if len(word) > 1 else r"(?![^\W_])")
-        yield from (re.escape(fold(term)) for term in self.substrings)
+            yield rf"{word}(?<![^ ]{word})" + ("" if len(word) > 1 else r"(?![^ ])")
+        yield from self.substrings
 
 
 def search_conversations(store: Store, typed: str, limit: int = 50) -> list[Hit]:
@@ -89,31 +87,18 @@ def search_conversations(store: Store, typed: str, limit: int = 50) -> list[Hit]
 
 def parse_query(typed: str) -> SearchQuery:
     """What somebody typed, as words."""
-    indexed: dict[str, None] = {}
-    inside: dict[str, None] = {}
-    for term in unicodedata.normalize("NFC", UNSTORABLE.sub(" ", typed[:MAX_QUERY])).split():
-        if any(unicodedata.category(letter) in UNSEGMENTED for letter in term):
-            inside[term] = None
-        else:
-            indexed |= dict.fromkeys(WORD.findall(term))
-    return SearchQuery(tuple(indexed), tuple(inside))
-
-
-def fold(text: str) -> str:
-    """The text in which words are compared: small letters, the Latin ones without accents."""
-    if text.isascii():
-        return text.lower()
-    bare = ACCENTS.sub("", unicodedata.normalize("NFD", text))
-    return unicodedata.normalize("NFC", bare).lower()
+    terms = dict.fromkeys(fold_words(UNSTORABLE.sub(" ", typed[:MAX_QUERY])).split())
+    indexed = tuple(term for term in terms if max(term) < INDEXED)
+    return SearchQuery(indexed, tuple(term for term in terms if term not in indexed))
 
 
 def snippet(text: str, first: re.Pattern[str]) -> str:
     """About WIDTH characters around the first hit, on one line."""
-    folded = fold(text)
+    folded = fold_words(text)
     hit = first.search(folded)
     at = hit.start() if hit else 0
     if len(folded) != len(text):  # some letter became two, or two became one
-        at = bisect_left(range(len(text)), at, key=lambda end: len(fold(text[:end])))
+        at = bisect_left(range(len(text)), at, key=lambda end: len(fold_words(text[:end])))
     start = (
         0
         if at <= SNIPPET_LEAD
@@ -125,7 +110,7 @@ def snippet(text: str, first: re.Pattern[str]) -> str:
 
 
 def _all(patterns: list[re.Pattern[str]], title: str) -> bool:
-    folded = fold(title)
+    folded = fold_words(title)
     return all(pattern.search(folded) for pattern in patterns)
 
 
@@ -155,14 +140,17 @@ def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
     sqlite = store.database.sqlite
     position = func.instr if sqlite else func.strpos
     for term in wanted.substrings:
-        haystack = func.lower(Message.text) if term.lower() != term.upper() else Message.text  # costly on a whole store
-        query = query.where(position(haystack, term.lower()) > 0)
+        query = query.where(position(Message.folded, term) > 0)
     if sqlite and wanted.words:
         expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
         query = query.join(MESSAGE_TEXT, MESSAGE_TEXT.c.rowid == Message.id)
         return query.where(literal_column("message_text").op("MATCH")(expression)).order_by(MESSAGE_TEXT.c.rowid.desc())
     query = query.where(text(f"NOT ({IS_LIVE})"))
     if wanted.words:
-        expression = " & ".join(f"'{fold(word)}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
-        query = query.where(func.message_words(Message.text).op("@@")(func.to_tsquery("simple", expression)))
+        expression = " & ".join(f"'{word}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
+        query = query.where(
+            func.message_words(func.coalesce(Message.folded, Message.text)).op("@@")(
+                func.to_tsquery("simple", expression)
+            )
+        )
     return query.order_by(Message.id.desc()) if sqlite else query

@@ -1,8 +1,10 @@
-"""What text the tables can hold, and how long a message may be. Knows strings only."""
+"""What text the tables can hold, how long a message may be, and its words for the search. Knows strings only."""
 
 import re
 from collections.abc import Callable
 from functools import partial
+
+from documents.folding import fold_words
 
 MAX_MESSAGE_LENGTH = 100_000  # characters of one message
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses the first, UTF-8 the others
@@ -23,6 +25,11 @@ def check_message(text: str) -> str:
     if len(text) > MAX_MESSAGE_LENGTH:
         raise MessageError(f"The message has {len(text):,} characters; at most {MAX_MESSAGE_LENGTH:,} can be sent.")
     return clean(text)
+
+
+def searched_words(text: str) -> str | None:
+    """What is searched instead of a text; None where that is the text itself, of which the indexes fold ASCII alike."""
+    return None if text.isascii() else fold_words(clean(text))
 
 
 def format_count(number: int, noun: str) -> str:

@@ -76,7 +76,8 @@ class RemoteReply:
 
     def message(self) -> Message:
         """A copy of the row, with all of the text that has come."""
-        columns = {column.key: getattr(self.row, column.key) for column in Message.__table__.columns}
+        read = self.row.__dict__  # without what is read for the search alone
+        columns = {column.key: read[column.key] for column in Message.__table__.columns if column.key in read}
         return Message(**{**columns, "text": self.text})
 
     async def wait_for_more(self, after: int, seconds: float) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import func, make_url, select
+from sqlalchemy import create_engine, func, make_url, select, text
 
 from api.settings import all_settings
 from conversations.exchange import export_all, import_all, parse_file
@@ -99,6 +99,21 @@ def test_searches_find_what_they_found(written: dict[str, Any]) -> None:
     with_documents = next(identity for identity, was in written["threads"][ME].items() if was["sources"])
     for question, passages in written["passages"].items():
         assert [each.page_content for each in files.search(mine(ME), with_documents, question)] == passages
+
+
+def test_what_no_search_found_is_found_after_the_upgrade(written: dict[str, Any], database_url: str) -> None:
+    words = {"Ко\u0301фе": "кофе", "Ko\u00adnigsberg": "konigsberg", "ﬁne": "fine", "灯塔": "塔", "ＴＯＫＹＯ": "tokyo"}
+    identity, was = next((identity, was) for identity, was in written["threads"][ME].items() if was["messages"])
+    number = was["messages"][0][0]
+    engine = create_engine(database_url)
+    with engine.begin() as connection:  # as 0.7.0 would have written it
+        change = text("UPDATE message SET text = :said WHERE id = :number")
+        connection.execute(change, {"said": " ".join(words), "number": number})
+    engine.dispose()
+    for typed in words.values():
+        assert [(hit.conversation_id, hit.message_id) for hit in search_conversations(mine(ME), typed)] == [
+            (identity, number)
+        ], typed
 
 
 def test_documents_personas_counters_and_statistics_are_there(written: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """Search, on both databases."""
 
 import time
+import unicodedata
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -9,9 +11,12 @@ from sqlalchemy import delete, event, text, update
 from conversations.replies import turn
 from conversations.store import search
 from conversations.store.schema import Conversation, Message, State
-from conversations.store.search import Hit, fold, search_conversations
+from conversations.store.search import Hit, search_conversations
 from conversations.store.store import Store
+from conversations.store.text import searched_words
+from documents.folding import fold_words
 from tests.conversations.talk import mine
+from tests.documents.test_folding import PAIRS
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -218,6 +223,11 @@ def test_giant_texts_are_kept_and_their_beginning_is_found() -> None:
         mine().delete(identity)
 
 
+def said(words: str) -> dict[str, str | None]:
+    """The columns of a text, as the writer of replies sets them."""
+    return {"text": words, "folded": searched_words(words)}
+
+
 def test_a_reply_that_grows_is_found_when_it_is_over() -> None:
     store = mine()
     identity = keep(store, "a question")
@@ -226,7 +236,7 @@ def test_a_reply_that_grows_is_found_when_it_is_over() -> None:
         reply = turn.add_message(session, found, found.head, role="assistant", text="a heron 鷺", state=State.RUNNING)
     assert hits("heron") == hits("鷺") == []
     with store.database.writing() as session:
-        session.execute(update(Message).where(Message.id == reply.id).values(text="a heron and a stork 鷺"))
+        session.execute(update(Message).where(Message.id == reply.id).values(**said("a heron and a stork 鷺")))
     assert hits("heron") == hits("鷺") == []
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == reply.id).values(state=State.STOPPED))
@@ -270,8 +280,44 @@ def test_a_snippet_holds_the_hit_whatever_is_before_it() -> None:
         mine().delete(identity)
 
 
-def test_folding_keeps_letters_that_are_no_accents() -> None:
-    assert fold("ÄÖÜ éèÇ й Ё ß 你 ก็") == "aou eec й ё ß 你 ก็"
+def test_it_is_found_however_it_is_typed() -> None:
+    """The same pairs as in documents, where their words are the same; on each database."""
+    pairs = [pair for some in PAIRS.values() for pair in some if same_words(*pair)]
+    assert len(pairs) > 100
+    made = {side: keep(mine(), f"this is {side} here") for side in dict.fromkeys(chain(*pairs))}
+    for text_, typed in pairs + [(second, first) for first, second in pairs]:
+        assert {made[text_], made[typed]} <= set(hits(typed)), (text_, typed)
+
+
+def same_words(first: str, second: str) -> bool:
+    return fold_words(first).split() == fold_words(second).split()
+
+
+def test_a_letter_or_word_inside_is_found_and_a_hit_shows_the_own_words() -> None:
+    for said, typed in {
+        "灯塔的灯": "灯",
+        "学Python入門の本": "python",
+        "Москва́ — столица": "москв",
+        "Der Kö\u00adnigs\u00adberg steht": "konigsberg",
+        unicodedata.normalize("NFD", "여객선은 아홉 시에"): "아홉",
+        "मुझे किताब चाहिए": "किताब",
+        "קָרָאתִי סֵפֶר": "ספר",
+        "＜Ｔｏｋｙｏ＞": "tokyo",
+    }.items():
+        identity = keep(mine(), f"{'ǆ ' * 90}{said}")
+        found = search_conversations(mine(), typed)
+        assert [hit.conversation_id for hit in found] == [identity], typed
+        assert said in found[0].snippet
+        titled = keep(mine(), "x", title=said)
+        assert hits(typed) == [titled, identity]
+        for made in (titled, identity):
+            mine().delete(made)
+
+
+def test_letters_that_make_another_word_stay() -> None:
+    keep(mine(), "кой мої がき पीना")
+    for words in ("кои", "мои", "かき", "पिना"):
+        assert hits(words) == [], words
 
 
 def test_the_index_is_used() -> None:
