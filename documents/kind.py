@@ -19,8 +19,12 @@ BINARY = {
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
-OFFICE = {"docx"}  # kinds that are archives; with a password they are files of the form of before 2007
-NEWER = {"doc": "DOCX", "rtf": "DOCX", "odt": "DOCX", "pages": "PDF"}  # endings of files that a program saves otherwise
+OFFICE = {"docx", "xlsx"}  # kinds that are archives; with a password they are files of the form of before 2007
+NEWER = {  # endings of files that their programs save otherwise, too
+    **dict.fromkeys(("doc", "rtf", "odt", "wps"), "DOCX"),
+    **dict.fromkeys(("xls", "xlsb", "ods", "numbers"), "XLSX"),
+    "pages": "PDF",
+}
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
 
 
@@ -38,6 +42,10 @@ KINDS = {
     "docm": Kind("docx"),
     "dotx": Kind("docx"),
     "dotm": Kind("docx"),
+    "xlsx": Kind("xlsx"),
+    "xlsm": Kind("xlsx"),
+    "xltx": Kind("xlsx"),
+    "xltm": Kind("xlsx"),
     "md": Kind("text"),
     "markdown": Kind("text"),
     "txt": Kind("text"),
@@ -50,7 +58,7 @@ KINDS = {
     "htm": Kind("html"),
 }
 UNITS = {kind.name: kind.unit for kind in KINDS.values()}
-READABLE = "PDF, DOCX, Markdown, text, CSV and HTML"
+READABLE = "PDF, DOCX, XLSX, Markdown, text, CSV and HTML"
 
 
 def display_name(name: str) -> str:

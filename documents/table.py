@@ -13,17 +13,22 @@ from itertools import chain, islice
 from documents.part import PASSAGE_LENGTH, Part
 
 SAMPLE = 50  # rows that tell what the header is
+WIDEST = 1_000  # columns of a cell that names several
 BREAK = "\n\n"  # between two rows
 CELLS = " | "  # between cells that have no column
 
 
 @dataclass(frozen=True)
 class Row:
-    """The cells that hold something, by their columns from 0; `width` counts the empty ones at the end, too."""
+    """The cells that hold something, by their columns from 0; `width` counts the empty ones at the end, too.
+
+    `spans` says of how many columns the wider ones are.
+    """
 
     number: int
     cells: Mapping[int, str]
     width: int = 0
+    spans: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -47,25 +52,54 @@ def table_parts(rows: Iterable[Row], place: Place) -> Iterator[Part]:
     iterator = (row for row in rows if row.cells)
     sample = list(islice(iterator, SAMPLE))
     above = find_header(sample)
-    header = sample[above] if above < len(sample) else None
+    names = read_names(sample[above : above + 2])
+    heads = above + names.height
     block = Block()
     for at, row in enumerate(chain(sample, iterator)):
-        if row is header:
+        if above <= at < heads:
             continue
-        text = CELLS.join(row.cells.values()) if at < above or header is None else describe_row(header.cells, row.cells)
+        text = describe_row({} if at < above else names.names, row.cells)
         if block.rows and block.length + len(text) > PASSAGE_LENGTH:
             yield Part(BREAK.join(block.texts), place=place(block.rows))
             block = Block()
         block.texts.append(text)
         block.rows.append(row)
-    if not block.rows and header is not None:  # nothing but a header: its words are all that there are
-        block = Block([CELLS.join(header.cells.values())], [header])
+    if not block.rows and names.height:  # nothing but a header: its words are all that there are
+        block = Block([CELLS.join(names.names.values())], sample[above:heads])
     if block.rows:
         yield Part(BREAK.join(block.texts), place=place(block.rows))
 
 
+@dataclass(frozen=True)
+class Names:
+    """The names of columns, and of how many rows they are made."""
+
+    names: Mapping[int, str]
+    height: int
+
+
+def read_names(rows: Sequence[Row]) -> Names:
+    """The names in the first of these rows; where some of its cells span several columns, with those below them."""
+    if not rows:
+        return Names({}, 0)
+    above, below = rows[0].cells, rows[1].cells if len(rows) > 1 else {}
+    groups = {
+        column + offset: text
+        for column, text in above.items()
+        for offset in range(min(rows[0].spans.get(column, 1), WIDEST))
+        if not offset or column + offset in below
+    }
+    wide = {column + offset for column, width in rows[0].spans.items() for offset in range(min(width, WIDEST))}
+    if len(above) < 2 or not wide & set(below) or any(below[at] != groups.get(at) for at in set(below) - wide):
+        return Names(above, 1)
+    words = {at: dict.fromkeys((groups.get(at, ""), below.get(at, ""))) for at in sorted({*groups, *below})}
+    return Names({at: " ".join(filter(None, each)) for at, each in words.items()}, 2)
+
+
 def describe_row(header: Mapping[int, str], cells: Mapping[int, str]) -> str:
-    """A line for each cell, with its column's name where that has one."""
+    """A line for each cell, with its column's name where that has one; one line for all where no column has."""
+    if not header:
+        return CELLS.join(cells.values())
     return "\n".join(f"{header[at]}: {value}" if at in header else value for at, value in cells.items())
 
 
