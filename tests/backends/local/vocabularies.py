@@ -33,7 +33,9 @@ WORDS = [
 LETTERS = [chr(code) for code in range(33, 127)]
 
 
-def write_sentencepiece(path: Path, markers: dict[str, TokenType], name: str = "tiny", **metadata: int) -> None:
+def write_sentencepiece(
+    path: Path, markers: dict[str, TokenType], name: str = "tiny", template: str | None = None, **metadata: int
+) -> None:
     """A GGUF of one layer whose vocabulary is as SentencePiece's, with `markers` behind the words."""
     tokens = [("<unk>", TokenType.UNKNOWN), ("<s>", TokenType.CONTROL), ("</s>", TokenType.CONTROL)]
     tokens += [(f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)]
@@ -52,6 +54,8 @@ def write_sentencepiece(path: Path, markers: dict[str, TokenType], name: str = "
     writer.add_add_bos_token(False)
     for key, number in metadata.items():
         writer.add_uint32(f"tokenizer.ggml.{key}", number)
+    if template is not None:
+        writer.add_chat_template(template)
     _write_network(writer, len(tokens))
 
 
