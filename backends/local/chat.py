@@ -28,7 +28,7 @@ from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampli
 from backends.local.inbox import Inbox
 from backends.local.prompt import PromptBuilder
 from backends.local.template import ChatTemplate
-from prompts.template import RenderedPrompt, Segment, render_plain
+from prompts.template import RenderedPrompt, render_plain
 
 ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
@@ -253,7 +253,8 @@ class LocalChat(BaseChatModel):
             raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {unknown}.")
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
             prompt = self._render(messages[:-1], options)
-            return RenderedPrompt((*prompt.segments, Segment(message_text(messages[-1]), special=False)), prompt.stop)
+            reply = self._builder.continuation(message_text(messages[-1]))
+            return RenderedPrompt((*prompt.segments, *reply), prompt.stop)
         rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
         try:
             return self._builder.render(rows, options)

@@ -64,6 +64,22 @@ class PromptBuilder:
         rows, variables = self._arranger.arrange(messages), self._vocabulary.template_variables
         return render(self._template.text, rows, self._specials, options=options, **variables)
 
+    def continuation(self, text: str) -> list[Segment]:
+        """The segments of a reply that was cut. Where it thinks, the tags around that are its own tokens."""
+        pieces = self._breakable.split(text)
+        start = next((piece for piece, _ in pieces if piece.strip()), "")
+        tags = [start, f"{start[:1]}/{start[1:]}"] if "think" in start.lower() and (start, True) in pieces else []
+        segments: list[Segment] = []
+        for piece, special in pieces:
+            own = special and piece in tags
+            if own:
+                tags.remove(piece)
+            if own or not segments or segments[-1].special:
+                segments.append(Segment(piece, own))
+            else:
+                segments[-1] = Segment(segments[-1].text + piece, special=False)
+        return segments
+
     def tokenize(self, segments: Sequence[Segment]) -> list[int]:
         """The ids of a prompt, after those that every prompt begins with."""
         ids: list[int] = []
@@ -72,7 +88,10 @@ class PromptBuilder:
             if segment.special:
                 ids.append(self._ids[segment.text])
             else:
-                starts = before is None or (before.special and self._vocabulary.starts_anew)
+                # A reply that goes on behind a word of the prompt began with a space.
+                starts = before is None or (
+                    self._vocabulary.starts_anew if before.special else not before.text[-1].isspace()
+                )
                 ids += self._encode(segment.text, starts)
             before = segment
         start = list(self._vocabulary.bos_ids)

@@ -145,6 +145,27 @@ def test_markers_in_another_writing_are_text_as_well() -> None:
     assert b"<|end|> b<|end|>" in b"".join(map(tokenizer.token_bytes, ids)) + b"<|end|>"
 
 
+def test_a_reply_that_was_cut_while_it_thought_goes_on_with_its_own_tokens() -> None:
+    tags = [AddedToken(text, special=False) for text in ("<think>", "</think>", "<|end|>")]
+    tokenizer = Tokenizer(byte_level(*tags))
+    shown = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}<|end|>{% endfor %}<think>"
+    builder = builder_of(tokenizer, shown)
+    for text, own in {
+        "<think>\na": ["<think>"],
+        "\n<think>a</think> b <think> c </think>": ["<think>", "</think>"],
+        "<think>": ["<think>"],
+        "the tag <think> is": [],
+        "</think>": ["</think>"],
+        "<|end|> <think>": [],
+        "<think>a<|end|>": ["<think>"],
+        "": [],
+    }.items():
+        segments = builder.continuation(text)
+        assert [segment.text for segment in segments if segment.special] == own
+        assert "".join(segment.text for segment in segments) == text
+        assert b"".join(map(tokenizer.token_bytes, builder.tokenize(segments))) == text.encode()
+
+
 def test_other_tokens_of_users_are_a_way_to_write_text(tmp_path: Path) -> None:
     """Line breaks and tags of HTML, as Gemma 3 has them, and words; though the template writes line breaks too."""
     others = {"<h1>": TokenType.USER_DEFINED, "\n\n": TokenType.USER_DEFINED, "assistant": TokenType.USER_DEFINED}
@@ -199,3 +220,15 @@ def test_a_prompt_begins_with_its_first_token_once() -> None:
 def test_what_ends_a_turn_is_read_of_the_template(template: str, end: str | None) -> None:
     tokenizer = Tokenizer(byte_level(*(AddedToken(marker, special=False) for marker in MARKERS)))
     assert builder_of(tokenizer, template).end_of_turn == end
+
+
+@pytest.mark.parametrize(("template", "begins"), [("{{ messages[0].content }}|", b" hi"), ("a\n<|end|>\n\n ", b"hi")])
+def test_a_reply_that_was_cut_goes_on_as_it_began(template: str, begins: bytes) -> None:
+    """SentencePiece's space: the model wrote one behind a word, and none behind a line break."""
+    tokenizer = Tokenizer(sentencepiece(*(AddedToken(marker, special=True) for marker in MARKERS)))
+    builder = builder_of(tokenizer, template)
+    prompt = builder.render(rows(["x"])).segments
+    ids = builder.tokenize([*prompt, *builder.continuation("hi")])
+    before = builder.tokenize(prompt)
+    assert ids[: len(before)] == before
+    assert b"".join(map(tokenizer.token_bytes, ids[len(before) :])) == begins
