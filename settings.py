@@ -168,7 +168,14 @@ class Settings(EnvironmentSettings):
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling, above 0 and up to 1")
     top_k: int | None = Field(None, ge=0, description="sample from the k likeliest tokens, 0 for all")
     repetition_penalty: float | None = Field(
-        None, gt=0, le=2, description="above 1 discourages tokens already in the window, above 0 and up to 2"
+        None, gt=0, le=2, description="above 1 discourages tokens that the reply has already, above 0 and up to 2"
+    )
+    repeat_last_n: int | None = Field(
+        None,
+        ge=-1,
+        lt=2**31,
+        description="how many of the last tokens REPETITION_PENALTY is for, those of the prompt too: -1 all of the "
+        "window, 0 none; unset: those of the reply",
     )
     seed: int | None = Field(None, ge=0, lt=2**32, description="the sampling seed, 0 to 4294967295")
 
@@ -215,5 +222,5 @@ class Settings(EnvironmentSettings):
 
     def sampling_options(self) -> dict[str, float | int]:
         """The sampling options that somebody set."""
-        names = ("temperature", "top_p", "top_k", "repetition_penalty", "seed", "max_tokens")
+        names = ("temperature", "top_p", "top_k", "repetition_penalty", "repeat_last_n", "seed", "max_tokens")
         return {name: value for name in names if (value := getattr(self, name)) is not None}

@@ -21,8 +21,8 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from backends.local.engine import REST_OF_WINDOW as REST_OF_WINDOW
-from backends.local.engine import UnsupportedOptionError as UnsupportedOptionError
+from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
+from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError

@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from backends.llama.context import Limits
 from backends.llama.engine import LlamaEngine
+from backends.llama.hub import fetch
 from backends.llama.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
@@ -57,6 +58,9 @@ def availability_error(settings: Settings) -> str | None:
         if find_spec("huggingface_hub") is None:
             return f"LLAMACPP_MODEL={name} is on the hub: `pip install huggingface_hub`, or download the file"
         return None
+    if Path(name).is_dir():
+        found = next(iter(sorted(Path(name).glob("*.gguf"))), None)
+        return f"LLAMACPP_MODEL={name} is a folder: name the GGUF file in it" + (f", as {found}" if found else "")
     return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
 
 
@@ -71,16 +75,15 @@ def build(settings: Settings) -> LocalChat:
     if reason:
         raise ModelNotFoundError(f"llamacpp: {reason}")
     options = settings.group(BackendSettings)
-    model = Model(fetch(options.model_path()), options.n_gpu_layers)
+    name = options.model_path()
+    model = Model(Path(name) if Path(name).is_file() else fetch(name), options.n_gpu_layers)
     try:
         chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
         engine = LlamaEngine(model, limits(options, model), options.cache_mb * 2**20)
     except ModelError:
         model.close()
         raise
-    return LocalChat(
-        engine=engine, template=chat_template, model=display_model(options.model_path()), **settings.sampling_options()
-    )
+    return LocalChat(engine=engine, template=chat_template, model=display_model(name), **settings.sampling_options())
 
 
 def limits(options: BackendSettings, model: Model) -> Limits:
@@ -94,20 +97,3 @@ def limits(options: BackendSettings, model: Model) -> Limits:
     total = options.kv_tokens or min(LONGEST, window * options.parallel)
     threads = options.threads or min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4)
     return Limits(window, options.parallel, max(window, total), threads)
-
-
-def fetch(name: str) -> Path:
-    """The path of the file, fetched from the hub where the name says so. Raises ModelNotFoundError."""
-    if Path(name).is_file():
-        return Path(name)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repository, _, filename = name.partition(":")
-    try:
-        return Path(hf_hub_download(repository, filename))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError) as error:
-        raise ModelNotFoundError(
-            f"llamacpp: LLAMACPP_MODEL={name} cannot be fetched from the hub ({error}). "
-            "Download the file by other means and name its path."
-        ) from error

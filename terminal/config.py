@@ -16,9 +16,10 @@ file in the working folder (copy `.env.example`; `make run` and `cli.py serve` r
 folder). The environment wins, an empty value means unset, and a bad value is named before anything loads.
 
 A sampling value that nobody set is not sent to a server. Local models take what was saved with them
-(`generation_config.json`, `general.sampling.*`), else `MAX_TOKENS` 256 (on `/v1` the whole window), `TEMPERATURE` 0.7,
-`TOP_P` 0.9, `TOP_K` 50 and `REPETITION_PENALTY` 1.1. `TOP_K` and `REPETITION_PENALTY` reach compatible servers; OpenAI
-itself refuses them."""
+(`generation_config.json`, `general.sampling.*`, where 0 or -1 switches an option off), else `MAX_TOKENS` 256 (on `/v1`
+the whole window), `TEMPERATURE` 0.7, `TOP_P` 0.9 and `TOP_K` 50, without a penalty. A penalty that somebody sets is for
+the tokens of the reply, one that was saved with a model for the whole window; `REPEAT_LAST_N` says otherwise. `TOP_K`,
+`REPETITION_PENALTY` and `REPEAT_LAST_N` reach compatible servers; OpenAI itself refuses them."""
 
 
 def list_values(groups: Sequence[type[EnvironmentSettings]]) -> Iterator[str]:

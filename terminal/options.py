@@ -26,6 +26,9 @@ MinP = Annotated[
 FrequencyPenalty = Annotated[float | None, typer.Option(min=-2, max=2)]
 PresencePenalty = Annotated[float | None, typer.Option(min=-2, max=2)]
 RepetitionPenalty = Annotated[float | None, typer.Option(min=0.01, max=2)]
+RepeatLastN = Annotated[
+    int | None, typer.Option(min=-1, help="how many tokens that penalty looks back, into the prompt too; -1: all")
+]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="the longest reply in tokens")]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1)]
 

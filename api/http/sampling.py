@@ -17,7 +17,14 @@ class SamplingParams(BaseModel):
     top_p: float | None = Field(None, ge=0, le=1, description="nucleus sampling")
     top_k: int | None = Field(None, ge=-1, le=2**31 - 1, description="from the k likeliest tokens, 0 or -1 for all")
     min_p: float | None = Field(None, ge=0, le=1, description="tokens of at least this share of the likeliest one's")
-    repetition_penalty: float | None = Field(None, gt=0, le=2, description="above 1 discourages tokens of the window")
+    repetition_penalty: float | None = Field(None, gt=0, le=2, description="above 1 discourages tokens of the reply")
+    repeat_last_n: int | None = Field(
+        None,
+        ge=-1,
+        le=2**31 - 1,
+        description="how many of the last tokens repetition_penalty is for, the prompt's too: -1 all, 0 none; "
+        "unset: the reply's",
+    )
     frequency_penalty: float | None = Field(None, ge=-2, le=2, description="for each time a token was said")
     presence_penalty: float | None = Field(None, ge=-2, le=2, description="for a token that was said")
     seed: int | None = Field(None, ge=-(2**63), lt=2**63, description="the same text again, on the same machine")

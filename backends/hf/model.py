@@ -9,10 +9,12 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+from backends.local.sampling import read_saved
 from prompts.special_tokens import SpecialToken
 
 # What tokens swallow beside them: white space, as Rust's regular expressions have it.
 BLANKS = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
+GENERATION_CONFIG = "generation_config.json"
 
 
 class Tokenizer:
@@ -114,7 +116,7 @@ def saved_sampling(config: Any) -> dict[str, float | int]:
     """The sampling options of generation_config.json, by the names of `Sampling`."""
     saved = config.to_diff_dict()
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-    return {name: saved[name] for name in names if saved.get(name) is not None}
+    return read_saved({name: saved.get(name) for name in names}, GENERATION_CONFIG)
 
 
 def end_ids(pipeline: Any) -> frozenset[int]:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from backends.local.engine import Sampling
+from backends.local.sampling import WHOLE_WINDOW, Sampling
 
 
 class Sampler:
@@ -32,12 +32,11 @@ class Sampler:
         return token
 
     def _apply_penalties(self, logits: Any) -> None:
-        """Penalize tokens of the prompt and the reply, forbid an end, then penalize tokens of the reply."""
+        """Penalize what is repeated, forbid an end, then penalize each time, and once, in the reply."""
         import torch
 
         sampling, replied = self._sampling, self._tokens[self._prompt_length : self._count]
-        if sampling.repetition_penalty != 1.0:
-            seen = self._tokens[: self._count]
+        if sampling.repetition_penalty != 1.0 and (seen := self._repeatable()) is not None:
             scores = logits[seen]
             factor = sampling.repetition_penalty
             logits[seen] = torch.where(scores < 0, scores * factor, scores / factor)
@@ -46,6 +45,13 @@ class Sampler:
         if (sampling.frequency_penalty or sampling.presence_penalty) and len(replied):
             sampled, counts = torch.unique(replied, return_counts=True)
             logits[sampled] -= sampling.frequency_penalty * counts + sampling.presence_penalty
+
+    def _repeatable(self) -> Any:
+        """The tokens that `repetition_penalty` is for, of the reply or of the window's end; None without any."""
+        last, begin = self._sampling.repeat_last_n, self._prompt_length
+        if last is not None:
+            begin = 0 if last == WHOLE_WINDOW else max(0, self._count - last)
+        return self._tokens[begin : self._count] if begin < self._count else None
 
     def _sample(self, logits: Any) -> int:
         """Temperature, top-k, top-p, min-p, draw: what passes are the first of the tokens in order of likelihood."""

@@ -11,16 +11,20 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+from backends.llama.diagnosis import explain, load_error
+from backends.llama.header import read_header
+from backends.local.sampling import read_saved
 from prompts.special_tokens import SpecialToken
 
-SAMPLING_METADATA: tuple[tuple[str, str, type[float] | type[int]], ...] = (
-    ("temp", "temperature", float),
-    ("top_p", "top_p", float),
-    ("top_k", "top_k", int),
-    ("min_p", "min_p", float),
-    ("penalty_repeat", "repetition_penalty", float),
-)
 BLANKS = " \t\n\v\f\r"  # what tokens swallow beside them: C's isspace
+SAMPLING_METADATA = {  # `general.sampling.*`, and the names of `Sampling`
+    "temp": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "penalty_repeat": "repetition_penalty",
+    "penalty_last_n": "repeat_last_n",
+}
 _log_lines: list[str] = []
 _callback: Any = None  # kept alive: llama.cpp holds a bare pointer to it
 
@@ -89,11 +93,9 @@ class Model:
 
     def saved_sampling(self) -> dict[str, float | int]:
         """The sampling options in the file's `general.sampling.*` metadata, by the names of `Sampling`."""
-        saved: dict[str, float | int] = {}
-        for key, name, kind in SAMPLING_METADATA:
-            if value := self._metadata(f"general.sampling.{key}"):
-                saved[name] = kind(value)
-        return saved
+        metadata = read_header(self.path).metadata
+        found = {name: metadata.get(f"general.sampling.{key}") for key, name in SAMPLING_METADATA.items()}
+        return read_saved(found, self.path.name)
 
     def close(self) -> None:
         """Free the memory, after the texts that are being encoded."""
@@ -103,18 +105,14 @@ class Model:
                 self.pointer = None
 
     def _load(self, path: Path, gpu_layers: int) -> Any:
-        try:
-            with path.open("rb") as file:
-                magic = file.read(4)
-        except OSError as error:
-            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} cannot be read: {error.strerror}.") from error
-        if magic != b"GGUF":
-            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} is not a GGUF file.")
+        if trouble := load_error(path):
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {trouble}.")
+        _log_lines.clear()
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 2**31 - 1 if gpu_layers < 0 else gpu_layers
         model = self.api.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
-            raise ModelNotFoundError(f"llamacpp: {path} cannot be loaded: {_log_tail()}. Download the file again.")
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {explain(_log_lines)}.")
         return model
 
     def _read_special_tokens(self) -> tuple[tuple[SpecialToken, ...], dict[str, int]]:
@@ -184,7 +182,3 @@ def _load_kernels(api: Any) -> None:
     if next(folder.glob("libggml-cpu-*.so"), None) is not None:
         # Through libllama: in a wheel each name of libggml is a file of its own, and the other one is another library.
         api._lib.ggml_backend_load_all_from_path(ctypes.c_char_p(os.fsencode(folder)))
-
-
-def _log_tail() -> str:
-    return next((line for line in reversed(_log_lines) if "error" in line.lower() or "fail" in line.lower()), "damaged")

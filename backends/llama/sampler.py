@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from backends.llama.model import Model
-from backends.local.engine import Sampling
+from backends.local.sampling import WHOLE_WINDOW, Sampling
 
 
 class Sampler:
@@ -41,14 +41,16 @@ class Sampler:
         self._api.llama_sampler_free(self._chain)
 
     def _penalties(self, window: int, sampling: Sampling, prompt: Sequence[int]) -> Iterator[Any]:
-        """No end, the penalty for tokens of the prompt and the reply, then those for tokens of the reply alone."""
+        """No end, the penalty for what is repeated, then those for each time, and for once, in the reply."""
         api, size, end_ids = self._api, self._model.vocabulary_size, self._model.end_ids
         if sampling.ignore_eos and end_ids:
             never = (api.llama_logit_bias * len(end_ids))(*((token, -math.inf) for token in end_ids))
             yield api.llama_sampler_init_logit_bias(size, len(never), never)
-        if sampling.repetition_penalty != 1.0:
-            penalty = api.llama_sampler_init_penalties(size, window, sampling.repetition_penalty, 0.0, 0.0)
-            for token in prompt:
+        last, with_prompt = sampling.repeat_last_n, sampling.repeat_last_n is not None
+        if sampling.repetition_penalty != 1.0 and last != 0:
+            length = window if last is None or last == WHOLE_WINDOW else min(last, window)
+            penalty = api.llama_sampler_init_penalties(size, length, sampling.repetition_penalty, 0.0, 0.0)
+            for token in prompt[-length:] if with_prompt else ():
                 api.llama_sampler_accept(penalty, token)
             yield penalty
         frequency, presence = sampling.frequency_penalty, sampling.presence_penalty

@@ -24,9 +24,10 @@ from langchain_core.runnables.config import ensure_config, get_callback_manager_
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from backends.local.decoder import StreamDecoder
-from backends.local.engine import REST_OF_WINDOW, Engine, Event, Request, Sampling, UnsupportedOptionError
+from backends.local.engine import Engine, Event, Request
 from backends.local.inbox import Inbox
 from backends.local.prompt import PromptBuilder
+from backends.local.sampling import REST_OF_WINDOW, Sampling, UnsupportedOptionError
 from backends.local.template import ChatTemplate
 from prompts.template import RenderedPrompt, render_plain
 
@@ -53,6 +54,7 @@ class LocalChat(BaseChatModel):
     top_p: float | None = None
     top_k: int | None = None
     repetition_penalty: float | None = None
+    repeat_last_n: int | None = None
     seed: int | None = None
     max_tokens: int | None = None
     min_p: float | None = None
@@ -230,6 +232,8 @@ class LocalChat(BaseChatModel):
             value = getattr(self, name) if argument is None else argument
             if value is not None:
                 values[name] = value
+            if value is not None and name == "repetition_penalty":  # not for what the saved one was for
+                values["repeat_last_n"] = None
         if values["max_tokens"] == REST_OF_WINDOW:
             values["max_tokens"] = room
         if values["top_k"] == -1:  # as vLLM and llama-server have it: no limit

@@ -1,4 +1,7 @@
-"""Bytes of tokens to text: split UTF-8 is held back, stop strings end the reply. Knows no model."""
+"""Bytes of tokens to text: a letter in pieces is held back until it is whole, stop strings end the reply.
+
+Knows no model.
+"""
 
 import codecs
 from collections.abc import Sequence
@@ -12,19 +15,24 @@ class StreamDecoder:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self._stop = [s for s in stop if s]
         self._strip = strip
-        self._held = ""
+        self._held = self._space = ""
         self.stopped = False
 
     def push(self, data: bytes) -> str:
         """The text that can no longer become part of a stop string; sets `stopped` where one is complete."""
-        self._held += self._decoder.decode(data)
+        text = self._space + self._decoder.decode(data)
+        # White space that came in one token with the beginning of a letter waits for its end.
+        shown = text.rstrip() if self._decoder.getstate()[0] else text
+        self._held, self._space = self._held + shown, text[len(shown) :]
         return self._release()
 
     def close(self) -> str:
-        """The text that was held back when the tokens ended."""
+        """The text that was held back when the tokens ended.
+
+        The beginning of a letter is left out, with the space of its token: who goes on from there says all of it.
+        """
         if self.stopped:
             return ""
-        self._held += self._decoder.decode(b"", final=True)
         text = self._release()
         if not self.stopped:
             text, self._held = text + self._strip_start(self._held), ""

@@ -14,62 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
+from langchain_core.exceptions import ModelAPIError, ModelError
 
 from backends.local.decoder import StreamDecoder
+from backends.local.sampling import Sampling
 from prompts.special_tokens import SpecialToken
 
 log = logging.getLogger(__name__)
-REST_OF_WINDOW = -1  # max_tokens of a reply that may use all that the prompt leaves of the window
-RANGES = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "repetition_penalty": (0, 2),
-    "min_p": (0, 1),
-    "frequency_penalty": (-2, 2),
-    "presence_penalty": (-2, 2),
-}
-EXCLUSIVE = ("top_p", "repetition_penalty")  # the least value itself means nothing
-INTEGER_RANGES = {"top_k": (0, 2**31 - 1), "seed": (-(2**63), 2**63 - 1), "max_tokens": (1, 2**31 - 1)}
-
-
-class UnsupportedOptionError(ModelInvalidRequestError):
-    """A call has an `option` that the model cannot follow."""
-
-    def __init__(self, option: str, text: str) -> None:
-        super().__init__(text)
-        self.option = option
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How to sample tokens; these defaults are for what nobody set and was not saved with the model.
-
-    `min_p` leaves out tokens with less than this share of the likeliest one's probability. The two penalties are taken
-    from the logits of tokens of this reply, for each time one was drawn and once; `repetition_penalty` is for those of
-    the prompt too. `ignore_eos`: tokens that end a reply are never drawn. Raises ModelInvalidRequestError.
-    """
-
-    temperature: float = 0.7
-    top_p: float = 0.9
-    top_k: int = 50
-    repetition_penalty: float = 1.1
-    seed: int | None = None
-    max_tokens: int = 256
-    min_p: float = 0.0
-    frequency_penalty: float = 0.0
-    presence_penalty: float = 0.0
-    ignore_eos: bool = False
-
-    def __post_init__(self) -> None:
-        for name, (least, most) in {**RANGES, **INTEGER_RANGES}.items():
-            value = getattr(self, name)
-            kind, allowed = ("whole number", int) if name in INTEGER_RANGES else ("number", int | float)
-            number = isinstance(value, allowed) and not isinstance(value, bool)
-            fits = number and least <= value <= most and not (name in EXCLUSIVE and value == least)
-            if not fits and not (name == "seed" and value is None):
-                span = f"above {least} and up to {most}" if name in EXCLUSIVE else f"from {least} to {most}"
-                raise ModelInvalidRequestError(f"{name}={value}: it must be a {kind} {span}.")
 
 
 @dataclass(frozen=True)

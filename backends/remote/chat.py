@@ -20,7 +20,7 @@ from backends.remote.normalizer import NoReplyError
 
 LONG = 300  # tokens of a prompt that might be too long for some window
 # Options that only compatible servers know.
-EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "ignore_eos", "chat_template_kwargs")
+EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "repeat_last_n", "ignore_eos", "chat_template_kwargs")
 
 
 class OpenAIChat(DiscoveringChat):
@@ -29,6 +29,7 @@ class OpenAIChat(DiscoveringChat):
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
+    repeat_last_n: int | None = None
     ignore_eos: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
 

@@ -18,7 +18,8 @@ from backends.hf.network import Chunk, Network, group_adjacent
 from backends.hf.sampler import Sampler
 from backends.hf.sequential import SequentialRunner
 from backends.local.decoder import StreamDecoder
-from backends.local.engine import Event, Request, Sampling
+from backends.local.engine import Event, Request
+from backends.local.sampling import Sampling
 from settings import DEFAULT_MODEL, Settings, SettingsError
 
 OPEN = {"temperature": 0.0, "repetition_penalty": 1.0}

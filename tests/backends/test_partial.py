@@ -32,6 +32,38 @@ def test_it_says_what_it_would_have_said(model: Any) -> None:
     assert spaces > 3
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1 \u2192 2 \u2192 3 \u2192 4 \u2192",
+        "\U0001f60a hi " * 3,
+        "I paid \u20ac5, \u20ac6, \u20ac7, \u20ac8, \u20ac9, \u20ac",
+    ],
+)
+def test_a_letter_that_was_cut_is_said_wholly_by_who_goes_on(
+    name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    """Cut after every token, of which some are a part of a letter."""
+    (tmp_path / "own.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}")
+    monkeypatch.setenv("CHAT_TEMPLATE", str(tmp_path / "own.jinja"))
+    model: Any = backends.load(name, Settings.read())
+    options: dict[str, Any] = {"temperature": 0, "repetition_penalty": 1.0, "ignore_eos": True}
+    human = HumanMessage(said.strip())
+    whole = model.invoke([human], **options, max_tokens=24)
+    assert not whole.text.isascii()
+    parts = 0
+    for cut in range(1, 24):
+        begun = model.invoke([human], **options, max_tokens=cut)
+        assert begun.usage_metadata["output_tokens"] == cut
+        assert "\ufffd" not in begun.text
+        if len(model.get_token_ids(begun.text)) == cut:
+            continue
+        parts += 1
+        rest = model.invoke([human, AIMessage(begun.text)], **options, max_tokens=24)
+        assert (begun.text + rest.text).startswith(whole.text)
+    assert parts
+
+
 async def test_the_whole_chain_goes_on(name: str, settings: Settings) -> None:
     inputs = {"history": [], "input": STORY.content}
     options = {"temperature": 0, "seed": 1}

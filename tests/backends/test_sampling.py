@@ -12,8 +12,10 @@ from langchain_core.messages import HumanMessage
 
 import backends
 from backends.llama.sampler import Sampler
-from backends.local.engine import Sampling
+from backends.local.sampling import Sampling, read_saved
 from settings import DEFAULT_MODEL, Settings
+from tests.broken_gguf import rewrite
+from tests.conftest import GGUF
 
 PROMPT = "I like music and"  # greedy, this model goes on about the Beatles in circles
 CIRCLES: dict[str, Any] = {"raw": True, "temperature": 0, "repetition_penalty": 1.0, "max_tokens": 40,
@@ -37,7 +39,9 @@ def shares(prompt: str) -> dict[str, float]:
 @pytest.mark.parametrize(
     "options",
     [{"presence_penalty": 2}, {"presence_penalty": -2}, {"frequency_penalty": 0.7}, {"frequency_penalty": -2.0},
-     {"frequency_penalty": 0.5, "presence_penalty": 0.8, "repetition_penalty": 1.15}],
+     {"frequency_penalty": 0.5, "presence_penalty": 0.8, "repetition_penalty": 1.15},
+     {"repetition_penalty": 1.25}, {"repetition_penalty": 1.25, "repeat_last_n": 3},
+     {"repetition_penalty": 1.25, "repeat_last_n": -1}],
 )  # fmt: skip
 def test_penalties_give_the_same_tokens_on_both(options: dict[str, float], settings: Settings) -> None:
     prompt = "hello" if min(options.values()) < 0 else PROMPT  # where a wish for repetition changes something
@@ -54,7 +58,11 @@ def test_penalties_are_for_what_the_reply_said(model: Any) -> None:
     prompt = PROMPT + model.invoke(PROMPT, **CIRCLES).text
     first = {**CIRCLES, "max_tokens": 1}
     assert model.invoke(prompt, **first, frequency_penalty=2).text == model.invoke(prompt, **first).text
-    assert model.invoke(prompt, **{**first, "repetition_penalty": 2.0}).text != model.invoke(prompt, **first).text
+    twice = {**first, "repetition_penalty": 2.0}
+    assert model.invoke(prompt, **twice).text == model.invoke(prompt, **first).text
+    assert model.invoke(prompt, **twice, repeat_last_n=-1).text != model.invoke(prompt, **first).text
+    assert model.invoke(prompt, **twice, repeat_last_n=40).text != model.invoke(prompt, **first).text
+    assert model.invoke(prompt, **twice, repeat_last_n=0).text == model.invoke(prompt, **first).text
 
     def most(**penalty: float) -> int:
         reply = model.invoke(PROMPT, **{**CIRCLES, "max_tokens": 120}, **penalty)
@@ -150,6 +158,56 @@ def test_what_any_chat_model_is_told_is_no_unknown_option(model: Any) -> None:
     assert model.bind(min_p=1.0, stop=["!"]).invoke("hi", temperature=2.0).text == "Hi"
 
 
+SAVED: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"temperature": 0.6, "top_p": 0.95, "top_k": 20}, {"temperature": 0.6, "top_p": 0.95, "top_k": 20}),
+    ({"temperature": 0, "top_p": 0, "top_k": 0, "min_p": 0, "repetition_penalty": 0},
+     {"temperature": 0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}),
+    ({"temperature": -1.0, "top_p": -1.0, "top_k": -1, "min_p": -1.0, "repetition_penalty": -1.0},
+     {"temperature": 0, "top_p": 1.0, "top_k": 0, "min_p": 0.0}),
+    ({"repetition_penalty": 1.1}, {"repetition_penalty": 1.1, "repeat_last_n": -1}),
+    ({"repetition_penalty": 1.1, "repeat_last_n": 64}, {"repetition_penalty": 1.1, "repeat_last_n": 64}),
+    ({"repetition_penalty": 1.1, "repeat_last_n": -1}, {"repetition_penalty": 1.1, "repeat_last_n": -1}),
+    ({"repetition_penalty": 1.1, "repeat_last_n": 0}, {}),
+    ({"repetition_penalty": 1.0, "repeat_last_n": 64}, {}),
+    ({"top_p": 0.8999999761581421, "repetition_penalty": 1.149999976158142},
+     {"top_p": 0.9, "repetition_penalty": 1.15, "repeat_last_n": -1}),
+    ({"top_k": 40.0, "temperature": 1}, {"top_k": 40, "temperature": 1.0}),
+    ({"temperature": float("nan"), "top_p": float("inf"), "top_k": "many", "min_p": True}, {}),
+    ({"temperature": 9.0, "top_p": 1.5, "min_p": 2, "repetition_penalty": 5.0, "top_k": 2.0**40}, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "expected"), SAVED)
+def test_what_was_saved_is_read_in_the_words_of_the_field(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """0 and -1 switch off, a number that means nothing is left out, and none of it fails a request."""
+    saved: dict[str, Any] = read_saved(found, "some-model")
+    assert saved == expected
+    assert Sampling(**saved)
+
+
+def test_what_a_gguf_was_saved_with_holds_on_both_and_what_is_set_is_for_the_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    """A model saved without a penalty has none; the same weights with one have it over the whole window, as in gpt2."""
+    keys = {f"general.sampling.{key}": number for key, number in
+            (("temp", -1.0), ("top_k", -1), ("top_p", 0.0), ("penalty_repeat", 0.0))}  # fmt: skip
+    rewrite(GGUF, tmp_path / "off.gguf", metadata=keys)
+    monkeypatch.setenv("LLAMACPP_MODEL", str(tmp_path / "off.gguf"))
+    off: Any = backends.load("llamacpp", Settings.read())
+    assert off.engine.saved_sampling == {"temperature": 0, "top_k": 0, "top_p": 1.0}
+    plain = off.invoke("What is the capital of France?", max_tokens=20).text
+    assert plain == off.invoke("What is the capital of France?", max_tokens=20, temperature=0).text
+    backends.unload()
+    monkeypatch.delenv("LLAMACPP_MODEL")
+    for name in backends.LOCAL:
+        model: Any = backends.load(name, Settings.read())
+        assert model.engine.saved_sampling["repetition_penalty"] == 1.15
+        assert model._sampling({}, 99).repeat_last_n == -1
+        assert model._sampling({"repetition_penalty": 1.15}, 99).repeat_last_n is None
+        assert model._sampling({"repetition_penalty": 1.15, "repeat_last_n": 64}, 99).repeat_last_n == 64
+        assert model._sampling({"temperature": 0.3}, 99).repetition_penalty == 1.15
+
+
 def test_min_p_saved_with_a_model_holds_until_somebody_sets_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
 ) -> None:
@@ -175,8 +233,9 @@ def test_nothing_is_added_to_the_sampler_where_nobody_asks(settings: Settings) -
         sampler.close()
         return named
 
-    assert steps() == ["penalties", "top-k", "temp", "top-p", "dist"]
-    assert steps(temperature=0, repetition_penalty=1.0) == ["greedy"]
-    assert steps(min_p=0.1, presence_penalty=1, ignore_eos=True) == [
+    assert steps() == ["top-k", "temp", "top-p", "dist"]
+    assert steps(temperature=0) == steps(temperature=0, repetition_penalty=1.5, repeat_last_n=0) == ["greedy"]
+    assert steps(temperature=0, repetition_penalty=1.5) == ["penalties", "greedy"]
+    assert steps(min_p=0.1, repetition_penalty=1.1, presence_penalty=1, ignore_eos=True) == [
         "logit-bias", "penalties", "penalties", "top-k", "temp", "top-p", "min-p", "dist"
     ]  # fmt: skip

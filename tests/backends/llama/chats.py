@@ -15,7 +15,8 @@ from backends.llama.context import Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.model import Model
 from backends.local.decoder import StreamDecoder
-from backends.local.engine import Event, Request, Sampling
+from backends.local.engine import Event, Request
+from backends.local.sampling import Sampling
 from tests.conftest import GGUF
 
 TIE = 0.02  # logits: within f16's rounding

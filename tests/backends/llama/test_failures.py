@@ -46,7 +46,9 @@ def test_a_token_that_is_none_fails_its_own_request(size: int, penalty: float) -
     with opened(4, 4096) as engine:
         others = [Ear(engine, text, max_tokens=60, ignore_eos=True).ask() for text in ("I like", "My dog is")]
         assert others[0].heard(2)
-        bad = Ear(engine, [*WORDS[:size], engine.model.vocabulary_size + 5], repetition_penalty=penalty).ask()
+        bad = Ear(
+            engine, [*WORDS[:size], engine.model.vocabulary_size + 5], repetition_penalty=penalty, repeat_last_n=-1
+        ).ask()
         others.append(Ear(engine, "Good morning", max_tokens=20, ignore_eos=True).ask())
         error = bad.end().error
         assert isinstance(error, ModelAPIError)
@@ -85,7 +87,7 @@ def test_what_is_no_token_at_all_ends_in_an_error() -> None:
     with opened(2, 1024) as engine:
         other = Ear(engine, "I like", max_tokens=40, ignore_eos=True).ask()
         with pytest.raises(ModelAPIError, match="The llamacpp engine failed: ArgumentError"):
-            Ear(engine, odd, repetition_penalty=1.3).ask().reply()
+            Ear(engine, odd, repetition_penalty=1.3, repeat_last_n=-1).ask().reply()
         as_alone(engine, other)
         engine.watched.samplers = 0
         both = [Ear(engine, "I like", max_tokens=900, ignore_eos=True).ask(), Ear(engine, odd * 2).ask()]

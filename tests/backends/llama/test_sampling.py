@@ -8,7 +8,7 @@ import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
 
 import backends
-from backends.local.engine import Sampling
+from backends.local.sampling import Sampling
 from settings import Settings
 from tests.backends.llama.chats import Alone, Ear, Watching, opened
 

@@ -42,7 +42,22 @@ def test_however_it_is_cut(said: str, stop: list[str], strip: bool, shown: str, 
         assert "\ufffd" not in "".join(parts)
 
 
-def test_bytes_that_are_no_text_are_marked_at_the_end() -> None:
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [
+        ([b"a\xc3"], "a"),
+        ([b"a", b" \xf0\x9f"], "a"),
+        ([b"a", b" \xf0", b"\x9f", b"\x98"], "a"),
+        ([b"a ", b"\xe6\x97"], "a "),
+        ([b"a\n", b"\n\xe6\x97"], "a\n"),
+        ([b"\xd0"], ""),
+        ([b"\xe3\x83\xbc\xe3\x83"], "\u30fc"),
+        ([b"a", b" \xf0\x9f", b"\x98\x80"], "a \U0001f600"),
+        ([b"a", b" \xf0\x9f", b"\x98\x80 ", b"\xc3"], "a \U0001f600 "),
+        ([b"a \xff b"], "a \ufffd b"),
+        ([b"a ", b"\xf0\x9f", b"b"], "a \ufffdb"),
+    ],
+)
+def test_a_letter_that_was_cut_is_left_out_and_only_what_is_none_is_marked(tokens: list[bytes], shown: str) -> None:
     text = StreamDecoder()
-    assert text.push(b"a\xc3") == "a"
-    assert text.close() == "\ufffd"
+    assert "".join([text.push(token) for token in tokens]) + text.close() == shown
