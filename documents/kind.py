@@ -19,10 +19,11 @@ BINARY = {
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
-OFFICE = {"docx", "xlsx"}  # kinds that are archives; with a password they are files of the form of before 2007
+OFFICE = {"docx", "xlsx", "pptx"}  # kinds that are archives; with a password they are files of the form of before 2007
 NEWER = {  # endings of files that their programs save otherwise, too
     **dict.fromkeys(("doc", "rtf", "odt", "wps"), "DOCX"),
     **dict.fromkeys(("xls", "xlsb", "ods", "numbers"), "XLSX"),
+    **dict.fromkeys(("ppt", "pps", "odp", "key"), "PPTX"),
     "pages": "PDF",
 }
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
@@ -46,6 +47,10 @@ KINDS = {
     "xlsm": Kind("xlsx"),
     "xltx": Kind("xlsx"),
     "xltm": Kind("xlsx"),
+    "pptx": Kind("pptx", unit="slide"),
+    "pptm": Kind("pptx", unit="slide"),
+    "ppsx": Kind("pptx", unit="slide"),
+    "potx": Kind("pptx", unit="slide"),
     "md": Kind("text"),
     "markdown": Kind("text"),
     "txt": Kind("text"),
@@ -58,7 +63,7 @@ KINDS = {
     "htm": Kind("html"),
 }
 UNITS = {kind.name: kind.unit for kind in KINDS.values()}
-READABLE = "PDF, DOCX, XLSX, Markdown, text, CSV and HTML"
+READABLE = "PDF, DOCX, XLSX, PPTX, Markdown, text, CSV and HTML"
 
 
 def display_name(name: str) -> str:
@@ -69,6 +74,12 @@ def display_name(name: str) -> str:
     ending = PurePath(last).suffix[:MAX_NAME]
     last = last or "document"
     return last if len(last) <= MAX_NAME else f"{last[: MAX_NAME - 1 - len(ending)]}…{ending}"[:MAX_NAME]
+
+
+def counted_units(name: str) -> str:
+    """What a file with this name is read in, for people: "pages", "slides"."""
+    kind = KINDS.get(PurePath(name).suffix.removeprefix(".").lower())
+    return f"{(kind and kind.unit) or 'page'}s"
 
 
 def detect_kind(name: str, first: bytes) -> Kind:

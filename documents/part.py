@@ -33,6 +33,13 @@ class Limits:
     pages: int
     characters: int
 
+    def check_pages(self, count: int, unit: str = "pages") -> None:
+        """Check how many there are. Raises UnreadableFileError for too many."""
+        if count > self.pages:
+            raise UnreadableFileError(
+                f"has {count:,} {unit}; at most {self.pages:,} are read (DOCUMENTS_MAX_PAGES). Attach a part of it."
+            )
+
 
 class UnreadableFileError(ValueError):
     """What is wrong with the file, as the end of a sentence that begins with its name."""

@@ -28,7 +28,7 @@ FUNCTION = re.compile(
 OVERVIEW = re.compile(
     r"documents?|files?|texts?|pdf|pages?|attach(ed|ment)|summar(y|ise|ize)|overview|about|main|points?"
 )
-PAGE = re.compile(r"\bpages?\s+(\d{1,5})\b", re.IGNORECASE)
+PAGE = re.compile(r"\b(?:page|slide)s?\s+(\d{1,5})\b", re.IGNORECASE)
 CUT = re.compile("([-\u00ad\u2010\u2011])[^\\S\n]*\r?\n\\s*")  # a hyphen at a line's end
 SPACED_NUMBER = re.compile(r"(?<!\d)\d{1,3}(?:\s\d{3})+(?!\d)")  # 10 000
 NUMBER = re.compile(r"\d{1,3}(?:[.,']\d{3})+(?!\d)")  # 1,234 and 1.234
@@ -155,6 +155,6 @@ def asks_for_overview(question: str) -> bool:
 
 
 def named_page(question: str) -> int | None:
-    """The page that a question names."""
+    """The page or slide that a question names."""
     match = PAGE.search(question)
     return int(match.group(1)) if match else None

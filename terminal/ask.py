@@ -50,7 +50,9 @@ def ask(
     files: Annotated[
         list[Path] | None,
         typer.Option(
-            "--file", metavar="FILE", help="ask it: PDF, DOCX, XLSX, Markdown, text, CSV or HTML; may be given twice"
+            "--file",
+            metavar="FILE",
+            help="ask it: PDF, DOCX, XLSX, PPTX, Markdown, text, CSV or HTML; may be given twice",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,

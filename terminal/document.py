@@ -7,7 +7,7 @@ from pathlib import Path
 from conversations.library import files
 from conversations.store import Document
 from documents.errors import DocumentError
-from documents.kind import KINDS
+from documents.kind import KINDS, counted_units
 from documents.progress import Progress
 from documents.settings import DocumentSettings
 from documents.source import source_of
@@ -25,7 +25,7 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
     if not name:
         raise SettingsError("/attach: name a file, such as /attach notes.pdf.")
     path = parse_path(name)
-    data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name)
+    data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name, unit=counted_units(path.name))
     try:
         with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.label):
             row = files.add(chat.store, path.name, data, conversation_id, progress.set_pages, progress.set_passages)

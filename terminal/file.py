@@ -64,11 +64,12 @@ def _split_file(
 ) -> Iterator["Document"]:
     from langchain_core.documents import Document
 
+    from documents.kind import counted_units
     from documents.load import load
     from documents.progress import Progress
     from documents.split import split_parts
 
-    progress = Progress(name)
+    progress = Progress(name, unit=counted_units(name))
     with screen.reading(lambda: progress.label):
         loaded = load(name, data, limits, progress.set_pages)
     for at, piece in enumerate(split_parts(loaded.parts)):

@@ -15,7 +15,7 @@ from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError, Store
 from documents.errors import DocumentError
-from documents.kind import display_name
+from documents.kind import counted_units, display_name
 from documents.progress import Progress
 from settings import SettingsError
 
@@ -38,7 +38,7 @@ class Reading(Progress):
 
 def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading:
     """Start to read a file of a conversation."""
-    reading = Reading(display_name(name))
+    reading = Reading(display_name(name), unit=counted_units(name))
     with _lock:
         _readings.setdefault((store.database, conversation_id), []).append(reading)
     _threads.submit(_read, reading, store, conversation_id, data)

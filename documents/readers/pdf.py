@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from documents.part import Limits, Part, UnreadableFileError
+from documents.part import Limits, Part
 
 
 def read(path: Path, limits: Limits) -> Iterator[Part]:
@@ -12,10 +12,7 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
 
     document = pypdfium2.PdfDocument(path.read_bytes())  # a path would be looked up: /dev/stdin is no name of a file
     count = len(document)
-    if count > limits.pages:
-        raise UnreadableFileError(
-            f"has {count:,} pages; at most {limits.pages:,} are read (DOCUMENTS_MAX_PAGES). Attach a part of it."
-        )
+    limits.check_pages(count)
     for number, page in enumerate(document, 1):
         text_page = page.get_textpage()
         yield Part("\n".join(text_page.get_text_range().splitlines()), number, count, f"page {number}")

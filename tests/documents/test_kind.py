@@ -3,7 +3,7 @@
 import pytest
 
 from documents.errors import DocumentError
-from documents.kind import MAX_NAME, detect_kind, display_name
+from documents.kind import MAX_NAME, counted_units, detect_kind, display_name
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,10 @@ def test_a_long_name_keeps_its_ending() -> None:
 def test_what_a_program_saves_otherwise_is_said() -> None:
     with pytest.raises(DocumentError, match=r"^a\.doc: files of this kind.*\. Save it as DOCX and attach that\.$"):
         detect_kind("a.doc", b"\xd0\xcf\x11\xe0")
+
+
+@pytest.mark.parametrize(
+    ("name", "units"), [("a.PPTX", "slides"), ("a.pdf", "pages"), ("a.txt", "pages"), ("a", "pages")]
+)
+def test_what_a_file_is_read_in(name: str, units: str) -> None:
+    assert counted_units(name) == units

@@ -79,6 +79,7 @@ def test_words_are_the_same_in_many_threads() -> None:
         ("main points please", True, None),
         ("Who is Ishmael?", False, None),
         ("What stands on page 7?", False, 7),
+        ("Slide 3?", False, 3),
         ("", False, None),
         ("?", False, None),
     ],
