@@ -279,13 +279,12 @@ def test_a_reply_takes_no_longer_than_it_may(serve: Serve, loopback: Loopback) -
 
 def test_a_full_queue_is_told_at_once_and_nothing_is_kept(serve: Serve, loopback: Loopback) -> None:
     client = serve(LLM_BACKEND="openai", MAX_QUEUE="1")
-    loopback.script.append("slow")
-    first = threading.Thread(target=leave, args=(client, {"text": "hi"}))
-    first.start()
-    wait(lambda: loopback.sent)
-    answer = httpx.post(client.base_url.join("/predict"), json={"text": "me too"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
-    first.join()
+    loopback.script.append("slow 100000")
+    with client.stream("POST", "/predict", json={"text": "hi", "stream": True}) as first:
+        lines = first.iter_lines()  # dropped, it would end the connection
+        next(lines)
+        answer = httpx.post(client.base_url.join("/predict"), json={"text": "me too"}, timeout=300)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
     assert len(stored().listing()) == 1
     wait(lambda: not running_replies())
     assert client.post("/predict", json={"text": "now"}).status_code == 200
