@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 VERSION = "0.8.0"
@@ -38,6 +38,13 @@ def install_hint(what: str, remedy: str, argument: str) -> str:
         return f"{what}: not installed; {remedy}"
     others = "" if argument.startswith("BACKENDS=") else f" --build-arg BACKENDS={image}"
     return f"{what}: not in this image, built with BACKENDS={image}; build one with --build-arg {argument}{others}"
+
+
+def _split_commas(value: Any) -> Any:
+    return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 
 
 class SettingsError(ValueError):
@@ -130,9 +137,7 @@ class Settings(EnvironmentSettings):
     llm_backend: str | None = Field(
         None, description="the backend: a file name in backends/, or provider:model; unset: chosen by what is there"
     )
-    llm_fallback: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="a comma list of backends to try when the first one fails"
-    )
+    llm_fallback: CommaSeparated = Field((), description="a comma list of backends to try when the first one fails")
     host: str = Field("127.0.0.1", description="the IP address the page listens on, or localhost")
     port: int = Field(8501, ge=1, le=65535, description="the port of the page, 1 to 65535")
     database_url: str = Field(
@@ -178,11 +183,6 @@ class Settings(EnvironmentSettings):
         "window, 0 none; unset: those of the reply",
     )
     seed: int | None = Field(None, ge=0, lt=2**32, description="the sampling seed, 0 to 4294967295")
-
-    @field_validator("llm_fallback", mode="before")
-    @classmethod
-    def _split_commas(cls, value: Any) -> Any:
-        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
     @field_validator("host")
     @classmethod

@@ -4,14 +4,14 @@ Knows variables only.
 """
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 import backends
 from documents.settings import DocumentSettings, EmbeddingSettings
-from settings import EnvironmentSettings, Settings, SettingsError
+from settings import CommaSeparated, EnvironmentSettings, Settings, SettingsError
 
 URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 PHONE_NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
@@ -25,12 +25,12 @@ class ApiSettings(EnvironmentSettings):
     predict_mode: Literal["chat", "complete"] = Field(
         "chat", description="what /predict does where a request names no mode: chat, or complete a text"
     )
-    api_models: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_models: CommaSeparated = Field(
         (),
         description="a comma list of names that clients of /v1 may use beside the ready backends: provider:model, or a "
         "name of your own, an equals sign, and what it stands for",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: CommaSeparated = Field(
         (), description="a comma list of origins whose pages may call the API from a browser; unset: none"
     )
     max_body_bytes: int = Field(2_000_000, ge=1_000, description="the longest request body in bytes, 1000 or more")
@@ -76,11 +76,6 @@ class ApiSettings(EnvironmentSettings):
     otel_exporter_otlp_endpoint: str | None = Field(
         None, description="where OpenTelemetry traces are sent (OTLP over HTTP, /v1/traces is added); unset: nowhere"
     )
-
-    @field_validator("api_models", "cors_origins", mode="before")
-    @classmethod
-    def _commas(cls, value: Any) -> Any:
-        return tuple(p.strip() for p in value.split(",") if p.strip()) if isinstance(value, str) else value
 
     @property
     def model_aliases(self) -> dict[str, str]:
