@@ -1,7 +1,8 @@
 """A server with OpenAI's API that says as many words as it is asked for, as fast as it is asked to; in its own process.
 
 `40 words at 20 a second` as the last message gives just that. It stands in for a model, so that what is measured is
-what stands around one. Knows nothing of what is measured.
+what stands around one. Who asks for usage is told the tokens of the prompt, and how many of them an earlier prompt with
+its reply began with: what a server with a prefix cache has computed already. Knows nothing of what is measured.
 """
 
 import asyncio
@@ -11,8 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from typing import Any
 
 import uvicorn
@@ -22,10 +24,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from benchmarks.targets import free_port
+from benchmarks.texts import token_ids
 from settings import ROOT
 
 KEY = "sk-scripted"
 MODEL = "scripted"
+_before: list[int] = []  # tokens of the last prompt, with its reply
 ORDER = re.compile(r"(\d+) words at (\d+) a second")
 
 
@@ -76,25 +80,45 @@ async def _chat(request: Request) -> Response:
     body = await request.json()
     match = ORDER.search(str(body["messages"][-1]["content"]))
     word_count, rate = map(int, match.groups()) if match else (5, 1000)
-    return StreamingResponse(_lines(word_count, rate), media_type="text/event-stream")
+    usage = None
+    if (body.get("stream_options") or {}).get("include_usage"):
+        usage = _usage(body["messages"], word_count)
+    return StreamingResponse(_lines(word_count, rate, usage), media_type="text/event-stream")
 
 
-async def _lines(word_count: int, rate: int) -> AsyncIterator[str]:
+def _usage(messages: Sequence[dict[str, Any]], word_count: int) -> dict[str, Any]:
+    """The tokens of a prompt, with those known from the one before it with its reply; this one is the next's."""
+    prompt, reply = _rendered(messages), "".join(reply_words(word_count))
+    cached = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(_before, prompt, strict=False)))
+    _before[:] = _rendered([*messages, {"role": "assistant", "content": reply}])
+    details = {"cached_tokens": cached}
+    tokens = {"prompt_tokens": len(prompt), "completion_tokens": word_count}
+    return {**tokens, "total_tokens": len(prompt) + word_count, "prompt_tokens_details": details}
+
+
+def _rendered(messages: Sequence[dict[str, Any]]) -> list[int]:
+    return token_ids("".join(f"\n{each['role']}: {str(each['content']).strip()}" for each in messages))
+
+
+async def _lines(word_count: int, rate: int, usage: dict[str, Any] | None) -> AsyncIterator[str]:
     began = time.monotonic()
     for number, word in enumerate(reply_words(word_count)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
         yield _line({"delta": {"content": word}})
     yield _line({"delta": {}, "finish_reason": "stop"})
+    if usage is not None:
+        yield _line(None, usage=usage)
     yield "data: [DONE]\n\n"
 
 
-def _line(choice: dict[str, Any]) -> str:
+def _line(choice: dict[str, Any] | None, **other: Any) -> str:
     row = {
         "id": "x",
         "object": "chat.completion.chunk",
         "created": 0,
         "model": MODEL,
-        "choices": [{"index": 0, "finish_reason": None, **choice}],
+        "choices": [] if choice is None else [{"index": 0, "finish_reason": None, **choice}],
+        **other,
     }
     return f"data: {json.dumps(row)}\n\n"
 

@@ -33,9 +33,15 @@ def tokenizer() -> Any:
     return Tokenizer.from_file(str(DEFAULT_MODEL / "tokenizer.json"))
 
 
+def token_ids(text: str) -> list[int]:
+    """The ids of a text's tokens."""
+    ids: list[int] = tokenizer().encode(text, add_special_tokens=False).ids
+    return ids
+
+
 def count_tokens(text: str) -> int:
     """The number of tokens in a text."""
-    return len(tokenizer().encode(text, add_special_tokens=False).ids)
+    return len(token_ids(text))
 
 
 class TextGenerator:

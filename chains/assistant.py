@@ -4,6 +4,7 @@ Stateless; knows no conversation, no page and no backend by name.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -117,6 +118,7 @@ def build(
     system: str | None = None,
     summary: str | None = None,
     hidden: Sequence[int] = (),
+    before: int | None = None,
     raw: bool = False,
     model: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -125,10 +127,11 @@ def build(
     """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
     `summary` stands for what was before the history, and `hidden` counts what is out of sight then, as `window` has
-    it. `raw`: a text goes on, without any template. `model` is a name at the backend's server. `retriever` finds
-    passages of files.
+    it; `before` is what the prompt before was without, as `fit` has it. `raw`: a text goes on, without any template.
+    `model` is a name at the backend's server. `retriever` finds passages of files.
     """
-    fallback_model = FallbackModel(settings, backend, options or {}, model=model, raw=raw, hidden=hidden)
+    cut = partial(fit, before=before)
+    fallback_model = FallbackModel(settings, backend, options or {}, model=model, raw=raw, cut=cut, hidden=hidden)
     if raw:
         return completion(fallback_model)
     text = instructions(settings, system, summary)

@@ -1,6 +1,7 @@
 """What fits: drops the oldest whole turns, keeps the system prompt and the newest message, and says how many went.
 
-Passages of files take up to half of the room.
+More go at once than have to (`chains/cut.py` says which), so that the next prompts begin as this one does. Passages of
+files take up to half of the room.
 
 Knows messages and counts; nothing of the model but its window and how it counts.
 """
@@ -21,6 +22,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 
 import backends
 from backends import RemoteModel
+from chains.cut import Cut, lasting_cut
 from chains.passages import insert
 
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
@@ -93,8 +95,18 @@ def _inserted(model: BaseChatModel, messages: Sequence[BaseMessage], free: int |
     return Fitted(inserted.messages, passages=inserted.passages, matches=inserted.matches)
 
 
-def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
-    """The newest turns that leave `reply` tokens free (at most half of the window), and the best passages."""
+def fit(
+    model: BaseChatModel,
+    messages: Sequence[BaseMessage],
+    reply: int | None = None,
+    *,
+    before: int | None = None,
+    cut: Cut = lasting_cut,
+) -> Fitted:
+    """The newest turns that leave `reply` tokens free (at most half of the window), and the best passages.
+
+    `before`: how many messages of the history the prompt before was without; None where nobody remembers.
+    """
     free = room(model, reply)
     fitted = _inserted(model, messages, free)
     if free is None:
@@ -114,8 +126,18 @@ def fit(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None
         first, step = max(0, first - step), step * 2
     # 2. Between the last step that fitted and the first that did not, the oldest turn that fits.
     first = bisect_left(range(first), True, max(0, first - step + 1), key=fits)
+    # 3. From there on, a turn at which the next prompts can be cut as well.
+    if first:
+        ends = [*turns[first + 1 :], len(body)]
+        sizes = [_text_tokens(body[start:end]) for start, end in zip(turns[first:], ends, strict=True)]
+        first = cut(first, sizes, None if before is None else bisect_left(turns, before))
     remaining = [*head, *body[turns[first] :]]
     return fitted._replace(messages=remaining, dropped=first, dropped_messages=turns[first], tokens=counted.get(first))
+
+
+def _text_tokens(messages: Sequence[BaseMessage]) -> int:
+    """An estimate of the tokens of what messages say."""
+    return sum(estimate_tokens(str(message.text)) for message in messages)
 
 
 def window(

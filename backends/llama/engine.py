@@ -242,6 +242,7 @@ class LlamaEngine(Engine):
         # With a seed always the same chunks: others would round otherwise.
         chunk = slot.pending[: budget if slot.request.sampling.seed is None else self._chunk_size]
         self._compute([(slot, chunk)])
+        self.prefilled_tokens += len(chunk)
         return len(chunk)
 
     def _compute(self, chunks: Sequence[Chunk]) -> None:

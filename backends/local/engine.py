@@ -81,7 +81,8 @@ class Request:
 class Engine(ABC):
     """A loaded model and its thread: requests wait in one queue, and at most `parallel` of them run at a time.
 
-    `window`: tokens of a prompt with its reply. `sampled_tokens` counts every token it ever sampled.
+    `window`: tokens of a prompt with its reply. `sampled_tokens` counts every token it ever sampled,
+    and `prefilled_tokens` those of prompts that it computed: a beginning that it had already is none of them.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Engine(ABC):
 
     def __init__(self) -> None:
         """Start the thread: all that its steps need has to be there before."""
-        self.sampled_tokens = 0
+        self.sampled_tokens = self.prefilled_tokens = 0
         self._queue: deque[Request] = deque()  # those that wait
         self._running: list[Request] = []
         self._changed = threading.Condition()

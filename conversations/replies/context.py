@@ -1,5 +1,6 @@
 """What stands before a reply: the messages of its branch, and which of them a model reads. Knows records; no query."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,7 +23,8 @@ class Compaction:
 class BranchContext:
     """What a reply is made from: the branch up to the question, and the text it goes on with where it was cut.
 
-    `documents` are the ids of the conversation's own, `stored` is the newest summary on the branch.
+    `documents` are the ids of the conversation's own, `stored` is the newest summary on the branch. `dropped` messages
+    of it were in no prompt of the reply before.
     """
 
     system: str | None
@@ -31,6 +33,7 @@ class BranchContext:
     partial: str
     documents: Sequence[str] = ()
     stored: Compaction = field(default_factory=Compaction)
+    dropped: int = 0
 
     @property
     def previous(self) -> Message | None:
@@ -50,6 +53,10 @@ class BranchContext:
         visible = [at for at in self.visible if at >= first]
         return [first, *visible[1:], len(self.history)]
 
+    def dropped_before(self, after: int = 0) -> int:
+        """How many of the first messages of `inputs` the prompt before was without."""
+        return bisect_left(self.hidden_counts(after), self.dropped)
+
     @cached_property
     def visible(self) -> list[int]:
         """Where those messages of the history stand that a model reads."""
@@ -65,6 +72,11 @@ def up_to_question(branch: Sequence[Message]) -> Sequence[Message]:
     """The branch up to the last message that a person wrote: an import has tools' and hidden ones behind it."""
     asked = [at for at, message in enumerate(branch) if message.role == "user" and not message.hidden]
     return branch[: asked[-1] + 1] if asked else branch
+
+
+def last_dropped(branch: Sequence[Message]) -> int:
+    """How many messages of a branch its newest reply did not see; of one that goes on, when it began."""
+    return next((message.dropped for message in reversed(branch) if message.prompt_tokens is not None), 0)
 
 
 def to_messages(messages: Sequence[Message]) -> list[BaseMessage]:

@@ -15,7 +15,7 @@ from chains.assistant import Retriever, build, build_verbatim
 from chains.report import Report
 from conversations.library import files, reading
 from conversations.replies import compaction, watch
-from conversations.replies.context import BranchContext, Compaction, up_to_question
+from conversations.replies.context import BranchContext, Compaction, last_dropped, up_to_question
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.store import citations
@@ -49,6 +49,7 @@ async def stream_reply(
         system=context.system,
         summary=compacted.summary,
         hidden=context.hidden_counts(compacted.messages),
+        before=context.dropped_before(compacted.messages),
         model=request.model,
         options=request.options,
         retriever=retriever,
@@ -150,7 +151,8 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         path = [message.id for message in history]
         summary = newest_summary(session, row.conversation_id, path) if with_summary else None
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
-    return BranchContext(system_prompt(conversation), history, question, row.text, documents, stored)
+    dropped = last_dropped([*history, row])
+    return BranchContext(system_prompt(conversation), history, question, row.text, documents, stored, dropped)
 
 
 def _branch(session: Session, number: int | None) -> list[Message]:

@@ -1,5 +1,6 @@
 """What fits into a window, on a model that counts exactly and on one that estimates."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 import backends
 from chains.assistant import build
+from chains.cut import least_cut
 from chains.report import Report
 from chains.window import Fitted, count, counts_exactly, fit, room
 from settings import Settings
@@ -33,15 +35,33 @@ def test_what_fits_is_left_alone(model: Any) -> None:
 
 def test_the_oldest_whole_turns_go(model: Any) -> None:
     messages = [SystemMessage("Be kind."), *turns(60), HumanMessage("the newest")]
-    kept, dropped, dropped_messages, *_ = fit(model, messages)
-    assert dropped_messages == 2 * dropped
-    assert kept[0] == messages[0]
-    assert kept[-1] == messages[-1]
-    assert kept[1].type == "human"
-    assert kept[1:] == messages[1 + 2 * dropped :]
-    assert count(model, kept) <= 1024 - 256
-    with_one_more = [messages[0], *messages[1 + 2 * (dropped - 1) :]]
+    least = fit(model, messages, cut=least_cut)
+    for before in (None, 0, least.dropped_messages, least.dropped_messages + 2, 100):
+        kept, dropped, dropped_messages, *_, tokens = fit(model, messages, before=before)
+        assert dropped_messages == 2 * dropped
+        assert kept[0] == messages[0]
+        assert kept[-1] == messages[-1]
+        assert kept[1].type == "human"
+        assert kept[1:] == messages[1 + 2 * dropped :]
+        assert tokens in {None, count(model, kept)}
+        assert (768 - 50) / 2 < count(model, kept) <= 768
+        assert dropped >= least.dropped
+        assert dropped_messages == before or before not in {least.dropped_messages, least.dropped_messages + 2}
+    with_one_more = [messages[0], *messages[1 + 2 * (least.dropped - 1) :]]
     assert count(model, with_one_more) > 1024 - 256
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_many_prompts_begin_alike(model: Any, remembers: bool) -> None:
+    """The talk goes on, and what was computed for one prompt serves the next."""
+    said, begins, before = turns(80), [], 0
+    for number in range(40, 80):
+        fitted = fit(model, [*said[: 2 * number], HumanMessage("hi")], before=before if remembers else None)
+        before = fitted.dropped_messages
+        begins.append(fitted.messages[0].text)
+        assert fitted.messages == [*said[before : 2 * number], HumanMessage("hi")]
+    in_a_row = [begin for begin, _ in itertools.groupby(begins)]
+    assert len(in_a_row) == len(set(begins)) <= 8
 
 
 def test_room_for_the_reply_is_kept(model: Any) -> None:
@@ -90,6 +110,10 @@ async def test_a_reply_that_goes_on_is_counted_with_what_it_said(model: Any, set
     inputs = {"history": turns(60), "input": "hi"}
     await chain.ainvoke(inputs, {"callbacks": [reports[0]]})
     await chain.ainvoke({**inputs, "partial": partial}, {"callbacks": [reports[1]]})
+    assert reports[1].dropped_turns == reports[0].dropped_turns  # the cut left room for it, and is kept
+    assert [report.prompt_tokens for report in reports] == sorted(report.prompt_tokens or 0 for report in reports)
+    longer = [AIMessage("so I said " * 200)]
+    await chain.ainvoke({**inputs, "partial": longer}, {"callbacks": [reports[1]]})
     assert reports[1].dropped_turns > reports[0].dropped_turns
     kept = fit(model, [*turns(60), HumanMessage("hi"), *partial], 5).messages
     assert kept[-1] == partial[0]

@@ -72,7 +72,7 @@ async def test_what_fits_is_what_the_server_counts(
     serve: Serve, answers: dict[str, Any], counted: Callable[[list[dict[str, Any]]], int]
 ) -> None:
     server = serve({"/v1/models": models("m-1", max_model_len=1000), **answers}, OPENAI_MODEL="m-1")
-    _, report = await ask(history=history(6), max_tokens=100)
+    _, report = await ask(history=history(7), max_tokens=100)  # of which four have to go, and a cut is there for long
     sent = server.sent()[0]["messages"]
     assert counted(sent) <= 900 < counted([*sent[:1], *sent[1:3], *sent[1:]]), "one turn more would be too much"
     assert report.prompt_tokens == counted(sent)
