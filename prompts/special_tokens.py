@@ -12,6 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 
 DEEPEST = 40  # letters at which a pattern branches, one in the other: Python's own compiler of patterns recurses
+NOTHING = r"[^\s\S]"  # a pattern that matches nothing, and is quick about it
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class SpecialTokens:
         self._tokens = {token.text: token for token in tokens if token.text}
         texts = sorted(self._tokens)
         self.characters = frozenset("".join(texts))
-        self._pattern = re.compile(_pattern(texts) if texts else "(?!)")
+        self._pattern = re.compile(_pattern(texts) if texts else NOTHING)
         self._longest = max(map(len, texts), default=0)
         # Parts at the ends of a text: a token may be spelled by two texts that a template joins.
         self._beginnings = texts, _one_of({text[0] for text in texts})
@@ -107,7 +108,7 @@ def _common_prefix(first: str, second: str) -> str:
 
 
 def _one_of(characters: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(re.escape, characters)) or "(?!)")
+    return re.compile("|".join(map(re.escape, characters)) or NOTHING)
 
 
 def _begins_one(sorted_texts: Sequence[str], part: str) -> bool:

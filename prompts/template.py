@@ -4,23 +4,17 @@ Training and every local backend build the model's input here and nowhere else. 
 the caller turns each segment into token ids, a plain one always with special tokens switched off.
 """
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 from types import CodeType
 from typing import Any
 
 from jinja2 import Template, TemplateError, meta
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.ext import Extension, loopcontrols
-from jinja2.nodes import Concat, Const, Filter, Node, Scope, TemplateData
-from jinja2.parser import Parser
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.nodes import Const, TemplateData
 
+from prompts.environment import ABSENT, BUILT_IN, Environment, TypedEnvironment
 from prompts.special_tokens import SpecialTokens, named
 from prompts.typed_text import StandIns
 
@@ -106,11 +100,7 @@ def check_template(template: str) -> None:
 def _render(template: str, variables: Mapping[str, Any], stand_ins: StandIns | None) -> tuple[str, tuple[str, ...]]:
     """The text that a template writes, and the strings that it says end a reply."""
     try:
-        if stand_ins is None:
-            compiled = _compiled(template)
-        else:
-            environment = Environment(stand_ins)
-            compiled = Template.from_code(environment, _code(template), environment.globals)
+        compiled = _compiled(template) if stand_ins is None else _compiled_for(template, stand_ins)
         module = compiled.make_module(dict(variables))
     except (TemplateError, *FAILURES) as error:
         raise ValueError(f"The chat template refuses these messages: {error}") from error
@@ -119,100 +109,18 @@ def _render(template: str, variables: Mapping[str, Any], stand_ins: StandIns | N
 
 
 @lru_cache(maxsize=8)  # to compile one takes longer than all the rest of a prompt
-def _code(template: str) -> CodeType:
-    return Environment().compile(template)
+def _compiled(template: str) -> Template:
+    return Environment().from_string(template)
 
 
 @lru_cache(maxsize=8)
-def _compiled(template: str) -> Template:
-    environment = Environment()
-    return Template.from_code(environment, _code(template), environment.globals)
+def _typed_code(template: str) -> CodeType:
+    return TypedEnvironment().compile(template)
 
 
-class Generation(Extension):
-    """`{% generation %}`, by which training templates mark the assistant's part: shown as it stands."""
-
-    tags = {"generation"}  # noqa: RUF012 (declared so by jinja2)
-
-    def parse(self, parser: Parser) -> Node:
-        """The statements inside the tag, as a node; what they set ends with them."""
-        line = next(parser.stream).lineno
-        return Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
-
-
-class Generator(CodeGenerator):
-    """Jinja's compiler; what `~` and filters return goes through the environment."""
-
-    def visit_Concat(self, node: Concat, frame: Frame) -> None:
-        """Write the code of a `~`."""
-        self.write("environment.retype(")
-        super().visit_Concat(node, frame)
-        self.write(")")
-
-    def visit_Filter(self, node: Filter, frame: Frame) -> None:
-        """Write the code of a filter."""
-        self.write("environment.retype(")
-        super().visit_Filter(node, frame)
-        self.write(")")
-
-
-class Environment(ImmutableSandboxedEnvironment):
-    """Jinja with the options and filters that Hugging Face's templates are written for."""
-
-    code_generator_class = Generator
-    intercepted_binops = frozenset("%*")
-
-    def __init__(self, stand_ins: StandIns | None = None) -> None:
-        """`stand_ins`: those in the variables of the one prompt that is rendered in it."""
-        super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, Generation])
-        self.filters.update(tojson=self._to_json, replace=_replace)
-        self._stand_ins = stand_ins
-
-    def retype(self, value: Any) -> Any:
-        """A text that Jinja joined: what was typed in it is known as such again."""
-        return value if self._stand_ins is None else self._stand_ins.retype(value)
-
-    def concat(self, parts: Iterable[str]) -> Any:
-        """The text of a macro or a block."""
-        return self.retype("".join(parts))
-
-    def call(self, context: Context, function: Any, /, *arguments: Any, **named: Any) -> Any:
-        """What a function or method of the template returns."""
-        return self.retype(super().call(context, function, *arguments, **named))
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """What `%` and `*` return."""
-        return self.retype(super().call_binop(context, operator, left, right))
-
-    def _to_json(
-        self,
-        value: Any,
-        ensure_ascii: bool = False,
-        indent: int | None = None,
-        separators: tuple[str, str] | None = None,
-        sort_keys: bool = False,
-    ) -> str:
-        """The filter as transformers has it: Jinja's own is for HTML, and escapes what is not."""
-        written = value if self._stand_ins is None else self._stand_ins.restore(value)
-        text = json.dumps(written, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-        return text if self._stand_ins is None else str(self._stand_ins.guard(text))
-
-
-def _replace(text: Any, old: str, new: str, count: int = -1) -> Any:
-    """The filter as Jinja has it, which takes a text for one that nobody typed."""
-    return (text if isinstance(text, str) else str(text)).replace(str(old), str(new), count)
-
-
-def _now(layout: str) -> str:
-    return datetime.now().strftime(layout)
-
-
-def _refuse(message: str) -> None:
-    raise TemplateError(message)
-
-
-BUILT_IN = {"raise_exception": _refuse, "strftime_now": _now}
-ABSENT = {"tools": None, "documents": None}  # what transformers hands to every template
+def _compiled_for(template: str, stand_ins: StandIns) -> Template:
+    environment = TypedEnvironment(stand_ins)
+    return Template.from_code(environment, _typed_code(template), environment.globals)
 
 
 def _texts(value: Any) -> Iterator[str]:

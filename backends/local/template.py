@@ -15,7 +15,7 @@ from settings import Settings
 
 PLAIN = Path(renderer.__file__).with_name("plain.jinja")
 TALK = ("system", "user", "assistant", "user")
-MARKER = re.compile(r"[^\w\s].*\w|_.*\w", re.DOTALL)  # no word, no white space, no punctuation alone
+MARKER = re.compile(r"[^\w\s].*\w|_.*\w|<.+>|\[.+\]", re.DOTALL)  # no word, no white space, no punctuation alone
 log = logging.getLogger(__name__)
 
 
