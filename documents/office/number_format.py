@@ -16,7 +16,7 @@ BUILT_IN = {  # formats that a file names by number alone
     40: "#,##0.00", 14: "yyyy-mm-dd", 15: "yyyy-mm-dd", 16: "yyyy-mm-dd", 17: "yyyy-mm-dd", 18: "h:mm", 19: "h:mm:ss",
     20: "h:mm", 21: "h:mm:ss", 22: "yyyy-mm-dd h:mm", 45: "mm:ss", 46: "[h]:mm:ss", 47: "mm:ss",
 } | dict.fromkeys((*range(27, 37), *range(50, 59)), "yyyy-mm-dd")  # fmt: skip
-DIGITS = 15  # that a spreadsheet keeps of a number
+DIGITS, SHOWN = 15, 10  # that a spreadsheet keeps of a number; that it shows of one with a fraction
 LAST_DAY = 2_958_465  # 9999-12-31, in days
 TOKEN = re.compile(
     r"""
@@ -57,7 +57,9 @@ def format_number(value: float, code: str, is_1904: bool = False) -> str:
 
 def general(value: float) -> str:
     """A number without a format."""
-    return f"{value:.0f}" if value == int(value) and abs(value) < 10**DIGITS else f"{value:.{DIGITS}g}"
+    if abs(value) < 10**DIGITS and (value == int(value) or abs(value) >= 10**SHOWN):
+        return f"{value:.0f}"
+    return f"{value:.{SHOWN}g}"
 
 
 @lru_cache(1_000)

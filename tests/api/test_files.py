@@ -14,6 +14,7 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+from openpyxl import Workbook  # type: ignore[import-untyped]
 from sqlalchemy import func, select
 
 from api.http import form
@@ -145,6 +146,18 @@ def test_a_search_asks_no_model_and_nobody_elses_files(house: House, book: str) 
     wrongs: list[dict[str, Any]] = [{"files": []}, {"query": ""}, {"top": 0}, {"top": 51}, {"files": [5]}, {"more": 1}]
     for wrong in wrongs:
         assert house.post("/v1/files/search", json={**asked, **wrong}).status_code == 400, wrong
+
+
+def test_a_search_in_a_workbook_names_its_cells(house: House) -> None:
+    book, file = Workbook(), BytesIO()
+    for row in (["place", "height"], ["Ardmore", 12.5], ["Bantry", 8]):
+        book.active.append(row)
+    book.save(file)
+    with house.client() as client:
+        kept = client.files.create(file=("lights.xlsx", file.getvalue()), purpose="assistants")
+    found = house.post("/v1/files/search", json={"query": "How tall is Ardmore?", "files": [kept.id]}).json()["data"]
+    assert [(each["file"], each["page"], each["place"]) for each in found] == [("lights.xlsx", None, "Sheet!A2:B3")]
+    assert found[0]["quote"] == "place: Ardmore\nheight: 12.5\n\nplace: Bantry\nheight: 8"
 
 
 @pytest.mark.parametrize("model", ["llamacpp", "openai"])

@@ -78,6 +78,9 @@ def test_every_message_branch_thumb_summary_and_citation_is_there(written: dict[
     for owner in (ME, YOU):
         store = mine(owner)
         assert {each.id: thread(store, each.id) for each in store.listing()} == written["threads"][owner]
+        for cited in (store.thread(number, 10_000).sources for number in written["threads"][owner]):
+            for each in (source for sources in cited.values() for source in sources):
+                assert each.place == (f"page {each.page}" if each.page else None)
     with mine().database.reading() as session:
         counts = [session.scalar(select(func.count()).select_from(table)) for table in (Message, Passage, Citation)]
     assert all(counts)

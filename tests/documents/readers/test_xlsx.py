@@ -148,6 +148,8 @@ def test_merged_cells_and_headers_of_two_rows(tmp_path: Path) -> None:
         (61, "yyyy-mm-dd", "1900-03-01"),
         (-1, "yyyy-mm-dd", "-1"),
         (7, "General", "7"),
+        (2 / 7, "General", "0.2857142857"),
+        (12345678901.6, "General", "12345678902"),
         (7, "", "7"),
         (1e300, "0.00", "1" + "0" * 300 + ".00"),
     ],
