@@ -68,7 +68,7 @@ class Story:
             if child.tag == "w:tbl":
                 text, joined = self._table(child), False
             else:
-                text, joined = self._paragraph(child), _is_on(inside(child, "w:pPr", "w:rPr"), "w:del")
+                text, joined = self._paragraph(child), _is_joined(child)
             if joined:  # the end of this paragraph is deleted: the next one belongs to it
                 before += text
                 continue
@@ -83,9 +83,11 @@ class Story:
         yield from filter(None, asides)
 
     def _paragraph(self, element: Element) -> str:
-        label = self.numbering.label(element.find("w:pPr"))
         text = self._inline(element)
         self.fields = [False] * len(self.fields)  # an instruction ends with its paragraph, at the latest
+        if _is_joined(element) and not text.strip():  # nothing of it is left, and it counts in no list
+            return text
+        label = self.numbering.label(element.find("w:pPr"))
         return f"{label} {text}" if label and text.strip() else text
 
     def _inline(self, element: Element) -> str:
@@ -212,6 +214,12 @@ def _contents(element: Element, *wanted: str) -> Iterator[Element]:
             yield from next(filter(None, choices), [])
         elif child.tag not in SKIPPED:
             yield from _contents(child, *wanted)
+
+
+def _is_joined(paragraph: Element) -> bool:
+    """Whether a paragraph's end is deleted or moved away: the next one goes on in it."""
+    marks = inside(paragraph, "w:pPr", "w:rPr")
+    return _is_on(marks, "w:del") or _is_on(marks, "w:moveFrom")
 
 
 def _is_on(properties: Element | None, name: str) -> bool:

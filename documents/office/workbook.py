@@ -16,6 +16,7 @@ from documents.table import Row
 
 REFERENCE = re.compile(r"([A-Z]{1,7})([0-9]{1,7})", re.IGNORECASE)
 MERGED = re.compile(rb'mergeCell\s[^>]*?ref="([A-Z]+[0-9]+):([A-Z]+[0-9]+)"')
+CODE = re.compile("_x([0-9A-Fa-f]{4})_")  # a letter that XML cannot hold
 REPEATED = 100  # characters of a cell that is merged over several rows: so short a one is read with each of them
 MERGES = 10_000  # merged cells of a sheet that are looked at
 
@@ -95,7 +96,7 @@ class Workbook:
                 return "TRUE" if value == "1" else "FALSE"
             case "n":
                 return self._number(value, cell.get("s", "0"))
-        return value.replace("T00:00:00", "") if cell.get("t") == "d" else value
+        return value.replace("T00:00:00", "").replace("T", " ") if cell.get("t") == "d" else value
 
     def _number(self, value: str, style: str) -> str:
         number = int(style) if style.isdecimal() else 0
@@ -169,10 +170,9 @@ def _stream(package: Package, part: str, wanted: str) -> Iterator[Element]:
 
 def _plain(element: Element) -> str:
     """The text of a string, without how it is pronounced."""
-    return "".join(
-        (child.text or "") if shorten(child.tag) == "s:t" else _plain(child) if shorten(child.tag) == "s:r" else ""
-        for child in element
-    )
+    runs = [element, *(each for each in element if shorten(each.tag) == "s:r")]
+    texts = (each.text or "" for run in runs for each in run if shorten(each.tag) == "s:t")
+    return CODE.sub(lambda match: chr(int(match[1], 16)), "".join(texts)).replace("\r", "")
 
 
 def _position(reference: str) -> tuple[int, int]:

@@ -254,6 +254,12 @@ def level(depth: int, form: str, text: str, start: int = 1) -> str:
     return f'<w:lvl w:ilvl="{depth}">{inside}</w:lvl>'
 
 
+GONE_ITEM = (
+    item("x", 0)
+    .replace("<w:numPr>", "<w:rPr><w:del/></w:rPr><w:numPr>")
+    .replace("<w:r><w:t", "<w:del><w:r><w:t")
+    .replace("</w:r></w:p>", "</w:r></w:del></w:p>")
+)
 LISTS = (
     "<w:numbering>"
     f'<w:abstractNum w:abstractNumId="0">{level(0, "decimal", "%1.")}{level(1, "lowerLetter", "(%2)")}'
@@ -280,6 +286,7 @@ STYLES = (
         (item("a", 0) + item("b", 1) + item("c", 2), ["1. a", "(a) b", "1.a.1 c"]),
         (item("a", 0, 2) + item("b", 1, 2), ["- a", "IV) b"]),
         (item("a", 0, 3) + item("b", 0, 3), ["7. a", "8. b"]),
+        (item("a", 0) + GONE_ITEM + item("b", 0), ["1. a", "2. b"]),
         (item("a", 0, 0), ["a"]),
         (item("a", 0, 9), ["a"]),
         ('<w:p><w:pPr><w:pStyle w:val="Own"/></w:pPr>' + run("a") + "</w:p>", ["1. a"]),

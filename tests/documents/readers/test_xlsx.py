@@ -173,7 +173,7 @@ HEAD = '<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c><c r="B1" t="inl
         (
             by_hand(
                 '<row><c t="s"><v>0</v></c><c t="s"><v>1</v></c></row><row><c><v>1</v></c><c t="b"><v>1</v></c></row>',
-                texts="<si><r><t>li</t></r><r><t>ght</t></r><rPh><t>x</t></rPh></si><si><t>on</t></si>",
+                texts="<si><r><t>li</t></r><r><t>ght</t></r><rPh><t>x</t></rPh></si><si><t>o_x000D_n</t></si>",
             ),
             "light: 1\non: TRUE",
             "Prices!A2:B2",
