@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from conversations.library import files, reading
 from conversations.store import store as stores
 from conversations.store.schema import Conversation, Document
+from documents.kind import READABLE
 from page.session.markdown import escape_markdown
 from settings import Settings
 from tests.loopback import Loopback
@@ -17,6 +18,7 @@ from tests.page.test_app import conversation_id, page, settle, texts, wait_for_r
 from tests.pdf import pdf
 
 NOTES = b"The boiler was serviced in March.\n\nThe roof was mended in June by Ada Berg."
+SHEDS = b"shed;roof\nboats;tin\n"
 LEAK = "![x](http://127.0.0.1:9/leak.png)<img src=http://127.0.0.1:9/leak.png> **bold** [a](http://127.0.0.1:9/)"
 
 
@@ -52,11 +54,12 @@ def quoted(app: AppTest) -> list[str]:
 
 
 def test_a_question_about_a_file_is_answered_with_its_sources(loopback: Loopback) -> None:
-    app = give(page(owner="me"), ("notes.md", NOTES), text="Who mended the roof?")
+    app = give(page(owner="me"), ("notes.md", NOTES), ("sheds.csv", SHEDS), text="Who mended the roof?")
     assert "Ada Berg" in str(loopback.requests[-1]["messages"])
     assert texts(app)[0] == "Who mended the roof?"
-    assert [e.label for e in app.expander if e.label.startswith("Sources")] == ["Sources: notes.md"]
-    assert quoted(app) == [NOTES.decode()]
+    labels = [each.label for each in app.expander if each.label.startswith("Sources")]
+    assert labels == ["Sources: notes.md · " + escape_markdown("sheds.csv, row 2")]
+    assert quoted(app) == [NOTES.decode(), "shed: boats\nroof: tin"]
     again = page({"c": conversation_id(app)}, "me")
     assert quoted(again) == quoted(app)
     assert not quoted(page({"c": conversation_id(app)}, "you"))
@@ -113,7 +116,7 @@ def test_a_deleted_document_is_gone_from_the_list_and_from_the_sources(loopback:
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("photo.png", b"\x89PNG", "files of this kind are not read, only PDF, DOCX, Markdown, text, CSV and HTML"),
+        ("photo.png", b"\x89PNG", f"files of this kind are not read, only {READABLE}"),
         ("notes.pdf", NOTES, "is no PDF file: its first bytes are those of text"),
         ("empty.md", b"", "is empty"),
         ("long.md", b"word " * 300, "at most 0.0 MB are read"),
