@@ -55,6 +55,8 @@ class SpecialTokens:
 
     def spelled(self, text: str) -> list[int]:
         """One position of each special token in a text, and of each part of one at its ends, whatever blanks follow."""
+        if not (self._beginnings[1].search(text) or self._ends[1].search(text)):
+            return []  # no letter that a token begins or ends with
         return sorted({*self.find(text), *self._open_ends(text)})
 
     def split(self, text: str) -> list[tuple[str, bool]]:

@@ -5,7 +5,7 @@ turn. What a template does with roles is tried on it with marks for contents, on
 Knows roles and templates; nothing of tokens.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
@@ -13,6 +13,7 @@ from typing import Any
 
 from prompts.template import Message, render
 
+BREAK = "\n\n"  # between messages that are said in one
 Turn = tuple[str, tuple[int, ...]]  # a role, and which messages of a talk are said in it
 
 
@@ -26,7 +27,7 @@ class Arranger:
     def arrange(self, messages: Sequence[Message]) -> list[Message]:
         """The messages themselves, or merged ones with all that is said in them, in their order."""
         turns = self._turns(tuple(message["role"] for message in messages))
-        return [{"role": role, "content": _joined(messages[i]["content"] for i in parts)} for role, parts in turns]
+        return [{"role": role, "content": BREAK.join([messages[i]["content"] for i in parts])} for role, parts in turns]
 
     def _find_turns(self, roles: tuple[str, ...]) -> tuple[Turn, ...]:
         """The first way to merge messages in which none is left out, or the fewest are."""
@@ -41,7 +42,7 @@ class Arranger:
 
     def _left_out(self, turns: Sequence[Turn]) -> int | None:
         """How many messages of system and user a template does not write; None where it refuses them."""
-        rows = [{"role": role, "content": _joined(map(_mark, parts))} for role, parts in turns]
+        rows = [{"role": role, "content": BREAK.join(map(_mark, parts))} for role, parts in turns]
         try:
             prompt = render(self._template, rows, (), **self._variables)
         except ValueError:
@@ -67,10 +68,6 @@ def _merged(roles: Sequence[str]) -> tuple[Turn, ...]:
     """Turns in which neighbours of one role are one."""
     groups = groupby(enumerate(roles), key=itemgetter(1))
     return tuple((role, tuple(i for i, _ in group)) for role, group in groups)
-
-
-def _joined(contents: Iterable[str]) -> str:
-    return "\n\n".join(contents)
 
 
 def _mark(number: int) -> str:
