@@ -4,10 +4,9 @@ Numbers, dates and footers that stand on every slide are left out.
 """
 
 from collections.abc import Iterator
-from itertools import zip_longest
 from xml.etree.ElementTree import Element
 
-from documents.office.equation import equation
+from documents.office.drawing import drawing_text, paragraphs
 from documents.office.namespace import child
 from documents.office.package import Package
 
@@ -32,7 +31,7 @@ def slide_text(package: Package, part: str) -> str:
 def _notes_text(root: Element) -> str:
     """What is written under the picture of a slide."""
     bodies = (shape for shape in _shapes(root, {"p:sp"}) if _placeholder(shape) == "body")
-    return "\n\n".join(filter(None, map(_paragraphs, bodies)))
+    return "\n\n".join(filter(None, map(paragraphs, bodies)))
 
 
 def _shapes(element: Element, wanted: set[str]) -> Iterator[Element]:
@@ -56,7 +55,7 @@ def _shape_text(package: Package, shape: Element, targets: dict[str, str]) -> st
     if _placeholder(shape) in EVERYWHERE:
         return ""
     if shape.tag == "p:sp":
-        return _paragraphs(shape)
+        return paragraphs(shape)
     return "\n".join(filter(None, _frame_lines(package, shape, targets)))
 
 
@@ -64,56 +63,13 @@ def _frame_lines(package: Package, frame: Element, targets: dict[str, str]) -> I
     """The lines of a table, a diagram or a chart."""
     for table in frame.iter("a:tbl"):
         yield from map(_row, table.findall("a:tr"))
-    for diagram in frame.iter("dgm:relIds"):
-        part = targets.get(diagram.get("r:dm", ""), "")
+    for drawing in (*frame.iter("dgm:relIds"), *frame.iter("c:chart")):
+        part = targets.get(drawing.get("r:dm") or drawing.get("r:id", ""), "")
         if part in package:
-            yield from (_paragraphs(point) for point in package.parse(part).iter("dgm:pt"))
-    for chart in frame.iter("c:chart"):
-        part = targets.get(chart.get("r:id", ""), "")
-        if part in package:
-            yield from _chart_lines(package.parse(part))
+            yield drawing_text(package.parse(part))
 
 
 def _row(row: Element) -> str:
     cells = [each for each in row.findall("a:tc") if each.get("hMerge", "0") not in {"1", "true"}]
-    texts = [" ".join(_paragraphs(each).split()) for each in cells]
+    texts = [" ".join(paragraphs(each).split()) for each in cells]
     return CELLS.join(texts) if any(texts) else ""
-
-
-def _chart_lines(root: Element) -> Iterator[str]:
-    """The title of a chart, and a line for each series: its name, and each category with its value."""
-    yield from (_paragraphs(title) for title in root.iter("c:title"))
-    for series in root.iter("c:ser"):
-        name = " ".join(_cached(series.find("c:tx")))
-        categories, values = _cached(series.find("c:cat")), _cached(series.find("c:val"))
-        pairs = zip_longest(categories, values, fillvalue="") if values else []
-        yield f"{name}: {'; '.join(' '.join(pair).strip() for pair in pairs)}".strip(": ")
-
-
-def _cached(element: Element | None) -> list[str]:
-    """What a chart remembers of the cells that it was made from."""
-    return [each.text or "" for each in element.iter("c:v")] if element is not None else []
-
-
-def _paragraphs(element: Element) -> str:
-    """The paragraphs below an element, a line each."""
-    lines = (_inline(paragraph).strip() for paragraph in element.iter("a:p"))
-    return "\n".join(filter(None, lines))
-
-
-def _inline(element: Element) -> str:
-    """The text of a paragraph, or of what stands in it."""
-    text = ""
-    for each in element:
-        match each.tag:
-            case "a:t":
-                text += (each.text or "").replace("\v", "\n")
-            case "a:br":
-                text += "\n"
-            case "m:oMath":
-                text += equation(each)
-            case "mc:AlternateContent":
-                text += next(filter(None, map(_inline, each)), "")
-            case _:
-                text += _inline(each)
-    return text

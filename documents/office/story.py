@@ -1,7 +1,8 @@
 """A story of a Word document (its body, a note, a header) as paragraphs of text. Knows its markup; no file, no style.
 
 What is deleted, hidden, moved away or only an instruction is not read. A table's row is a line, its cells parted by
-bars. What floats beside a paragraph, or is pinned to it, follows it: text boxes, notes, comments.
+bars. What floats beside a paragraph, or is pinned to it, follows it: text boxes, diagrams, charts, notes,
+comments.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +60,7 @@ class Story:
     numbering: Numbering = field(default_factory=Numbering)
     asides: list[str] = field(default_factory=list)
     fields: list[bool] = field(default_factory=list)  # of each open field: whether its instruction is still being read
+    drawings: Mapping[str, str] = field(default_factory=dict)  # texts of diagrams and charts by their ids
     tables: int = 0  # how many tables what is read stands in
 
     def blocks(self, element: Element) -> Iterator[str]:
@@ -142,8 +144,12 @@ class Story:
         return ""
 
     def _text_box(self, element: Element) -> str:
-        inner = Story(self.notes, self.numbering)
+        inner = Story(self.notes, self.numbering, drawings=self.drawings)
         self.asides.extend(inner.blocks(element))
+        return ""
+
+    def _drawing(self, element: Element) -> str:
+        self.asides.append(self.drawings.get(element.get("r:dm") or element.get("r:id", ""), ""))
         return ""
 
     def _content(self, element: Element) -> str:
@@ -249,6 +255,8 @@ PIECES: Mapping[str, Callable[[Story, Element], str]] = {
     "mc:AlternateContent": Story._alternatives,
     "w:txbxContent": Story._text_box,
     "w:sdt": Story._content,
+    "dgm:relIds": Story._drawing,
+    "c:chart": Story._drawing,
     "w:footnoteReference": Story._note,
     "w:endnoteReference": Story._note,
     "w:commentReference": Story._note,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from documents.office.drawing import drawing_text
 from documents.office.numbering import Numbering, read_numbering
 from documents.office.package import Package
 from documents.office.story import Notes, Story
@@ -25,7 +26,7 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
     parts = _parts(package)
     numbering = read_numbering(_root(package, parts, "numbering"), _root(package, parts, "styles"))
     notes = Notes(dict(_notes(package, parts)))
-    body = list(Story(notes, numbering).blocks(package.root))
+    body = list(Story(notes, numbering, drawings=dict(_drawings(package))).blocks(package.root))
     blocks = [*_margins(package, parts, "header"), *body, *notes.texts.values(), *_margins(package, parts, "footer")]
     yield Part("\n\n".join(blocks))
 
@@ -51,6 +52,13 @@ def _named(package: Package, parts: dict[str, list[str]], kind: str) -> list[str
 
 def _root(package: Package, parts: dict[str, list[str]], kind: str) -> Element | None:
     return next((package.parse(name) for name in _named(package, parts, kind)), None)
+
+
+def _drawings(package: Package) -> Iterator[tuple[str, str]]:
+    """The texts of diagrams and charts by the ids that the main part has for them."""
+    for each in package.relationships(package.main):
+        if each.kind in {"diagramData", "chart"} and each.target in package:
+            yield each.id, drawing_text(package.parse(each.target))
 
 
 def _notes(package: Package, parts: dict[str, list[str]]) -> Iterator[tuple[tuple[str, str], str]]:

@@ -236,6 +236,26 @@ def test_what_stands_in_other_parts(tmp_path: Path, body: str, parts: dict[str, 
     assert text_of(tmp_path, word(body, parts)) == text
 
 
+DIAGRAM = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+CHART = "http://schemas.openxmlformats.org/drawingml/2006/chart"
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006/main"
+
+
+def test_diagrams_and_charts_follow_their_paragraph(tmp_path: Path) -> None:
+    body = paragraph(
+        f'<w:r><w:drawing><dgm:relIds xmlns:dgm="{DIAGRAM}" r:dm="rId1"/></w:drawing></w:r>',
+        f'<w:r><w:drawing><c:chart xmlns:c="{CHART}" r:id="rId2"/></w:drawing></w:r>',
+        "See below.",
+    )
+    points = "".join(f"<dgm:pt><dgm:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></dgm:t></dgm:pt>" for text in "ab")
+    series = "<c:tx><c:v>Ships</c:v></c:tx><c:cat><c:v>2025</c:v></c:cat><c:val><c:v>5</c:v></c:val>"
+    parts = {
+        "diagramData": f'<dgm:dataModel xmlns:dgm="{DIAGRAM}" xmlns:a="{DRAWING}">{points}</dgm:dataModel>',
+        "chart": f'<c:chartSpace xmlns:c="{CHART}"><c:ser>{series}</c:ser></c:chartSpace>',
+    }
+    assert text_of(tmp_path, word(body + LAMP, parts)).split("\n\n")[:3] == ["See below.", "a\nb", "Ships: 2025 5"]
+
+
 def test_notes_that_nothing_leads_to_are_read_at_the_end(tmp_path: Path) -> None:
     main = f'<w:document xmlns:w="{STRICT}"><w:body>{LAMP}</w:body></w:document>'
     note = f'<w:footnotes xmlns:w="{STRICT}"><w:footnote>{paragraph("kept by Marta")}</w:footnote></w:footnotes>'
