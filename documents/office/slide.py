@@ -64,7 +64,7 @@ def _frame_lines(package: Package, frame: Element, targets: dict[str, str]) -> I
     for table in frame.iter("a:tbl"):
         yield from map(_row, table.findall("a:tr"))
     for drawing in (*frame.iter("dgm:relIds"), *frame.iter("c:chart")):
-        part = targets.get(drawing.get("r:dm") or drawing.get("r:id", ""), "")
+        part = targets.get(drawing.get("r:dm", drawing.get("r:id", "")), "")
         if part in package:
             yield drawing_text(package.parse(part))
 

@@ -149,7 +149,7 @@ class Story:
         return ""
 
     def _drawing(self, element: Element) -> str:
-        self.asides.append(self.drawings.get(element.get("r:dm") or element.get("r:id", ""), ""))
+        self.asides.append(self.drawings.get(element.get("r:dm", element.get("r:id", "")), ""))
         return ""
 
     def _content(self, element: Element) -> str:
