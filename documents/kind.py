@@ -19,11 +19,12 @@ BINARY = {
 }
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
-OFFICE = {"docx", "xlsx", "pptx"}  # kinds that are archives; with a password they are files of the form of before 2007
+OFFICE = {"docx", "xlsx", "pptx", "epub"}  # archives; Office's with a password have the form of before 2007
 NEWER = {  # endings of files that their programs save otherwise, too
     **dict.fromkeys(("doc", "rtf", "odt", "wps"), "DOCX"),
     **dict.fromkeys(("xls", "xlsb", "ods", "numbers"), "XLSX"),
     **dict.fromkeys(("ppt", "pps", "odp", "key"), "PPTX"),
+    **dict.fromkeys(("mobi", "azw", "azw3", "fb2"), "EPUB"),
     "pages": "PDF",
 }
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
@@ -51,6 +52,7 @@ KINDS = {
     "pptm": Kind("pptx", unit="slide"),
     "ppsx": Kind("pptx", unit="slide"),
     "potx": Kind("pptx", unit="slide"),
+    "epub": Kind("epub"),
     "md": Kind("text"),
     "markdown": Kind("text"),
     "txt": Kind("text"),
@@ -63,7 +65,7 @@ KINDS = {
     "htm": Kind("html"),
 }
 UNITS = {kind.name: kind.unit for kind in KINDS.values()}
-READABLE = "PDF, DOCX, XLSX, PPTX, Markdown, text, CSV and HTML"
+READABLE = "PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV and HTML"
 
 
 def display_name(name: str) -> str:

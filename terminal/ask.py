@@ -52,7 +52,7 @@ def ask(
         typer.Option(
             "--file",
             metavar="FILE",
-            help="ask it: PDF, DOCX, XLSX, PPTX, Markdown, text, CSV or HTML; may be given twice",
+            help="ask it: PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV or HTML; may be given twice",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,

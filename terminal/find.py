@@ -16,7 +16,9 @@ def find(
     question: Annotated[str, typer.Argument(metavar="WORDS", help="words, or a question")],
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE…", help="PDF, DOCX, XLSX, PPTX, Markdown, text, CSV or HTML; nothing is kept"),
+        typer.Argument(
+            metavar="FILE…", help="PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV or HTML; nothing is kept"
+        ),
     ],
     top: Annotated[int | None, typer.Option(min=1, help="the most places that are shown; unset: 8")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of lines")] = False,

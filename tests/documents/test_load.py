@@ -169,9 +169,9 @@ def test_the_reader_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert set(re.findall(r"'([A-Z_]+)':", said)) - {"LC_CTYPE"} == set(ENVIRONMENT)
 
 
-@pytest.mark.parametrize("kind", ["pdf", "docx", "csv", "html", "text"])
+@pytest.mark.parametrize("kind", ["pdf", "docx", "xlsx", "pptx", "epub", "csv", "html", "text"])
 def test_noise_is_refused_or_read_but_nothing_breaks(kind: str) -> None:
-    marks = {"pdf": b"%PDF-1.7\n", "docx": b"PK\x03\x04"}
+    marks = {"pdf": b"%PDF-1.7\n"} | dict.fromkeys(("docx", "xlsx", "pptx", "epub"), b"PK\x03\x04")
     ending = {"text": "txt"}.get(kind, kind)
     for seed in (3, 7):
         data = marks.get(kind, b"x") + bytes(1 + (seed * at * at) % 255 for at in range(5000))
