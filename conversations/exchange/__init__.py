@@ -35,19 +35,25 @@ def parse(data: bytes | BinaryIO, name: str) -> ParsedFile:
 
     Raises ExchangeError naming the file and the cause where none can be taken in.
     """
-    stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    try:
-        return parse_stream(stream, size, name)
-    except ExchangeError as error:
-        raise ExchangeError(f"{_printable(name)}: {error}") from None
+    return _parse(io.BytesIO(data) if isinstance(data, bytes) else data, name)
 
 
 def parse_file(path: Path) -> ParsedFile:
-    """The conversations of a file in our form; of a zip only those are read. Raises ExchangeError, OSError."""
+    """The conversations of a file in our form, with what lies beside it where ChatGPT's zip was unpacked.
+
+    Raises ExchangeError, OSError.
+    """
     with path.open("rb") as file:
-        return parse(file, str(path))
+        return _parse(file, str(path), path)
+
+
+def _parse(stream: BinaryIO, name: str, path: Path | None = None) -> ParsedFile:
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    try:
+        return parse_stream(stream, size, name, path)
+    except ExchangeError as error:
+        raise ExchangeError(f"{_printable(name)}: {error}") from None
 
 
 def _printable(name: str) -> str:

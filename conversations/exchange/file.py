@@ -7,8 +7,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from conversations.exchange.errors import ExchangeError, preview
@@ -42,10 +43,11 @@ def check_size(count: int) -> None:
         raise ExchangeError(f"it has {count:,} bytes, at most {MAX_BYTES:,} are read; split it")
 
 
-def read_file(stream: BinaryIO, size: int, name: str) -> tuple[Archive, Iterator[Any]]:
+def read_file(stream: BinaryIO, size: int, name: str, path: Path | None = None) -> tuple[Archive, Iterator[Any]]:
     """What a file holds, and its JSON values: of a zip each part of its conversations, one at a time.
 
-    The values are read as they are asked for, and raise ExchangeError too.
+    The values are read as they are asked for, and raise ExchangeError too. `path` is where the file lies, if it does:
+    of what was unpacked, the files beside conversations are read there.
     """
     start = stream.read(4)
     stream.seek(0)
@@ -53,7 +55,19 @@ def read_file(stream: BinaryIO, size: int, name: str) -> tuple[Archive, Iterator
         with _unpacking():
             return _open_zip(zipfile.ZipFile(stream), name)
     check_size(size)
-    return Archive(), (parse_json(data, name) for data in [stream.read()])
+    return _read_siblings(path), (parse_json(data, name) for data in [stream.read()])
+
+
+def _read_siblings(path: Path | None) -> Archive:
+    """What lies beside conversations that somebody has unpacked; nothing where this file is called otherwise."""
+    found = Archive()
+    if path is None or not MEMBER.fullmatch(path.name):
+        return found
+    with suppress(OSError):
+        found.names = [each.name for each in path.parent.iterdir()]
+    for name in sorted(set(BESIDE) & set(found.names)):
+        _read_beside(name, path.with_name(name), found)
+    return found
 
 
 def _open_zip(archive: zipfile.ZipFile, name: str) -> tuple[Archive, Iterator[Any]]:
@@ -63,8 +77,8 @@ def _open_zip(archive: zipfile.ZipFile, name: str) -> tuple[Archive, Iterator[An
     _check_members(members, names)
     found = Archive(names=names)
     for info in infos:
-        if info.filename.rpartition("/")[2] in BESIDE:
-            _read_beside(archive, info, found)
+        if (base := info.filename.rpartition("/")[2]) in BESIDE:
+            _read_beside(base, (archive, info), found)
     return found, _values(archive, members, name)
 
 
@@ -81,18 +95,17 @@ def _values(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], name: str)
             yield [Unreadable(f"{preview(info.filename)}: {error}")]
 
 
-def _read_beside(archive: zipfile.ZipFile, info: zipfile.ZipInfo, found: Archive) -> None:
+def _read_beside(name: str, source: Path | tuple[zipfile.ZipFile, zipfile.ZipInfo], found: Archive) -> None:
     """Read a file that lies beside conversations; one that cannot be read is noted and takes nothing with it."""
-    name = info.filename.rpartition("/")[2]
     try:
-        if info.file_size > MAX_BESIDE:
-            raise ExchangeError(f"it has {info.file_size:,} bytes, at most {MAX_BESIDE:,} are read")
-        _check_ratio(info)
+        size = source.stat().st_size if isinstance(source, Path) else source[1].file_size
+        if size > MAX_BESIDE:
+            raise ExchangeError(f"it has {size:,} bytes, at most {MAX_BESIDE:,} are read")
         with _unpacking():
-            data = _read_member(archive, info)
+            data = source.read_bytes() if isinstance(source, Path) else _read_member(*source)
         found.beside[name] = parse_json(data, name) if data.strip() else None
-    except ExchangeError as error:
-        found.notes.append(f"{name} in it is left out: {error}")
+    except (ExchangeError, OSError) as error:
+        found.notes.append(f"{name} beside it is left out: {error}")
 
 
 def _check_members(members: list[zipfile.ZipInfo], names: list[str]) -> None:
@@ -128,6 +141,7 @@ def _unpacking() -> Iterator[None]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A member; what is longer than it says is refused by the checksum."""
+    """A member; what is longer than it says is refused by the checksum, what swells too much before it is read."""
+    _check_ratio(info)
     with archive.open(info) as member:
         return member.read(info.file_size + 1)

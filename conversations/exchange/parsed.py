@@ -4,6 +4,7 @@ One conversation that cannot be taken in does not keep the others out: it is nam
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from conversations.exchange import chatgpt, openwebui, schema
@@ -11,6 +12,7 @@ from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.file import read_file
 from conversations.exchange.syntax import Unreadable
 
+LISTS = ("conversations", "chats", "items", "data")  # names under which others wrap their list
 EMPTY = "it holds no conversation"
 Convert = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -40,9 +42,12 @@ class ParsedFile(list[dict[str, Any]]):
                 self.empty += 1
 
 
-def parse_stream(stream: BinaryIO, size: int, name: str) -> ParsedFile:
-    """The conversations of a file of `size` bytes. Raises ExchangeError where there is none, naming the cause."""
-    archive, values = read_file(stream, size, name)
+def parse_stream(stream: BinaryIO, size: int, name: str, path: Path | None = None) -> ParsedFile:
+    """The conversations of a file of `size` bytes, which lies at `path` if at all.
+
+    Raises ExchangeError where there is none, naming the cause.
+    """
+    archive, values = read_file(stream, size, name, path)
     beside = chatgpt.Beside.read(archive.beside, archive.names)
     parsed = ParsedFile()
     wrong: list[str] = []
@@ -65,7 +70,7 @@ def _recognize(value: Any, beside: chatgpt.Beside) -> tuple[list[Any], Convert]:
     """The conversations of a value as they are, and what makes them ours. Raises ExchangeError for no chats at all."""
     if isinstance(value, dict) and value.get("format") == schema.FORMAT:
         return schema.conversations_of(value), schema.validate_conversation
-    items = value if isinstance(value, list) else [value]
+    items = _items(value)
     if any(isinstance(item, dict) and "mapping" in item for item in items):
         return items, lambda item: chatgpt.convert(item, beside)
     if any(isinstance(item, dict) and openwebui.is_chat(item) for item in items):
@@ -75,6 +80,13 @@ def _recognize(value: Any, beside: chatgpt.Beside) -> tuple[list[Any], Convert]:
     if all(isinstance(item, Unreadable) for item in items):
         return items, openwebui.convert
     raise ExchangeError("it is not a chat export of ours, of ChatGPT or of Open WebUI")
+
+
+def _items(value: Any) -> list[Any]:
+    """The conversations of a value: a list, a list in an object, or one alone."""
+    if isinstance(value, dict) and not ("mapping" in value or openwebui.is_chat(value)):
+        value = next((value[name] for name in LISTS if isinstance(value.get(name), list)), value)
+    return value if isinstance(value, list) else [value]
 
 
 def _convert(item: Any, convert: Convert) -> dict[str, Any]:

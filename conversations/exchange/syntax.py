@@ -32,6 +32,8 @@ def parse_json(data: bytes, name: str) -> Any:
         raise ExchangeError("it is empty")
     if text.lstrip().startswith(("# ", "<!--")) or name.lower().endswith((".md", ".markdown")):
         raise ExchangeError(f"it is Markdown, {READING}")
+    if text.lstrip().startswith("<"):
+        raise ExchangeError("it is a web page, for reading only: import the export's conversations.json, or the zip")
     try:
         return _parse(text)
     except ExchangeError:

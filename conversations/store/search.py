@@ -29,6 +29,9 @@ COMMON_WORD = (
 )
 NEWEST_CONVERSATIONS = 400  # on PostgreSQL, whose index has no order: the newest conversations, looked through first
 INDEXED = "\u0590"  # words of letters before this one are in the indexes
+# What an import brought as hidden is not found either.
+SHOWN_SQLITE = "json_type(message.extra, '$.hidden') IS NOT 'true'"
+SHOWN_POSTGRESQL = "CAST(message.extra -> 'hidden' AS text) IS DISTINCT FROM 'true'"
 MESSAGE_TEXT = table("message_text", column("rowid"))  # SQLite's
 
 
@@ -138,6 +141,7 @@ def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
     """The owner's messages that hold all of it; SQLite gives the newest first, at no cost."""
     query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
     sqlite = store.database.sqlite
+    query = query.where(text(SHOWN_SQLITE if sqlite else SHOWN_POSTGRESQL))
     position = func.instr if sqlite else func.strpos
     for term in wanted.substrings:
         query = query.where(position(Message.folded, term) > 0)

@@ -31,7 +31,7 @@ class Beside:
         beside._read_ratings(values.get("message_feedback.json"))
         chats = Fields(values.get("group_chats.json")).items("chats")
         if chats:
-            beside.notes.append(f"group_chats.json in it has {len(chats)} of several people, which are not read")
+            beside.notes.append(f"group_chats.json beside it has {len(chats)} of several people, which are not read")
         return beside
 
     def name(self, pointer: str) -> str:

@@ -110,7 +110,8 @@ def _pointer(part: dict[str, Any], beside: Beside) -> dict[str, Any]:
     made.drop("sanitized", "container_pixel_width", "container_pixel_height", "asset_pointer_link", *SIZES)
     details = {**made.rest(), **drawn.rest(), **fields.rest()}
     name = beside.name(identity) or (identity if len(identity) <= MAX_POINTER else "") or "unnamed"
-    attachment: dict[str, Any] = {"kind": kind, "name": name, "id": identity}  # the message takes the id off
+    attachment: dict[str, Any] = {"kind": kind, "name": name}
+    attachment |= {"id": identity} if 0 < len(identity) <= MAX_POINTER else {}
     return attachment | ({"prompt": prompt} if prompt else {}) | ({"details": details} if details else {})
 
 

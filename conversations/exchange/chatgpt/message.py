@@ -89,7 +89,7 @@ def _describe(content: Content, metadata: Fields, role: str, beside: Beside) -> 
     if role != "user":
         content.text, references = link_citations(content.text, cited)
     content.text = content.text or _of_run(run) or _of_files(content, title)
-    files = {"attachments": content.attachments, "references": references, "image_gen_title": title}
+    files = {"attachments": _drop_equal_ids(content.attachments), "references": references, "image_gen_title": title}
     return kind | Fields({**files, "content": content.rest, "canvas": canvas, "aggregate_result": run, **cited}).rest()
 
 
@@ -97,7 +97,7 @@ def _attachments(metadata: Fields, content: Content, beside: Beside) -> list[dic
     """The files of a message, those among its parts first under the names that the list of all has for them."""
     listed = [each for each in metadata.items("attachments") if isinstance(each, dict)]
     for shown in content.attachments:
-        identity = shown.pop("id")
+        identity = shown.get("id")
         file = next((each for each in listed if identity and each.get("id") == identity), None)
         if file is not None:
             listed.remove(file)
@@ -105,12 +105,17 @@ def _attachments(metadata: Fields, content: Content, beside: Beside) -> list[dic
     return [*content.attachments, *(_attachment(file, beside) for file in listed)]
 
 
+def _drop_equal_ids(attachments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The files without an id that is their name."""
+    return [{n: v for n, v in each.items() if n != "id" or v != each["name"]} for each in attachments]
+
+
 def _attachment(file: dict[str, Any], beside: Beside) -> dict[str, Any]:
     fields = Fields(file)
     kind = "image" if fields.text("mime_type", "mimeType").startswith("image/") else "file"
     identity = fields.text("id")
     name = fields.text("name") or beside.name(identity) or identity or "unnamed"
-    return {"kind": kind, "name": name}
+    return {"kind": kind, "name": name} | ({"id": identity} if identity else {})
 
 
 def _plots(run: dict[str, Any], beside: Beside) -> list[dict[str, Any]]:
@@ -118,7 +123,9 @@ def _plots(run: dict[str, Any], beside: Beside) -> list[dict[str, Any]]:
     messages = [each for each in Fields(run).items("messages") if isinstance(each, dict)]
     urls = [str(each.get("image_url") or "") for each in messages if each.get("message_type") == "image"]
     names = [url.rpartition("/")[2] for url in urls]
-    return [{"kind": "image", "name": beside.name(name) or name[:MAX_POINTER] or "unnamed"} for name in names]
+    return [
+        {"kind": "image", "name": beside.name(name) or name[:MAX_POINTER] or "unnamed", "id": name} for name in names
+    ]
 
 
 def _of_run(run: dict[str, Any]) -> str:

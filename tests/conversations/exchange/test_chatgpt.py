@@ -46,7 +46,8 @@ def test_every_branch_and_role_is_kept(soup: dict[str, Any]) -> None:
 
 
 def test_images_are_names(soup: dict[str, Any]) -> None:
-    image, pdf = {"kind": "image", "name": "fridge.jpg"}, {"kind": "file", "name": "prices.pdf"}
+    image = {"kind": "image", "name": "fridge.jpg", "id": "file-abc"}
+    pdf = {"kind": "file", "name": "prices.pdf", "id": "file-def"}
     assert soup["messages"][0]["extra"] == {"attachments": [image, pdf]}
     assert soup["messages"][6]["extra"] == {"attachments": [{"kind": "image", "name": "file_777"}]}
 

@@ -39,7 +39,7 @@ def other(tmp_path: Any) -> Any:
 
 def test_every_lasting_column_is_in_the_form() -> None:
     here = {
-        Message: {"id", "conversation_id", "parent_id", "process", "heartbeat", "stopping"},
+        Message: {"id", "conversation_id", "parent_id", "process", "heartbeat", "stopping", "folded"},
         Feedback: {"message_id"},
         Summary: {"id", "message_id"},
     }

@@ -185,3 +185,13 @@ def test_what_is_left_out_of_a_long_list_is_counted_from_its_beginning(tmp_path:
     items = [conversation(id=str(n), mapping={"a": node(None, f"text {n}")}) for n in range(40)]
     found = parse(json.dumps([*items, None, *items[:3], 7]).encode(), "x.json")
     assert found.left_out == ["conversation 41 is null, not an object", "conversation 45 is 7, not an object"]
+
+
+@pytest.mark.parametrize("name", ["conversations", "chats", "data"])
+def test_a_list_in_an_object(name: str) -> None:
+    assert [each["id"] for each in parse(json.dumps({"user": {}, name: [GOOD]}).encode(), "x")] == ["good"]
+
+
+def test_a_web_page_is_said_as_such() -> None:
+    with pytest.raises(ExchangeError, match=r"^chat\.html: it is a web page, for reading only: import the export's"):
+        parse(b"<html><body></body></html>", "chat.html")

@@ -45,6 +45,14 @@ def test_a_hit_names_its_conversation_and_its_newest_message() -> None:
     assert search_conversations(store, "sea") == [Hit(identity, "Summer", numbers[2], "The sea was calm", updated)]
 
 
+@pytest.mark.parametrize(
+    ("extra", "is_found"), [({"hidden": True}, False), ({"hidden": "no"}, True), ({}, True), (None, True)]
+)
+def test_a_hidden_message_is_not_found(extra: Any, is_found: bool) -> None:
+    identity = keep(mine(), "a secret lamp 灯", extra=extra)
+    assert hits("lamp") == hits("灯") == ([identity] if is_found else [])
+
+
 def test_every_word_has_to_occur_in_one_message() -> None:
     both = keep(mine(), "one red apple on the table")
     keep(mine(), "one red plum", "a green apple")

@@ -31,6 +31,24 @@ def pictured(**fields: Any) -> bytes:
     return chatgpt({"a": {"message": said, "parent": None}}, id="one", **fields)
 
 
+def attachment(name: str) -> dict[str, str]:
+    """A picture; its id is kept where it has another name."""
+    return {"kind": "image", "name": name} | ({} if name == "file_0001" else {"id": "file_0001"})
+
+
+def test_an_export_that_was_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "conversations.json"
+    path.write_bytes(pictured())
+    (tmp_path / "conversation_asset_file_names.json").write_text(json.dumps({"file_0001.dat": "lamp.png"}))
+    (tmp_path / "message_feedback.json").write_text("[broken")
+    found = parse_file(path)
+    assert found[0]["messages"][0]["extra"]["attachments"] == [attachment("lamp.png")]
+    assert [note.partition(":")[0] for note in found.notes] == ["message_feedback.json beside it is left out"]
+    assert parse(path.read_bytes(), str(path))[0]["messages"][0]["extra"]["attachments"] == [attachment("file_0001")]
+    other = path.rename(tmp_path / "chats.json")
+    assert parse_file(other).notes == []
+
+
 @pytest.mark.parametrize(
     ("beside", "names", "name"),
     [
@@ -46,7 +64,7 @@ def pictured(**fields: Any) -> bytes:
 )
 def test_files_have_their_names(beside: dict[str, Any], names: tuple[str, ...], name: str) -> None:
     [found] = parse(zipped(pictured(), names, **beside), "x.zip")
-    assert found["messages"][0]["extra"]["attachments"] == [{"kind": "image", "name": name}]
+    assert found["messages"][0]["extra"]["attachments"] == [attachment(name)]
 
 
 @pytest.mark.parametrize(
@@ -102,9 +120,9 @@ def test_a_wrong_file_beside_is_noted_and_keeps_nothing_out() -> None:
     assert len(found) == 1
     assert found.left_out == []
     assert found.notes == [
-        "message_feedback.json in it is left out: it is not JSON: Expecting property name enclosed in double quotes in "
-        "line 1, column 2",
-        "group_chats.json in it has 1 of several people, which are not read",
+        "message_feedback.json beside it is left out: it is not JSON: Expecting property name enclosed in double "
+        "quotes in line 1, column 2",
+        "group_chats.json beside it has 1 of several people, which are not read",
     ]
 
 
