@@ -45,25 +45,29 @@ def render(
     *,
     reply: bool = True,
     options: Mapping[str, Any] | None = None,
+    hidden: bool = False,
     **variables: Any,
 ) -> RenderedPrompt:
     """Render `messages` (role and content) with a Jinja chat template.
 
     `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text. So does one in
     `options`, variables that whoever asks sets for this template, as `enable_thinking`. `reply` adds the start of the
-    assistant's turn. Raises ValueError where the template refuses the messages, and for an option that is set here.
+    assistant's turn. `hidden`: the template does not see which tokens a message spells. Raises ValueError where it
+    refuses the messages, and for an option that is set here.
     """
     options = options or {}
-    own = {"messages": messages, "add_generation_prompt": reply, **BUILT_IN, **variables}
+    own: dict[str, Any] = {"messages": messages, "add_generation_prompt": reply, **BUILT_IN, **variables}
     if taken := sorted(own.keys() & options.keys()):
         raise ValueError(f"chat_template_kwargs.{taken[0]}: the server sets it itself; leave it out.")
     known = specials if isinstance(specials, SpecialTokens) else named(frozenset(specials))
     typed = [*(m["content"] for m in messages), *_texts(options)]
     stand_ins = StandIns(known, [template, *typed]) if any(map(known.spelled, typed)) else None
     if stand_ins is not None:
-        messages = [{**m, "content": stand_ins.guard(m["content"])} for m in messages]
-        own, options = {**own, "messages": messages}, stand_ins.guard(options)
-    text, stop = _render(template, {**ABSENT, **options, **own}, stand_ins)
+        contents = [stand_ins.guard(m["content"]) for m in messages]
+        shown = map(str, contents) if hidden else contents
+        own["messages"] = [{**m, "content": content} for m, content in zip(messages, shown, strict=True)]
+        options = stand_ins.guard(options)
+    text, stop = _render(template, {**ABSENT, **options, **own}, None if hidden else stand_ins)
     restore = stand_ins.restore if stand_ins is not None else str
     return RenderedPrompt(tuple(Segment(restore(part), special) for part, special in known.split(text)), stop)
 

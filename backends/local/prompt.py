@@ -61,8 +61,15 @@ class PromptBuilder:
 
     def render(self, messages: Sequence[Message], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
         """The prompt in segments, no message left out. Raises ValueError where the template refuses them."""
-        rows, variables = self._arranger.arrange(messages), self._vocabulary.template_variables
-        return render(self._template.text, rows, self._specials, options=options, **variables)
+        rows, text, variables = (
+            self._arranger.arrange(messages),
+            self._template.text,
+            self._vocabulary.template_variables,
+        )
+        try:
+            return render(text, rows, self._specials, options=options, **variables)
+        except ValueError:  # gpt-oss' refuses a reply that spells its channels, as replies of gpt-oss do
+            return render(text, rows, self._specials, options=options, hidden=True, **variables)
 
     def continuation(self, text: str) -> list[Segment]:
         """The segments of a reply that was cut. Where it thinks, the tags around that are its own tokens."""

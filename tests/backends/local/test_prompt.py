@@ -19,6 +19,7 @@ from tests.backends.local.vocabularies import (
     sentencepiece,
     write_sentencepiece,
 )
+from tests.prompts.families import TEMPLATES
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}<|end|>\n{% endfor %}"
@@ -143,6 +144,17 @@ def test_markers_in_another_writing_are_text_as_well() -> None:
     ids = ids_of(builder_of(tokenizer), f"a {full_width} b")
     assert ids.count(tokenizer.special_id("<|end|>")) == 1
     assert b"<|end|> b<|end|>" in b"".join(map(tokenizer.token_bytes, ids)) + b"<|end|>"
+
+
+def test_a_template_that_refuses_what_a_reply_spells_is_not_shown_it() -> None:
+    """The channels of gpt-oss stand in its own replies, and its template wants them apart."""
+    tokenizer = Tokenizer(byte_level(*(AddedToken(f"<|{name}|>") for name in ("start", "channel", "message", "end"))))
+    builder = builder_of(tokenizer, TEMPLATES["gpt-oss"])
+    said = "<|channel|>analysis<|message|>I think.<|start|>assistant<|channel|>final<|message|>Yes."
+    own = [i for i in ids_of(builder, "q", "Yes.", "r") if i in tokenizer.special_ids.values()]
+    ids = ids_of(builder, "q", said, "r")
+    assert [i for i in ids if i in tokenizer.special_ids.values()] == own
+    assert said.encode() in b"".join(map(tokenizer.token_bytes, ids))
 
 
 def test_a_reply_that_was_cut_while_it_thought_goes_on_with_its_own_tokens() -> None:
