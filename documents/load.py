@@ -43,7 +43,6 @@ def load(
         file.write(data)
         file.flush()
         parts = _read_parts(name, kind, file, limits, on_progress)
-    parts = [replace(part, text=_clean(part.text)) for part in parts]
     if not any(part.place for part in parts):
         parts = [Part("\n\n".join(part.text for part in parts))]
     if not any(part.text.strip() for part in parts):
@@ -62,11 +61,6 @@ def too_large_message(name: str, size: int, limits: DocumentSettings) -> str:
         f"{name} has {size / 1e6:,.1f} MB; at most {limits.max_bytes / 1e6:,.1f} MB are read (DOCUMENTS_MAX_BYTES). "
         "Attach a part of it."
     )
-
-
-def _clean(text: str) -> str:
-    """Without PDFium's hyphen at a line's end."""
-    return text.replace("\ufffe\n", "").replace("\ufffe", "")
 
 
 def _read_parts(
