@@ -35,7 +35,10 @@ class BackendSettings(EnvironmentSettings):
     threads: int | None = Field(None, ge=1, description="computing threads; unset: the cores there are, at most 8")
     parallel: int = Field(8, ge=1, le=64, description="chats computed together, 1 to 64; more wait in line")
     kv_tokens: int | None = Field(
-        None, ge=8, description="tokens that all running chats together may hold; unset: 8192, or what they need"
+        None,
+        ge=8,
+        description="tokens that all running chats together may hold, with LLAMACPP_PARALLEL times the window each has "
+        "its own; unset: 8192, or what they need",
     )
     cache_mb: int = Field(256, ge=0, description="megabytes that keep conversations computed until their next turn")
 

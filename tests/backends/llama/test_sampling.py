@@ -8,6 +8,8 @@ import pytest
 from langchain_core.exceptions import ModelInvalidRequestError
 
 import backends
+from backends.llama.context import Limits
+from backends.llamacpp import BackendSettings, limits
 from backends.local.sampling import Sampling
 from settings import Settings
 from tests.backends.llama.chats import Alone, Ear, Watching, opened
@@ -131,6 +133,26 @@ def test_a_seed_gives_the_same_text_in_whatever_company(engine: Watching) -> Non
         if at % 3 == 0:
             engine.cancel(other.request)
     assert [ear.reply() for ear in together] == before
+
+
+def test_with_memory_of_its_own_each_of_twenty_gets_the_text_it_gets_alone(engine: Watching) -> None:
+    """Not one token is another, greedy as well as drawn: each looks at a part of its own."""
+    assert engine.limits.is_partitioned
+    options: dict[str, Any] = {"max_tokens": 40, "repetition_penalty": 1.0, "ignore_eos": True, "seed": 3}
+    chats = [(f"{PROMPT} number {at} " + "very " * (at % 7 * 9), at % 2 * 0.8) for at in range(20)]
+    alone = [Ear(engine, text, **options, temperature=heat).ask().reply() for text, heat in chats]
+    together = [Ear(engine, text, **options, temperature=heat).ask() for text, heat in chats]
+    assert [ear.reply() for ear in together] == alone
+
+
+def test_chats_have_memory_of_their_own_where_there_is_a_window_for_each(settings: Settings) -> None:
+    """By default with the shipped model; a window of 8,192 tokens for each of eight is more than is set aside."""
+    engine: Any = backends.load("llamacpp", settings).engine  # type: ignore[attr-defined]
+    assert engine.limits == Limits(1024, 8, 8192, engine.limits.threads)
+    assert engine.limits.is_partitioned
+    assert not Limits(8192, 8, 8192, 1).is_partitioned
+    fewer = backends.with_settings(settings, "llamacpp", kv_tokens=4096).group(BackendSettings)
+    assert not limits(fewer, engine.model).is_partitioned
 
 
 def test_where_all_share_one_context_it_parts_only_at_a_rounding() -> None:
