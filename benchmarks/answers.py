@@ -27,7 +27,6 @@ from typing import Any
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 import backends
-from backends.local.sampling import Sampling
 from prompts.passages import quote_passages
 from prompts.system import system_prompt
 from settings import Settings
@@ -38,12 +37,9 @@ LONGEST = 48  # tokens of a reply
 WINDOW = 1024  # tokens, so that each of the chats has memory of its own and a seed holds
 ROLES = {"system": "system", "human": "user"}
 NEUTRAL = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-OURS = {name: getattr(Sampling(), name) for name in NEUTRAL}
 CHOICES: dict[str, dict[str, float]] = {
-    "ours": OURS,
     "as until 0.8": {"temperature": 0.7, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.1, "repeat_last_n": -1},
     "that penalty, reply alone": {"temperature": 0.7, "top_p": 0.9, "top_k": 50, "repetition_penalty": 1.1},
-    "0.7, top_p 0.9, top_k 50": {"temperature": 0.7, "top_p": 0.9, "top_k": 50},
     "llama-server's, by our sampler": {"temperature": 0.8, "top_p": 0.95, "top_k": 40, "min_p": 0.05},
     "0.7 and min_p 0.1": {"temperature": 0.7, "min_p": 0.1},
     "neutral": {},
@@ -142,8 +138,10 @@ def scores(arguments: argparse.Namespace) -> Iterator[Score]:
         yield measure("the server's own", remote(arguments.server), questions, seeds)
     settings = backends.with_settings(Settings.read(), "llamacpp", model=arguments.model, n_ctx=WINDOW)
     model = backends.load("llamacpp", settings)
+    defaults = backends.sampling_defaults("llamacpp", settings)
+    ours = {"where nobody sets any": {name: defaults[name] for name in NEUTRAL}}
     named = {json.dumps(options): options for options in arguments.options or []}
-    for name, options in (named or CHOICES).items():
+    for name, options in (named or {**ours, **CHOICES}).items():
         yield measure(name, local(model, options), questions, seeds)
 
 
