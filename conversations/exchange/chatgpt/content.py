@@ -19,7 +19,7 @@ POINTER_KINDS = {
     "image_asset_pointer": "image",
     "audio_asset_pointer": "audio",
     "video_container_asset_pointer": "video",
-    "real_time_user_audio_video_asset_pointer": "audio",
+    "real_time_user_audio_video_asset_pointer": "video",
 }
 MAX_POINTER = 200  # characters of a pointer; some tools put the image itself there
 SIZES = ("size_bytes", "width", "height", "fovea", "format", "tool_audio_direction", "expiry_datetime", "decoding_id")
@@ -89,17 +89,21 @@ def _part(part: Any, content: Content) -> str:
     """A part with words: what was spoken, or a text in an object; one without is shown as its JSON."""
     fields = Fields(part)
     text = fields.text("text", "result", "content", "summary", "title", "url")
-    if not text:
-        return str(part) if isinstance(part, int | float) else show_json("part", part)
-    fields.drop(*SIZES, "direction", "content_type", "type")
-    content.keep("parts", fields.rest())
-    return text
+    fields.drop(*SIZES, "direction")
+    kind, rest = fields.text("content_type", "type"), fields.rest()
+    if text:
+        content.keep("parts", rest)
+        return text
+    if isinstance(part, dict):
+        return show_json(kind or "part", rest) if rest else ""  # nothing was spoken
+    return str(part) if isinstance(part, int | float) else show_json("part", part)
 
 
 def _pointer(part: dict[str, Any], beside: Beside) -> dict[str, Any]:
     """Kind and name of a file, and the prompt that an image was made from; the data stays where it is."""
     fields = Fields(part)
     kind = POINTER_KINDS[fields.text("content_type")]
+    kind = "audio" if isinstance(part.get("audio_asset_pointer"), dict | str) else kind
     held = fields.take(*POINTERS)
     held = held.get("asset_pointer") if isinstance(held, dict) else held
     identity = str(held or "").rpartition("://")[2].partition("?")[0]

@@ -15,8 +15,12 @@ from conversations.exchange.fields import Fields, is_address
 
 BEGIN, END, BETWEEN = "\ue200", "\ue201", "\ue202"
 MARK = re.compile(f"{BEGIN}([^{BEGIN}{END}]*){END}")
-UNCLOSED = re.compile(rf"{BEGIN}\w+(?:{BETWEEN}turn\w*)*")  # of a reply that was cut inside a mark
+UNCLOSED = re.compile(
+    rf"{BEGIN}[^{BEGIN}{END}\n]{{0,200}}\Z|{BEGIN}\w+(?:{BETWEEN}turn\w*)*"
+)  # of a reply that was cut inside a mark
 STRAY = re.compile("[\ue200-\ue206]")
+POINTING = {"cite", "filecite", "i"}  # marks that carry no word
+REFERENCE = re.compile(r"turn\d|[\[{]")  # what a mark points to, or how it is to be drawn
 BRACKETED = re.compile(r"【[^【】\n]{1,80}】")
 MAX_TITLE = 200  # characters of a link's text
 
@@ -29,7 +33,7 @@ def link_citations(text: str, metadata: dict[str, Any]) -> tuple[str, list[dict[
     for reference in references:
         sources = dict(_sources(reference))
         cited = {**sources, **cited}
-        matched = reference.get("matched_text")
+        matched = reference.get("matched_text") or _slice(text, reference.get("start_idx"), reference.get("end_idx"))
         if isinstance(matched, str) and _is_mark(matched):
             replacements[matched] = _links(sources) or _words(reference)
     text = _replace_bracketed(text, metadata, cited)
@@ -37,6 +41,11 @@ def link_citations(text: str, metadata: dict[str, Any]) -> tuple[str, list[dict[
         text = text.replace(matched, replacement)
     text = STRAY.sub("", UNCLOSED.sub("", MARK.sub(_carried_words, text)))
     return text, [{"title": title, "url": url} for url, title in cited.items()]
+
+
+def _slice(text: str, start: Any, end: Any) -> str:
+    """A piece of a text; empty where its places are none."""
+    return text[start:end] if type(start) is int and type(end) is int and 0 <= start < end else ""
 
 
 def _is_mark(text: str) -> bool:
@@ -73,11 +82,11 @@ def _of_mark(matched: str) -> str:
 
 
 def _carried_words(mark: re.Match[str]) -> str:
-    """The words inside a mark: a link's title, or the name of a person or place; others only point elsewhere."""
+    """The words inside a mark: a title, or the name of a person or place; others only point elsewhere."""
     kind, *fields = mark[1].split(BETWEEN)
     if kind == "url" and len(fields) > 1 and is_address(fields[1]):
         return link(fields[0], fields[1])
-    if kind in {"url", "navlist", "link_title"} and fields:
+    if kind not in POINTING and fields and not REFERENCE.match(fields[0]):
         return fields[0]
     if kind == "entity" and fields:
         try:
@@ -98,7 +107,7 @@ def _replace_bracketed(text: str, metadata: dict[str, Any], cited: dict[str, str
         for url, title in sources.items():
             cited.setdefault(url, title)
         start, end = fields.take("start_ix", "start_idx"), fields.take("end_ix", "end_idx")
-        if type(start) is int and type(end) is int and sources and 0 <= start < end and _is_mark(text[start:end]):
+        if sources and _is_mark(_slice(text, start, end)):
             found.setdefault((start, end), {}).update(sources)
     for (start, end), sources in sorted(found.items(), reverse=True):
         text = f"{text[:start]}{_links(sources)}{text[end:]}"

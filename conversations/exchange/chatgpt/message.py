@@ -129,12 +129,21 @@ def _plots(run: dict[str, Any], beside: Beside) -> list[dict[str, Any]]:
 
 
 def _of_run(run: dict[str, Any]) -> str:
-    """Code that ran and said nothing: its error, else the code itself."""
+    """Code that ran, where the message does not say what came of it: code, print, value and error."""
     fields = Fields(run)
     failure = fields.take("in_kernel_exception", "system_exception")
-    code = fields.text("code")
+    code, value = fields.text("code"), fields.text("final_expression_output")
+    printed = "".join(Fields(each).text("text") for each in fields.items("messages"))
     return "\n\n".join(
-        filter(None, (code_block(code, "python") if code else "", show_json("error", failure) if failure else ""))
+        filter(
+            None,
+            (
+                code_block(code, "python") if code else "",
+                printed,
+                value,
+                show_json("error", failure) if failure else "",
+            ),
+        )
     )
 
 

@@ -16,6 +16,7 @@ REAL_TIME = {
     "frames_asset_pointers": [],
     "audio_asset_pointer": {"content_type": "audio_asset_pointer", "asset_pointer": "sediment://file_voice"},
 }
+SEEN = {"video_container_asset_pointer": {"asset_pointer": "sediment://file_seen"}}
 RUN = {
     "status": "success",
     "code": "plot(1)",
@@ -76,6 +77,8 @@ def kind(content_type: str, **fields: Any) -> dict[str, Any]:
         (kind("multimodal_text", parts=[SPOKEN, "typed"]), "good morning\ntyped"),
         (kind("multimodal_text", parts=[DRAWN]), "[image: file_shot] a red lamp"),
         (kind("multimodal_text", parts=[REAL_TIME]), "[audio: file_voice]"),
+        (kind("multimodal_text", parts=[{**REAL_TIME, "audio_asset_pointer": None, **SEEN}]), "[video: file_seen]"),
+        (kind("multimodal_text", parts=[{**SPOKEN, "text": ""}, "typed"]), "typed"),
     ],
 )
 def test_known_kinds_have_their_words(content: Any, text: str) -> None:
@@ -131,6 +134,10 @@ def test_code_that_said_nothing_is_shown_itself() -> None:
     message = read(kind("execution_output", text=""), aggregate_result=RUN)
     assert message["text"] == "```python\nplot(1)\n```"
     assert message["extra"]["attachments"] == [{"kind": "image", "name": "file-plot"}]
+    printed = [{"message_type": "stream", "text": "so far\n"}, {"message_type": "stream", "text": "done"}]
+    run = {"messages": printed, "final_expression_output": "42", "in_kernel_exception": {"name": "ValueError"}}
+    said = read(kind("execution_output", text=""), aggregate_result=run)["text"]
+    assert all(word in said for word in ("so far\ndone", "42", "ValueError"))
 
 
 def test_a_message_that_says_nothing_is_no_message() -> None:

@@ -10,6 +10,7 @@ from tests.conversations.exchange.made import chatgpt
 
 FILE = "\ue200filecite\ue202turn0file0\ue202L1-L5\ue201"
 CITE = "\ue200cite\ue202turn0search0\ue201"
+LINK = "([Lamps](https://a.example/lamps))"
 PAGE = {"title": "Lamps", "url": "https://a.example/lamps"}
 
 
@@ -40,6 +41,12 @@ def reference(matched: str = CITE, **fields: Any) -> dict[str, Any]:
         ('\ue200entity\ue202["people","Ada Lovelace","writer"]\ue201 wrote', {}, "Ada Lovelace wrote"),
         ("\ue200url\ue202the shop\ue202https://s.example/a b\ue201", {}, "[the shop](https://s.example/a%20b)"),
         ("\ue200url\ue202click\ue202javascript:alert(1)\ue201", {}, "click"),
+        ("\ue200navlist\ue202More\ue202turn0news1,turn0news2\ue201", {}, "More"),
+        ("\ue200video\ue202A film\ue202turn0video0\ue201", {}, "A film"),
+        ('a\ue200image_group\ue202{"query":["lamp"]}\ue201b', {}, "ab"),
+        ("\ue200forecast\ue202turn0forecast0\ue201b", {}, "b"),
+        (CITE, {"content_references": [{"start_idx": 0, "end_idx": len(CITE), "items": [PAGE]}]}, LINK),
+        ('cut \ue200entity\ue202["people","Ada', {}, "cut "),
         ("cut \ue200cite\ue202turn0sea", {}, "cut "),
         ("\ue203shown\ue204\ue206 well", {}, "shown well"),
         (CITE, reference(items=[{"title": "x", "url": "javascript:alert(1)"}]), ""),
