@@ -133,7 +133,7 @@ class Loopback:
         }  # fmt: skip
 
     async def _stream(self, todo: str, reply: str, request: Request) -> AsyncIterator[str]:
-        words = [] if todo == "empty" else [w + " " for w in reply.split()]
+        words = [] if todo == "empty" else [w + " " for w in reply.split(" ") if w]
         if todo.startswith("slow"):  # "slow 20" is a reply of twenty words
             async for line in self._slow(words=int(todo.partition(" ")[2] or self.length)):
                 yield line

@@ -5,7 +5,7 @@ import streamlit as st
 from conversations.replies import Reply, describe_wait, watch
 from conversations.store import Conversation, Message, NotFoundError, State, Store
 from page.session.error import defer_error
-from page.session.markdown import escape_markdown, safe_markdown
+from page.session.markdown import escape_markdown, growing_markdown
 
 TICK = 0.06  # seconds between two looks at a reply of this process, or at one whose words its process tells us
 TABLE_TICK = 0.3  # and at one that is read from the table
@@ -26,7 +26,7 @@ def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
         st.rerun()
     text = reply.text if reply is not None else message.text if message is not None else ""
     if text:
-        st.markdown(safe_markdown(text) + " ▌")
+        st.markdown(growing_markdown(text))
     else:
         st.caption(escape_markdown(waiting_text(reply)))
     st.button(

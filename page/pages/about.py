@@ -115,4 +115,4 @@ def _draw_model_card() -> None:
 
 def _draw_prose(text: str) -> None:
     """Draw Markdown without links into the repository, which lead nowhere, and code without pale colours."""
-    st.markdown(safe_markdown(FENCE.sub("```", LINK.sub(r"\1", text))))
+    st.markdown(safe_markdown(FENCE.sub("```", LINK.sub(r"\1", text)), keeps_lines=False))

@@ -17,7 +17,7 @@ from page.pages import chat
 from page.session import current
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
-from page.session.markdown import escape_markdown, safe_markdown
+from page.session.markdown import escape_markdown, growing_markdown, safe_markdown
 
 COLUMNS = 3  # columns of one row
 
@@ -142,7 +142,7 @@ def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
     reply = watch.local_reply(store.database, message.id)
     _draw_metrics(message if reply is None else reply.report)
     if message.text:
-        st.markdown(safe_markdown(message.text) + (" ▌" if message.live else ""))
+        st.markdown(growing_markdown(message.text) if message.live else safe_markdown(message.text))
     elif message.live:
         st.caption(escape_markdown(live.waiting_text(reply)))
     if message.error:

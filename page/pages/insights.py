@@ -1,6 +1,7 @@
 """The page Insights: charts of the owner's conversations, each with its figures as a table. No SQL here."""
 
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from page.session.markdown import escape_markdown
 PERIODS: dict[str, int | None] = {"7 days": 7, "30 days": 30, "90 days": 90, "All": None}
 COLOURS = ("#4a7fc1", "#e39b4b", "#58a68c", "#b8637f", "#8c7cc9", "#8d939c")
 OPINION_COLOURS = {"won": COLOURS[0], "liked": COLOURS[2], "disliked": COLOURS[3]}
+LEAST_DAYS = 7  # on the axis of a chart by day
 AUTOSIZE = {"type": "fit-x", "contains": "padding"}  # the height is the bars' own, axis and legend come on top
 ROLE_NAMES = {"user": "yours", "assistant": "replies"}
 Spec = dict[str, Any]  # of Vega-Lite, which Streamlit brings along
@@ -173,13 +175,18 @@ def colour_scale(field: str, names: Sequence[str], colours: Sequence[str] = COLO
 
 
 def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
-    """The spec of stacked bars, one for each day; a day is a date, whatever the browser's clock says."""
-    axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, len({row["Day"] for row in rows}))}
+    """The spec of stacked bars, one for each day; a day is a date, whatever the browser's clock says.
+
+    A bar is as wide as a day of the axis, so that the axis has a week at least.
+    """
+    first, last = min(row["Day"] for row in rows), max(row["Day"] for row in rows)
+    first = min(first, last - timedelta(days=LEAST_DAYS - 1))
+    axis = {"grid": False, "format": "%b %-d", "tickCount": min(8, (last - first).days + 1)}
     day = {
         "field": "Day",
         "type": "temporal",
         "timeUnit": "utcyearmonthdate",
-        "scale": {"type": "utc"},
+        "scale": {"type": "utc", "domain": [_utc(first), _utc(last + timedelta(days=1))]},
         "title": None,
         "axis": axis,
     }
@@ -193,6 +200,11 @@ def daily_spec(value: str, colour: Spec, rows: Rows) -> Spec:
             "color": colour,
         },
     }
+
+
+def _utc(day: date) -> Spec:
+    """The beginning of a day, as Vega-Lite is told it."""
+    return {"year": day.year, "month": day.month, "date": day.day, "utc": True}
 
 
 def bar_spec(name: str, value: str, colour: Spec, rows: Rows) -> Spec:

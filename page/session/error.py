@@ -7,7 +7,7 @@ from page.session.markdown import safe_markdown
 
 def draw_error(text: str) -> None:
     """Draw cause and remedy, one to a line."""
-    st.error(safe_markdown(text).replace("\n", "  \n"), icon=":material/error:")
+    st.error(safe_markdown(text), icon=":material/error:")
 
 
 def defer_error(text: str) -> None:

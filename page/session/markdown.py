@@ -1,30 +1,48 @@
 """What others wrote, made safe to show: replies as Markdown that fetches nothing, names and titles as plain words."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from markdown_it import MarkdownIt
+
+from page.session.prose import rewrite
 
 IMAGE = re.compile(r"!(?=\[)")
 BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked
 OTHER_FENCES = re.compile(r"\$\$|:::|\[\^|\r")  # Streamlit's own blocks, which may end where CommonMark sees code go on
 MARKDOWN = MarkdownIt("commonmark")
+CACHED = 256  # texts: those of a page are drawn anew with each press
 SYNTAX = re.compile(r"([\\`*_\[\]<>#|~$&])|^([-+=])|(?<=\d)([.)])(?=\s|$)")
 # Streamlit reads :red[…], :material/…: and :smile: after any escaping, and makes links of what looks like an address
 URL_SAFE = "%/:?#@!$&'*+,;=~-._"  # of an address inside a link: no space and no bracket
 DIRECTIVE = re.compile(r"([:@]|\bwww)(?=\S)", re.IGNORECASE)
 
 
-def safe_markdown(text: str) -> str:
-    """Markdown that makes the browser fetch nothing: no image is left, code blocks stay as they are."""
+@lru_cache(CACHED)
+def safe_markdown(text: str, *, keeps_lines: bool = True) -> str:
+    """A reply's Markdown as Streamlit is to draw it, fetching nothing: no image is left, code stays as it is.
+
+    `keeps_lines`: as `rewrite` has it.
+    """
+    return _break_images(rewrite(text.replace("\x00", "\ufffd"), keeps_lines=keeps_lines))
+
+
+def growing_markdown(text: str) -> str:
+    """The same of a reply that is being written, with a cursor: below what its mark would keep from ending."""
+    markdown = safe_markdown(text)
+    return markdown + ("\n\n▌" if markdown.rstrip().endswith(("$$", "```", "~~~")) else " ▌")
+
+
+def _break_images(text: str) -> str:
     if not IMAGE.search(text):
-        return text.replace("\x00", "\ufffd")
+        return text
     exempt: set[int] = set()
     if not OTHER_FENCES.search(text):
         for token in MARKDOWN.parse(text):
             if token.type == "fence" and token.level == 0 and token.map:
                 exempt.update(range(*token.map))
-    lines = text.replace("\x00", "\ufffd").split("\n")
+    lines = text.split("\n")
     return "\n".join(line if n in exempt else IMAGE.sub(BROKEN, line) for n, line in enumerate(lines))
 
 

@@ -185,6 +185,63 @@ def test_nothing_written_makes_the_browser_fetch(talk: Loopback, tab: Page, todo
     assert not [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
 
 
+DRAWN = r"""Euler wrote \(e^{i\pi}+1=0\), which is \(x\)2 away. It costs $5 and $6, but $n^2$ counts.
+Then a second line:
+
+\[
+x = \frac{1}{2} \\[2pt]
+- 1
+\]
+
+- in a list \[y = 2\] and on
+- red :red[one] :small[two] :green-badge[three] :material/star: :streamlit: :smile: at 10:30:45
+- a -> b, x >= 3 -- as typed, :unknown[four] and see:docs[here](http://127.0.0.1:9/)
+
+:::note
+five
+:::
+
+::leaf[six]
+
+| a | b |
+|---|---|
+| \(|x|\) | 8 |
+
+Inline `:red[x] \(y\) $5 and $6` and
+
+```
+:red[x] \(y\) $z$
+```
+end"""
+AS_TYPED = (
+    "It costs $5 and $6, but",
+    "red :red[one] :small[two] :green-badge[three] :material/star: :streamlit: :smile: at 10:30:45",
+    "a -> b, x >= 3 -- as typed, :unknown[four] and see:docshere",
+    ":::note",
+    "five",
+    "::leaf[six]",
+    r"Inline :red[x] \(y\) $5 and $6 and",
+    r":red[x] \(y\) $z$",
+)
+
+
+def test_formulas_are_drawn_and_what_only_streamlit_knows_stays_text(talk: Loopback, tab: Page) -> None:
+    talk.answer = lambda _: DRAWN
+    send_message(tab, "Draw $5 and \\(this\\) :red[too]")
+    expect(tab.get_by_text("Draw $5 and \\(this\\) :red[too]")).to_be_visible()
+    reply = messages(tab).last
+    expect(reply.get_by_text("end", exact=True)).to_be_visible()
+    expect(reply.locator(".katex-display")).to_have_count(2)
+    expect(reply.locator(".katex")).to_have_count(6)
+    expect(reply.locator(".katex-error")).to_have_count(0)
+    text = reply.inner_text().replace("\u2060", "")
+    for each in AS_TYPED:
+        assert each in text, text
+    assert "counts.\nThen a second line:" in text
+    assert reply.locator("li .katex-display").count() == 1
+    assert reply.locator("[class*=stMarkdownColored], [class*=stMarkdownBadge], [role=img], img").count() == 0
+
+
 def test_a_conversation_that_is_not_ones_own_is_not_found(slow: Loopback, tab: Page) -> None:
     browser = tab.context.browser
     assert browser is not None

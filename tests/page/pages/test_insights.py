@@ -1,6 +1,7 @@
 """The page Insights, without a browser and in a real one."""
 
 import os
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from conversations.replies import turn
 from conversations.store.schema import State
+from page.pages import insights
 from tests.conversations.talk import mine
 from tests.conversations.weeks import weeks
 from tests.page.person import assert_fits_phone, picture_folder
@@ -104,6 +106,36 @@ def test_a_browser_draws_them_and_fetches_nothing_elsewhere(gpt2: str, chromium:
         assert tab.evaluate(NAMELESS) == []
         assert_fits_phone(tab)
     assert [url for url in asked if not url.startswith((f"{gpt2}/", "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "last"), [((0,), -6, 1), ((0, 2), -4, 3), ((0, 6), 0, 7), ((0, 29), 0, 30), ((0, 3, 400), 0, 401)]
+)
+def test_an_axis_of_days_has_a_week_at_least(days: tuple[int, ...], first: int, last: int) -> None:
+    begin = date(2026, 3, 1)
+    rows = [{"Day": begin + timedelta(days=day), "Messages": 1, "Whose": "yours"} for day in days]
+    spec = insights.daily_spec("Messages", insights.colour_scale("Whose", ["yours"]), rows)
+    ends = [
+        date(each["year"], each["month"], each["date"]) - begin for each in spec["encoding"]["x"]["scale"]["domain"]
+    ]
+    assert [end.days for end in ends] == [first, last]
+
+
+@pytest.mark.browser
+def test_a_single_day_has_a_bar_and_no_block(gpt2: str, tab: Page) -> None:
+    store = mine(name(tab, gpt2))
+    with store.database.writing() as session:
+        turn.add_message(session, store.create(session), None, text="hi")
+    tab.goto(f"{gpt2}/insights")
+    chart = tab.locator(".stVegaLiteChart svg").first
+    bar = chart.locator(".mark-rect.role-mark path")
+    expect(bar).to_have_count(1)
+    tab.wait_for_timeout(500)  # its animation
+    whole, part = chart.bounding_box(), bar.bounding_box()
+    assert whole
+    assert part
+    share = part["width"] / whole["width"]
+    assert 0.08 < share < 0.16  # a seventh of the axis
 
 
 @pytest.mark.browser
