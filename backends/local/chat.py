@@ -72,8 +72,9 @@ class LocalChat(BaseChatModel):
         """Read what the template and the vocabulary have in common."""
         super().model_post_init(context)
         self._builder = PromptBuilder(self.engine, self.template)
-        if self._builder.end_of_turn is not None:
-            self.engine.end_replies_at(self.engine.special_id(self._builder.end_of_turn))
+        ends = [self.engine.special_id(text) for text in self._builder.turn_ends]
+        if ends and not any(map(self.engine.is_end, ends)):  # else the model's files say how its replies end
+            self.engine.end_replies_at(ends[0])
 
     @property
     def _llm_type(self) -> str:

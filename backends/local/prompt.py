@@ -57,7 +57,7 @@ class PromptBuilder:
         self._broken = {self._ids[token.text]: token.text for token in self._breakable}
         # A space that SentencePiece puts before a text.
         self._has_prefix = b"".join(map(vocabulary.token_bytes, vocabulary.encode("x"))) != b"x"
-        self.end_of_turn = template.end_of_turn(self._specials, vocabulary.template_variables)
+        self.turn_ends = template.turn_ends(self._specials, vocabulary.template_variables)
 
     def render(self, messages: Sequence[Message], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
         """The prompt in segments, no message left out. Raises ValueError where the template refuses them."""

@@ -6,6 +6,7 @@ Knows files and settings, and which of a model's tokens a template writes; nothi
 import logging
 import re
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,18 +48,25 @@ class ChatTemplate(NamedTuple):
             token for token in tokens if not token.in_plain_text or (MARKER.match(token.text) and token.text in written)
         )
 
-    def end_of_turn(self, specials: SpecialTokens, variables: Mapping[str, Any]) -> str | None:
-        """The token that the template writes right behind what the assistant said; None where there is none."""
-        rows = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "\ue000"}]
+    def turn_ends(self, specials: SpecialTokens, variables: Mapping[str, Any]) -> list[str]:
+        """The special tokens that the template writes right behind what the assistant said, one after the other.
+
+        None where the first of them ends thinking as well: the reply goes on behind that.
+        """
+        said, thought = "\ue000", "\ue001"
+        thinking = dict.fromkeys(("reasoning_content", "reasoning", "thinking"), thought)
+        rows = [{"role": "user", "content": "u"}, {"role": "assistant", "content": said, **thinking}]
         try:
-            prompt = renderer.render(self.text, rows, specials, reply=False, **variables)
+            segments = renderer.render(self.text, rows, specials, reply=False, **variables).segments
         except ValueError:
-            return None
-        after = iter(prompt.segments)
-        said = next((segment.text for segment in after if "\ue000" in segment.text), "\ue000.")
-        end = next(after, None)
-        ends_there = not said.partition("\ue000")[2].strip() and end is not None and end.special
-        return end.text if ends_there and end is not None else None
+            return []
+        place = next((i for i, segment in enumerate(segments) if said in segment.text), len(segments))
+        behind = takewhile(lambda segment: segment.special, segments[place + 1 :])
+        ends = [segment.text for segment in behind]
+        stands_behind = ends and not segments[place].text.partition(said)[2].strip()
+        start = next((i for i, segment in enumerate(segments) if thought in segment.text), place)
+        between = [segment.text for segment in segments[start:place] if segment.special]
+        return ends if stands_behind and ends[0] not in between else []
 
     def _examples(self, variables: Mapping[str, Any]) -> Iterable[str]:
         """What the template writes around messages: it may put a token together."""

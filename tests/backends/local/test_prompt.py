@@ -219,19 +219,25 @@ def test_a_prompt_begins_with_its_first_token_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "end"),
+    ("template", "ends"),
     [
-        (TEMPLATE, "<|end|>"),
-        ("{% for m in messages %}{{ m.content }} {{ eos_token }}{% endfor %}", "</s>"),
-        ("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}", None),
-        ("{% for m in messages %}{{ m.role }}: {{ m.content }} ok<|end|>{% endfor %}", None),
-        ("{{ raise_exception('no') }}", None),
-        ("{{ messages[0].content }}", None),
+        (TEMPLATE, ["<|end|>"]),
+        (TEMPLATE.replace("<|end|>", "<|end|>{{ eos_token }}"), ["<|end|>", "</s>"]),
+        (TEMPLATE + "\n{{ eos_token }}", ["<|end|>"]),
+        ("{% for m in messages %}{{ m.content }} {{ eos_token }}{% endfor %}", ["</s>"]),
+        ("{% for m in messages %}<|{{ m.role }}|>{{ m.content }}\n{% endfor %}", []),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }} ok<|end|>{% endfor %}", []),
+        ("{{ raise_exception('no') }}", []),
+        ("{{ messages[0].content }}", []),
+        # Thinking is a message of its own: a reply that ended there would be nothing else.
+        ("{% for m in messages %}{% if m.thinking %}<|system|>{{ m.thinking }}<|end|>{% endif %}"
+         "<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}", []),
+        ("{% for m in messages %}{{ m.reasoning_content }}<|system|>{{ m.content }}<|end|>{% endfor %}", ["<|end|>"]),
     ],
-)
-def test_what_ends_a_turn_is_read_of_the_template(template: str, end: str | None) -> None:
+)  # fmt: skip
+def test_what_ends_a_turn_is_read_of_the_template(template: str, ends: list[str]) -> None:
     tokenizer = Tokenizer(byte_level(*(AddedToken(marker, special=False) for marker in MARKERS)))
-    assert builder_of(tokenizer, template).end_of_turn == end
+    assert builder_of(tokenizer, template).turn_ends == ends
 
 
 @pytest.mark.parametrize(("template", "begins"), [("{{ messages[0].content }}|", b" hi"), ("a\n<|end|>\n\n ", b"hi")])
