@@ -60,14 +60,16 @@ class Story:
     numbering: Numbering = field(default_factory=Numbering)
     asides: list[str] = field(default_factory=list)
     fields: list[bool] = field(default_factory=list)  # of each open field: whether its instruction is still being read
-    drawings: Mapping[str, str] = field(default_factory=dict)  # texts of diagrams and charts by their ids
+    embedded: Mapping[str, str] = field(default_factory=dict)  # texts of diagrams, charts and other files by their ids
     tables: int = 0  # how many tables what is read stands in
 
     def blocks(self, element: Element) -> Iterator[str]:
         """The paragraphs and tables below an element, none of them empty."""
         before = ""
         for child in _contents(element):
-            if child.tag == "w:tbl":
+            if child.tag == "w:altChunk":
+                text, joined = self.embedded.get(child.get("r:id", ""), ""), False
+            elif child.tag == "w:tbl":
                 text, joined = self._table(child), False
             else:
                 text, joined = self._paragraph(child), _is_joined(child)
@@ -144,12 +146,12 @@ class Story:
         return ""
 
     def _text_box(self, element: Element) -> str:
-        inner = Story(self.notes, self.numbering, drawings=self.drawings)
+        inner = Story(self.notes, self.numbering, embedded=self.embedded)
         self.asides.extend(inner.blocks(element))
         return ""
 
     def _drawing(self, element: Element) -> str:
-        self.asides.append(self.drawings.get(element.get("r:dm", element.get("r:id", "")), ""))
+        self.asides.append(self.embedded.get(element.get("r:dm", element.get("r:id", "")), ""))
         return ""
 
     def _content(self, element: Element) -> str:
@@ -206,8 +208,8 @@ class Story:
 
 
 def _contents(element: Element, *wanted: str) -> Iterator[Element]:
-    """The elements of these kinds (paragraphs and tables) below one, through all that only wraps them."""
-    kinds = wanted or ("w:p", "w:tbl")
+    """The elements of these kinds (paragraphs, tables, other files) below one, through all that only wraps them."""
+    kinds = wanted or ("w:p", "w:tbl", "w:altChunk")
     for child in element:
         if child.tag in kinds:
             yield child

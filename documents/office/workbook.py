@@ -70,6 +70,20 @@ class Workbook:
                 ordered = {column: cells[column] for column in sorted(cells)}
                 yield Row(number, ordered, spans=merges.widths.get(number, {}))
 
+    def comments(self, sheet: Sheet) -> dict[str, str]:
+        """What is noted beside cells, by their references; the newer kind alone where a sheet has both."""
+        parts: dict[str, list[str]] = {}
+        for each in self._package.relationships(sheet.part):
+            parts.setdefault(each.kind, []).append(each.target)
+        found: dict[str, str] = {}
+        for part in parts.get("threadedComment") or parts.get("comments") or ():
+            root = self._package.parse(part) if part in self._package else Element("none")
+            for element in (each for each in root.iter() if each.tag in {"s:comment", "threadedComment"}):
+                pieces = [each.text or "" for each in element.iter() if each.tag in {"s:t", "text"}]
+                reference = element.get("ref", "")
+                found[reference] = "\n".join(filter(None, (found.get(reference), "".join(pieces).strip())))
+        return found
+
     def _cells(self, row: Element) -> Iterator[tuple[int, str]]:
         column = -1
         for cell in row:

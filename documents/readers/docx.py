@@ -6,14 +6,18 @@ Headers stand first and footers last, each text once; notes and comments after t
 import posixpath
 import re
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+from documents.encoding import decode
+from documents.markup import html_text
 from documents.office.drawing import drawing_text
 from documents.office.numbering import Numbering, read_numbering
 from documents.office.package import Package
 from documents.office.story import Notes, Story
 from documents.part import Limits, Part
+from documents.readers.html import declared_encoding
 
 PINNED = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comment"}
 USUAL = re.compile(r"(footnotes|endnotes|comments|header|footer|numbering|styles)\d*\.xml")
@@ -26,7 +30,7 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
     parts = _parts(package)
     numbering = read_numbering(_root(package, parts, "numbering"), _root(package, parts, "styles"))
     notes = Notes(dict(_notes(package, parts)))
-    body = list(Story(notes, numbering, drawings=dict(_drawings(package))).blocks(package.root))
+    body = list(Story(notes, numbering, embedded=dict(_embedded(package))).blocks(package.root))
     blocks = [*_margins(package, parts, "header"), *body, *notes.texts.values(), *_margins(package, parts, "footer")]
     yield Part("\n\n".join(blocks))
 
@@ -54,11 +58,30 @@ def _root(package: Package, parts: dict[str, list[str]], kind: str) -> Element |
     return next((package.parse(name) for name in _named(package, parts, kind)), None)
 
 
-def _drawings(package: Package) -> Iterator[tuple[str, str]]:
-    """The texts of diagrams and charts by the ids that the main part has for them."""
+def _embedded(package: Package) -> Iterator[tuple[str, str]]:
+    """The texts of diagrams, charts and web pages in the file, by the ids that the main part has for them."""
     for each in package.relationships(package.main):
         if each.kind in {"diagramData", "chart"} and each.target in package:
             yield each.id, drawing_text(package.parse(each.target))
+        elif each.kind == "aFChunk" and each.target in package:
+            yield each.id, _page_text(each.target, package.read(each.target))
+
+
+def _page_text(name: str, data: bytes) -> str:
+    """The text of a web page, or one of a mail, that a program has put into a Word file instead of its own markup."""
+    ending = posixpath.splitext(name)[1].lower()
+    if ending in {".mht", ".mhtml", ".eml"}:
+        pages = (each for each in message_from_bytes(data).walk() if each.get_content_type() == "text/html")
+        page = next(pages, None)
+        content = page.get_payload(decode=True) if page is not None else b""
+        return (
+            html_text(decode(content, page.get_content_charset()))
+            if page is not None and isinstance(content, bytes)
+            else ""
+        )
+    if ending in {".html", ".htm", ".xhtml"}:
+        return html_text(decode(data, declared_encoding(data)))
+    return decode(data) if ending == ".txt" else ""
 
 
 def _notes(package: Package, parts: dict[str, list[str]]) -> Iterator[tuple[tuple[str, str], str]]:

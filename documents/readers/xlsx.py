@@ -13,10 +13,12 @@ MAX_NAME = 100  # characters of a sheet's name; Excel has 31
 
 
 def read(path: Path, limits: Limits) -> Iterator[Part]:
-    """The rows of each sheet, as many in a part as a passage holds. Raises UnreadableFileError."""
+    """The rows of each sheet, as many in a part as a passage holds, then its comments. Raises UnreadableFileError."""
     workbook = Workbook(Package(path, limits, "s:workbook"))
     for sheet in workbook.sheets():
         yield from table_parts(workbook.rows(sheet), partial(_place, sheet.name))
+        for reference, text in workbook.comments(sheet).items():
+            yield Part(text, place=f"comment on {_quote(sheet.name)}!{reference}")
 
 
 def _place(sheet: str, rows: Sequence[Row]) -> str:
@@ -24,6 +26,10 @@ def _place(sheet: str, rows: Sequence[Row]) -> str:
     columns = [column for row in rows for column in row.cells]
     first = f"{column_letters(min(columns))}{rows[0].number}"
     last = f"{column_letters(max(columns))}{rows[-1].number}"
+    return f"{_quote(sheet)}!{first}" if first == last else f"{_quote(sheet)}!{first}:{last}"
+
+
+def _quote(sheet: str) -> str:
+    """A sheet's name as it stands in a reference."""
     name = sheet[:MAX_NAME]
-    quoted = name if name.replace("_", "").isalnum() else "'" + name.replace("'", "''") + "'"
-    return f"{quoted}!{first}" if first == last else f"{quoted}!{first}:{last}"
+    return name if name.replace("_", "").isalnum() else "'" + name.replace("'", "''") + "'"

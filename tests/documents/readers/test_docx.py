@@ -256,6 +256,31 @@ def test_diagrams_and_charts_follow_their_paragraph(tmp_path: Path) -> None:
     assert text_of(tmp_path, word(body + LAMP, parts)).split("\n\n")[:3] == ["See below.", "a\nb", "Ships: 2025 5"]
 
 
+MAIL = (
+    'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="b"\n\n--b\n'
+    'Content-Type: text/html; charset="utf-8"\n'
+    "Content-Transfer-Encoding: quoted-printable\n\n<p>The lamp of Ardmore is gr=C3=BCn.</p>\n--b--\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("page.html", "<p>The l<i>amp</i> of Ardmore.</p>", "The lamp of Ardmore."),
+        ("page.mht", MAIL, "The lamp of Ardmore is grün."),
+        ("page.txt", "The lamp.", "The lamp."),
+        ("page.rtf", "{\\rtf1}", ""),
+    ],
+)
+def test_a_page_of_the_web_inside(tmp_path: Path, name: str, content: str, text: str) -> None:
+    parts = {
+        "word/document.xml": MAIN.replace("<w:body>", f'<w:body><w:altChunk xmlns:r="{STRICT_OFFICE}" r:id="rId1"/>'),
+        "word/_rels/document.xml.rels": relationships({name: "aFChunk"}),
+        f"word/{name}": content,
+    }
+    assert text_of(tmp_path, package(parts)) == f"{text}\n\nThe lamp of Ardmore is green.".strip()
+
+
 def test_notes_that_nothing_leads_to_are_read_at_the_end(tmp_path: Path) -> None:
     main = f'<w:document xmlns:w="{STRICT}"><w:body>{LAMP}</w:body></w:document>'
     note = f'<w:footnotes xmlns:w="{STRICT}"><w:footnote>{paragraph("kept by Marta")}</w:footnote></w:footnotes>'

@@ -5,9 +5,11 @@ from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl.comments import Comment  # type: ignore[import-untyped]
 from openpyxl.worksheet.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from documents.office.number_format import format_number
@@ -106,6 +108,30 @@ def test_cells_of_a_sheet(tmp_path: Path, rows: list[list[Any]], text: str, plac
     made = book()
     sheet_of(made, "S", rows)
     assert [(part.text, part.place) for part in parts_of(tmp_path, saved(made))] == [(text, place)]
+
+
+def test_comments_follow_their_sheet(tmp_path: Path) -> None:
+    made = book()
+    sheet = sheet_of(made, "S", LIGHTS)
+    sheet["B2"].comment = Comment("Painted by Marta.", "Olga")
+    parts = parts_of(tmp_path, saved(made))
+    assert [(part.place, part.text) for part in parts] == [
+        ("S!A2:C3", LIGHTS_TEXT),
+        ("comment on S!B2", "Painted by Marta."),
+    ]
+
+
+def test_answers_to_a_comment_stand_together(tmp_path: Path) -> None:
+    space = "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments"
+    thread = "".join(f'<threadedComment ref="A2"><text>{text}</text></threadedComment>' for text in ("Is it?", "Yes."))
+    with ZipFile(BytesIO(by_hand(HEAD))) as file:
+        parts: dict[str, str | bytes] = {name: file.read(name) for name in file.namelist()}
+    parts["xl/worksheets/_rels/one.xml.rels"] = relationships({"../c.xml": "comments", "../t.xml": "threadedComment"})
+    parts["xl/t.xml"] = f'<ThreadedComments xmlns="{space}">{thread}</ThreadedComments>'
+    parts["xl/c.xml"] = (
+        f'<comments xmlns="{TRANSITIONAL}"><comment ref="A2"><text><t>[old]</t></text></comment></comments>'
+    )
+    assert parts_of(tmp_path, package(parts))[-1] == Part("Is it?\nYes.", place="comment on Prices!A2")
 
 
 def test_merged_cells_and_headers_of_two_rows(tmp_path: Path) -> None:
