@@ -87,8 +87,11 @@ def free_variables(template: str) -> frozenset[str]:
 
 
 def literals(template: str) -> list[str]:
-    """The texts that stand in a template, to be written or compared. Raises TemplateError where it is none."""
-    tree = Environment().parse(template)
+    """The texts that stand in a template, to be written or compared; none where it is no template."""
+    try:
+        tree = Environment().parse(template)
+    except TemplateError:
+        return []
     constants = (node.value for node in tree.find_all(Const) if isinstance(node.value, str))
     return [*(node.data for node in tree.find_all(TemplateData)), *constants]
 

@@ -10,7 +10,7 @@ from backends.hf.model import Tokenizer
 from backends.llama.model import Model
 from backends.local.prompt import PromptBuilder
 from backends.local.template import ChatTemplate
-from prompts.template import RenderedPrompt
+from prompts.template import RenderedPrompt, render_plain
 from tests.backends.local.vocabularies import (
     AddedToken,
     TokenType,
@@ -144,6 +144,14 @@ def test_markers_in_another_writing_are_text_as_well() -> None:
     ids = ids_of(builder_of(tokenizer), f"a {full_width} b")
     assert ids.count(tokenizer.special_id("<|end|>")) == 1
     assert b"<|end|> b<|end|>" in b"".join(map(tokenizer.token_bytes, ids)) + b"<|end|>"
+
+
+def test_a_broken_template_is_an_error_of_its_prompts() -> None:
+    """The model itself loads, and answers raw text."""
+    builder = builder_of(Tokenizer(byte_level()), "{% if %}")
+    with pytest.raises(ValueError, match="chat template refuses"):
+        builder.render(rows(["hi"]))
+    assert builder.tokenize(render_plain("hi").segments)
 
 
 def test_a_template_that_refuses_what_a_reply_spells_is_not_shown_it() -> None:
