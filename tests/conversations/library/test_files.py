@@ -87,7 +87,7 @@ def test_a_document_is_kept_with_its_passages() -> None:
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("a.pdf", pdf([""])), ("a.pdf", BOOK[:900]), ("a.txt", b"\xe9"), ("a.docx", b"PK\x03\x04"), ("a.exe", b"MZ")],
+    [("a.pdf", pdf([""])), ("a.pdf", BOOK[:900]), ("a.txt", b"\xff\xfea"), ("a.docx", b"PK\x03\x04"), ("a.exe", b"MZ")],
 )
 def test_nothing_of_a_bad_file_is_kept(name: str, data: bytes) -> None:
     store = mine()
