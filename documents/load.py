@@ -14,7 +14,7 @@ from typing import IO
 
 from documents.errors import DocumentError
 from documents.kind import SNIFF_BYTES, Kind, detect_kind, display_name
-from documents.part import Part
+from documents.part import Part, format_pages
 from documents.settings import DocumentSettings
 from settings import ROOT
 
@@ -29,6 +29,17 @@ class Loaded:
     name: str
     kind: Kind
     parts: list[Part]
+
+    @property
+    def notice(self) -> str | None:
+        """What is missing from it, in a line for people; None where all of it was read."""
+        unread = [part.page or 1 for part in self.parts if part.is_unread]
+        if not unread:
+            return None
+        return (
+            f"{self.name}: {format_pages(unread)} could not be read, since the font does not say which letters its "
+            "signs stand for. The rest was kept. Run OCR over the file and attach it again to have all."
+        )
 
 
 def load(

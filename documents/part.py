@@ -12,13 +12,24 @@ BROKEN = "is damaged or cut short and cannot be read: save it anew, or get it on
 class Part:
     """A text of a file. `place` is where it stands, in words ("page 7", "Prices!A2:D9"), None where its kind has none.
 
-    `page` is the number of a page or slide, of `of`, from 1; None where its kind has none.
+    `page` is the number of a page or slide, of `of`, from 1; None where its kind has none. Of an unread one the text
+    only says why.
     """
 
     text: str
     page: int | None = None
     of: int = 1
     place: str | None = None
+    is_unread: bool = False
+
+
+def format_pages(numbers: Sequence[int]) -> str:
+    """Some pages in words: "page 3", "pages 3 to 9", "pages 3, 5 and 9"."""
+    if len(numbers) == 1:
+        return f"page {numbers[0]}"
+    if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"pages {numbers[0]} to {numbers[-1]}"
+    return f"pages {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def number_parts(texts: Sequence[str], unit: str) -> list[Part]:

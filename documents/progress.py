@@ -11,6 +11,7 @@ class Progress:
     done: int = 0
     total: int = 0
     unit: str = "pages"
+    notice: str | None = None  # what of the file is missing
 
     @property
     def label(self) -> str:
@@ -24,6 +25,10 @@ class Progress:
     def set_pages(self, done: int, of: int) -> None:
         """Called while it is read."""
         self.done, self.total = done, of
+
+    def set_notice(self, notice: str) -> None:
+        """Called where something of it could not be read."""
+        self.notice = notice
 
     def set_passages(self, done: int, of: int) -> None:
         """Called while vectors are made of its passages."""

@@ -28,10 +28,13 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
     data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name, unit=counted_units(path.name))
     try:
         with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.label):
-            row = files.add(chat.store, path.name, data, conversation_id, progress.set_pages, progress.set_passages)
+            told = (progress.set_pages, progress.set_passages, progress.set_notice)
+            row = files.add(chat.store, path.name, data, conversation_id, *told)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
     screen.print(f"{row.name}: {', '.join(files.describe(row))}.")
+    if progress.notice is not None:
+        screen.print(progress.notice)
 
 
 def parse_path(name: str) -> Path:

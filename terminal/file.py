@@ -72,6 +72,8 @@ def _split_file(
     progress = Progress(name, unit=counted_units(name))
     with screen.reading(lambda: progress.label):
         loaded = load(name, data, limits, progress.set_pages)
+    if loaded.notice is not None:
+        screen.print_note(loaded.notice)
     for at, piece in enumerate(split_parts(loaded.parts)):
         position = {name: value for name, value in asdict(piece).items() if name != "text"}
         yield Document(piece.text, metadata={"file": loaded.name, **position, "document": str(number), "passage": at})

@@ -5,7 +5,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
 
@@ -35,10 +35,12 @@ def add(
     conversation_id: str | None = None,
     on_page: ProgressCallback = lambda done, of: None,
     on_embedded: ProgressCallback = lambda done, of: None,
+    on_notice: Callable[[str], None] = lambda notice: None,
 ) -> Document:
     """Read a file and keep it, with a conversation or without one.
 
-    `on_page` is called with pages read, `on_embedded` with passages that have vectors, each with their total.
+    `on_page` is called with pages read, `on_embedded` with passages that have vectors, each with their total;
+    `on_notice` with what of the file is missing.
     Raises DocumentError (of that EmbeddingError), NotFoundError, SettingsError.
     """
     embedder = current_embedder()  # a wrong variable fails before anything is read
@@ -69,6 +71,8 @@ def add(
         session.add(row)
         session.flush()
         session.execute(insert(Passage), rows)
+    if loaded.notice is not None:
+        on_notice(loaded.notice)
     return row
 
 

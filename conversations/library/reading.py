@@ -48,7 +48,7 @@ def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading
 def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> None:
     try:
         reading.document = files.add(
-            store, reading.name, data, conversation_id, reading.set_pages, reading.set_passages
+            store, reading.name, data, conversation_id, reading.set_pages, reading.set_passages, reading.set_notice
         )
         files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
@@ -58,12 +58,12 @@ def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> 
         log.exception("a document could not be read")
     finally:
         reading.finished.set()
-        if reading.error is None:
+        if reading.error is None and reading.notice is None:
             dismiss(store.database, conversation_id, reading)
 
 
 def running(database: Database, conversation_id: str) -> list[Reading]:
-    """What this process reads for a conversation, and what failed until somebody has dismissed it."""
+    """What this process reads for a conversation, and what failed or is not whole until somebody has dismissed it."""
     with _lock:
         return list(_readings.get((database, conversation_id), ()))
 

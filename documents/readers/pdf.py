@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from documents.part import Limits, Part, UnreadableFileError
+from documents.part import Limits, Part, UnreadableFileError, format_pages
 
 HYPHEN = re.compile("\ufffe(?:\r?\n)?")  # PDFium's sign for one at a line's end, in the place of the line's end
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
@@ -33,20 +33,18 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
     count = len(document)
     limits.check_pages(count)
     document.init_forms()
-    unreadable: list[Part] = []
+    unread: list[int] = []
+    has_words = False
     for number, page in enumerate(document, 1):
         text = _page_text(document, page)
-        if text is not None:
-            yield from unreadable
-            unreadable = []
-            yield Part(text, number, count, f"page {number}")
-        else:
-            unreadable.append(Part(UNREADABLE.format(number), number, count, f"page {number}"))
         page.close()
-    if len(unreadable) == count:
-        pages = "page 1" if count == 1 else f"pages 1 to {count}"
-        raise UnreadableFileError(f"cannot be read ({pages}): {WHY}. Run OCR over it first, and attach it again.")
-    yield from unreadable
+        has_words = has_words or bool(text and text.strip())
+        unread += [number] if text is None else []
+        text = UNREADABLE.format(number) if text is None else text
+        yield Part(text, number, count, f"page {number}", number in unread[-1:])
+    if unread and not has_words:
+        pages = format_pages(unread)
+        raise UnreadableFileError(f"cannot be read ({pages}): {WHY}. Run OCR over it and attach it again.")
 
 
 def _page_text(document: Any, page: Any) -> str | None:

@@ -123,14 +123,15 @@ def _upload(key: str) -> None:
 
 
 def draw_readings(store: Store, conversation_id: str) -> None:
-    """Draw the progress of files being read for a conversation, and the errors of those that could not be."""
+    """Draw the progress of files being read for a conversation, and what is to be said of those that were."""
     readings = reading.running(store.database, conversation_id)
     if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_draw_progress, run_every=READING_TICK)(live)
     for number, each in enumerate(readings):
-        if each.error:
+        if message := each.error or (each.finished.is_set() and each.notice):
             with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
-                st.error(escape_markdown(each.error), icon=":material/error:")
+                draw, icon = (st.error, ":material/error:") if each.error else (st.warning, ":material/warning:")
+                draw(escape_markdown(message), icon=icon)
                 st.button(
                     "Dismiss",
                     key=f"dismiss-{number}",

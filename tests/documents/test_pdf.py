@@ -150,15 +150,17 @@ def test_what_nobody_sees_in_a_form_is_not_read(form_page: str) -> None:
 
 def test_signs_without_letters_are_said() -> None:
     with pytest.raises(DocumentError) as raised:
-        pages_of(signs(UNMAPPED, UNMAPPED))
+        pages_of(signs(UNMAPPED, " ", UNMAPPED))
     assert str(raised.value) == (
-        "a.pdf cannot be read (pages 1 to 2): its font does not say which letters its signs stand for. "
-        "Run OCR over it first, and attach it again."
+        "a.pdf cannot be read (pages 1 and 3): its font does not say which letters its signs stand for. "
+        "Run OCR over it and attach it again."
     )
 
 
 def test_of_some_pages_without_letters_the_others_are_read() -> None:
-    pages = pages_of(signs(UNMAPPED, "The lamp is green.", UNMAPPED, "It is lit."))
+    loaded = load("a.pdf", signs(UNMAPPED, "The lamp is green.", UNMAPPED, "It is lit."), DocumentSettings())
+    assert str(loaded.notice).startswith("a.pdf: pages 1 and 3 could not be read, since the font does not say")
+    pages = [part.text for part in loaded.parts]
     assert pages[1::2] == ["The lamp is green.", "It is lit."]
     for number, page in zip((1, 3), pages[::2], strict=True):
         assert page.startswith(f"[Page {number} could not be read: its font does not say which letters")

@@ -24,6 +24,7 @@ from documents.errors import DocumentError
 from documents.settings import DocumentSettings
 from settings import ROOT
 from tests.conversations.talk import ask, grown, mine, over, wait_for
+from tests.documents.test_pdf import UNMAPPED, signs
 from tests.loopback import Loopback
 from tests.pdf import pdf
 
@@ -192,6 +193,18 @@ def test_a_process_that_ends_in_the_middle_leaves_nothing(tmp_path: Path) -> Non
         process.send_signal(signal.SIGKILL)
     assert rows(store) == (0, 0, 0)
     assert list(folder.iterdir()) == []
+
+
+def test_what_is_missing_from_a_file_is_said_until_it_is_dismissed() -> None:
+    store = mine()
+    identity = conversation(store)
+    begun = reading.start(store, identity, "part.pdf", signs(UNMAPPED, "The lamp is green."))
+    assert begun.finished.wait(60)
+    assert (begun.error, begun.document is not None) == (None, True)
+    assert str(begun.notice).startswith("part.pdf: page 1 could not be read, since the font")
+    assert reading.running(store.database, identity) == [begun]
+    reading.dismiss(store.database, identity, begun)
+    assert reading.running(store.database, identity) == []
 
 
 def test_in_the_background_with_progress(occupied: threading.Event) -> None:
