@@ -40,23 +40,24 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
     chat = outer.take("chat")
     if not isinstance(chat, dict | None):
         raise ExchangeError(f"chat: should be an object ({preview(chat)})")
-    inner, params = Fields(chat), Fields((chat or {}).get("params"))
+    inner = Fields(chat)
+    params, titles = Fields(inner.object("params")), [outer.text("title"), inner.text("title")]
     models = [name for name in inner.items("models") if isinstance(name, str)]
     nodes, head = _nodes(inner, models[0] if len(models) == 1 else None)
     nodes, opening = extract_system_prompt(nodes)
-    prompts = [params.text("system") or inner.text("system"), *(each["text"] for each in opening)]
+    prompts = [params.text("system"), inner.text("system"), *(each["text"] for each in opening)]
     created = outer.time("created_at", "timestamp") or inner.time("timestamp", "created_at") or first_time(nodes)
     messages, last = number_messages(nodes, head, created)
     first = next((m["text"] for m in messages if m["role"] == "user"), "")
-    inner.drop("params", "id", "title", "system")
+    inner.drop("id")
     return validate_conversation(
         {
             "id": first_valid_id(outer.text("id")),
-            "title": outer.text("title") or _text(chat, "title") or store.make_title(first),
+            "title": titles[0] or titles[1] or store.make_title(first),
             "created": created,
             "updated": outer.time("updated_at") or last_time(nodes) or created,
             "pinned": outer.flag("pinned"),
-            "system": "\n\n".join(text for text in prompts if text) or None,
+            "system": "\n\n".join(dict.fromkeys(text for text in prompts if text)) or None,
             "extra": _extra(outer, inner, params, models),
             "head": None if last is None else Tree((m["number"], m["parent"]) for m in messages).leaf(last),
             "messages": messages,
@@ -66,15 +67,11 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
 
 def _extra(outer: Fields, inner: Fields, params: Fields, models: list[str]) -> dict[str, Any]:
     """What stands beside the messages: tags, folder, archived, models, settings; files as their names."""
-    outer.drop("user_id", "title")
+    outer.drop("user_id")
     inner.drop("timestamp", "created_at")
     names = [Fields(each).text("name", "filename", "id") for each in inner.items("files")]
     beside = {"models": models, "params": params.rest(), "files": [name for name in names if name]}
     return {"source": "open-webui", **inner.rest(), **outer.rest(), **{n: v for n, v in beside.items() if v}}
-
-
-def _text(value: Any, name: str) -> str:
-    return Fields(value).text(name)
 
 
 def _nodes(chat: Fields, model: str | None) -> tuple[dict[str, Node], str | None]:

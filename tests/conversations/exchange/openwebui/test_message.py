@@ -159,7 +159,8 @@ def test_fields_of_another_type_or_name(fields: dict[str, Any], expected: dict[s
         ({"chat": {"params": {"system": "x", "temperature": 0.3}}}, {"params": {"temperature": 0.3}}),
         ({"chat": {"files": [{"type": "collection", "name": "Birds"}]}}, {"files": ["Birds"]}),
         ({"chat": {"a_field_of_tomorrow": 1}}, {"a_field_of_tomorrow": 1}),
-        ({"pinned": "yes", "title": 5}, {"pinned": "yes"}),
+        ({"pinned": "yes", "title": 5}, {"pinned": "yes", "title": 5}),
+        ({"chat": {"title": ["a"], "params": "none", "system": 7}}, {"title": ["a"], "params": "none", "system": 7}),
         ({"archived": False, "folder_id": None, "meta": {}}, {}),
     ],
 )
