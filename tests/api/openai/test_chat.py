@@ -95,7 +95,7 @@ def test_what_is_sampled_reaches_the_backend_and_nothing_is_added(talk: Talk, lo
         stop=["END", "STOP"],
         max_completion_tokens=9,
         max_tokens=90,
-        extra_body={"top_k": 5, "repetition_penalty": 1.25},
+        extra_body={"top_k": 5, "repetition_penalty": 1.25, "repeat_last_n": 64},
     )
     [sent] = loopback.requests
     assert sent["messages"] == [
@@ -112,6 +112,7 @@ def test_what_is_sampled_reaches_the_backend_and_nothing_is_added(talk: Talk, lo
         "max_tokens": 9,
         "top_k": 5,
         "repetition_penalty": 1.25,
+        "repeat_last_n": 64,
     }
     assert {name: sent.get(name) for name in wanted} == wanted
 
