@@ -28,7 +28,9 @@ class BackendSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="LLAMACPP_")
 
     model: str | None = Field(
-        None, description="a GGUF file, or repo_id:filename on the Hugging Face hub; unset: the one in models/default"
+        None,
+        description="a GGUF file, or repo_id:filename on the Hugging Face hub, of a split model the first part; "
+        "unset: the one in models/default",
     )
     n_ctx: int | None = Field(None, ge=8, description="the window in tokens; unset: the model's own, at most 8192")
     n_gpu_layers: int = Field(0, ge=-1, description="layers on the GPU, -1 for all (needs a build with GPU support)")
