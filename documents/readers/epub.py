@@ -113,7 +113,8 @@ def _chapters(archive: Archive, files: list[str], contents: list[Entry]) -> Iter
     label = ""
     for name in files:
         data = archive.read(name)
-        markup = TITLE.sub("", decode(data, declared_encoding(data))).translate(dict.fromkeys(map(ord, MARKS)))
+        markup = decode(data, declared_encoding(data)).translate(dict.fromkeys(map(ord, MARKS)))
+        markup = TITLE.sub("", markup, count=1) if "</title" in markup.lower() else markup
         entries = [each for each in contents if each.file.lower() == name.lower()]
         label = next((each.label for each in entries if not each.fragment), label)
         pieces = ANCHOR.split(html_text(_mark(markup, entries)))

@@ -13,7 +13,7 @@ from documents.load import ENVIRONMENT, load
 from documents.part import Part
 from documents.settings import DocumentSettings
 from documents.split import join_parts, split_parts
-from tests.documents.office import docx, holding, lying, markup
+from tests.documents.office import docx, holding, lying, markup, package
 from tests.pdf import pdf
 
 pytestmark = pytest.mark.server  # documents are read by a process of their own
@@ -99,6 +99,16 @@ def test_a_pdf_page_by_page_and_how_far_it_is() -> None:
         ("a.docx", holding(b"<w:docu"), "a.docx is damaged or cut short"),
         ("a.docx", holding(markup(b"&a10;", ENTITIES)), "a.docx is damaged or cut short"),
         ("a.docx", holding(markup(b"&e;", OUTSIDE)), "a.docx is damaged or cut short"),
+        (
+            "a.xlsx",
+            package({"xl/workbook.xml": ENTITIES + b"<workbook>&a10;</workbook>"}),
+            "a.xlsx is damaged or cut short",
+        ),
+        (
+            "a.pptx",
+            docx("hello"),
+            "a.pptx is a Word document inside, though it is named like a PowerPoint presentation.",
+        ),
         ("a.docx", lying(holding(markup(b"a" * 9_000_000)), 500), "a.docx is damaged or cut short"),
         ("a.csv", b",".join([b"x"] * 10_000) + b"\n", "a.csv has 10,000 columns in row 1; at most 500"),
         ("a.csv", b",,\n", "a.csv holds no words"),
