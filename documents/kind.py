@@ -63,6 +63,7 @@ KINDS = {
     "tab": Kind("csv"),
     "html": Kind("html"),
     "htm": Kind("html"),
+    "xhtml": Kind("html"),
 }
 UNITS = {kind.name: kind.unit for kind in KINDS.values()}
 READABLE = "PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV and HTML"
