@@ -19,7 +19,7 @@ from backends.hf.sampler import Sampler
 from backends.hf.sequential import SequentialRunner
 from backends.local.decoder import StreamDecoder
 from backends.local.engine import Event, Request
-from backends.local.sampling import Sampling
+from backends.local.sampling import WHOLE_WINDOW, Sampling
 from settings import DEFAULT_MODEL, Settings, SettingsError
 
 OPEN = {"temperature": 0.0, "repetition_penalty": 1.0}
@@ -126,6 +126,7 @@ def test_greedy_tokens_of_a_batch_are_those_of_generate(engine: Any, asks: list[
     for number, ask in enumerate(asks):
         prompt = some(ask["length"], seed + number)
         options = {"max_tokens": ask["tokens"], "repetition_penalty": ask["penalty"], "ignore_eos": ask["endless"]}
+        options["repeat_last_n"] = WHOLE_WINDOW  # as `generate` has it
         expected = plain(engine, Asked(prompt, **options))
         words = b"".join(map(engine.token_bytes, expected)).decode("utf-8", "replace")
         stop = words[len(words) // 2 :][:4] if ask["end"] == "stop" else ""
@@ -281,7 +282,9 @@ def test_what_may_be_drawn_is_what_transformers_would_draw_from(
     steps += [TopKLogitsWarper(top_k)] if top_k else []
     steps += [TopPLogitsWarper(top_p), MinPLogitsWarper(min_p)]
     found = LogitsProcessorList(steps)(torch.tensor([[3, 7, 7]]), logits[None].clone())[0]
-    options = Sampling(temperature, top_p, top_k, penalty, seed=seed, max_tokens=1, min_p=min_p)
+    options = Sampling(
+        temperature, top_p, top_k, penalty, seed=seed, max_tokens=1, min_p=min_p, repeat_last_n=WHOLE_WINDOW
+    )
     for turn in range(30):
         draw = Sampler(Sampling(**{**vars(options), "seed": seed + turn}), [3, 7, 7], ())
         assert torch.isfinite(found[draw.sample(logits.clone())])

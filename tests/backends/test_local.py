@@ -343,7 +343,7 @@ def test_repetition_penalty_means_the_same_on_both(settings: Settings) -> None:
 
 def test_options_saved_with_the_model_hold_until_somebody_sets_others(model: Any) -> None:
     saved = model.engine.saved_sampling
-    assert set(saved) == {"temperature", "top_p", "top_k", "repetition_penalty"}
+    assert set(saved) == {"temperature", "top_p", "top_k", "repetition_penalty", "repeat_last_n"}
     assert model._sampling({}, 100).temperature == pytest.approx(saved["temperature"])
     assert model._sampling({"temperature": 0.11}, 100).temperature == 0.11
     other: Any = type(model)(engine=model.engine, template=model.template, temperature=0.22)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from backends.local.sampling import WHOLE_WINDOW
 from tests.backends.llama.chats import PATIENCE, Alone, Ear, Watching, opened
 
 BEGINNINGS = ("You are a friendly assistant who answers in short sentences. ", "I like music and", "")
@@ -140,6 +141,7 @@ def test_characters_of_several_tokens_come_whole(engine: Watching) -> None:
         "top_k": 0,
         "top_p": 1.0,
         "repetition_penalty": 0.05,
+        "repeat_last_n": WHOLE_WINDOW,
     }  # draws what the prompt holds
     ears = [Ear(engine, prompt, **heat, max_tokens=60, ignore_eos=True, seed=seed).ask() for seed in range(10)]
     whole = [ear.reply() for ear in ears]
