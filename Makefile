@@ -9,7 +9,7 @@
 PYTHON ?= python3
 TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 3
 COMMA := ,
 # Compiled modules are kept whatever the shell says: every process that a test starts imports hundreds.
 unexport PYTHONDONTWRITEBYTECODE
