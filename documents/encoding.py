@@ -65,6 +65,15 @@ def decode(data: bytes, declared: str | None = None) -> str:
     return _decode_strictly(data, UTF8) if guessed is None else data.decode(guessed, "replace")
 
 
+def mark_utf8(data: bytes, charset: str) -> bytes:
+    """These bytes as UTF-8 with its mark, where they are text of the encoding that a header names; else as they are."""
+    codec = find_codec(charset)
+    if codec is None or data.startswith(tuple(mark for mark, _ in MARKS)):
+        return data
+    text = _decode_undamaged(data, codec)
+    return data if text is None else codecs.BOM_UTF8 + text.encode()
+
+
 def find_codec(label: str) -> str | None:
     """Python's name of the encoding that a page declares; None for one that no page of the web has."""
     name = label.strip().lower()

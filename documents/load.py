@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import IO
 
+from documents.encoding import mark_utf8
 from documents.errors import DocumentError
 from documents.kind import SNIFF_BYTES, Kind, detect_kind, display_name
 from documents.part import Part, format_pages
 from documents.settings import DocumentSettings
 from settings import ROOT
 
+TEXTS = {"text", "csv", "html"}  # kinds whose bytes are letters
 ProgressCallback = Callable[[int, int], None]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}  # no key, no address
 
@@ -43,13 +45,22 @@ class Loaded:
 
 
 def load(
-    name: str, data: bytes, limits: DocumentSettings, on_progress: ProgressCallback = lambda done, of: None
+    name: str,
+    data: bytes,
+    limits: DocumentSettings,
+    on_progress: ProgressCallback = lambda done, of: None,
+    charset: str | None = None,
 ) -> Loaded:
-    """The parts of a file; `on_progress` is called with pages done and their number. Raises DocumentError."""
+    """The parts of a file; `on_progress` is called with pages done and their number. Raises DocumentError.
+
+    `charset`: the encoding of a text as whoever sent it names it, which goes before what the file says of itself.
+    """
     name = display_name(name)
     if len(data) > limits.max_bytes:
         raise DocumentError(too_large_message(name, len(data), limits))
     kind = detect_kind(name, data[:SNIFF_BYTES])
+    if charset is not None and kind.name in TEXTS:
+        data = mark_utf8(data, charset)
     with tempfile.TemporaryFile() as file:  # without a name: nothing is left of it, however this process ends
         file.write(data)
         file.flush()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from email.message import Message
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -25,7 +26,14 @@ def keep_file(
     name, size = (upload.filename or "document")[-MAX_NAME:], upload.size or 0
     if size > limits.max_bytes:
         raise ApiError(413, too_large_message(name, size, limits), code="file_too_large")
-    return files.add(store, name, upload.file.read(), conversation_id)
+    return files.add(store, name, upload.file.read(), conversation_id, charset=_charset(upload))
+
+
+def _charset(upload: UploadFile) -> str | None:
+    """The charset in the Content-Type of a part of a form."""
+    message = Message()
+    message["Content-Type"] = upload.content_type or "application/octet-stream"
+    return message.get_content_charset()
 
 
 @contextmanager

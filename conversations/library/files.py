@@ -36,18 +36,19 @@ def add(
     on_page: ProgressCallback = lambda done, of: None,
     on_embedded: ProgressCallback = lambda done, of: None,
     on_notice: Callable[[str], None] = lambda notice: None,
+    charset: str | None = None,
 ) -> Document:
     """Read a file and keep it, with a conversation or without one.
 
     `on_page` is called with pages read, `on_embedded` with passages that have vectors, each with their total;
-    `on_notice` with what of the file is missing.
+    `on_notice` with what of the file is missing. `charset`: a text's encoding as whoever sent it names it.
     Raises DocumentError (of that EmbeddingError), NotFoundError, SettingsError.
     """
     embedder = current_embedder()  # a wrong variable fails before anything is read
     limits, name = DocumentSettings.read(), display_name(name)
     with store.database.reading() as session:
         _check_allowed(session, store, name, conversation_id, limits)
-    loaded = load(name, data, limits, on_page)
+    loaded = load(name, data, limits, on_page, charset)
     parts = [replace(part, text=clean(part.text), place=part.place and clean(part.place)) for part in loaded.parts]
     pieces = list(split_parts(parts))
     vectors = _vectors(embedder, loaded.name, pieces, on_embedded) if embedder is not None else []

@@ -256,6 +256,21 @@ def test_a_file_that_cannot_be_read_is_400_and_named(house: House) -> None:
     assert house.kept() == before
 
 
+@pytest.mark.parametrize("name", ["lamp.html", "lamp.txt", "lamp.csv"])
+@pytest.mark.parametrize("charset", ["koi8-r", "windows-1251", '"ISO-8859-5"'])
+def test_a_text_is_of_the_charset_that_its_part_of_the_form_names(house: House, name: str, charset: str) -> None:
+    client = house.client(ONE)
+    text = "Лампа зелёная."
+    if name.endswith("html"):
+        text = f'<meta charset="utf-8"><p>{text}'  # a server that wrote its header knows better
+    part = (name, text.encode(charset.strip('"')), f"text/plain; charset={charset}")
+    row = client.files.create(file=part, purpose="user_data")
+    found = house.post("/v1/files/search", json={"query": "лампа", "files": [row.id]})
+    assert "Лампа зелёная" in found.text
+    assert row.bytes == len(part[1])
+    client.files.delete(row.id)
+
+
 def test_of_two_files_one_of_which_is_bad_nothing_is_kept(house: House) -> None:
     before = house.kept()
     files = [("files", ("good.txt", b"The ferry leaves at noon.")), ("files", ("cut.pdf", BOOK[:3000]))]

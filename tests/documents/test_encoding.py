@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from documents.encoding import decode, find_codec
+from documents.encoding import decode, find_codec, mark_utf8
 from documents.part import UnreadableFileError
 
 TEXTS = {
@@ -87,3 +87,16 @@ def test_no_other_codec_is_called(label: str) -> None:
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(UnreadableFileError, match="is not UTF-8"):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "charset"),
+    [
+        (b"\xef\xbb\xbfcaf\xc3\xa9", "windows-1252"),  # its mark goes first
+        ("café, naïve, déjà vu".encode(), "no-such-charset"),
+        (b"\x81\x82\x83\xff\xfe", "shift_jis"),  # what is not so encoded
+    ],
+    ids=["mark", "unknown", "wrong"],
+)
+def test_a_charset_that_cannot_hold_changes_nothing(data: bytes, charset: str) -> None:
+    assert mark_utf8(data, charset) == data
