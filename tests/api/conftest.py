@@ -1,12 +1,16 @@
 """The API on a real port, with the settings of the test."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 
+import backends
 from api import app
+from conversations.replies.reply import running_replies
 from tests.asgi import listening
 from tests.conftest import free_port
 
@@ -26,3 +30,17 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
             return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300))
 
         yield begin
+
+
+def wait(done: Callable[[], Any], seconds: float = 300) -> None:
+    """Until it is so."""
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def idle(backend: str = "llamacpp") -> bool:
+    """Whether no reply runs, no place is held, and the engine's line is empty."""
+    held = app.state.api.queues.busy[backend]
+    return not running_replies() and not held and not backends.queue_length(backend)

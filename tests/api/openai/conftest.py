@@ -1,6 +1,5 @@
 """The official client of the API under test, and what each request must leave behind: nothing."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,9 +7,6 @@ import httpx
 import pytest
 from openai import OpenAI
 
-import backends
-from api import app
-from conversations.replies.reply import running_replies
 from tests.api.conftest import Serve
 
 Talk = Callable[..., OpenAI]
@@ -36,17 +32,3 @@ def talk(serve: Serve) -> Iterator[Talk]:
 def official(client: httpx.Client) -> OpenAI:
     """OpenAI's client of the same server; it tries nothing twice."""
     return OpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0)
-
-
-def wait(done: Callable[[], Any], seconds: float = 300) -> None:
-    """Until it is so."""
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-
-
-def idle(backend: str = "llamacpp") -> bool:
-    """Whether no reply runs, no place is held, and the engine's line is empty."""
-    held = app.state.api.queues.busy[backend]
-    return not running_replies() and not held and not backends.queue_length(backend)

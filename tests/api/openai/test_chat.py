@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from openai import APIError, BadRequestError, RateLimitError
 
-from tests.api.conftest import Serve
-from tests.api.openai.conftest import HI, Talk, idle, wait
+from tests.api.conftest import Serve, idle, wait
+from tests.api.openai.conftest import HI, Talk
 from tests.loopback import Loopback
 
 

@@ -14,8 +14,8 @@ from openai import AsyncOpenAI
 
 import backends
 from backends.local.engine import Request
-from tests.api.conftest import Serve
-from tests.api.openai.conftest import HI, NOISE, idle, wait
+from tests.api.conftest import Serve, idle, wait
+from tests.api.openai.conftest import HI, NOISE
 from tests.loopback import Loopback
 
 CLIENTS = 50

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from openai import BadRequestError
 
-from tests.api.conftest import Serve
-from tests.api.openai.conftest import Talk, idle, wait
+from tests.api.conftest import Serve, idle, wait
+from tests.api.openai.conftest import Talk
 from tests.loopback import Loopback
 
 

@@ -24,7 +24,7 @@ from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_openai import ChatOpenAI
 from openai import OpenAI
 
-from tests.api.openai.conftest import wait
+from tests.api.conftest import wait
 from tests.api.process import served
 from tests.asgi import listening
 from tests.conftest import free_port

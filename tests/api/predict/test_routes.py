@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from conversations.store.personas import save
 from conversations.store.store import Store
 from prompts.persona import Persona
 from settings import ROOT
-from tests.api.conftest import Serve
+from tests.api.conftest import Serve, idle, wait
 from tests.conftest import answers, free_port
 from tests.loopback import Loopback
 
@@ -45,13 +44,6 @@ def said(loopback: Loopback) -> list[str]:
 
 def stored(owner: str = "api") -> Store:
     return Store(connect(os.environ["DATABASE_URL"]), owner)
-
-
-def wait(done: Callable[[], Any], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def leave(client: httpx.Client, asked: dict[str, Any]) -> None:
@@ -264,7 +256,7 @@ def test_a_client_that_leaves_stops_its_reply(serve: Serve, loopback: Loopback) 
     loopback.script.append("slow")
     with pytest.raises(httpx.ReadTimeout):
         client.post("/predict", json={"text": "more"}, timeout=0.5)
-    wait(lambda: loopback.gone and not running_replies())
+    wait(lambda: loopback.gone and idle("openai"))
     assert loopback.sent < 30
     assert client.post("/predict", json={"text": "and?"}).status_code == 200
 
@@ -274,7 +266,7 @@ def test_a_reply_takes_no_longer_than_it_may(serve: Serve, loopback: Loopback) -
     loopback.script.append("slow")
     answer = client.post("/predict", json={"text": "hi"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
-    wait(lambda: loopback.gone and not running_replies())
+    wait(lambda: loopback.gone and idle("openai"))
 
 
 def test_a_full_queue_is_told_at_once_and_nothing_is_kept(serve: Serve, loopback: Loopback) -> None:
@@ -286,7 +278,7 @@ def test_a_full_queue_is_told_at_once_and_nothing_is_kept(serve: Serve, loopback
         answer = httpx.post(client.base_url.join("/predict"), json={"text": "me too"}, timeout=300)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
     assert len(stored().listing()) == 1
-    wait(lambda: not running_replies())
+    wait(lambda: idle("openai"))
     assert client.post("/predict", json={"text": "now"}).status_code == 200
 
 

@@ -7,8 +7,7 @@ import httpx
 import pytest
 
 from api.predict.session import COOKIE
-from tests.api.conftest import Serve
-from tests.api.openai.conftest import idle, wait
+from tests.api.conftest import Serve, idle, wait
 from tests.loopback import Loopback
 
 PATHS: list[tuple[str, dict[str, Any]]] = [
