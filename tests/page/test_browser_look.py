@@ -61,9 +61,10 @@ def test_on_a_phone(llamacpp: str, chromium: Browser, tmp_path: Path) -> None:
         for number, text in enumerate(("hi, how are you?", "Do you like music?"), 1):
             send_message(tab, text)
             expect(tab.get_by_text("tokens/s")).to_have_count(number)
+            wait_until_drawn(tab)  # what is typed while it is drawn anew may be drawn over
         click_button(tab, "Regenerate")
         expect(tab.get_by_text("2/2")).to_be_visible()
-        expect(tab.get_by_text("tokens/s")).to_have_count(2)  # what is typed while it is drawn anew may be drawn over
+        expect(tab.get_by_text("tokens/s")).to_have_count(2)
         wait_until_drawn(tab)
         tab.wait_for_timeout(500)
         tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / "chat-phone.png"))
