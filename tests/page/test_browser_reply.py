@@ -234,6 +234,7 @@ def test_formulas_are_drawn_and_what_only_streamlit_knows_stays_text(talk: Loopb
     expect(reply.locator(".katex-display")).to_have_count(2)
     expect(reply.locator(".katex")).to_have_count(6)
     expect(reply.locator(".katex-error")).to_have_count(0)
+    expect(reply.locator("pre")).to_have_text(AS_TYPED[-1])  # Streamlit loads what draws code after the text
     text = reply.inner_text().replace("\u2060", "")
     for each in AS_TYPED:
         assert each in text, text
