@@ -11,15 +11,13 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from backends.llama.context import Limits
+from backends.llama.context import LONGEST, Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.hub import fetch
 from backends.llama.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
-
-LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
 
 class BackendSettings(EnvironmentSettings):

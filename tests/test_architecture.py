@@ -38,6 +38,7 @@ ORDER = (
     "documents",
     "chains",
     "backends",
+    "backends.models",
     "backends.remote",
     "backends.llama",
     "backends.hf",

@@ -13,6 +13,7 @@ from langchain_core.exceptions import ModelAPIError
 from backends.llama.model import Model
 
 BATCH = 512  # tokens of one llama_decode
+LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
 
 @dataclass(frozen=True)

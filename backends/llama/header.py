@@ -21,7 +21,7 @@ VERSIONS = (2, 3)
 DEFAULT_ALIGNMENT = 32
 LONGEST_STRING = 2**30  # bytes, and elements of an array: llama.cpp's own bound
 MOST_ENTRIES = 2**20  # keys, and tensors
-KEPT_ELEMENTS = 64  # a longer array is the vocabulary's, whose length alone is kept
+KEPT_ELEMENTS = 512  # a longer array is the vocabulary's, whose length alone is kept; no model has more layers
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 STRING, ARRAY = 8, 9
 
