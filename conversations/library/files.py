@@ -64,6 +64,7 @@ def add(
         text=join_parts(parts),
         created=time.time(),
         embedding=embedder and embedder.name,
+        vectors=len(vectors),
     )
     rows = [{"document_id": row.id, "vector": vector, **asdict(p)} for p, vector in zip_longest(pieces, vectors)]
     with store.database.writing() as session:

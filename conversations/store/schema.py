@@ -189,7 +189,7 @@ class Summary(Base):
 class Document(Base):
     """A file that somebody gave to a conversation, or to the API without one; `text` is read only where asked for.
 
-    `embedding` names what made the vectors of its passages; None where there are none.
+    `embedding` names what makes the vectors of its passages, None where nothing does; `vectors` of them have one.
     """
 
     __tablename__ = "document"
@@ -204,6 +204,7 @@ class Document(Base):
     passages: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(CleanText, deferred=True)
     embedding: Mapped[str | None] = mapped_column(CleanText)
+    vectors: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created: Mapped[float] = mapped_column(Double)
 
 
