@@ -23,6 +23,9 @@ from langchain_core.messages import BaseMessage
 
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
+from backends.models.catalogue import find_entry, list_entries
+from backends.models.entry import Entry as Entry
+from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError
@@ -172,6 +175,22 @@ def is_default_model(name: str, settings: Settings) -> bool:
     return bool(_call(name, "is_default_model", settings, False))
 
 
+def list_catalogue(settings: Settings) -> list[Entry]:
+    """Every model that lies on this machine, whoever keeps it; none is loaded, and nobody is asked."""
+    return list_entries(settings.group(ModelsSettings), _named_models(settings))
+
+
+def find_in_catalogue(name: str, settings: Settings, backend: str | None = None) -> Entry:
+    """The model of that name in the catalogue. Raises ModelNotFoundError, which names near ones."""
+    return find_entry(name, settings.group(ModelsSettings), backend, _named_models(settings))
+
+
+def _named_models(settings: Settings) -> list[str]:
+    """What the settings of local backends name."""
+    named = (getattr(settings.group(_settings_of(name)), "model", None) for name in LOCAL)
+    return [name for name in named if name]
+
+
 def is_metered(name: str, settings: Settings) -> bool:
     """Whether each reply of a backend costs its owner money, as far as settings tell."""
     return bool(_call(name, "is_metered", settings, False))
@@ -183,7 +202,8 @@ def _settings_of(name: str) -> type[EnvironmentSettings]:
 
 
 def settings_groups() -> Iterator[type[EnvironmentSettings]]:
-    """The settings of each backend that has some of its own."""
+    """The settings of the models that lie here, and of each backend that has some of its own."""
+    yield ModelsSettings
     for name in names():
         if hasattr(find_backend(name), "BackendSettings"):
             yield _settings_of(name)
