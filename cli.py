@@ -9,7 +9,7 @@ from langchain_core.exceptions import ModelError
 
 import backends
 from settings import ROOT, VERSION, SettingsError
-from terminal import archive, status
+from terminal import archive, models, status
 from terminal import config as settings_page
 from terminal.ask import ask
 from terminal.chat import chat
@@ -25,6 +25,7 @@ app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
 app.command("backends", rich_help_panel=RUN)(status.show_status)
+app.add_typer(models.app, name="models", rich_help_panel=RUN)
 
 
 def _version(wanted: bool) -> None:

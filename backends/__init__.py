@@ -21,10 +21,12 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
+from backends.local.memory import MemoryEstimate
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
 from backends.models.catalogue import find_entry, list_entries
 from backends.models.entry import Entry as Entry
+from backends.models.memory import estimate
 from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
@@ -183,6 +185,17 @@ def list_catalogue(settings: Settings) -> list[Entry]:
 def find_in_catalogue(name: str, settings: Settings, backend: str | None = None) -> Entry:
     """The model of that name in the catalogue. Raises ModelNotFoundError, which names near ones."""
     return find_entry(name, settings.group(ModelsSettings), backend, _named_models(settings))
+
+
+def estimate_memory(entry: Entry, settings: Settings) -> MemoryEstimate | None:
+    """The memory that a model of the catalogue would need under these settings; None for one that cannot be read."""
+    options: Any = settings.group(_settings_of(entry.backend))
+    window, total = getattr(options, "n_ctx", None), getattr(options, "kv_tokens", None)
+    int8 = getattr(options, "quantize", "none") == "int8"
+    try:
+        return estimate(entry.path, window, options.parallel, total=total, int8=int8)
+    except (OSError, ValueError):
+        return None
 
 
 def _named_models(settings: Settings) -> list[str]:

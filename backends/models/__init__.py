@@ -1,1 +1,39 @@
 """The models there are on this machine and on the hub: what each is, needs and can. Loads and answers nothing."""
+
+from backends.local.memory import Memory, MemoryEstimate, judge, machine_memory
+from backends.models.downloads import Download, dismiss, list_downloads, start
+from backends.models.entry import Ability, Entry, Origin
+from backends.models.hub import HubError, SearchResult, read_repository, search
+from backends.models.progress import format_bytes
+from backends.models.recommended import MODELS as RECOMMENDED
+from backends.models.recommended import Recommended
+from backends.models.removal import remove
+from backends.models.repository import ChoiceError, Offer, Repository, split_spec
+from backends.models.settings import ModelsSettings
+
+__all__ = [
+    "RECOMMENDED",
+    "Ability",
+    "ChoiceError",
+    "Download",
+    "Entry",
+    "HubError",
+    "Memory",
+    "MemoryEstimate",
+    "ModelsSettings",
+    "Offer",
+    "Origin",
+    "Recommended",
+    "Repository",
+    "SearchResult",
+    "dismiss",
+    "format_bytes",
+    "judge",
+    "list_downloads",
+    "machine_memory",
+    "read_repository",
+    "remove",
+    "search",
+    "split_spec",
+    "start",
+]
