@@ -31,7 +31,11 @@ NAMES = ("shipped", "base", "taught", "server")
 
 
 def contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
-    """Those that there are files for, in the order of NAMES. Raises OSError, ValueError."""
+    """Those that were asked for and that there are files for. Raises OSError, ValueError."""
+    return (each for each in _all(arguments) if each.name.split(",")[0] in (arguments.only or NAMES))
+
+
+def _all(arguments: argparse.Namespace) -> Iterator[Contender]:
     base, adapter = arguments.base, arguments.adapter
     for options in arguments.options or [{}]:
         suffix = f", {json.dumps(options)}" if options else ""
@@ -46,14 +50,13 @@ def contenders(arguments: argparse.Namespace) -> Iterator[Contender]:
 
 def scores(arguments: argparse.Namespace) -> Iterator[Score]:
     """The score of each contender in each part, as they come. Raises ModelError kinds, OSError, ValueError."""
-    cases = [case for part in arguments.parts or PARTS for case in list(PARTS[part](arguments.top))[:: arguments.every]]
+    parts = [list(PARTS[part](arguments.top))[:: arguments.every] for part in arguments.parts or PARTS]
     seeds = range(1, arguments.seeds + 1)
     with ExitStack() as stack:
         log = stack.enter_context(open(arguments.replies, "a", encoding="utf-8")) if arguments.replies else None
         for contender in contenders(arguments):
-            if contender.name.split(",")[0] in (arguments.only or NAMES):
-                with asking(contender) as ask:
-                    yield from measure(contender.name, ask, cases, seeds, log)
+            with asking(contender) as ask:
+                yield from (score for cases in parts for score in measure(contender.name, ask, cases, seeds, log))
 
 
 def parse_options(text: str) -> dict[str, float]:
@@ -81,17 +84,22 @@ def work(arguments: argparse.Namespace) -> None:
         print("\n".join(table(done)))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The exit status."""
-    options = parser("benchmarks.answers", __doc__)
+def add_contenders(options: argparse.ArgumentParser) -> None:
+    """Add what says who is asked."""
     options.add_argument("--base", help="a GGUF file")
     options.add_argument("--adapter", help="a LoRA adapter of it, a GGUF file as well")
     options.add_argument("--server", help="the /v1 of a llama-server with the same base, started with its defaults")
     options.add_argument("--only", nargs="+", choices=NAMES, help="these contenders alone")
-    options.add_argument("--parts", nargs="+", choices=tuple(PARTS), help="these parts alone")
     options.add_argument("--options", type=parse_options, nargs="+", help="sampling options, a row for each set")
-    options.add_argument("--top", type=int, default=TOP_K, help="passages of `found` (%(default)s)")
     options.add_argument("--window", type=int, default=WINDOW, help="of the base, in tokens (%(default)s)")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status."""
+    options = parser("benchmarks.answers", __doc__)
+    add_contenders(options)
+    options.add_argument("--parts", nargs="+", choices=tuple(PARTS), help="these parts alone")
+    options.add_argument("--top", type=int, default=TOP_K, help="passages of `found` (%(default)s)")
     options.add_argument("--seeds", type=int, default=3, help="seeds of every question (%(default)s)")
     options.add_argument("--every", type=int, default=1, help="only every so many of the questions")
     options.add_argument("--replies", metavar="FILE", help="add each reply, and whether it counts, to this file")

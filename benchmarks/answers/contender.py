@@ -40,37 +40,40 @@ class Contender:
 
 
 @contextmanager
-def asking(contender: Contender) -> Iterator[Ask]:
-    """What asks a contender, loaded as long as the context lasts. Raises ModelError kinds, SettingsError."""
+def asking(contender: Contender, tokens: int = LONGEST) -> Iterator[Ask]:
+    """What asks a contender for replies of so many tokens, loaded as long as the context lasts.
+
+    Raises ModelError kinds, SettingsError.
+    """
     if contender.url is not None:
-        yield remote(contender.url)
+        yield remote(contender.url, tokens)
         return
     own = {"model": contender.model, "n_ctx": contender.window, "kv_tokens": TOGETHER * contender.window}
     lora = {} if contender.adapter is None else {"lora": contender.adapter}
     settings = backends.with_settings(Settings.read(), "llamacpp", **own, **lora, parallel=TOGETHER)
     try:
-        yield local(backends.load("llamacpp", settings), contender.options)
+        yield local(backends.load("llamacpp", settings), contender.options, tokens)
     finally:
         backends.unload()
 
 
-def local(model: Any, options: Mapping[str, float]) -> Ask:
+def local(model: Any, options: Mapping[str, float], tokens: int) -> Ask:
     """Asks our backend with what the chain leaves of a prompt for its window."""
 
     def ask(messages: Sequence[BaseMessage], seed: int) -> str:
-        prompt = fit(model, messages, LONGEST).messages
-        return str(model.invoke(prompt, **options, seed=seed, max_tokens=LONGEST).text)
+        prompt = fit(model, messages, tokens).messages
+        return str(model.invoke(prompt, **options, seed=seed, max_tokens=tokens).text)
 
     return ask
 
 
-def remote(url: str) -> Ask:
+def remote(url: str, tokens: int) -> Ask:
     """Asks a server, which samples as it does where nobody says how; every passage fits."""
 
     def ask(messages: Sequence[BaseMessage], seed: int) -> str:
         prompt = insert(messages, len, None).messages
         rows = [{"role": ROLES[message.type], "content": message.text} for message in prompt]
-        body = json.dumps({"messages": rows, "seed": seed, "max_tokens": LONGEST}).encode()
+        body = json.dumps({"messages": rows, "seed": seed, "max_tokens": tokens}).encode()
         address = url.rstrip("/") + "/chat/completions"
         request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=600) as answer:
