@@ -144,9 +144,10 @@ class Settings(EnvironmentSettings):
         f"sqlite:///{ROOT / 'data' / 'conversations.db'}",
         description="where conversations are kept: sqlite:///file or postgresql+psycopg://user:password@host/name",
     )
-    context_strategy: Literal["trim", "summarize"] = Field(
-        "trim",
-        description="what becomes of turns beyond the window: trim drops them, summarize has the model sum them up",
+    context_strategy: Literal["trim", "summarize"] | None = Field(
+        None,
+        description="what becomes of turns beyond the window: trim drops them, summarize has the model sum them up; "
+        "unset: summarize with a model of a billion parameters or more, or of a size that nobody tells",
     )
     cookie_secret: SecretStr | None = Field(
         None, description="signs the cookie that tells owners apart; unset: a random one in data/cookie.key"

@@ -1,8 +1,9 @@
 """The backends: one file in this folder is one backend, and its name is the name in LLM_BACKEND.
 
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
-`availability_error(settings)`, `is_default_model(settings)`, `is_metered(settings)` and `list_models(settings)`. They
-find their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
+`availability_error(settings)`, `is_default_model(settings)`, `is_metered(settings)`, `parameters(settings)` and
+`list_models(settings)`. They find their own variables in `settings.group(BackendSettings)`, which are read once or
+handed in (`with_settings`).
 This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
 """
 
@@ -28,6 +29,7 @@ from backends.models.catalogue import find_entry, list_entries
 from backends.models.entry import Entry as Entry
 from backends.models.memory import estimate
 from backends.models.settings import ModelsSettings as ModelsSettings
+from backends.models.size import parameters_in_name
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError
@@ -202,6 +204,12 @@ def _named_models(settings: Settings) -> list[str]:
     """What the settings of local backends name."""
     named = (getattr(settings.group(_settings_of(name)), "model", None) for name in LOCAL)
     return [name for name in named if name]
+
+
+def parameters(name: str, settings: Settings, model: str | None = None) -> int | None:
+    """How many parameters a backend's model has, or another one of its server; None where nobody tells."""
+    told: int | None = None if model else _call(name, "parameters", settings, None)
+    return told or parameters_in_name(model or name)
 
 
 def is_metered(name: str, settings: Settings) -> bool:

@@ -14,8 +14,10 @@ from pydantic_settings import SettingsConfigDict
 
 from backends.hf.engine import TransformersEngine
 from backends.hf.model import load_pipeline, saved_template
+from backends.hf.saved import SavedModelError, read_saved
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -58,6 +60,16 @@ def availability_error(settings: Settings) -> str | None:
 def is_default_model(settings: Settings) -> bool:
     """Whether this backend answers from the small model that ships."""
     return Path(settings.group(BackendSettings).model).resolve() == DEFAULT_MODEL
+
+
+def parameters(settings: Settings) -> int | None:
+    """How many parameters the model has, by its folder or its name; None where neither tells."""
+    name = settings.group(BackendSettings).model
+    try:
+        told = read_saved(Path(name)).parameters
+    except (SavedModelError, OSError):
+        told = 0
+    return told or parameters_in_name(name)
 
 
 def build(settings: Settings) -> LocalChat:

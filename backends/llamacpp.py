@@ -13,10 +13,12 @@ from pydantic_settings import SettingsConfigDict
 
 from backends.llama.context import LONGEST, Limits
 from backends.llama.engine import LlamaEngine
+from backends.llama.header import HeaderError, read_header
 from backends.llama.hub import fetch
 from backends.llama.model import Model
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
 
@@ -70,6 +72,16 @@ def availability_error(settings: Settings) -> str | None:
 def is_default_model(settings: Settings) -> bool:
     """Whether this backend answers from the small model that ships."""
     return Path(settings.group(BackendSettings).model_path()).resolve().parent == DEFAULT_MODEL
+
+
+def parameters(settings: Settings) -> int | None:
+    """How many parameters the model has, by its file or its name; None where neither tells."""
+    name = settings.group(BackendSettings).model_path()
+    try:
+        told = read_header(Path(name)).parameters
+    except (HeaderError, OSError, ValueError):  # ValueError: an empty file cannot be mapped
+        told = 0
+    return told or parameters_in_name(name)
 
 
 def build(settings: Settings) -> LocalChat:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
 from pydantic import Field, SecretStr
 
+from backends.models.size import parameters_in_name
 from openai_account import OFFICIAL, OpenAIAccount, is_official
 from settings import Settings
 
@@ -49,6 +50,11 @@ def is_compatible_server(options: BackendSettings) -> bool:
 def is_metered(settings: Settings) -> bool:
     """Whether the server is asked with a key."""
     return settings.group(BackendSettings).api_key is not None
+
+
+def parameters(settings: Settings) -> int | None:
+    """How many parameters the model has, where its name tells."""
+    return parameters_in_name(settings.group(BackendSettings).model or "")
 
 
 def list_models(settings: Settings) -> list[str]:

@@ -29,8 +29,15 @@ from conversations.store.text import clean
 from settings import Settings
 
 DISABLED = "CONTEXT_STRATEGY=summarize is off: the small model that ships cannot summarise; older messages are dropped."
+LEAST_PARAMETERS = 10**9  # of a model that sums up unasked; docs/figures.md has what one with 135 million keeps
 FAILED = "Earlier messages could not be summarised, so the oldest are dropped: "
 NOTE = "note"  # where a message's `extra` holds what went wrong beside its text
+
+
+def can_summarize(settings: Settings, backend: str, model: str | None = None) -> bool:
+    """Whether a model is large enough that a summary keeps what it is made of, as far as anybody tells its size."""
+    size = backends.parameters(backend, settings, model)
+    return size is None or size >= LEAST_PARAMETERS
 
 
 def disabled_reason(settings: Settings, backend: str) -> str | None:
@@ -41,8 +48,10 @@ def disabled_reason(settings: Settings, backend: str) -> str | None:
 
 def is_enabled(request: GenerationRequest) -> bool:
     """Whether older messages are summed up for such a reply."""
-    summarizes = request.settings.context_strategy == "summarize"
-    return summarizes and not backends.is_default_model(request.backend, request.settings)
+    strategy = request.settings.context_strategy
+    if strategy is None:
+        return can_summarize(request.settings, request.backend, request.model)
+    return strategy == "summarize" and not backends.is_default_model(request.backend, request.settings)
 
 
 async def compact(

@@ -291,6 +291,28 @@ def test_the_small_model_that_ships_trims_and_says_so(
     assert (summaries(mine()), row.extra) == ([], None)
 
 
+@pytest.mark.parametrize(("model", "expected"), [("smollm2:135m", False), ("llama3.2:3b", True), ("m-1", True)])
+def test_unasked_a_model_sums_up_where_its_size_allows_it(
+    listening: Loopback, monkeypatch: pytest.MonkeyPatch, model: str, expected: bool
+) -> None:
+    monkeypatch.delenv("CONTEXT_STRATEGY")
+    monkeypatch.setenv("OPENAI_MODEL", model)
+    row = talk(mine(), 12)
+    assert row.dropped > 0
+    assert bool(calls(listening)) == bool(summaries(mine())) == expected
+
+
+def test_unasked_a_small_model_here_drops_what_does_not_fit(
+    fresh_backends: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LLAMACPP_N_CTX", "128")
+    monkeypatch.setenv("LLAMACPP_MODEL", str(shutil.copy(GGUF, str(tmp_path / "own.gguf"))))
+    row = talk(mine(), 5, "llamacpp", max_tokens=5)
+    assert row.dropped > 0
+    assert (summaries(mine()), row.extra) == ([], None)
+    assert disabled_reason(Settings.read(), "llamacpp") is None, "nobody asked for summaries"
+
+
 def test_a_model_of_ones_own_sums_up_with_real_tokens(
     fresh_backends: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
