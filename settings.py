@@ -26,6 +26,11 @@ def display_path(path: str) -> str:
     return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path
 
 
+def states_folder(database: Path | None) -> Path:
+    """Where what models computed for conversations lies: beside SQLite's file, for a server in data/."""
+    return (database.parent if database else ROOT / "data").resolve() / "states"
+
+
 def display_model(model: str) -> str:
     """The name of a model's file or folder for clients: no folder outside this one."""
     return Path(model).name if Path(model).is_absolute() and display_path(model) == model else display_path(model)
@@ -220,6 +225,13 @@ class Settings(EnvironmentSettings):
         copy = self.model_copy()
         copy._groups = {**self._groups, type(group): group}
         return copy
+
+    @property
+    def states_folder(self) -> Path:
+        """The folder of what models computed for conversations, while they are away."""
+        path = self.database_url.partition("?")[0].removeprefix("sqlite:///")
+        is_file = self.database_url.startswith("sqlite:///") and path not in {"", ":memory:"}
+        return states_folder(Path(path) if is_file else None)
 
     def sampling_options(self) -> dict[str, float | int]:
         """The sampling options that somebody set."""

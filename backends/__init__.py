@@ -2,17 +2,18 @@
 
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
 `availability_error(settings)`, `is_default_model(settings)`, `is_metered(settings)`, `parameters(settings)` and
-`list_models(settings)`. They find their own variables in `settings.group(BackendSettings)`, which are read once or
-handed in (`with_settings`).
-This file finds them, picks one and loads each once. It knows none of them by more than its place in the order.
+`list_models(settings)`; those that compute in this process `with_model`, `model_key` and `needed_memory`. They find
+their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
+This file finds them, picks one and loads each model once: `NAME` is the backend with the model that its settings name,
+`llamacpp:MODEL` another one that lies on this machine, `provider:model` somebody else's. A model of this process stays
+as long as memory allows, and while somebody has a lease of it. It knows no backend by more than its place in the order.
 """
 
 import atexit
 import logging
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -22,14 +23,18 @@ from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
+from backends.llama import states
 from backends.local.memory import MemoryEstimate
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
 from backends.models.catalogue import find_entry, list_entries
 from backends.models.entry import Entry as Entry
 from backends.models.memory import estimate
+from backends.models.name import LocalName as LocalName
+from backends.models.residency import Lease, Order, Residency, Resident
 from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.models.size import parameters_in_name
+from backends.remote.provider import LOCAL as LOCAL
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
 from settings import EnvironmentSettings, Settings, SettingsError
@@ -39,12 +44,7 @@ from settings import EnvironmentSettings, Settings, SettingsError
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-LOCAL = ("gpt2", "llamacpp")  # tried in this order where nothing is set
 log = logging.getLogger(__name__)
-
-_loaded_models: dict[str, BaseChatModel] = {}
-_locks: dict[str, threading.Lock] = {}
-_guard = threading.Lock()
 
 
 class UnknownBackendError(ModelNotFoundError, SettingsError):
@@ -83,6 +83,9 @@ class LocalModel(Protocol):
     def close(self) -> None:
         """End what computes. Requests that wait or run fail."""
 
+    def leave(self) -> None:
+        """End what computes, and keep of it what is worth it for when the model comes back."""
+
 
 @runtime_checkable
 class RemoteModel(Protocol):
@@ -111,33 +114,55 @@ def names() -> tuple[str, ...]:
 
 def check_name(name: str, variable: str = "LLM_BACKEND") -> str:
     """The name itself. Raises UnknownBackendError, with the known ones, for a name that is none."""
-    if name in names() or ProviderModel.parse(name.strip(":")):
+    if name in names() or is_model_name(name.strip(":")):
         return name
     raise UnknownBackendError(
         f"{variable}={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
     )
 
 
+def is_model_name(name: str) -> bool:
+    """Whether a name is that of one model, of a provider or on this machine, and not of a backend."""
+    return LocalName.parse(name) is not None or ProviderModel.parse(name) is not None
+
+
 def find_backend(name: str) -> ModuleType | ProviderModel:
     """What has a backend's functions: its file, or for `provider:model` that. Raises UnknownBackendError."""
-    return ProviderModel.parse(name) or import_module(f"backends.{check_name(name)}")
+    local = LocalName.parse(name)
+    return ProviderModel.parse(name) or import_module(f"backends.{local.backend if local else check_name(name)}")
+
+
+def _settings_for(name: str, settings: Settings) -> Settings:
+    """The settings with which a backend loads this model. Raises ModelNotFoundError where it is no longer there."""
+    local = LocalName.parse(name)
+    if local is None:
+        return settings
+    backend: Any = find_backend(name)
+    entry = find_in_catalogue(local.model, settings, local.backend)
+    changed: Settings = backend.with_model(settings, entry.path)
+    return settings if backend.model_key(changed) == backend.model_key(settings) else changed
 
 
 def _call(name: str, function: str, settings: Settings, default: Any) -> Any:
-    """What a function of a backend returns; `default` where it has none."""
+    """What a function of a backend returns; `default` where it has none. Raises ModelNotFoundError."""
     call = getattr(find_backend(name), function, None)
-    return call(settings) if call else default
+    return call(_settings_for(name, settings)) if call else default
 
 
 def availability_error(name: str, settings: Settings) -> str | None:
     """Why a backend cannot answer, with the remedy; None when it can."""
-    reason: str | None = _call(name, "availability_error", settings, None)
+    if resident(name) is not None:
+        return None
+    try:
+        reason: str | None = _call(name, "availability_error", settings, None)
+    except ModelNotFoundError as error:
+        return f"{error} Choose another model, or put it back."
     return reason
 
 
 def status(settings: Settings) -> list[BackendStatus]:
     """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
-    configured = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and ProviderModel.parse(n)]
+    configured = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and is_model_name(n)]
     return [BackendStatus(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(configured)]]
 
 
@@ -250,18 +275,55 @@ def with_settings(settings: Settings, name: str, **values: Any) -> Settings:
     return settings.with_group(_settings_of(name).read(**values))
 
 
+forget_states = states.forget  # for rooms that enter backends by this door
+_residency: Residency[BaseChatModel] = Residency(lambda model: model if isinstance(model, LocalModel) else None)
+_keys: dict[str, str] = {}  # of the models that were asked for, by the names they were asked for by
+
+
 def load(name: str, settings: Settings) -> BaseChatModel:
-    """The model of a backend, built by the first caller while the others wait. Raises ModelError kinds."""
-    with _guard:
-        lock = _locks.setdefault(name, threading.Lock())
-    with lock:
-        if name not in _loaded_models:
-            log.info("loading backend %s", name)
-            _loaded_models[name] = _build(name, settings)
-        return _loaded_models[name]
+    """The model of a backend, built by the first caller while the others wait. Raises ModelError kinds.
+
+    Who uses it for longer than a moment takes a `lease`: it may leave for another otherwise.
+    """
+    lease = leased(name) or _residency.request(*_order(name, settings)).result()
+    lease.release(was_used=False)
+    return lease.model
+
+
+def leased(name: str) -> Lease[BaseChatModel] | None:
+    """A lease of the model of a backend if it is loaded already; never waits."""
+    return _residency.lease(_keys.get(name, name))
+
+
+async def lease(name: str, settings: Settings) -> Lease[BaseChatModel]:
+    """A lease of the model of a backend, loaded where it is not. Raises ModelError kinds.
+
+    A task that is cancelled while it waits takes its wish back: what nobody waits for is not loaded to its end.
+    """
+    return leased(name) or await _residency.arequest(*_order(name, settings))
+
+
+def _order(name: str, settings: Settings) -> tuple[str, Order[BaseChatModel]]:
+    """By what a model is told from others, and how it is loaded. Raises ModelNotFoundError."""
+    models, own = settings.group(ModelsSettings), _settings_for(name, settings)
+    key = _keys[name] = _call(name, "model_key", settings, name)
+    backend, build = find_backend(name), partial(_build, name, own)
+    if not hasattr(backend, "needed_memory"):
+        return key, Order(name, build)
+    return key, Order(name, build, partial(_needed_memory, name, own), models.allowed_memory, models.idle)
+
+
+def _needed_memory(name: str, settings: Settings) -> int:
+    """Bytes that a model of this process is expected to take, its libraries loaded."""
+    backend: Any = find_backend(name)
+    if hasattr(backend, "prepare") and backend.availability_error(settings) is None:
+        backend.prepare(settings)
+    needed: int = backend.needed_memory(settings)
+    return needed
 
 
 def _build(name: str, settings: Settings) -> BaseChatModel:
+    log.info("loading %s", name)
     try:
         built: BaseChatModel = find_backend(name).build(settings)
     except (ModelError, SettingsError):
@@ -274,9 +336,25 @@ def _build(name: str, settings: Settings) -> BaseChatModel:
     return built
 
 
+def resident(name: str) -> Resident[BaseChatModel] | None:
+    """The loaded model of a backend with what it takes; None where it is not loaded."""
+    return _residency.find(_keys.get(name, name))
+
+
+def residents() -> list[Resident[BaseChatModel]]:
+    """All loaded models, those of servers too."""
+    return _residency.residents()
+
+
+def loading_progress(name: str) -> float | None:
+    """How much of a model is loaded, from 0 to 1; None where it is not being loaded at the moment."""
+    return _residency.progress(_keys.get(name, name))
+
+
 def loaded_model(name: str) -> BaseChatModel | None:
     """The model of a backend if it is loaded already; never waits."""
-    return _loaded_models.get(name)
+    found = resident(name)
+    return None if found is None else found.model
 
 
 def template_origin(name: str) -> str | None:
@@ -293,15 +371,12 @@ def queue_length(name: str) -> int:
 
 def sampling_defaults(name: str | None, settings: Settings) -> dict[str, float | int]:
     """The options that a reply is sampled with while nobody chooses others, as far as the loaded model has them."""
-    defaults = getattr(_loaded_models.get(name or ""), "sampling_defaults", {})
+    defaults = getattr(loaded_model(name or ""), "sampling_defaults", {})
     return {**defaults, **settings.sampling_options()}
 
 
 @atexit.register  # an engine still computing while the interpreter ends takes the process down
 def unload() -> None:
     """Forget every loaded model, for a change of settings; engines end their threads."""
-    with _guard:
-        for model in list(_loaded_models.values()):  # what is being loaded in another thread may come meanwhile
-            if isinstance(model, LocalModel):
-                model.close()
-        _loaded_models.clear()
+    _residency.close()
+    _keys.clear()

@@ -17,6 +17,7 @@ from backends.hf.model import load_pipeline, saved_template
 from backends.hf.saved import SavedModelError, read_saved
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
@@ -70,6 +71,33 @@ def parameters(settings: Settings) -> int | None:
     except (SavedModelError, OSError):
         told = 0
     return told or parameters_in_name(name)
+
+
+def with_model(settings: Settings, path: Path) -> Settings:
+    """The settings for another model than theirs."""
+    return settings.with_group(settings.group(BackendSettings).model_copy(update={"model": str(path)}))
+
+
+def model_key(settings: Settings) -> str:
+    """What the model of these settings is told from all others by."""
+    name = settings.group(BackendSettings).model
+    return f"gpt2 {Path(name).resolve() if Path(name).is_dir() else name}"
+
+
+def prepare(settings: Settings) -> None:
+    """Load the libraries: what they take is no model's."""
+    import torch  # noqa: F401
+    from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline  # noqa: F401
+
+
+def needed_memory(settings: Settings) -> int:
+    """Bytes that the model is expected to take; 0 where its folder is not here yet, or cannot be read."""
+    options = settings.group(BackendSettings)
+    try:
+        found = estimate(Path(options.model), parallel=options.parallel, int8=options.quantize == "int8")
+    except (OSError, ValueError):
+        return 0
+    return found.total
 
 
 def build(settings: Settings) -> LocalChat:

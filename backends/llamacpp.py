@@ -4,6 +4,7 @@ Knows tokens and weights; nothing of messages. The library is loaded when the mo
 """
 
 import os
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from backends.llama.engine import LlamaEngine
 from backends.llama.header import HeaderError, read_header
 from backends.llama.hub import fetch
 from backends.llama.model import Model
+from backends.llama.parts import parse_name
+from backends.llama.states import StateFolder, identify
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
@@ -42,7 +46,12 @@ class BackendSettings(EnvironmentSettings):
         description="tokens that all running chats together may hold, with LLAMACPP_PARALLEL times the window each has "
         "its own; unset: 8192, or what they need",
     )
-    cache_mb: int = Field(256, ge=0, description="megabytes that keep conversations computed until their next turn")
+    cache_mb: int = Field(
+        256,
+        ge=0,
+        description="megabytes that keep conversations computed until their next turn; as many on disk, while a model "
+        "is not in memory",
+    )
 
     def model_path(self) -> str:
         """The GGUF to load, as a path or `repo_id:filename`."""
@@ -84,6 +93,38 @@ def parameters(settings: Settings) -> int | None:
     return told or parameters_in_name(name)
 
 
+def with_model(settings: Settings, path: Path) -> Settings:
+    """The settings for another model than theirs."""
+    options = settings.group(BackendSettings)
+    changed = {"model": str(path), "n_ctx": _window(path, options)}
+    return settings.with_group(options.model_copy(update=changed))
+
+
+def _window(path: Path, options: BackendSettings) -> int | None:
+    """LLAMACPP_N_CTX, or as much of it as another model than that of the settings has."""
+    try:
+        trained = read_header(path).window
+    except (OSError, ValueError):  # loading it says why
+        return options.n_ctx
+    return options.n_ctx if options.n_ctx is None or trained is None else min(options.n_ctx, trained)
+
+
+def model_key(settings: Settings) -> str:
+    """What the model of these settings is told from all others by."""
+    name = settings.group(BackendSettings).model_path()
+    return f"llamacpp {Path(name).resolve() if Path(name).is_file() else name}"
+
+
+def needed_memory(settings: Settings) -> int:
+    """Bytes that the model is expected to take; 0 where its file is not here yet, or cannot be read."""
+    options = settings.group(BackendSettings)
+    try:
+        found = estimate(Path(options.model_path()), options.n_ctx, options.parallel, total=options.kv_tokens)
+    except (OSError, ValueError):
+        return 0
+    return found.total
+
+
 def build(settings: Settings) -> LocalChat:
     """The chat model over the loaded file. Raises ModelNotFoundError, ModelAPIError."""
     reason = availability_error(settings)
@@ -94,11 +135,23 @@ def build(settings: Settings) -> LocalChat:
     model = Model(Path(name) if Path(name).is_file() else fetch(name), options.n_gpu_layers)
     try:
         chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
-        engine = LlamaEngine(model, limits(options, model), options.cache_mb * 2**20)
+        bounds = limits(options, model)
+        engine = LlamaEngine(model, bounds, options.cache_mb * 2**20, state_folder(settings, model, bounds))
     except ModelError:
         model.close()
         raise
     return LocalChat(engine=engine, template=chat_template, model=display_model(name), **settings.sampling_options())
+
+
+def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolder | None:
+    """Where the states of this model's conversations lie while it is away; None where none are kept."""
+    options = settings.group(BackendSettings)
+    if options.cache_mb == 0:
+        return None
+    part = parse_name(model.path.name)
+    files = [model.path.with_name(name) for name in part.all()] if part else [model.path]
+    others = (version("llama-cpp-python"), bounds.window, bounds.is_partitioned, options.n_gpu_layers)
+    return StateFolder(settings.states_folder, identify(files, *others), options.cache_mb * 2**20)
 
 
 def limits(options: BackendSettings, model: Model) -> Limits:

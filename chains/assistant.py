@@ -123,15 +123,19 @@ def build(
     model: str | None = None,
     options: Mapping[str, Any] | None = None,
     retriever: Retriever | None = None,
+    conversation: str | None = None,
 ) -> Runnable[Inputs, str]:
     """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
     `summary` stands for what was before the history, and `hidden` counts what is out of sight then, as `window` has
     it; `before` is what the prompt before was without, as `fit` has it. `raw`: a text goes on, without any template.
-    `model` is a name at the backend's server. `retriever` finds passages of files.
+    `model` is a name at the backend's server. `retriever` finds passages of files. `conversation` is the id of the one
+    that goes on, as `FallbackModel` has it.
     """
     cut = partial(fit, before=before)
-    fallback_model = FallbackModel(settings, backend, options or {}, model=model, raw=raw, cut=cut, hidden=hidden)
+    fallback_model = FallbackModel(
+        settings, backend, options or {}, model=model, raw=raw, cut=cut, hidden=hidden, conversation=conversation
+    )
     if raw:
         return completion(fallback_model)
     text = instructions(settings, system, summary)

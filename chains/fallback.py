@@ -78,7 +78,8 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
     `options` are those of sampling; `model` is a name at the first backend only. `raw`: the prompt is one text, and
     goes on without a template. `strict`: the prompt goes to the model as it is or not at all, a reply without a visible
     character is one too, and one whose length nobody set may fill the window. `cut` has the prompt fit the window; None
-    leaves it as it is. `hidden`: as `window` has it.
+    leaves it as it is. `hidden`: as `window` has it. `conversation`: the id of the one that goes on, where what a
+    model of this process computes for it may outlast the model.
     """
 
     def __init__(
@@ -92,9 +93,10 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         strict: bool = False,
         cut: Fit | None = fit,
         hidden: Sequence[int] = (),
+        conversation: str | None = None,
     ) -> None:
         self.settings, self.options, self.model, self.raw = settings, dict(options), model, raw
-        self.strict, self.cut, self.hidden = strict, cut, hidden
+        self.strict, self.cut, self.hidden, self.conversation = strict, cut, hidden, conversation
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
@@ -120,20 +122,22 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         while True:
             name, gate = policy.name, FirstTokenGate(self.strict)
             try:
-                # 1. The model, loaded by the first who asks.
-                model = backends.loaded_model(name)
-                if model is None:
-                    model = await asyncio.to_thread(backends.load, name, self.settings)
-                await adispatch_custom_event("attempt", {"backend": name}, config=config)
-                # 2. Its chunks, from the first visible character on.
-                async for chunk in self._runnable(name, model, kwargs).astream(input, config):
-                    if gate.is_open:
-                        yield chunk
-                        continue
-                    for passed in gate.push(chunk):
+                # 1. The model, loaded by the first who asks; it stays until the reply is over.
+                lease = backends.leased(name)
+                if lease is None:
+                    await adispatch_custom_event("load", {"backend": name}, config=config)
+                    lease = await backends.lease(name, self.settings)
+                with lease:
+                    await adispatch_custom_event("attempt", {"backend": name}, config=config)
+                    # 2. Its chunks, from the first visible character on.
+                    async for chunk in self._runnable(name, lease.model, kwargs).astream(input, config):
+                        if gate.is_open:
+                            yield chunk
+                            continue
+                        for passed in gate.push(chunk):
+                            yield passed
+                    for passed in gate.close(name):
                         yield passed
-                for passed in gate.close(name):
-                    yield passed
                 return
             except (ModelError, TypeError) as raised:
                 # 3. Again, or the next backend, as long as nothing was given away.
@@ -166,6 +170,8 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         other = self.model if name == self.names[0] else None
         if other:
             options["model"] = other
+        if self.conversation is not None and isinstance(model, LocalModel):
+            options["conversation"] = self.conversation
         reply = options.get("max_tokens") or self.settings.max_tokens
         if self.strict and reply is None and isinstance(model, LocalModel):
             options["max_tokens"] = REST_OF_WINDOW

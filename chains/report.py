@@ -24,6 +24,7 @@ class Report(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.started = time.monotonic()
         self.backend: str | None = None
+        self.loading: str | None = None  # the backend whose model is being loaded for it
         self.model: str | None = None
         self.server: str | None = None  # which one answered, where a backend asks several
         self.prompt_tokens: int | None = None
@@ -81,8 +82,11 @@ class Report(AsyncCallbackHandler):
         return {name: getattr(self, name) for name in names}
 
     async def on_custom_event(self, name: str, data: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Events of the chain's own parts: attempt, window, retry, queue."""
-        if name == "attempt":
+        """Events of the chain's own parts: load, attempt, window, retry, queue."""
+        if name == "load":
+            self.loading = data["backend"]
+        elif name == "attempt":
+            self.loading = None
             self.backend, self.model, self.completion_tokens, self.pieces = data["backend"], None, None, 0
         elif name == "window":
             self.dropped_turns, self.dropped_messages = data["dropped_turns"], data["dropped_messages"]

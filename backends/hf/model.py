@@ -4,11 +4,14 @@ Computes nothing.
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+from backends.local.loading import LoadCancelledError, Loading, current
 from backends.local.sampling import read_saved
 from prompts.special_tokens import SpecialToken
 
@@ -87,8 +90,11 @@ def load_pipeline(name: str) -> Any:
     device = 0 if torch.cuda.is_available() else -1
     dtype = torch.float16 if device == 0 else torch.float32
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
+        with _progress(current()):
+            model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+    except LoadCancelledError:
+        raise
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelNotFoundError(f"gpt2: GPT2_MODEL={name} cannot be loaded: {str(error).splitlines()[0]}") from error
     except Exception as error:  # safetensors and tokenizers raise bare classes of their own
@@ -97,6 +103,31 @@ def load_pipeline(name: str) -> Any:
         raise ModelAPIError(f"gpt2: GPT2_MODEL={name} is damaged: {error}. Copy the model folder again.") from error
     model.eval()
     return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
+
+
+@contextmanager
+def _progress(loading: Loading) -> Iterator[None]:
+    """Have transformers tell how much of a model's weights is loaded, in the place of a bar."""
+    from transformers.utils import logging
+
+    def hook(factory: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if kwargs.get("desc") != "Loading weights" or not args:
+            return factory(*args, **kwargs)
+        return _counted(args[0], loading)
+
+    before = logging.set_tqdm_hook(hook)
+    try:
+        yield
+    finally:
+        logging.set_tqdm_hook(before)
+
+
+def _counted(weights: Iterable[Any], loading: Loading) -> Iterator[Any]:
+    """The weights, one by one. Raises LoadCancelledError where nobody waits for them any more."""
+    everything = list(weights)
+    for number, weight in enumerate(everything):
+        loading.check(number / len(everything))
+        yield weight
 
 
 def context_window(config: Any, tokenizer: Any) -> int:

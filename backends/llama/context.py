@@ -63,7 +63,8 @@ class Context:
 
     def restore(self, state: Any, sequence: int) -> bool:
         """Copy a state into an empty sequence; False where the context has no room for it."""
-        return int(self._api.llama_state_seq_set_data(self.pointer, state, len(state), sequence)) > 0
+        buffer = state if not isinstance(state, bytes) else (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        return int(self._api.llama_state_seq_set_data(self.pointer, buffer, len(state), sequence)) > 0
 
     def truncate(self, sequence: int, length: int) -> int:
         """Forget what was computed after the first `length` tokens; how many are left: some models only forget all.

@@ -9,15 +9,17 @@ what replies mostly need; where all together come to need more than there is, wh
 Knows tokens; nothing of messages.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
-from backends.llama.cache import StateCache
+from backends.llama.cache import Held, StateCache
 from backends.llama.context import BATCH, Context, Limits
 from backends.llama.model import Model
 from backends.llama.sampler import Sampler
+from backends.llama.states import StateFolder
 from backends.local.engine import Engine, Request
 from backends.local.prefix import common_prefix, continued_prefix
 
@@ -32,7 +34,11 @@ Chunk = tuple["Slot", list[int]]  # a slot and which of its tokens a batch compu
 
 @dataclass(eq=False)
 class Slot:
-    """A sequence of the context: `past` are the tokens computed for it, `pending` those still to compute."""
+    """A sequence of the context: `past` are the tokens computed for it, `pending` those still to compute.
+
+    `conversation` is the one that `past` belongs to, and that came `began` (seconds of the epoch); None where it may be
+    kept in memory alone.
+    """
 
     number: int
     past: list[int] = field(default_factory=list)
@@ -40,6 +46,8 @@ class Slot:
     request: Request | None = None
     sampler: Sampler | None = None
     last_used: int = 0
+    conversation: str | None = None
+    began: float = 0.0
 
     @property
     def reserved(self) -> int:
@@ -62,14 +70,17 @@ class LlamaEngine(Engine):
 
     name = "llamacpp"
 
-    def __init__(self, model: Model, limits: Limits, cache: int) -> None:
-        """`cache`: bytes of conversations kept beside those that run. Raises ModelAPIError where memory lacks."""
+    def __init__(self, model: Model, limits: Limits, cache: int, folder: StateFolder | None = None) -> None:
+        """`cache`: bytes of conversations kept beside those that run; `folder` keeps them while the model is away.
+
+        Raises ModelAPIError where memory lacks.
+        """
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
         self._chunk_size = max(16, min(BATCH // 2, PREFILL_BUDGET // model.parameters))
         self._context = Context(model, limits)
         self._batch = self.api.llama_batch_init(BATCH, 0, 1)
-        self._cache = StateCache(self._context, cache)
+        self._cache = StateCache(self._context, cache, folder)
         self._slots = [Slot(number) for number in range(limits.parallel)]
         self._admitted = 0
         self.special_tokens, self.template_variables = model.special_tokens, model.template_variables
@@ -105,6 +116,14 @@ class LlamaEngine(Engine):
                 self._context.close()
                 self.model.close()
 
+    def leave(self) -> None:
+        """Close, after what was computed for conversations is written into files."""
+        super().close()
+        if not self._thread.is_alive() and self._context.pointer:
+            slots = sorted((slot for slot in self._slots if slot.past), key=lambda slot: slot.last_used)
+            self._cache.save([Held(slot.number, slot.past, slot.conversation, slot.began) for slot in slots])
+        self.close()
+
     # A request joins
 
     def _admit(self, request: Request) -> bool:
@@ -121,6 +140,7 @@ class LlamaEngine(Engine):
         slot = self._prepare_slot(free, request)
         slot.sampler = Sampler(self.model, self.window, request.sampling, request.prompt, request.drawn)
         slot.request, slot.pending = request, request.sequence[len(slot.past) :]
+        slot.conversation, slot.began = request.conversation, time.time()
         self._admitted += 1
         slot.last_used = self._admitted
         return True
@@ -135,7 +155,7 @@ class LlamaEngine(Engine):
                 self._evict(slot)
         common = common_prefix(chosen.past, prompt)
         if common < len(chosen.past):
-            self._cache.store(chosen.number, chosen.past)
+            self._cache.store(chosen.number, chosen.past, chosen.conversation, chosen.began)
         # 3. Reuse. A beginning computed in other batches rounds otherwise: with a seed all of it is computed anew.
         self._truncate(chosen, 0 if request.sampling.seed is not None else common)
         if request.sampling.seed is None:
@@ -159,7 +179,7 @@ class LlamaEngine(Engine):
     def _evict(self, slot: Slot) -> None:
         """Move what a slot holds to the cache."""
         if slot.past:
-            self._cache.store(slot.number, slot.past)
+            self._cache.store(slot.number, slot.past, slot.conversation, slot.began)
             self._truncate(slot, 0)
 
     def _truncate(self, slot: Slot, length: int) -> None:

@@ -13,6 +13,7 @@ from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
 from backends.llama.diagnosis import explain, load_error
 from backends.llama.header import read_header
+from backends.local.loading import Loading, current
 from backends.local.sampling import read_saved
 from prompts.special_tokens import SpecialToken
 
@@ -110,8 +111,12 @@ class Model:
         _log_lines.clear()
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 2**31 - 1 if gpu_layers < 0 else gpu_layers
+        loading = current()
+        params.progress_callback = callback = _progress_callback(self.api, loading)
         model = self.api.llama_model_load_from_file(os.fsencode(path), params)
+        del callback  # it had to live until here: llama.cpp holds a bare pointer to it
         if not model:
+            loading.check(loading.fraction)
             raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {explain(_log_lines)}.")
         return model
 
@@ -157,6 +162,16 @@ class Model:
         buffer = ctypes.create_string_buffer(size)
         length = self.api.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
         return buffer.raw[:length] if length >= 0 else self._read_bytes(token, -length)  # it says how many it needs
+
+
+def _progress_callback(api: Any, loading: Loading) -> Any:
+    """What llama.cpp calls with how much is loaded; it ends early where that is false."""
+
+    @api.llama_progress_callback  # type: ignore[untyped-decorator]
+    def advance(fraction: float, _: Any) -> bool:
+        return loading.advance(fraction)
+
+    return advance
 
 
 def _capture_log(api: Any) -> None:

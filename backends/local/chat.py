@@ -42,7 +42,8 @@ class LocalChat(BaseChatModel):
     """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`.
 
     `max_tokens=-1` is the rest of the window. `chat_template_kwargs` are variables for the chat template, and
-    `reasoning_effort` sets those of them by which a model thinks.
+    `reasoning_effort` sets those of them by which a model thinks. `conversation` is the id of the one that the messages
+    are of: what is computed for it may outlast the model, in files of this process.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
@@ -96,6 +97,10 @@ class LocalChat(BaseChatModel):
     def close(self) -> None:
         """End the engine and its thread. Requests that wait or run fail."""
         self.engine.close()
+
+    def leave(self) -> None:
+        """End the engine, and keep what it computed for conversations for when the model comes back."""
+        self.engine.leave()
 
     @property
     def sampling_defaults(self) -> dict[str, Any]:
@@ -188,6 +193,7 @@ class LocalChat(BaseChatModel):
         raw: bool,
         options: dict[str, Any],
     ) -> Request:
+        conversation = options.pop("conversation", None)
         rendered, ids = self._prompt(messages, raw, self._template_options(options))
         self._check_length(ids)
         room = self.engine.window - len(ids)
@@ -198,7 +204,7 @@ class LocalChat(BaseChatModel):
         decoder = StreamDecoder(stop_strings, strip=not raw and not continues)
         # Who may fill the window hardly ever does.
         expected = Sampling.max_tokens if sampling.max_tokens == room else None
-        return Request(ids, sampling, decoder, emit, expected=expected)
+        return Request(ids, sampling, decoder, emit, expected=expected, conversation=conversation)
 
     def _check_length(self, ids: list[int]) -> None:
         if not ids:

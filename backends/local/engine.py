@@ -47,7 +47,8 @@ class Request:
     """One prompt in the queue. `emit` is called from the engine's thread and must not block.
 
     `expected`: tokens that memory is set aside for; None where the reply is to find room for all that it may have.
-    `drawn`: tokens of the reply that were given up with the memory, and are computed again.
+    `drawn`: tokens of the reply that were given up with the memory, and are computed again. `conversation`: the id of
+    the one that it belongs to; None where nothing of it may be kept on a disk.
     """
 
     prompt: Sequence[int]
@@ -61,6 +62,7 @@ class Request:
     position: int = 0  # in the queue, as last reported to its owner
     expected: int | None = None
     drawn: Sequence[int] = ()
+    conversation: str | None = None
 
     @property
     def sequence(self) -> list[int]:
@@ -165,6 +167,10 @@ class Engine(ABC):
                 request.cancel()
             self._changed.notify()
         self._thread.join(timeout=10)
+
+    def leave(self) -> None:
+        """Close, and keep on a disk what comes back with the model, where an engine can."""
+        self.close()
 
     def _run(self) -> None:
         # 1. Wait for work.

@@ -13,6 +13,8 @@ from langchain_core.language_models import BaseChatModel
 
 from settings import ENV_FILE, Settings, install_hint
 
+LOCAL = ("gpt2", "llamacpp")  # backends of this process: behind their colon stands a model that lies here
+
 
 @dataclass(frozen=True)
 class ProviderModel:
@@ -23,9 +25,9 @@ class ProviderModel:
 
     @classmethod
     def parse(cls, name: str) -> Self | None:
-        """The provider and the model that a backend's name holds; None for the name of a file in backends/."""
+        """The provider and the model that a backend's name holds; None for a file in backends/, or a model of one."""
         provider, colon, model = name.partition(":")
-        return cls(provider, model) if colon else None
+        return cls(provider, model) if colon and provider not in LOCAL else None
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from conversations.library import index as indexes
 from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
-from conversations.store.store import NotFoundError, Store
+from conversations.store.store import NotFoundError, Store, announce_deletion
 from conversations.store.text import clean, format_count
 from documents.embedding import Embedder, current_embedder
 from documents.errors import DocumentError, EmbeddingError
@@ -140,7 +140,10 @@ def delete(store: Store, document_id: str) -> None:
         row = _row(session, store, document_id)
         _touch(session, store, row.conversation_id)
         session.delete(row)
+        conversation_id = row.conversation_id
     indexes.evict(document_id)
+    if conversation_id is not None:
+        announce_deletion(store.database, conversation_id)
 
 
 def _query(store: Store) -> Select[Document]:

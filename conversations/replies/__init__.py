@@ -1,6 +1,6 @@
 """Replies: from a message to the text of its answer, watched and stopped. Knows the chain and the store; no page."""
 
-from conversations.replies import comparison, turn, watch
+from conversations.replies import comparison, states, turn, watch
 from conversations.replies.compaction import NOTE, disabled_reason
 from conversations.replies.comparison import Comparison
 from conversations.replies.generation import (
@@ -33,6 +33,7 @@ __all__ = [
     "preload_model",
     "reply_metrics",
     "running_replies",
+    "states",
     "stream_completion",
     "stream_messages",
     "summary_metrics",

@@ -59,18 +59,22 @@ async def compact(
 ) -> Compaction:
     """What stands for the older messages in the prompt of `row`; where they no longer fit, they are summed up first."""
     try:
-        model = await asyncio.to_thread(backends.load, request.backend, request.settings)
-        model = await backends.measured(model, request.model)
+        lease = await backends.lease(request.backend, request.settings)
     except ModelError:  # the reply's own chain meets it again: it falls back, or says so
         return Compaction()
-    compactor = Compactor(database, context, request, model, context.stored)
-    try:
-        await compactor.run(reply)
-    except ModelError as error:
-        await asyncio.to_thread(save_note, database, row, FAILED + str(error))
-    finally:
-        reply.activity = None
-    return await asyncio.to_thread(compactor.result)
+    with lease:
+        try:
+            model = await backends.measured(lease.model, request.model)
+        except ModelError:
+            return Compaction()
+        compactor = Compactor(database, context, request, model, context.stored)
+        try:
+            await compactor.run(reply)
+        except ModelError as error:
+            await asyncio.to_thread(save_note, database, row, FAILED + str(error))
+        finally:
+            reply.activity = None
+        return await asyncio.to_thread(compactor.result)
 
 
 def save_note(database: Database, row: Message, text: str) -> None:

@@ -53,6 +53,7 @@ async def stream_reply(
         model=request.model,
         options=request.options,
         retriever=retriever,
+        conversation=row.conversation_id,
     )
     parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
     async for part in parts if retriever is None else _with_citations(database, row, request.settings, reply, parts):

@@ -1,6 +1,7 @@
 """One reply being generated: a task that outlives the page that asked, watched by any number, stopped by one call.
 
-Knows where its text comes from, its recorder and its listeners; nothing of pages, models or tables.
+Knows where its text comes from, its recorder and its listeners; nothing of pages or tables, and of models only how far
+one is loaded.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Protocol
 
 from langchain_core.exceptions import ModelError
 
+import backends
 from chains.report import Report
 from conversations.replies.loop import loop
 from conversations.store.database import DatabaseError
@@ -208,7 +210,15 @@ def describe_wait(reply: Reply | None) -> str:
         return f"{report.queue_position} before you…"
     if report.retries:
         return f"Trying again: {report.retries[-1]}"
+    if report.loading is not None:
+        return _describe_loading(report.loading)
     return "Loading the model…" if report.backend is None else "Thinking…"
+
+
+def _describe_loading(backend: str) -> str:
+    """How far the model is that a reply waits for."""
+    fraction = backends.loading_progress(backend)
+    return f"Loading {backend}: {fraction:.0%}…" if fraction else "Loading the model…"
 
 
 def running_replies() -> list[Reply]:

@@ -5,7 +5,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from settings import Settings
 
 HEARTBEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which a reply's process is taken for dead
 MAX_TITLE = 60  # characters
+deletion_listeners: list[Callable[[Database, str], None]] = []  # called with the id of what lost something for good
 
 
 class NotFoundError(LookupError):
@@ -129,6 +130,7 @@ class Store:
         with self.database.writing() as session:
             self.lock_conversation(session, conversation_id)
             session.execute(delete(Conversation).where(Conversation.id == conversation_id))
+        announce_deletion(self.database, conversation_id)
 
     def clear(self, conversation_id: str, **fields: Any) -> None:
         """Delete the messages of a conversation, and its documents; set `fields`. Replies in it end.
@@ -141,6 +143,7 @@ class Store:
             session.execute(delete(Document).where(Document.conversation_id == conversation_id))
             for name, value in {"head": None, "title": "", **fields}.items():
                 setattr(conversation, name, value)
+        announce_deletion(self.database, conversation_id)
 
     def rate(self, message_id: int, value: int | None, comment: str = "") -> None:
         """Thumb up (1) or down (-1) with a comment; None takes it back. Raises NotFoundError."""
@@ -209,6 +212,12 @@ class Store:
         if row is None:
             raise NotFoundError(f"There is no message {message_id} of yours.")
         return row
+
+
+def announce_deletion(database: Database, conversation_id: str) -> None:
+    """Tell who keeps something beside the tables that a conversation, or a part of it, was deleted."""
+    for listener in deletion_listeners:
+        listener(database, conversation_id)
 
 
 def count_by_owner(database: Database) -> dict[str, int]:
