@@ -1,5 +1,6 @@
 """A passage as people see it: file, place and exact words. Knows what a search found; nothing of how it is shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from langchain_core.documents import Document
@@ -9,13 +10,17 @@ from prompts.passages import format_location
 
 @dataclass(frozen=True)
 class Source:
-    """`quote` is the exact text; `place` says where it stands, `page` is the number of that; None where it has none."""
+    """`quote` is the exact text; `place` says where it stands, `page` is the number of that; None where it has none.
+
+    `number` is the one that it has in the prompt, from 1, and in the reply's markers.
+    """
 
     file: str
     page: int | None
     place: str | None
     quote: str
     score: float
+    number: int
 
     @property
     def location(self) -> str:
@@ -23,8 +28,12 @@ class Source:
         return format_location(self.file, self.place)
 
 
-def source_of(passage: Document) -> Source:
-    """The source of a passage that a search found."""
+def sources_of(passages: Sequence[Document]) -> list[Source]:
+    """The sources of passages that a search found, or that stand in a prompt, numbered from 1."""
+    return [_source_of(passage, number) for number, passage in enumerate(passages, 1)]
+
+
+def _source_of(passage: Document, number: int) -> Source:
     metadata = passage.metadata
     page, place = metadata.get("page"), metadata.get("place")
-    return Source(metadata["file"], page, place, passage.page_content, metadata.get("score", 0.0))
+    return Source(metadata["file"], page, place, passage.page_content, metadata.get("score", 0.0), number)

@@ -34,6 +34,7 @@ from terminal.target import choose
 from terminal.text import escape_control, replace_unencodable, strip_control
 
 if TYPE_CHECKING:
+    from documents.marker import Marker
     from documents.source import Source
 
 EMPTY_MESSAGE = (
@@ -113,12 +114,12 @@ def ask(
     report, reply = asyncio.run(_print_reply(chain, message, quiet=as_json))
     if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
-    sources, note = _sources_and_note(report, target.settings) if files else ([], None)
+    (sources, markers), note = _sources_and_note(reply, message, report, target.settings) if files else (([], ()), None)
     if as_json:
-        extra = {"sources": source.sources_to_json(sources), "note": note} if files else {}
+        extra = {"sources": source.cited_to_json(sources, markers), "note": note} if files else {}
         print(escape_control(json.dumps({"reply": reply, **report.summary(), **extra}, ensure_ascii=False)))
         return
-    for line in (*filter(None, (note, report.notice)), *source.format_sources(sources)):
+    for line in (*filter(None, (note, report.notice)), *source.format_cited(sources, markers)):
         print(strip_control(line), file=sys.stderr)
 
 
@@ -131,12 +132,14 @@ def _passages(files: list[Path]) -> Retriever:
     return PassageRetriever(index=file.build_index(files, Screen()))
 
 
-def _sources_and_note(report: Report, settings: Settings) -> tuple[list["Source"], str | None]:
-    """The passages that the reply was made from, and the note for its reader; None without one."""
+def _sources_and_note(
+    reply: str, question: str, report: Report, settings: Settings
+) -> tuple[tuple[list["Source"], tuple["Marker", ...]], str | None]:
+    """The passages that the reply was made from and its markers, and the note for its reader; None without one."""
     from conversations.replies import document_note
-    from documents.source import source_of
+    from documents.alignment import cited
 
-    return [source_of(each) for each in report.passages], document_note(report, settings)
+    return cited(reply, report.passages, question), document_note(report, settings)
 
 
 def read_pipe() -> str:

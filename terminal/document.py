@@ -10,7 +10,7 @@ from documents.errors import DocumentError
 from documents.kind import KINDS, counted_units
 from documents.progress import Progress
 from documents.settings import DocumentSettings
-from documents.source import source_of
+from documents.source import sources_of
 from settings import SettingsError
 from terminal import file, source
 from terminal.persona import suggest
@@ -67,7 +67,7 @@ def find(chat: ChatState, screen: Screen, question: str) -> None:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
     if chat.conversation_id is None or not documents_of(chat):
         raise SettingsError(NO_DOCUMENTS)
-    sources = [source_of(each) for each in files.search(chat.store, chat.conversation_id, question)]
+    sources = sources_of(files.search(chat.store, chat.conversation_id, question))
     for line in source.format_sources(sources):
         screen.print(line)
     if not sources:

@@ -35,10 +35,10 @@ def find(
     if Path(question).is_file() and not files[-1].exists():
         raise SettingsError(f"{files[-1]}: there is no such file. The words come first: find WORDS FILE…")
     from documents.search import TOP_K
-    from documents.source import source_of
+    from documents.source import sources_of
 
     screen = Screen()
-    sources = [source_of(each) for each in file.build_index(files, screen).search(question, top or TOP_K)]
+    sources = sources_of(file.build_index(files, screen).search(question, top or TOP_K))
     if as_json:
         print(escape_control(json.dumps({"sources": source.sources_to_json(sources)}, ensure_ascii=False)))
     for line in () if as_json else source.format_sources(sources):

@@ -8,6 +8,7 @@ from types import FrameType
 
 from conversations.replies import NOTE, Reply, describe_wait, reply_metrics, running_replies, watch
 from conversations.store import STATE_NOTES, Message, State, format_count
+from documents.alignment import mark
 from documents.source import Source
 from terminal import source
 from terminal.screen import Screen
@@ -31,7 +32,7 @@ def converse(chat: ChatState, text: str, screen: Screen) -> bool:
                 reply.stop()
                 reply.wait(STOP_TIMEOUT)
             raise
-    return print_summary(chat.store.message(row.id), chat.target, screen, chat.sources(row.id))
+    return print_summary(chat.store.message(row.id), chat.target, screen, chat.sources(row.id), text)
 
 
 @contextmanager
@@ -66,11 +67,13 @@ async def _print_parts(chat: ChatState, message_id: int, reply: Reply | None, sc
         screen.print_part("\n")
 
 
-def print_summary(row: Message, target: Target, screen: Screen, sources: Sequence[Source] = ()) -> bool:
-    """Print notes, sources and metrics below a reply; False where it failed."""
+def print_summary(
+    row: Message, target: Target, screen: Screen, sources: Sequence[Source] = (), question: str = ""
+) -> bool:
+    """Print notes, sources and metrics below a reply to a question; False where it failed."""
     if row.extra and NOTE in row.extra:
         screen.print_note(row.extra[NOTE])
-    for line in source.format_sources(sources):
+    for line in source.format_cited(sources, mark(row.text, tuple(sources), question)):
         screen.print_note(line)
     if row.state == State.FAILED:
         screen.error(format_failure(row, target))

@@ -36,6 +36,7 @@ class Loopback:
         self.ended: Any = "stop"  # what a streamed reply says of its end, and of the tokens it read
         self.read: Any = 7
         self.pause = 0.05  # seconds between the words of a slow reply
+        self.word = "word{} "  # of a slow reply, with its number
         self.length = 200  # words of a slow reply that names no number
         self.size = 256  # numbers of an embedding
         self.window: int | None = None  # what vLLM says of a model
@@ -159,7 +160,7 @@ class Loopback:
         try:
             for number in range(words):
                 self.sent += 1
-                word = f"word{number} "
+                word = self.word.format(number)
                 yield self._line({"text": word} if raw else {"delta": {"content": word}})
                 await asyncio.sleep(self.pause)
             yield self._line({"delta": {}, "finish_reason": "stop"})

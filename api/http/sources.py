@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
 from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from documents.source import source_of
+from chains.report import Report
+from documents.alignment import cited
+from documents.marker import Marker
+from documents.source import Source, sources_of
 
 EXAMPLE: dict[str, JsonValue] = {
     "file": "notes.pdf",
@@ -15,6 +19,12 @@ EXAMPLE: dict[str, JsonValue] = {
     "quote": "The lighthouse was built in 1874.",
     "score": 9.1532,
 }
+MENTIONED_EXAMPLE: dict[str, JsonValue] = {
+    **EXAMPLE,
+    "number": 1,
+    "mentions": [{"start": 21, "end": 24, "by": "model"}],
+}
+By = Literal["model", "server"]
 
 
 class Citation(BaseModel):
@@ -32,6 +42,59 @@ class Citation(BaseModel):
     score: float
 
 
+class NumberedCitation(Citation):
+    """A passage that stood in a prompt; `number` is the one that the reply's markers name it by, such as [1]."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**EXAMPLE, "number": 1}]})
+
+    number: int
+
+
+class Mention(BaseModel):
+    """Where a reply names a passage: its text from `start` to `end`, in characters.
+
+    `by` says who did: the model with a marker, or, where it wrote none at all, this server, which found the words of a
+    sentence in the passage; `start` and `end` are the sentence's end then.
+    """
+
+    start: int
+    end: int
+    by: By
+
+
+class MentionedCitation(NumberedCitation):
+    """A passage that stood in a prompt, and where the reply names it; nowhere, where it does not."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [MENTIONED_EXAMPLE]})
+
+    mentions: list[Mention]
+
+
 def to_citations(passages: Sequence[Document]) -> list[Citation]:
-    """The citations of these passages, in their order."""
-    return [Citation(**asdict(source_of(passage))) for passage in passages]
+    """The citations of passages that a search found, in their order."""
+    return [Citation(**_fields(source)) for source in sources_of(passages)]
+
+
+def numbered_citations(sources: Sequence[Source]) -> list[NumberedCitation]:
+    """The citations of passages that stood in a prompt."""
+    return [NumberedCitation(**asdict(source)) for source in sources]
+
+
+def mentioned_citations(text: str, report: Report, question: str) -> list[MentionedCitation]:
+    """What a reply to a question was made from, and where it says so."""
+    sources, markers = cited(text, report.passages, question)
+    return [MentionedCitation(**asdict(source), mentions=_mentions(source, markers)) for source in sources]
+
+
+def marked_by(marker: Marker) -> By:
+    """Who wrote a marker."""
+    return "server" if marker.is_ours else "model"
+
+
+def _mentions(source: Source, markers: Sequence[Marker]) -> list[Mention]:
+    named = [marker for marker in markers if source.number in marker.numbers]
+    return [Mention(start=each.start, end=each.end, by=marked_by(each)) for each in named]
+
+
+def _fields(source: Source) -> dict[str, object]:
+    return {name: value for name, value in asdict(source).items() if name in Citation.model_fields}

@@ -8,10 +8,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
-from api.http.sources import Citation
+from api.http.sources import NumberedCitation
 from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
 from api.openai import models
+from api.openai.annotations import FileCitation
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
 from api.openai.files import FileIds
@@ -50,6 +51,9 @@ class ChatMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
     content: str
     refusal: None = None
+    annotations: list[FileCitation] | None = Field(
+        None, exclude_if=lambda value: value is None, description="where the text names passages of the files"
+    )
 
 
 class ChatChoice(BaseModel):
@@ -71,7 +75,7 @@ class ChatCompletion(BaseModel):
     choices: list[ChatChoice]
     usage: Usage
     system_fingerprint: str
-    sources: list[Citation] | None = Field(
+    sources: list[NumberedCitation] | None = Field(
         None, exclude_if=lambda sources: sources is None, description="passages of the files, best first"
     )
     notice: str | None = Field(
@@ -125,7 +129,11 @@ async def chat(
         )
     await choices.job.wait(request)
     answers = [
-        ChatChoice(index=number, message=ChatMessage(content=reply.text), finish_reason=finish_reason(reply))
+        ChatChoice(
+            index=number,
+            message=ChatMessage(content=reply.text, annotations=choices.annotations(number)),
+            finish_reason=finish_reason(reply),
+        )
         for number, reply in enumerate(choices.replies)
     ]
     envelope = choices.envelope("chatcmpl", body)

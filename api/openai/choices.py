@@ -13,12 +13,15 @@ from pydantic import BaseModel, Field
 import backends
 from api.http.errors import ApiError
 from api.http.jobs import Job
-from api.http.sources import Citation, to_citations
+from api.http.sources import NumberedCitation, numbered_citations
 from api.http.state import AppState
+from api.openai.annotations import FileCitation, file_citations
 from api.openai.request import CompletionRequest
 from chains import window
 from chains.assistant import Retriever
+from chains.passages import question_text
 from conversations.replies import GenerationRequest, Reply, stream_messages
+from documents.source import sources_of
 from settings import VERSION
 
 FinishReason = Literal["stop", "length", "content_filter"]
@@ -68,9 +71,16 @@ class Choices:
             "system_fingerprint": self.fingerprint,
         }
 
-    def sources(self) -> list[Citation] | None:
+    def sources(self) -> list[NumberedCitation] | None:
         """The passages that the replies to the one prompt were made from; None where the request names no files."""
-        return to_citations(self.replies[0].report.passages) if self.with_sources else None
+        return numbered_citations(sources_of(self.replies[0].report.passages)) if self.with_sources else None
+
+    def annotations(self, number: int) -> list[FileCitation] | None:
+        """Where the reply of this place names passages; None where the request names no files."""
+        if not self.with_sources:
+            return None
+        reply, question = self.replies[number], question_text({"messages": self.prompts[number // self.n]})
+        return file_citations(reply.text, reply.report, question)
 
     def notice(self) -> str | None:
         """What the reader of the replies has to know, as the backend says it; None where there is nothing."""

@@ -36,7 +36,13 @@ async def completion_chunks(
         extra: dict[str, Any] = {} if sources is None else {"sources": [source.model_dump() for source in sources]}
         if notice := choices.notice():
             extra["notice"] = notice
-        return {**chunk(number, render(None), finish_reason(choices.replies[number])), **extra}
+        return {**chunk(number, _annotate(render(None), number), finish_reason(choices.replies[number])), **extra}
+
+    def _annotate(fields: dict[str, Any], number: int) -> dict[str, Any]:
+        annotations = choices.annotations(number)
+        if annotations is None:
+            return fields
+        return {**fields, "delta": {"annotations": [each.model_dump() for each in annotations]}}
 
     if opening is not None:
         yield "".join(sse_event(chunk(number, opening)) for number in range(len(choices.replies)))

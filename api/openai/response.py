@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.errors import ApiError
+from api.openai.annotations import FileCitation
 from api.openai.choices import Usage
 
 Status = Literal["completed", "incomplete", "in_progress", "failed"]
@@ -50,7 +51,7 @@ class OutputText(BaseModel):
 
     type: Literal["output_text"] = "output_text"
     text: str
-    annotations: list[None] = []
+    annotations: list[FileCitation] = []
     logprobs: list[None] = []
 
 
@@ -210,6 +211,9 @@ def closing_events(ended: Response) -> Iterator[dict[str, Any]]:
     message = ended.output[0]
     part = message.content[0]
     position = text_position(message.id)
+    for number, annotation in enumerate(part.annotations):
+        told = {"annotation_index": number, "annotation": annotation.model_dump()}
+        yield {"type": "response.output_text.annotation.added", **position, **told}
     yield {"type": "response.output_text.done", **position, "text": part.text, "logprobs": []}
     yield {"type": "response.content_part.done", **position, "part": part.model_dump()}
     yield {"type": "response.output_item.done", "output_index": 0, "item": message.model_dump(mode="json")}

@@ -21,6 +21,7 @@ from api.openai import models
 from api.openai.choices import Choices, finish_reason, start_replies
 from api.openai.context import keep, load_context
 from api.openai.fields import Refused
+from api.openai.files import FileIds
 from api.openai.items import InputItem, new_id
 from api.openai.request import CompletionRequest, OpenModel, request_body, text_responses
 from api.openai.response import (
@@ -35,6 +36,7 @@ from api.openai.response import (
     opening_events,
     text_position,
 )
+from conversations.library import files
 from conversations.store import DatabaseError, NotFoundError
 from conversations.store import responses as kept
 
@@ -70,6 +72,8 @@ class ReasoningOptions(OpenModel):
 class ResponseRequest(CompletionRequest):
     """A text or a chat to answer."""
 
+    asks_when_empty = frozenset({"files"})  # no passage, and the answer is not from files
+
     input: Annotated[str, Field(min_length=1)] | Annotated[list[InputItem], Field(min_length=1)]
     instructions: str | None = Field(None, description="what stands before the input, as the system's")
     text: TextOptions | None = None
@@ -85,6 +89,9 @@ class ResponseRequest(CompletionRequest):
     truncation: Truncation | None = Field(
         None, description="auto: an input that does not fit loses its oldest turns; else it is refused"
     )
+    files: FileIds | None = Field(
+        None, description="ids of /v1/files to answer from; the text's annotations name what it quotes"
+    )
 
     def options(self) -> dict[str, Any]:
         """The options, with how much is thought."""
@@ -99,6 +106,11 @@ EXAMPLES = {
         "instructions": "You are a friendly assistant.",
         "input": [{"role": "user", "content": [{"type": "input_text", "text": "What do you like?"}]}],
         "stream": True,
+    },
+    "files": {
+        "model": "default",
+        "input": "When was the lighthouse built?",
+        "files": ["file-pQ4Xw2mZ0sB7tKcN1yVd9A"],
     },
 }
 
@@ -119,7 +131,8 @@ async def responses(
     backend = await models.resolve_model(state, body.model)
     context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
     messages = context.messages(body.instructions)
-    choices = start_replies(state, backend, [messages], body, truncate=body.truncation == "auto")
+    retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
+    choices = start_replies(state, backend, [messages], body, 1, retriever, truncate=body.truncation == "auto")
     days = state.api.response_retention_days
     draft = Draft(create_response(body, keeps=days > 0), choices, partial(keep, store, context=context, days=days))
     if body.stream:
@@ -206,9 +219,8 @@ def finish_response(response: Response, message_id: str, choices: Choices) -> Re
     reply = choices.replies[0]
     reason = finish_reason(reply)
     cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason)
-    message = OutputMessage(
-        id=message_id, status="incomplete" if cut else "completed", content=[OutputText(text=reply.text)]
-    )
+    content = OutputText(text=reply.text, annotations=choices.annotations(0) or [])
+    message = OutputMessage(id=message_id, status="incomplete" if cut else "completed", content=[content])
     return response.finish(message, cut, choices.usage())
 
 

@@ -16,12 +16,12 @@ from api.http.auth import OwnerStore
 from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import Job
-from api.http.sources import EXAMPLE, Citation, to_citations
+from api.http.sources import MENTIONED_EXAMPLE, MentionedCitation, mentioned_citations
 from api.http.sse import DONE, EventStream, event_stream_response, merge_pieces, sse_event, with_error_event
 from api.http.state import AppState, StateDep
 from api.predict import schemas as bodies
 from api.predict import session
-from api.predict.schemas import PredictInput, ResetRequest
+from api.predict.schemas import PredictInput, PredictRequest, ResetRequest
 from conversations.replies import GenerationRequest, Reply, stream_completion, turn, watch
 from conversations.store import Store, check_message
 
@@ -35,14 +35,15 @@ PREDICT_EXAMPLE: dict[str, JsonValue] = {
     "completion_tokens": 7,
     "stop_reason": "stop",
     "dropped_turns": 0,
-    "sources": [EXAMPLE],
+    "sources": [MENTIONED_EXAMPLE],
 }
 
 
 class PredictResponse(BaseModel):
     """A reply and its report; `session_id` is null where a text was completed.
 
-    `sources` are the passages of the session's documents that the model read, best first. `notice` stands there only
+    `sources` are the passages of the session's documents that the model read, best first, with the places where the
+    reply names them. `notice` stands there only
     where the reader has to know something of the reply: that a server read less than it was sent.
     """
 
@@ -56,7 +57,7 @@ class PredictResponse(BaseModel):
     completion_tokens: int | None
     stop_reason: str | None
     dropped_turns: int
-    sources: list[Citation]
+    sources: list[MentionedCitation]
     notice: str | None = Field(None, exclude_if=lambda notice: notice is None)
 
 
@@ -95,7 +96,7 @@ async def predict(
     start = partial(start_reply, state, store, body, cookie, generation)
     threads = state.readers if body.files else None
     job, session_id = await Job.start_in_thread(state, generation.backend, start, threads)
-    answer = await respond(job, request, session_id, bool(body.request.stream))
+    answer = await respond(job, request, session_id, body.request)
     if session_id not in {body.request.session_id, cookie}:
         session.set_session_cookie(request, answer if isinstance(answer, Response) else response, session_id)
     return answer
@@ -111,7 +112,7 @@ async def complete(
         raise ApiError(400, text, code="invalid_value", param=name)
     prompt = check_message(body.request.text)
     job = Job(state, generation.backend, [lambda: Reply(lambda reply: stream_completion(prompt, generation, reply))])
-    return await respond(job, request, None, bool(body.request.stream))
+    return await respond(job, request, None, body.request)
 
 
 def start_reply(
@@ -141,28 +142,30 @@ def send(
     return row.conversation_id, reply
 
 
-async def respond(job: Job, request: Request, session_id: str | None, stream: bool) -> PredictResponse | EventStream:
+async def respond(
+    job: Job, request: Request, session_id: str | None, asked: PredictRequest
+) -> PredictResponse | EventStream:
     """The response with the whole reply, or the events of a stream. Raises ApiError as `Job.wait` does."""
-    if stream:
+    if asked.stream:
         await job.wait_first(request)
-        return EventStream(with_error_event(reply_events(job, session_id)), job)
+        return EventStream(with_error_event(reply_events(job, session_id, asked.text)), job)
     await job.wait(request)
-    return to_response(job.replies[0], session_id)
+    return to_response(job.replies[0], session_id, asked.text)
 
 
-async def reply_events(job: Job, session_id: str | None) -> AsyncIterator[str]:
+async def reply_events(job: Job, session_id: str | None, question: str) -> AsyncIterator[str]:
     """The events of a streamed reply: its pieces, then what the whole response says, then `[DONE]`. Raises ApiError."""
     async for _, piece in merge_pieces(job):
         if piece:
             yield sse_event({"delta": piece})
-    yield sse_event(to_response(job.replies[0], session_id).model_dump(mode="json"))
+    yield sse_event(to_response(job.replies[0], session_id, question).model_dump(mode="json"))
     yield DONE
 
 
-def to_response(reply: Reply, session_id: str | None) -> PredictResponse:
+def to_response(reply: Reply, session_id: str | None, question: str) -> PredictResponse:
     """The response with a reply that has ended."""
     report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
-    sources = to_citations(reply.report.passages)
+    sources = mentioned_citations(reply.text, reply.report, question)
     notice = reply.report.notice
     return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, notice=notice, **report)
 

@@ -44,8 +44,20 @@ def drop_dangling_sources(conversation: Mapping[str, Any]) -> dict[str, Any]:
 
 def _drop_dangling(message: Mapping[str, Any], there: Mapping[tuple[int, int], Passage]) -> dict[str, Any]:
     others = {name: value for name, value in message.items() if name != "sources"}
-    sources = [source for source in message.get("sources", ()) if (source["document"], source["begins"]) in there]
-    return {**others, "sources": sources} if sources else others
+    sources = [
+        (number, source)
+        for number, source in numbered_sources(message)
+        if (source["document"], source["begins"]) in there
+    ]
+    kept = [source if number == at else {**source, "number": number} for at, (number, source) in enumerate(sources, 1)]
+    return {**others, "sources": kept} if kept else others
+
+
+def numbered_sources(message: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The sources of a message with the numbers that its markers name; by their places, where two have one number."""
+    sources = list(message.get("sources", ()))
+    numbers = [source.get("number") or place for place, source in enumerate(sources, 1)]
+    return list(zip(numbers if len(set(numbers)) == len(numbers) else range(1, len(sources) + 1), sources, strict=True))
 
 
 def check_limits(conversations: Sequence[Mapping[str, Any]], settings: DocumentSettings) -> None:

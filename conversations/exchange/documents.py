@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from conversations.exchange.citations import parts_of
+from conversations.exchange.citations import numbered_sources, parts_of
 from conversations.exchange.errors import ExchangeError
 from conversations.exchange.schema import DocumentSchema
 from conversations.store.schema import Citation, Document, Passage
@@ -55,13 +55,14 @@ def read_sources(
     session: Session, conversation_id: str, document_ids: Sequence[str]
 ) -> dict[int, list[dict[str, Any]]]:
     """What messages were made from, in our form by the messages' ids."""
-    columns = (Citation.message_id, Passage.document_id, Passage.start, Citation.score)
+    columns = (Citation.message_id, Passage.document_id, Passage.start, Citation.score, Citation.rank)
     query = select(*columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
     query = query.where(Document.conversation_id == conversation_id).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[dict[str, Any]]] = {}
-    for message, document, start, score in session.execute(query):
+    for message, document, start, score, number in session.execute(query):
         source = {"document": document_ids.index(document), "begins": start, "score": score}
-        sources.setdefault(message, []).append(source)
+        listed = sources.setdefault(message, [])
+        listed.append(source if number == len(listed) + 1 else {**source, "number": number})
     return sources
 
 
@@ -77,12 +78,12 @@ def save_documents(
     rows = [
         {
             "message_id": at,
-            "rank": rank,
+            "rank": number,
             "passage_id": passage_ids[source["document"], source["begins"]],
             "score": source["score"],
         }
         for at, message in zip(message_ids, conversation["messages"], strict=True)
-        for rank, source in enumerate(message.get("sources", ()), 1)
+        for number, source in numbered_sources(message)
     ]
     if rows:
         session.execute(insert(Citation), rows)

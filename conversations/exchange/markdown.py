@@ -2,19 +2,23 @@
 
 Each text stands in a quotation, so that its headings and fences end with it. Outside code, what would be HTML, an image
 or a link's definition is shown as it was typed: nobody's words become part of the document, and nothing is fetched.
+Markers of sources are footnotes, which stand below their message.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from conversations.exchange.citations import cited_passages
+from conversations.exchange.citations import cited_passages, numbered_sources
 from conversations.store.tree import Tree
+from documents.alignment import mark, used_numbers
+from documents.marker import OURS, Marker
+from documents.source import Source
 from documents.split import Passage
-from prompts.passages import format_location
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
+OURS_NOTE = f"*{OURS}: the model named no source; the words of the sentence were found there*"
 ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -31,7 +35,12 @@ def render_markdown(conversation: Mapping[str, Any]) -> str:
     blocks = [NOTE, f"# {_inline(conversation['title']) or 'Untitled'}", *_render_header(conversation)]
     shown = [number for number in numbers if (messages[number]["extra"] or {}).get("hidden") is not True]
     for number in shown:
-        blocks += [*_render_message(messages[number]), *_render_sources(messages[number], conversation, passages)]
+        message = messages[number]
+        sources = _sources(message, conversation, passages)
+        question = "" if message["parent"] is None else messages[message["parent"]]["text"]
+        markers = mark(message["text"], tuple(sources), question)
+        written = {**message, "text": _link_footnotes(message["text"], markers, number)}
+        blocks += [*_render_message(written), *_render_sources(sources, markers, number)]
     for count, where in ((len(numbers) - len(shown), "hidden"), (len(messages) - len(numbers), "on other branches")):
         if count:
             blocks.append(f"*{count} {'message' if count == 1 else 'messages'} {where} not shown*")
@@ -70,16 +79,46 @@ def _entries(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
 
 
-def _render_sources(
+def _sources(
     message: Mapping[str, Any], conversation: Mapping[str, Any], passages: Mapping[tuple[int, int], Passage]
-) -> Iterator[str]:
-    """The passages that it was made from, word for word: in code nothing is markup."""
-    sources = [each for each in message.get("sources", ()) if (each["document"], each["begins"]) in passages]
-    for number, source in enumerate(sources, 1):
-        passage = passages[source["document"], source["begins"]]
-        name = conversation["documents"][source["document"]]["name"]
-        yield f"*Source {number}: {_inline(format_location(name, passage.place))}*"
-        yield blockquote(code_block(passage.text))
+) -> list[Source]:
+    """The passages that a message was made from."""
+    sources = []
+    for number, each in numbered_sources(message):
+        if passage := passages.get((each["document"], each["begins"])):
+            name = conversation["documents"][each["document"]]["name"]
+            sources.append(Source(name, passage.page, passage.place, passage.text, each["score"], number))
+    return sources
+
+
+def _link_footnotes(text: str, markers: Sequence[Marker], message: int) -> str:
+    """The text with footnotes in the place of its markers, and where it has none, of ours."""
+    done, at = [], 0
+    for marker in markers:
+        notes = [f"{OURS if marker.is_ours else ''}{_footnote(message, number)}" for number in marker.numbers]
+        others = [f"[{number}]" for number in marker.unknown]
+        done += [text[at : marker.start], " " if marker.is_ours else "", *notes, *others]
+        at = marker.end
+    return "".join([*done, text[at:]])
+
+
+def _footnote(message: int, number: int) -> str:
+    return f"[^{message}-{number}]"
+
+
+def _render_sources(sources: Sequence[Source], markers: Sequence[Marker], message: int) -> Iterator[str]:
+    """The passages that it was made from, word for word: in code nothing is markup. Named ones are footnotes."""
+    used = set(used_numbers(markers))
+    if any(marker.is_ours for marker in markers):
+        yield OURS_NOTE
+    for source in sources:
+        title = f"*Source {source.number}: {_inline(source.location)}*"
+        if source.number in used:
+            quote = re.sub(r"^", "    ", code_block(source.quote), flags=re.MULTILINE)
+            yield f"{_footnote(message, source.number)}: {title}\n\n{quote}"
+        else:
+            yield title
+            yield blockquote(code_block(source.quote))
 
 
 def code_block(text: str, language: Any = None) -> str:

@@ -98,11 +98,15 @@ class SummarySchema(ExportSchema):
 
 
 class SourceSchema(ExportSchema):
-    """A passage that a reply was made from: `begins` in the text of the document of this number, from 0."""
+    """A passage that a reply was made from: `begins` in the text of the document of this number, from 0.
+
+    `number` is the one that the reply's markers name, from 1, where it is not the place among the sources.
+    """
 
     document: Count
     begins: Count
     score: FiniteFloat
+    number: Annotated[int, Field(ge=1, lt=2**31)] | None = Field(None, exclude_if=lambda number: number is None)
 
 
 class DocumentSchema(ExportSchema):

@@ -100,7 +100,7 @@ async def _with_citations(
 
 def save_citations(database: Database, row: Message, reply: Reply, settings: Settings) -> None:
     """Keep which passages the reply is made from, and, where there are none, a note for its reader."""
-    citations.cite(database, row.id, reply.report.passages)
+    citations.cite(database, row.id, dict(enumerate(reply.report.passages, 1)))
     if note := document_note(reply.report, settings):
         compaction.save_note(database, row, note)
 

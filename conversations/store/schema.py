@@ -227,7 +227,7 @@ class Passage(Base):
 
 
 class Citation(Base):
-    """A passage that stood in the prompt of a reply: the `rank`-th best, from 1. Its words go with the document."""
+    """A passage that stood in the prompt of a reply: as number `rank`, from 1. Its words go with the document."""
 
     __tablename__ = "citation"
 

@@ -13,7 +13,7 @@ from conversations.library import Reading, files, reading
 from conversations.store import Conversation, Document, NotFoundError, Store
 from documents.kind import READABLE
 from documents.settings import DocumentSettings
-from documents.source import source_of
+from documents.source import sources_of
 from page.chat import sources
 from page.session import actions
 from page.session.context import PageContext
@@ -96,7 +96,7 @@ def _draw_search(store: Store, conversation_id: str) -> None:
         "Find in documents", key=f"find-{conversation_id}", placeholder="Words, or a question", icon=":material/search:"
     )
     if question and question.strip():
-        passages = [source_of(each) for each in files.search(store, conversation_id, question)]
+        passages = sources_of(files.search(store, conversation_id, question))
         if not passages:
             st.caption("Nothing found")
         sources.draw_passages(passages)

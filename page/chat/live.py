@@ -4,6 +4,9 @@ import streamlit as st
 
 from conversations.replies import Reply, describe_wait, watch
 from conversations.store import Conversation, Message, NotFoundError, State, Store
+from documents.source import Source, sources_of
+from page.chat import sources
+from page.chat.markers import link_growing_markers
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, growing_markdown
 
@@ -25,8 +28,9 @@ def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
     if reply is None and (message is None or not message.live):
         st.rerun()
     text = reply.text if reply is not None else message.text if message is not None else ""
+    passages = _passages(store, message_id, reply) if text else []
     if text:
-        st.markdown(growing_markdown(text))
+        st.markdown(growing_markdown(link_growing_markers(text, passages, message_id)))
     else:
         st.caption(escape_markdown(waiting_text(reply)))
     st.button(
@@ -37,6 +41,12 @@ def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
         args=(store, message_id),
         shortcut="Escape" if is_first else None,
     )
+    sources.draw_growing(passages, message_id)
+
+
+def _passages(store: Store, message_id: int, reply: Reply | None) -> list[Source]:
+    """The passages that a growing reply was given, as far as they are known."""
+    return sources_of(reply.report.passages) if reply is not None else store.sources(message_id)
 
 
 def _stop(store: Store, message_id: int) -> None:

@@ -1,20 +1,24 @@
 """One message as it stands: its text, and what went wrong. Knows rows; not how a reply is made."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
 from conversations.replies import NOTE
 from conversations.store import STATE_NOTES, Feedback, Message, State
+from documents.source import Source
+from page.chat import sources
+from page.chat.markers import link_markers
 from page.chat.metrics import format_metrics
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, link, safe_markdown
 
 
-def draw_body(message: Message, feedback: Feedback | None) -> None:
-    """Draw a person's message as it was typed, and a reply as Markdown."""
+def draw_body(message: Message, feedback: Feedback | None, passages: Sequence[Source] = (), question: str = "") -> None:
+    """Draw a person's message as it was typed, and a reply to `question` as Markdown, with its passages."""
     if message.role == "assistant":
-        _draw_reply(message)
+        _draw_reply(message, passages, question)
     elif message.role == "user":
         st.text(message.text)
         _draw_attachments(message)
@@ -26,10 +30,10 @@ def draw_body(message: Message, feedback: Feedback | None) -> None:
         st.caption(f":material/comment: {escape_markdown(feedback.comment)}")
 
 
-def _draw_reply(message: Message) -> None:
+def _draw_reply(message: Message, passages: Sequence[Source], question: str) -> None:
     """Draw a reply that has ended, with what its reader is to know."""
     if message.text:
-        st.markdown(safe_markdown(message.text))
+        st.markdown(safe_markdown(link_markers(message.text, passages, message.id, question)))
     _draw_thinking(message)
     _draw_attachments(message)
     if message.error:
@@ -39,6 +43,7 @@ def _draw_reply(message: Message) -> None:
     note = STATE_NOTES.get(State(message.state))
     line = " ".join(filter(None, (f"{note}." if note else "", format_metrics(message))))
     st.caption(escape_markdown(line))
+    sources.draw(passages, message.id, message.text, question)
 
 
 def _draw_attachments(message: Message) -> None:

@@ -4,20 +4,55 @@ The words and names of a document are data: drawn as text, or as labels in which
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
+from documents.alignment import mark, used_numbers
+from documents.marker import OURS
 from documents.source import Source
+from page.chat.markers import source_key
 from page.session.markdown import escape_markdown
 
 MAX_LABEL_PLACES = 3  # places in the label; the others are counted
+OURS_NOTE = f"{OURS} before a number: the model named no source; this page found the words of the sentence there."
+links = st.components.v2.component(
+    "source_links",
+    html="<span hidden></span>",
+    js=Path(__file__).with_name("sources.js").read_text(encoding="utf-8"),
+)
 
 
-def draw(sources: Sequence[Source]) -> None:
-    """Draw the passages that a reply was made from, folded up."""
+def draw(sources: Sequence[Source], message_id: int, text: str, question: str) -> None:
+    """Draw the passages that a reply was made from, folded up: first those that it names."""
+    if not sources:
+        return
+    markers = mark(text, tuple(sources), question)
+    by_number = {source.number: source for source in sources}
+    used = [by_number[number] for number in used_numbers(markers)]
+    others = [source for source in sources if source not in used]
+    with st.expander(escape_markdown(_label(used or others)), icon=":material/format_quote:"):
+        if any(marker.is_ours for marker in markers):
+            st.caption(OURS_NOTE)
+        _draw_linked(used, message_id)
+        if used and others:
+            st.caption("Also given to the model:")
+        _draw_linked(others, message_id)
+    _draw_links(sources, message_id)
+
+
+def draw_growing(sources: Sequence[Source], message_id: int) -> None:
+    """Draw the passages that a growing reply was given, folded up."""
     if sources:
         with st.expander(escape_markdown(_label(sources)), icon=":material/format_quote:"):
-            draw_passages(sources)
+            _draw_linked(sources, message_id)
+        _draw_links(sources, message_id)
+
+
+def _draw_links(sources: Sequence[Source], message_id: int) -> None:
+    """Draw nothing: what opens a passage when its marker is pressed, and names the markers for screen readers."""
+    names = {source_key(message_id, source.number): f"Source {source.number}: {source.location}" for source in sources}
+    links(key=f"links-{message_id}", data={"names": names, "ours": OURS})
 
 
 def _label(sources: Sequence[Source]) -> str:
@@ -27,9 +62,20 @@ def _label(sources: Sequence[Source]) -> str:
     return f"Sources: {' · '.join([*places[:MAX_LABEL_PLACES], *more])}"
 
 
+def _draw_linked(sources: Sequence[Source], message_id: int) -> None:
+    """Draw passages that markers lead to."""
+    for each in sources:
+        with st.container(key=source_key(message_id, each.number), gap=None):
+            _draw_passage(each)
+
+
 def draw_passages(sources: Sequence[Source]) -> None:
-    """Draw the passages, numbered as in the prompt."""
-    for number, each in enumerate(sources, 1):
-        score = f" · score {each.score:.3g}" if each.score else ""
-        st.caption(f"**{escape_markdown(f'[{number}] {each.location}')}**{score}")
-        st.text(each.quote)
+    """Draw passages that a search found, with their numbers."""
+    for each in sources:
+        _draw_passage(each)
+
+
+def _draw_passage(source: Source) -> None:
+    score = f" · score {source.score:.3g}" if source.score else ""
+    st.caption(f"**{escape_markdown(f'[{source.number}] {source.location}')}**{score}")
+    st.text(source.quote)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from conversations.replies import preload_model
 from conversations.store import Message, NotFoundError, Store, Thread
-from page.chat import context_meter, files, form, header, live, message_actions, personas, sidebar, sources, welcome
+from page.chat import context_meter, files, form, header, live, message_actions, personas, sidebar, welcome
 from page.chat.message import draw_body
 from page.session.actions import run_pending, submit_input
 from page.session.context import PageContext, load_context, warn_if_exposed
@@ -105,6 +105,11 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
     live.redraw_on_change(context.store, thread.conversation)
 
 
+def _question(thread: Thread, message: Message) -> str:
+    """The text that a message answers; empty where it is not on the page."""
+    return next((each.text for each in thread.messages if each.id == message.parent_id), "")
+
+
 def _show_earlier() -> None:
     current_conversation().message_limit += PAGE_SIZE
 
@@ -120,8 +125,7 @@ def _draw_message(store: Store, thread: Thread, message: Message, selection: Sel
             elif editing:
                 form.draw_edit(message)
             else:
-                draw_body(message, feedback)
-                sources.draw(thread.sources.get(message.id, []))
+                draw_body(message, feedback, thread.sources.get(message.id, ()), _question(thread, message))
         if not message.live and not editing:
             message_actions.draw(store, thread, message, selection)
         if feedback is not None and current_conversation().commenting_id == message.id:

@@ -94,7 +94,8 @@ def book(house: House) -> str:
 
 def page_seven(sources: Any) -> None:
     """The best passage is the one of page 7, word for word."""
-    assert [*sources[0]] == ["file", "page", "place", "quote", "score"]
+    assert [*sources[0]][:6] == ["file", "page", "place", "quote", "score", "number"]
+    assert sources[0]["number"] == 1
     assert (sources[0]["file"], sources[0]["page"]) == ("book.pdf", 7)
     assert " ".join(sources[0]["quote"].split()).startswith(FACT)
     assert sources[0]["score"] > 0

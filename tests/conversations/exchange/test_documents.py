@@ -63,6 +63,7 @@ def test_every_lasting_column_is_in_the_form() -> None:
     assert set(Citation.__table__.columns.keys()) - {"message_id", "rank", "passage_id"} | {
         "document",
         "begins",
+        "number",
     } == set(SourceSchema.model_fields)
 
 
@@ -102,7 +103,7 @@ def test_sources_that_are_no_passage_are_left_out() -> None:
     wrong = cited((0, 3, 1.0), (7, 0, 1.0), (0, 0, 2), (2**31 - 1, 2**31 - 1, 1.0))
     identity = import_conversation(store, wrong)
     [message] = export_conversation(store, identity)["messages"][1:]
-    assert message["sources"] == [{"document": 0, "begins": 0, "score": 2.0}]
+    assert message["sources"] == [{"document": 0, "begins": 0, "score": 2.0, "number": 3}]
     [found] = store.thread(identity).sources.values()
     assert [source.quote for source in found] == ["A wren sings."]
     assert import_all(store, [wrong]).skipped == [identity]

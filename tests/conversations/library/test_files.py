@@ -312,12 +312,12 @@ def test_a_document_deleted_before_the_first_word_is_not_cited() -> None:
     document = files.add(store, "a.txt", FERRY, identity)
     row = over(store, turn.send(store, identity, "hi", ask(seed=1)))
     found = files.search(store, identity, "When does the ferry leave?")
-    cite(store.database, row.id, found)
+    cite(store.database, row.id, {3: found[0]})
     assert store.thread(identity).sources[row.id] == [
-        Source("a.txt", None, None, FERRY.decode(), found[0].metadata["score"])
+        Source("a.txt", None, None, FERRY.decode(), found[0].metadata["score"], 3)
     ]
     files.delete(store, document.id)
-    cite(store.database, row.id, found)
+    cite(store.database, row.id, {3: found[0]})
     assert rows(store) == (0, 0, 0)
 
 

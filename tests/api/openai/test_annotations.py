@@ -1,0 +1,106 @@
+"""Annotations: where an answer from files names their passages, as OpenAI's own client reads them."""
+
+from typing import Any
+
+import pytest
+from openai import OpenAI
+from openai.types.responses import ResponseOutputMessage, ResponseOutputText
+
+from tests.api.openai.conftest import Talk
+from tests.loopback import Loopback
+
+TEXT = "The ferry leaves at noon.\n\n" + "It rains in Bergen. " * 40 + "\n\nThe keeper was Ingrid Holm, of Hitra."
+QUESTION = "Who was the keeper, and when does the ferry leave?"
+ASKED: Any = [{"role": "user", "content": QUESTION}]
+
+
+@pytest.fixture
+def client(talk: Talk, loopback: Loopback) -> OpenAI:
+    """OpenAI's own, of a server whose backend is scripted."""
+    return talk(LLM_BACKEND="openai")
+
+
+def keep(client: OpenAI) -> str:
+    return client.files.create(file=("notes.txt", TEXT.encode()), purpose="assistants").id
+
+
+def quoted(annotation: Any) -> Any:
+    """What an annotation says."""
+    names = ("type", "filename", "number", "by", "start_index", "end_index", "index")
+    found = annotation if isinstance(annotation, dict) else annotation.to_dict()
+    return {name: found[name] for name in names}
+
+
+def answers(client: OpenAI, file: str) -> tuple[Any, Any]:
+    """The answers of both families to the question about the file."""
+    more: Any = {"extra_body": {"files": [file]}}
+    chat = client.chat.completions.create(model="default", messages=ASKED, **more)
+    return chat, client.responses.create(model="default", input=QUESTION, **more)
+
+
+def test_markers_of_the_model_are_annotations(client: OpenAI, loopback: Loopback) -> None:
+    file = keep(client)
+    loopback.reply = "Ingrid Holm [1] . Code `a[1]` and [7] are none."
+    chat, response = answers(client, file)
+    text = chat.choices[0].message.content
+    expected = {
+        "type": "file_citation",
+        "filename": "notes.txt",
+        "number": 1,
+        "by": "model",
+        "start_index": text.index("[1]"),
+        "end_index": text.index("[1]") + 3,
+        "index": text.index("[1]") + 3,
+    }
+    assert [quoted(each) for each in chat.choices[0].message.annotations] == [expected]
+    sources = {source["number"]: source for source in chat.model_extra["sources"]}
+    assert sources[1]["quote"] in TEXT
+    message = response.output[0]
+    assert isinstance(message, ResponseOutputMessage)
+    part = message.content[0]
+    assert isinstance(part, ResponseOutputText)
+    assert [quoted(each) for each in part.annotations] == [expected]
+    assert part.annotations[0].type == "file_citation"
+    assert part.annotations[0].file_id == file
+    kept = client.responses.retrieve(response.id)
+    assert kept.output[0] == response.output[0]
+
+
+def test_where_the_model_names_none_the_server_does(client: OpenAI, loopback: Loopback) -> None:
+    file = keep(client)
+    loopback.reply = "The keeper was Ingrid Holm, of Hitra."
+    for answer in answers(client, file):
+        annotations = answer.to_dict()
+        found = (
+            annotations["choices"][0]["message"]["annotations"]
+            if "choices" in annotations
+            else annotations["output"][0]["content"][0]["annotations"]
+        )
+        assert [each["by"] for each in found] == ["server"]
+        assert "Ingrid Holm, of Hitra" in found[0]["quote"]
+        assert found[0]["start_index"] == found[0]["end_index"] == len(loopback.reply)
+
+
+def test_they_come_at_the_end_of_a_stream(client: OpenAI, loopback: Loopback) -> None:
+    file = keep(client)
+    loopback.reply = "At noon [1] ."
+    more: Any = {"extra_body": {"files": [file]}}
+    with client.responses.stream(model="default", input=QUESTION, **more) as stream:
+        events = list(stream)
+        final = stream.get_final_response()
+    added = [event for event in events if event.type == "response.output_text.annotation.added"]
+    assert [quoted(event.annotation)["number"] for event in added] == [1]
+    output: Any = final.output[0]
+    assert [quoted(each) for each in output.content[0].annotations] == [quoted(added[0].annotation)]
+    chunks = list(client.chat.completions.create(model="default", messages=ASKED, stream=True, **more))
+    told = [chunk.choices[0].delta.to_dict().get("annotations") for chunk in chunks if chunk.choices]
+    assert [quoted(each)["by"] for each in told[-1] or []] == ["model"]
+    assert not any(told[:-1])
+
+
+def test_without_files_there_are_none(client: OpenAI, loopback: Loopback) -> None:
+    loopback.reply = "At noon [1] ."
+    chat = client.chat.completions.create(model="default", messages=ASKED)
+    assert "annotations" not in chat.choices[0].message.to_dict()
+    response: Any = client.responses.create(model="default", input=QUESTION)
+    assert response.output[0].content[0].annotations == []
