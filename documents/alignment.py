@@ -21,6 +21,7 @@ SENTENCE = re.compile(
     r"""[^\n\0]+?(?:[.!?…]+[*_)\]"'”’»]*(?=\s|$)|[。！？]+[」』）]*|(?=\n|\0|$))""",  # a line's end ends one as well
 )
 NO_SENTENCE = re.compile(r"\s*(?:[#|]|$)")  # headings and rows of tables are nobody's claims
+BRACKETED = re.compile(r"\[\d+\]")  # a marker that leads nowhere is no number of the sentence
 CACHED = 256  # replies: those of a page are drawn anew with each press
 
 
@@ -54,7 +55,7 @@ def align(text: str, sources: Sequence[Source], question: str = "") -> list[Mark
     asked, terms = set(stems(question)), [_terms(source.quote) for source in sources]
     markers = []
     for end, sentence in _sentences(text):
-        at = _best(stems(sentence), terms, asked)
+        at = _best(stems(BRACKETED.sub(" ", sentence)), terms, asked)
         if at is not None:
             markers.append(Marker(end, end, (sources[at].number,), is_ours=True))
     return markers
