@@ -1,4 +1,4 @@
-"""Batches for training: packed rows, and distractors laid beside some of their true replies.
+"""Batches for training: packed rows with their branches, and distractors laid beside some of their true replies.
 
 A distractor is a branch of its row: it sees what the true reply sees and itself, nothing sees it. So a prompt is
 computed once for all the replies that are weighed after it. Knows no model.
@@ -89,13 +89,14 @@ class Collator:
         ids, positions = row["input_ids"], row["position_ids"]
         starts = [position == 0 for position in positions]
         learnt = ids if self.learn == "all" else row["labels"]
+        anchors, branches, origins = _own_branches(positions)
         return Layout(
             ids=list(ids),
             positions=list(positions),
             segments=np.cumsum(starts).tolist(),
-            anchors=list(range(1, len(ids) + 1)),
-            branches=[0] * len(ids),
-            origins=[-1 if first else i - 1 for i, first in enumerate(starts)],
+            anchors=anchors,
+            branches=branches,
+            origins=origins,
             labels=[IGNORED if first else label for label, first in zip(learnt, starts, strict=True)],
             candidates=[-1] * len(ids),
         )
@@ -134,6 +135,26 @@ class Collator:
             "candidates": stack("candidates", -1),
             "attention_mask": visibility(segments, branches, anchors),
         }
+
+
+def _own_branches(positions: list[int]) -> tuple[list[int], list[int], list[int]]:
+    """Anchor, branch and origin of each token of a row.
+
+    Position 0 starts a dialogue. A jump back starts a branch of it, which sees the dialogue before that position and
+    itself; its number is below zero, where no distractor's is.
+    """
+    anchors, branches, origins = list[int](), list[int](), list[int]()
+    start, branch, seen = 0, 0, 0
+    for i, position in enumerate(positions):
+        if position == 0:
+            start, branch = i, 0
+        elif position != positions[i - 1] + 1:
+            branch, seen = min(branch, 0) - 1, start + position
+        first = position == 0 or (branch and start + position == seen)
+        anchors.append(seen if branch else i + 1)
+        branches.append(branch)
+        origins.append(-1 if position == 0 else seen - 1 if first else i - 1)
+    return anchors, branches, origins
 
 
 def visibility(segments: torch.Tensor, branches: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:

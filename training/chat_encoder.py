@@ -51,6 +51,10 @@ class ChatEncoder:
                 ids, consumed = ids + reply, _text(prefix)
         return EncodedDialogue(ids, spans)
 
+    def encode_head(self, messages: Sequence[Message]) -> list[int]:
+        """Messages that stand before a dialogue, a system prompt most of all."""
+        return self._ids(self._pieces(messages, reply=False))
+
     def encode_reply(self, text: str) -> list[int]:
         """A reply with what ends it, cut to half of the window."""
         if text not in self._replies:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from training.dialogue import Dialogue, Item, Text
+from training.dialogue import Dialogue, Item, Reading, Text
 
 PLACEHOLDER = re.compile(r"\[[^\]\n]{2,40}\]")
 # A speaker's name as some corpora hide it: [User 1's name], [user 2 name], [user 1]. A drawn name restores the turn.
@@ -37,7 +37,7 @@ class Cleaner:
         """The item as far as it is usable; None when nothing is."""
         count = self.counts[item.source]
         count["read"] += 1
-        cleaned = self._text(item, count) if isinstance(item, Text) else self._dialogue(item, count)
+        cleaned = self._dialogue(item, count) if isinstance(item, Dialogue) else self._plain(item, count)
         if cleaned is None:
             return None
         if cleaned.key in self.seen:
@@ -47,8 +47,10 @@ class Cleaner:
         count["kept"] += 1
         return cleaned
 
-    def _text(self, item: Text, count: Counter[str]) -> Text | None:
-        reason = "empty" if not item.text.strip() else "wrong encoding" if GARBLED.search(item.text) else ""
+    def _plain(self, item: Text | Reading, count: Counter[str]) -> Text | Reading | None:
+        texts = [item.text] if isinstance(item, Text) else [text for pair in item.passages for text in pair]
+        is_empty = not all(text.strip() for text in texts) or (isinstance(item, Reading) and not item.questions)
+        reason = "empty" if is_empty else "wrong encoding" if any(map(GARBLED.search, texts)) else ""
         if reason:
             count[f"dropped: {reason}"] += 1
         return None if reason else item

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from training import sources
 from training.cleaning import Cleaner
-from training.dialogue import Dialogue, Item, Message, Text, messages, replies, sides
+from training.dialogue import Dialogue, Item, Message, messages, replies, sides
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Source:
 
 @dataclass(frozen=True)
 class View:
-    """What one example is made of: a text, or a dialogue with the speaker who is the assistant."""
+    """What one example is made of: a text, a reading, or a dialogue with the speaker who is the assistant."""
 
     item: Item
     assistant: int = 1
@@ -87,7 +87,7 @@ class Pool:
     def offer(self, split: str, view: View) -> None:
         """Perhaps keep one reply of this view."""
         item = view.item
-        if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
+        if not isinstance(item, Dialogue) or not (turns := list(replies(item, view.assistant))):
             return
         rng = random.Random(f"pool {self.seed} {item.key} {view.assistant}")
         reply = (item.key, item.turns[rng.choice(turns)])

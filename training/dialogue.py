@@ -1,4 +1,4 @@
-"""Dialogues and plain texts as every source hands them over, and the views that training takes of them.
+"""Dialogues, questions about passages and plain texts as sources hand them over, and the views training takes of them.
 
 Knows no file format and no tokens.
 """
@@ -47,7 +47,24 @@ class Text:
         return _key(self.text)
 
 
-Item = Dialogue | Text
+@dataclass(frozen=True)
+class Reading:
+    """Questions about the same passages of files, each the first of a chat of its own.
+
+    `passages` are (location, text), best first, as prompts.passages takes them; `questions` are (question, answer).
+    """
+
+    source: str
+    passages: tuple[tuple[str, str], ...]
+    questions: tuple[tuple[str, str], ...]
+
+    @property
+    def key(self) -> int:
+        """64 bits that are equal for equal text, whatever the source."""
+        return _key("\n".join(text for pair in (*self.passages, *self.questions) for text in pair))
+
+
+Item = Dialogue | Reading | Text
 
 
 def _key(text: str) -> int:

@@ -3,6 +3,7 @@
     python -m training.export runs/first/model models/mine --licence CC-BY-SA-4.0
     python -m training.export runs/first/model models/mine --format safetensors:fp32,gguf:q8_0 --format onnx
     python -m training.export runs/lora models/mine --name "my talker" --check-data data/valid.jsonl
+    python -m training.export runs/chat models/mine --format lora:fp16,lora-gguf:f16 --base-name SmolLM2-135M-Instruct
 
 SOURCE is what training.train wrote: a model, one of its checkpoints, one with a choice head, or a LoRA adapter.
 Knows how a folder is put in place; nothing of what is inside its files, and nothing of serving.
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training.command import parser, run
-from training.formats import FORMATS, SERVED, Card, Format, Trained, parse_formats
+from training.formats import ADAPTED, FORMATS, SERVED, Card, Format, Trained, parse_formats
 
 if TYPE_CHECKING:
     from training.formats.check import Reference
@@ -29,18 +30,25 @@ SAMPLING: dict[str, float | int] = {"temperature": 0.5, "top_p": 0.9, "top_k": 5
 RANGES = {"temperature": (0.01, 2), "top_p": (0.01, 1), "top_k": (0, 1_000_000), "repetition_penalty": (0.01, 10)}
 
 
-def export(source: Path, target: Path, forms: list[Format], card: Card, data: Path | None = None) -> list[str]:
-    """Write `target` and say what was found. It is complete and right, or as it was. Raises OSError, ValueError."""
+def export(
+    source: Path, target: Path, forms: list[Format], card: Card, data: Path | None = None, base_name: str = ""
+) -> list[str]:
+    """Write `target` and say what was found. It is complete and right, or as it was. Raises OSError, ValueError.
+
+    Without `forms` it is what the backends load: an adapter of a base that is a GGUF file stays one.
+    """
     _check_target(source, target)
     # torch and transformers load here: --help and a wrong path need not wait for them.
     from training.formats import check, samples
     from training.formats.source import load
 
-    trained = load(source)
-    tried = samples.build_samples(trained.tokenizer, trained.model.config.n_positions, check.STEPS, data)
+    trained = load(source, base_name)
+    forms = forms or parse_formats(ADAPTED if trained.adapter and trained.adapter[1].is_gguf else SERVED)
+    _check_forms(source, forms, trained)
+    tried = samples.build_samples(trained.tokenizer, trained.model.config.max_position_embeddings, check.STEPS, data)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=_existing_parent(target)))
     try:
-        _write_config(trained, part, card)
+        _write_config(trained, part, card, adapts=forms[0].adapts)
         compared = check.Reference(trained, tried)
         notes = [*trained.notes, *(_write_format(form, part / form.file, target, card, compared) for form in forms)]
         _replace(part, target.resolve())
@@ -55,8 +63,18 @@ def _check_target(source: Path, target: Path) -> None:
         raise ValueError(f"{target} is the source itself: name another folder")
     if target.resolve() in source.resolve().parents:
         raise ValueError(f"{target} holds the source, {source}, and would be replaced: name another folder")
-    if target.exists() and not (target / "config.json").is_file():
+    if target.exists() and not any((target / name).is_file() for name in ("config.json", "adapter_config.json")):
         raise ValueError(f"{target} exists and is no model folder: name a new one")
+
+
+def _check_forms(source: Path, forms: list[Format], trained: Trained) -> None:
+    """Raises ValueError for a format that this source cannot be."""
+    family = trained.model.config.model_type
+    for form in forms:
+        if form.adapts and trained.adapter is None:
+            raise ValueError(f"--format {form.name}: {source} is no adapter (training.train --lora makes one)")
+        if not form.adapts and family != "gpt2" and not form.name.startswith("safetensors"):
+            raise ValueError(f"--format {form.name}: writes gpt2 alone, and this is a {family}: {', '.join(ADAPTED)}")
 
 
 def _write_format(form: Format, path: Path, target: Path, card: Card, source: "Reference") -> str:
@@ -67,7 +85,8 @@ def _write_format(form: Format, path: Path, target: Path, card: Card, source: "R
     began = time.monotonic()
     try:
         form.module.write(source.trained, path, form.precision, card)
-        with form.module.open_reader(path) as reader:
+        beside = [source.trained] if form.adapts else []
+        with form.module.open_reader(path, *beside) as reader:
             result = check.check(form, reader, source)
     except (ValueError, RuntimeError) as error:
         problem = f"{target / form.file} ({form.name}) would be broken, nothing is written: {first_line(error)}"
@@ -76,15 +95,19 @@ def _write_format(form: Format, path: Path, target: Path, card: Card, source: "R
     return f"{form.file} ({form.name}, {size:.1f} MB, {time.monotonic() - began:.0f} s): {result}"
 
 
-def _write_config(trained: Trained, part: Path, card: Card) -> None:
-    """What stands in the folder whatever the formats: config, generation config, tokenizer with its template."""
+def _write_config(trained: Trained, part: Path, card: Card, adapts: bool) -> None:
+    """What stands in the folder whatever the formats: config, generation config, tokenizer with its template.
+
+    An adapter's base has all but the second itself.
+    """
     model, tokenizer = trained.model, trained.tokenizer
     ends = sorted({end for end in (tokenizer.eos_token_id, tokenizer.bos_token_id) if end is not None})
     model.generation_config.update(do_sample=True, eos_token_id=ends or None, **card.sampling)
-    model.config.architectures = [type(model).__name__]
-    model.config.save_pretrained(part)
     model.generation_config.save_pretrained(part)
-    tokenizer.save_pretrained(part)
+    if not adapts:
+        model.config.architectures = [type(model).__name__]
+        model.config.save_pretrained(part)
+        tokenizer.save_pretrained(part)
 
 
 def _existing_parent(target: Path) -> Path:
@@ -122,11 +145,13 @@ def main(argv: list[str] | None = None) -> int:
         "--format",
         action="append",
         metavar="NAME[,NAME]",
-        help=f"{', '.join(FORMATS)}; may be given again (default: {','.join(SERVED)})",
+        help=f"{', '.join(FORMATS)}; may be given again (default: {','.join(SERVED)}; of an adapter whose base is a "
+        f"GGUF file {','.join(ADAPTED)})",
     )
     options.add_argument("--name", default="llm-assistant small talk", help="of the model, written into the files")
     options.add_argument("--licence", default="CC-BY-SA-4.0", help="written into the files (default: %(default)s)")
     options.add_argument("--description", default="A small demonstration model for everyday chat.", help="likewise")
+    options.add_argument("--base-name", default="", help="what an adapter calls its base (default: its file's name)")
     options.add_argument("--check-data", type=Path, help="dialogues (JSONL) to check on, instead of a few that ship")
     for name, value in SAMPLING.items():
         text = "how a reply is drawn where nobody sets it (default: %(default)s)"
@@ -143,7 +168,8 @@ def _export_options(args: argparse.Namespace) -> list[str]:
         if not low <= value <= high:
             raise ValueError(f"--{name.replace('_', '-')} {value}: it lies between {low} and {high}")
     card = Card(args.name, args.licence, args.description, sampling)
-    return export(args.source, args.target, parse_formats(args.format or SERVED), card, args.check_data)
+    forms = parse_formats(args.format) if args.format else []
+    return export(args.source, args.target, forms, card, args.check_data, args.base_name)
 
 
 if __name__ == "__main__":

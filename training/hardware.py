@@ -38,7 +38,10 @@ def estimate_bytes(model: Any, plan: Recipe, length: int) -> int:
     # Kept for the backward pass: about 28 vectors a token and layer; with dropout the attention weights, thrice.
     dropping = any(isinstance(m, torch.nn.Dropout) and m.p > 0 for m in model.modules())
     activations = (
-        tokens * config.n_layer * 4 * (28 * config.n_embd + (3 if dropping else 0.1) * config.n_head * row_tokens)
+        tokens
+        * config.num_hidden_layers
+        * 4
+        * (28 * config.hidden_size + (3 if dropping else 0.1) * config.num_attention_heads * row_tokens)
     )
     logits = tokens * config.vocab_size * 12 if plan.double_heads else 0
     beyond = 0 if torch.cuda.is_available() else psutil.Process().memory_info().rss

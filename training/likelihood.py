@@ -29,18 +29,20 @@ class Nats(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, None]:
         """Gradients to hidden and weight; logits are computed anew."""
         hidden, weight, target, scale = ctx.saved_tensors
         to_hidden = torch.empty_like(hidden)
-        to_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
+        learns_weight = ctx.needs_input_grad[1]  # adapters leave the output layer as it is
+        to_weight = torch.zeros(weight.shape if learns_weight else 0, dtype=torch.float32, device=weight.device)
         for part in _parts(len(hidden)):
             slope = (hidden[part] @ weight.T).float().sub_(scale[part, None]).exp_()
             slope[torch.arange(len(slope), device=slope.device), target[part]] -= 1
             slope = slope.mul_(grads[0][part, None]).to(weight.dtype)
             to_hidden[part] = slope @ weight
-            to_weight += slope.T @ hidden[part]
-        return to_hidden, to_weight.to(weight.dtype), None
+            if learns_weight:
+                to_weight += slope.T @ hidden[part]
+        return to_hidden, to_weight.to(weight.dtype) if learns_weight else None, None
 
 
 def nats(hidden: torch.Tensor, weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

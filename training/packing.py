@@ -1,6 +1,7 @@
 """Encoded texts to rows of at most so many tokens: whole dialogues side by side, none seeing another.
 
-`position_ids` restart at 0 where a dialogue starts; that is how the model knows. Knows no tokenizer and no files.
+`position_ids` restart at 0 where a dialogue starts, and jump back where a branch of it does (questions about the same
+passages); that is how the model knows. Knows no tokenizer and no files.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ class Piece:
 
     ids: list[int]
     labels: list[int]
+    positions: list[int] | None = None
 
 
 def split_into_pieces(encoded: Encoded, longest: int) -> Iterator[Piece]:
@@ -30,8 +32,10 @@ def split_into_pieces(encoded: Encoded, longest: int) -> Iterator[Piece]:
     ids = encoded.ids
     labels = [i if learnt else IGNORED for i, learnt in zip(ids, encoded.learnt, strict=True)]
     if len(ids) <= longest:
-        yield Piece(ids, labels)
+        yield Piece(ids, labels, encoded.positions)
         return
+    if encoded.positions is not None:
+        return  # to cut passages would make questions of them that nothing answers
     header = encoded.header if encoded.header <= longest // 2 else 0
     room, start, before = longest - header, header, header
     while start < len(ids):
@@ -61,7 +65,7 @@ class Packer:
     def add(self, piece: Piece) -> Iterator[Row]:
         """The rows that become full by putting this piece in."""
         if self.cross:
-            yield from self._run_on(piece)
+            yield from [self._row([piece])] if piece.positions else self._run_on(piece)
             return
         fits = [row for row in self.open_rows if self._room(row) >= len(piece.ids)]
         if fits:
@@ -94,7 +98,7 @@ class Packer:
         return {
             "input_ids": ids,
             "labels": [i for p in row for i in p.labels],
-            "position_ids": [n for p in row for n in range(len(p.ids))],
+            "position_ids": [n for p in row for n in (p.positions or range(len(p.ids)))],
             "length": len(ids),
             "source": self.source,
         }

@@ -15,7 +15,7 @@ from prompts.system import system_prompt
 from training import store, tokenizer
 from training.cleaning import Cleaner, count_table
 from training.corpus import Corpus, Pool, View
-from training.dialogue import Dialogue, Text, replies
+from training.dialogue import Dialogue, Item, Reading, Text, replies
 from training.packing import Packer, Row, split_into_pieces
 
 
@@ -77,9 +77,11 @@ class Preparation:
     def _encode(self, bpe: Any, view: View) -> tokenizer.Encoded:
         if isinstance(view.item, Text):
             return tokenizer.text(bpe, view.item.text)
+        if isinstance(view.item, Reading):
+            return tokenizer.encode_reading(bpe, view.item, self._system(view.item))
         return tokenizer.encode(bpe, view.messages(self._system(view.item)))
 
-    def _system(self, item: Dialogue) -> str:
+    def _system(self, item: Item) -> str:
         """The app's own system prompt for most, none for the rest, so that the model knows both."""
         drawn = random.Random(f"system {self.corpus.seed} {item.key}").random()
         return system_prompt() if drawn < self.system_share else ""
@@ -95,7 +97,7 @@ class Preparation:
     def _choice_rows(self, bpe: Any, split: str, view: View, encoded: tokenizer.Encoded, pool: Pool) -> Iterator[Row]:
         """Replies with the distractors their source brings, or 19 drawn ones; the prompt ends with <|assistant|>."""
         item = view.item
-        if isinstance(item, Text) or not (turns := list(replies(item, view.assistant))):
+        if not isinstance(item, Dialogue) or not (turns := list(replies(item, view.assistant))):
             return
         rng = random.Random(f"choices {self.corpus.seed} {item.key} {view.assistant}")
         longest = min(store.LONGEST_REPLY, self.max_length // 4)
@@ -128,6 +130,15 @@ class TokenizerSample:
         """Keep the texts of a view while its source has room."""
         item = view.item
         if self.used[item.source] < self.source_limit and self.used.total() < self.total_limit:
-            new = [item.text] if isinstance(item, Text) else [*item.turns, *(s for p in item.personas for s in p)]
+            new = _texts(item)
             self.texts += new
             self.used[item.source] += sum(map(len, new))
+
+
+def _texts(item: Item) -> list[str]:
+    """Everything that an item says."""
+    if isinstance(item, Text):
+        return [item.text]
+    if isinstance(item, Reading):
+        return [text for pair in (*item.passages, *item.questions) for text in pair]
+    return [*item.turns, *(sentence for persona in item.personas for sentence in persona)]

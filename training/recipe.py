@@ -49,6 +49,7 @@ class Recipe:
     language_weight: float = 2.0
     choice_weight: float = 1.0
     lora: int = 0
+    lora_from: int = 0
     group_by_length: bool = True
     average: int = 1
     evaluate_every: int = 5000
@@ -102,6 +103,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "language_weight": (0, 100),
     "choice_weight": (0, 100),
     "lora": (0, 4096),
+    "lora_from": (0, 10_000),
     "average": (1, 100),
     "keep": (1, 1000),
     "evaluate_every": (1, 1e9),
@@ -124,7 +126,7 @@ HELP = {
     "group_by_length": "batches of rows of like length",
     "weight_decay": "of matrices",
     "seed": "of every draw",
-    "init": "folder or hub name to start from, e.g. gpt2, distilgpt2",
+    "init": "folder, GGUF file or hub name to start from, e.g. gpt2",
     "config": f"start from nothing with this size: {', '.join(SIZES)}",
     "steps": "end after so many steps instead of epochs",
     "accumulate": "batches for one step",
@@ -138,6 +140,7 @@ HELP = {
     "turns": "replies a row that get distractors",
     "double_heads": "train a choice head (GPT2DoubleHeadsModel) on the prepared choices",
     "lora": "rank of LoRA adapters instead of all weights (0: none)",
+    "lora_from": "first block that gets adapters; those below are computed forwards alone, which is faster",
     "average": "average the weights of the last so many checkpoints at the end",
     "keep": "checkpoints kept",
 }

@@ -1,8 +1,10 @@
-"""The tokenizer: a byte-level BPE trained here or one that exists, with the chat's special tokens and its template.
+"""The tokenizer: a byte-level BPE trained here, with the chat's special tokens and its template, or one that exists.
 
-Turns messages into token ids and says which of them the model is to learn. Knows nothing of the model.
+One that brings a chat template, as in a GGUF file of a chat model, keeps it and its own tokens. Turns messages into
+token ids and says which of them the model is to learn. Knows nothing of the model.
 """
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from prompts import template
+from prompts.passages import quote_passages
+from training.chat_encoder import ChatEncoder
+from training.dialogue import Reading
 
 END_OF_TEXT, END_OF_TURN = "<|endoftext|>", "<|end|>"
 SYSTEM, USER, ASSISTANT = "<|system|>", "<|user|>", "<|assistant|>"
@@ -24,13 +29,15 @@ class Encoded:
     """A text as the model sees it.
 
     `learnt` marks the assistant's tokens with their ends, `turns` where each turn starts; the first `header` tokens are
-    the system prompt's.
+    the system prompt's. `positions` are its tokens' places, counted through where there are none; a jump back begins a
+    branch, which sees what stands before that place.
     """
 
     ids: list[int]
     learnt: list[bool]
     turns: list[int]
     header: int = 0
+    positions: list[int] | None = None
 
 
 def train(texts: Iterable[str], vocab_size: int, positions: int) -> PreTrainedTokenizerFast:
@@ -54,14 +61,24 @@ def train(texts: Iterable[str], vocab_size: int, positions: int) -> PreTrainedTo
 
 
 def load(name: str) -> Any:
-    """A tokenizer from a folder or the hub, the chat's special tokens added where it lacks them. Raises OSError."""
+    """A tokenizer from a folder, a GGUF file or the hub, the chat's special tokens added where it has no template.
+
+    Raises OSError.
+    """
     try:
-        return _for_chat(AutoTokenizer.from_pretrained(name))
-    except (OSError, ValueError) as error:
+        file = {"gguf_file": Path(name).name} if name.endswith(".gguf") else {}
+        loaded = AutoTokenizer.from_pretrained(str(Path(name).parent) if file else name, **file)
+        return loaded if has_own_template(loaded) else _for_chat(loaded)
+    except (OSError, ValueError, KeyError) as error:
         raise OSError(
-            f"no tokenizer in {name} ({str(error).splitlines()[0]}); name a folder that holds tokenizer.json, or a hub "
-            "name where there is a network"
+            f"no tokenizer in {name} ({str(error).splitlines()[0]}); name a folder that holds tokenizer.json, a GGUF "
+            "file, or a hub name where there is a network"
         ) from error
+
+
+def has_own_template(tokenizer: Any) -> bool:
+    """Whether a tokenizer brought a chat template, which is not ours."""
+    return bool(tokenizer.chat_template) and tokenizer.chat_template != CHAT_TEMPLATE.read_text(encoding="utf-8")
 
 
 def _for_chat(tokenizer: Any) -> Any:
@@ -78,7 +95,12 @@ def _for_chat(tokenizer: Any) -> Any:
 
 
 def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
-    """A whole dialogue, closed by the end-of-text token; what people wrote never becomes a special token."""
+    """A whole dialogue, closed by the end-of-text token in ours; what people wrote never becomes a special token.
+
+    Raises ValueError where the tokenizer's own template refuses the messages.
+    """
+    if has_own_template(tokenizer):
+        return _encode_by_template(tokenizer, messages)
     rendered = template.render(str(tokenizer.chat_template), messages, SPECIALS, reply=False)
     ids: list[int] = []
     learnt: list[bool] = []
@@ -95,15 +117,60 @@ def encode(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
     return Encoded([*ids, special(tokenizer, END_OF_TEXT)], [*learnt, False], turns, header)
 
 
+def _encode_by_template(tokenizer: Any, messages: list[dict[str, str]]) -> Encoded:
+    """Likewise, by the template that came with the tokenizer; a turn is a message of the user with its reply."""
+    encoder = ChatEncoder(tokenizer, sys.maxsize)
+    encoded = encoder.encode_dialogue(messages)
+    learnt = [False] * len(encoded.ids)
+    for start, end in encoded.spans:
+        learnt[start:end] = [True] * (end - start)
+    header = len(encoder.encode_head(messages[:1])) if messages[0]["role"] == "system" else 0
+    return Encoded(encoded.ids, learnt, [header, *(end for _, end in encoded.spans[:-1])], header)
+
+
+def encode_reading(tokenizer: Any, reading: Reading, system: str) -> Encoded:
+    """Questions about the same passages as branches: `positions` says where each leaves what they share.
+
+    As chains/passages.py writes a question with passages: the rules behind the system prompt, the passages before the
+    question. Raises ValueError where the template refuses the messages.
+    """
+    quoted = quote_passages("", reading.passages)
+    head = "\n\n".join(filter(None, [system, quoted.rules]))
+    chats = [
+        encode(tokenizer, [
+            {"role": "system", "content": head},
+            {"role": "user", "content": quoted.question + question},
+            {"role": "assistant", "content": answer},
+        ])
+        for question, answer in reading.questions
+    ]  # fmt: skip
+    shared = _shared_length([chat.ids for chat in chats])
+    positions = list(range(shared))
+    ids, learnt = chats[0].ids[:shared], chats[0].learnt[:shared]
+    for chat in chats:
+        ids += chat.ids[shared:]
+        learnt += chat.learnt[shared:]
+        positions += range(shared, len(chat.ids))
+    return Encoded(ids, learnt, chats[0].turns, chats[0].header, positions)
+
+
+def _shared_length(chats: list[list[int]]) -> int:
+    """How many tokens all begin with; at least one is left to each."""
+    shortest = min(map(len, chats)) - 1
+    return next((i for i in range(shortest) if len({ids[i] for ids in chats}) > 1), shortest)
+
+
 def text(tokenizer: Any, plain_text: str) -> Encoded:
     """Plain text for language modelling: every token is learnt."""
-    ids = [*encode_plain(tokenizer, plain_text), special(tokenizer, END_OF_TEXT)]
+    own = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
+    ids = [*encode_plain(tokenizer, plain_text), tokenizer.eos_token_id if own is None else own]
     return Encoded(ids, [True] * len(ids), [0])
 
 
 def reply(tokenizer: Any, text: str) -> list[int]:
     """The ids of a reply with the token that ends it."""
-    return [*encode_plain(tokenizer, text), special(tokenizer, END_OF_TURN)]
+    end = tokenizer.eos_token_id if has_own_template(tokenizer) else special(tokenizer, END_OF_TURN)
+    return [*encode_plain(tokenizer, text), end]
 
 
 def encode_plain(tokenizer: Any, piece: str) -> list[int]:

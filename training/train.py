@@ -3,6 +3,7 @@
 Examples:
   python -m training.train --data runs/mine --config small --epochs 4 --out runs/mine/model
   python -m training.train --data runs/films --init gpt2 --out runs/films/model   (prepared with --tokenizer gpt2)
+  python -m training.train --data runs/chat --init base.gguf --lora 8 --rate 5e-4 --out runs/chat/lora
   python -m training.train --data runs/mine --out runs/mine/model --resume
   torchrun --nproc-per-node 2 -m training.train --data runs/mine --config small --out runs/mine/model
 """
@@ -81,6 +82,8 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
     torch.manual_seed(plan.seed)
     model, steps = weights.initialize(plan, bpe), _steps(plan, len(rows))
     precision, why = hardware.choose_precision(plan.precision)
+    if precision == "bf16":
+        weights.round_frozen(model)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters; {precision}: {why}; {plan.summary(steps)}")
     print(hardware.check_memory(model, plan, _fitting(rows, model)), flush=True)
     settings = arguments(plan, out, precision, steps)
@@ -95,8 +98,8 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
         tokenizer=bpe,
         train_dataset=rows,
         eval_dataset=val,
-        data_collator=_collator(plan, bpe.pad_token_id, rows, model.config.n_positions),
-        plain_collator=_collator(plan.for_validation(), bpe.pad_token_id, rows, model.config.n_positions),
+        data_collator=_collator(plan, bpe.pad_token_id, rows, model.config.max_position_embeddings),
+        plain_collator=_collator(plan.for_validation(), bpe.pad_token_id, rows, model.config.max_position_embeddings),
         callbacks=[
             stop,
             trainer.JsonLog(out / "log.jsonl"),
@@ -118,7 +121,7 @@ def train(plan: Recipe, data: Path, out: Path, resume: Path | None) -> None:
 
 def _fitting(rows: Dataset, model: Any) -> int:
     """Tokens of the longest row. Raises ValueError where the model has not so many positions."""
-    longest, positions = store.longest_row(rows), model.config.n_positions
+    longest, positions = store.longest_row(rows), model.config.max_position_embeddings
     if longest > positions:
         raise ValueError(
             f"rows of {longest} tokens do not fit a model of {positions} positions: "

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from transformers import AutoConfig, GPT2Config, GPT2DoubleHeadsModel
+from transformers import GPT2Config, GPT2DoubleHeadsModel
 
-from training import curves, tokenizer, trainer
+from training import curves, pretrained, trainer
+from training.formats import adapter
 from training.model import GPT2LMHeadModel
 from training.recipe import SIZES, Recipe
 
@@ -19,7 +19,9 @@ from training.recipe import SIZES, Recipe
 def initialize(plan: Recipe, bpe: Any) -> Any:
     """The model before its first step. Raises OSError, ValueError where `--init` does not do."""
     kind: Any = GPT2DoubleHeadsModel if plan.double_heads else GPT2LMHeadModel
-    model = kind(_config(plan, bpe)) if plan.config else _saved(kind, plan.init, bpe)
+    taught = Path(plan.init) if plan.init and adapter.is_adapter(Path(plan.init)) else None
+    base = adapter.base_model(taught) if taught else plan.init
+    model = kind(_config(plan, bpe)) if plan.config else pretrained.load(base, bpe, plan.double_heads)
     size = model.config.vocab_size
     if size != len(bpe):
         model.resize_token_embeddings(len(bpe))
@@ -29,11 +31,13 @@ def initialize(plan: Recipe, bpe: Any) -> Any:
             if isinstance(module, torch.nn.Dropout):
                 module.p = plan.dropout
         model.config.update({"resid_pdrop": plan.dropout, "embd_pdrop": plan.dropout})
-    if model.config.activation_function == "gelu_new":
+    if getattr(model.config, "activation_function", "") == "gelu_new":
         for block in model.transformer.h:  # the same function as one kernel instead of eight
             block.mlp.act = torch.nn.GELU(approximate="tanh")
     model.contrast, model.distractors = plan.contrast, plan.distractors
-    return _adapted(model, plan.lora, list(range(size, len(bpe)))) if plan.lora else model
+    if taught:
+        return adapter.apply(model, taught, learning=True)
+    return _adapted(model, plan, list(range(size, len(bpe)))) if plan.lora else model
 
 
 def _config(plan: Recipe, bpe: Any) -> GPT2Config:
@@ -48,44 +52,34 @@ def _config(plan: Recipe, bpe: Any) -> GPT2Config:
     )
 
 
-def _saved(kind: Any, name: str, bpe: Any) -> Any:
-    try:
-        family = AutoConfig.from_pretrained(name).model_type
-        if family != "gpt2":
-            raise ValueError(f"it is a {family}, and only GPT-2 is trained here")
-        model, info = kind.from_pretrained(name, dtype=torch.float32, num_labels=1, output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise OSError(
-            f"--init {name}: cannot be loaded ({str(error).splitlines()[0]}); name a folder with a saved GPT-2, or "
-            "a hub name where there is a network"
-        ) from error
-    if lost := [key for key in info["missing_keys"] if key.startswith("transformer.")]:
-        raise ValueError(f"--init {name}: {len(lost)} weights are missing, {lost[0]} first: name a whole model")
-    source_vocabulary, target_vocabulary = tokenizer.load(name).get_vocab(), bpe.get_vocab()
-    if any(target_vocabulary.get(token) != number for token, number in source_vocabulary.items()):
-        raise ValueError(
-            f"--init {name}: has another vocabulary than the data; "
-            f"prepare them with training.prepare --tokenizer {name}"
-        )
-    return model
-
-
-def _adapted(model: Any, rank: int, added: list[int]) -> Any:
+def _adapted(model: Any, plan: Recipe, added: list[int]) -> Any:
     """Low-rank adapters (Hu et al. 2021, arXiv:2106.09685) on the matrices of the blocks; of the rest only the
-    embeddings of tokens that the model did not have are learnt."""
+    embeddings of tokens that the model did not have are learnt. Blocks below `plan.lora_from` get none, and nothing is
+    computed backwards there."""
     from peft import LoraConfig, get_peft_model
 
+    family, blocks = model.config.model_type, model.config.num_hidden_layers
+    if plan.lora_from >= blocks:
+        raise ValueError(f"--lora-from {plan.lora_from}: the model has {blocks} blocks, the first is 0")
     config = LoraConfig(
-        r=rank,
-        lora_alpha=2 * rank,
-        target_modules=["c_attn", "c_proj", "c_fc"],
-        fan_in_fan_out=True,
+        r=plan.lora,
+        lora_alpha=2 * plan.lora,
+        target_modules=pretrained.MATRICES[family],
+        layers_to_transform=list(range(plan.lora_from, blocks)) if plan.lora_from else None,
+        fan_in_fan_out=family == "gpt2",
         task_type="CAUSAL_LM",
-        trainable_token_indices={"wte": added} if added else None,
+        trainable_token_indices={"wte" if family == "gpt2" else "embed_tokens": added} if added else None,
     )
     with warnings.catch_warnings():  # peft still asks transformers by a name that is on its way out
         warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`", category=FutureWarning)
         return get_peft_model(model, config)
+
+
+def round_frozen(model: Any) -> None:
+    """The weights below a Llama's adapters become bf16, as autocast would make them anew for each batch."""
+    if model.config.model_type == "llama" and not all(weight.requires_grad for weight in model.parameters()):
+        for weight in model.parameters():
+            weight.data = weight.data if weight.requires_grad else weight.data.bfloat16()
 
 
 def save_finished(model: Any, bpe: Any, plan: Recipe, out: Path) -> None:

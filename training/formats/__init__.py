@@ -1,7 +1,8 @@
 """The file formats that a trained folder is exported to: `NAME:PRECISION` to a file's name, its writer and its bounds.
 
-gguf.py, onnx.py and safetensors.py are one format each: `write(trained, path, precision, card)`, and
-`open_reader(path)`, which yields a Reader, the file as a program that serves it sees it. source.py and adapter.py load
+gguf.py, onnx.py and safetensors.py are one format of a whole model each, lora.py and lora_gguf.py one of an adapter:
+`write(trained, path, precision, card)`, and `open_reader(path)`, which yields a Reader, the file as a program that
+serves it sees it (an adapter beside its base: `open_reader(path, trained)`). source.py, adapter.py and base.py load
 what is exported, samples.py has what it is tried on, check.py compares. Knows no command line, and loads nothing heavy
 by itself.
 """
@@ -10,11 +11,15 @@ import importlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from training.formats.base import Base
 
 # Threads that wait must sleep: spinning ones of torch slow llama.cpp down, and each other. Read when either loads.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -68,9 +73,14 @@ class Format:
         return self.name.partition(":")[2]
 
     @property
+    def adapts(self) -> bool:
+        """Whether it is a file of an adapter, which is nothing without its base."""
+        return self.name.startswith("lora")
+
+    @property
     def module(self) -> ModuleType:
         """What writes and reads it."""
-        return importlib.import_module(f"{__name__}.{self.name.partition(':')[0]}")
+        return importlib.import_module(f"{__name__}.{self.name.partition(':')[0].replace('-', '_')}")
 
 
 FORMATS = {
@@ -81,11 +91,15 @@ FORMATS = {
         # llama.cpp rounds activations and cached keys to fp16 as well: single logits wander more than choices do.
         Format("gguf:f16", "model-f16.gguf", perplexity=0.005, rounded=True),
         Format("gguf:q8_0", "model-q8_0.gguf", perplexity=0.01, greedy=False),
+        Format("lora:fp16", "adapter_model.safetensors", perplexity=0.005, logits=0.02),
+        # llama.cpp rounds what it multiplies with a base of 4 bits to 8 bits.
+        Format("lora-gguf:f16", "adapter-f16.gguf", perplexity=0.03, greedy=False),
         Format("onnx", "model.onnx", perplexity=0.001, logits=0.005),
         Format("onnx:int8", "model-int8.onnx", perplexity=0.02, greedy=False),
     )
 }
 SERVED = ("safetensors:fp16", "gguf:f16")  # what the backends of this project load
+ADAPTED = ("lora:fp16", "lora-gguf:f16")  # and what they put beside a base that is a GGUF file
 
 
 def parse_formats(requested: Iterable[str]) -> list[Format]:
@@ -102,13 +116,21 @@ def parse_formats(requested: Iterable[str]) -> list[Format]:
         same = [other.name for other in forms if other.file == form.file]
         if len(same) > 1:
             raise ValueError(f"--format {' and '.join(same)} would both be {form.file}: choose one")
+    if len({form.adapts for form in forms}) > 1:
+        raise ValueError(
+            f"--format {', '.join(names)}: an adapter and a whole model are two folders: export one at a time"
+        )
     return forms
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A source in memory: a GPT2LMHeadModel in fp32, its tokenizer, and what was done to get there, in sentences."""
+    """A source in memory: a model in fp32, its tokenizer, and what was done to get there, in sentences.
+
+    `adapter`: the folder of the adapter that is merged in it, and its base; None where it is a model of its own.
+    """
 
     model: Any
     tokenizer: Any
     notes: tuple[str, ...] = ()
+    adapter: tuple[Path, "Base"] | None = None

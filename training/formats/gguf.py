@@ -71,6 +71,11 @@ def add_card(writer: gguf.GGUFWriter, card: Card) -> None:
     writer.add_name(card.name)
     writer.add_license(card.licence)
     writer.add_description(card.description)
+    add_sampling(writer, card)
+
+
+def add_sampling(writer: gguf.GGUFWriter, card: Card) -> None:
+    """How a reply is drawn where nobody sets an option."""
     writer.add_sampling_temp(float(card.sampling["temperature"]))
     writer.add_sampling_top_p(float(card.sampling["top_p"]))
     writer.add_sampling_top_k(int(card.sampling["top_k"]))

@@ -5,28 +5,41 @@ Knows Hugging Face's folders; nothing of what is written from them.
 
 import copy
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, GPT2Config, GPT2DoubleHeadsModel, GPT2LMHeadModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    GPT2Config,
+    GPT2DoubleHeadsModel,
+    GPT2LMHeadModel,
+)
 from transformers.utils import logging
 
 from training.formats import Logits, Trained, adapter
+from training.formats.base import read_base
 
 CHOICE_HEAD = "multiple_choice_head"
 LARGEST_HALF = torch.finfo(torch.float16).max
 
 
-def load(folder: Path) -> Trained:
-    """The model that a folder holds, complete and finite. Raises OSError, ValueError: one line naming the folder."""
+def load(folder: Path, base_name: str = "") -> Trained:
+    """The model that a folder holds, complete and finite; an adapter's base is called `base_name` in what is written.
+
+    Raises OSError, ValueError: one line naming the folder.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: name one written by training.train")
     try:
         with silence_transformers():
-            trained = _loaded(folder)
+            trained = _loaded(folder, base_name)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ValueError(f"{folder}: {first_line(error)}") from error
     _check_finite(trained.model, folder)
@@ -83,12 +96,17 @@ class TorchReader:
         return self.model(torch.tensor([piece]), past_key_values=past, attention_mask=ones, use_cache=True)
 
 
-def _loaded(folder: Path) -> Trained:
+def _loaded(folder: Path, base_name: str) -> Trained:
     home = adapter.base_model(folder) if adapter.is_adapter(folder) else str(folder)
     choosing = CHOICE_HEAD in adapter.saved_modules(folder)
     owner = str(folder) if _has_tokenizer(folder) or home == str(folder) else home
-    model, tokenizer, notes = _network(home, choosing), _tokenizer(owner), []
+    if home.endswith(".gguf"):
+        model, tokenizer = load_base(home)
+    else:
+        model, tokenizer = _network(home, choosing), _tokenizer(owner)
+    notes, adapted = [], None
     if adapter.is_adapter(folder):
+        adapted = folder, read_base(Path(home), model.config, base_name)
         model = adapter.merge(model, folder, len(tokenizer))
         notes.append(f"the LoRA adapter is merged into its base, {home}")
     if isinstance(model, GPT2DoubleHeadsModel):
@@ -96,7 +114,23 @@ def _loaded(folder: Path) -> Trained:
         notes.append("the choice head is left out: nothing serves it")
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(f"its tokenizer has {len(tokenizer)} tokens, its model {model.config.vocab_size}: not a pair")
-    return Trained(model.eval(), tokenizer, tuple(notes))
+    return Trained(model.eval(), tokenizer, tuple(notes), adapted)
+
+
+def load_base(name: str) -> tuple[Any, Any]:
+    """A base and its tokenizer, in fp32: a GGUF file, whose weights are unpacked, or a folder. Raises OSError."""
+    if not name.endswith(".gguf"):
+        return _network(name, choosing=False), _tokenizer(name)
+    path = Path(name)
+    if not path.is_file():
+        raise FileNotFoundError(f"its base, {name}, is not there: put it there, or name it in {adapter.FILE}")
+    place: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True}
+    unpacked = GgufConfig(dequantize=True)
+    with redirect_stderr(StringIO()):  # a bar that silence_transformers does not reach; errors are raised
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            path.parent, dtype=torch.float32, quantization_config=unpacked, **place
+        )
+    return model.eval(), AutoTokenizer.from_pretrained(path.parent, **place)
 
 
 def _network(name: str, choosing: bool) -> Any:
