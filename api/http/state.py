@@ -50,12 +50,21 @@ class AppState:
     queues: Queues = field(default_factory=Queues)
     shutting_down: bool = False
     exposure_warned: bool = False
+    _choosing: bool = field(default_factory=backends.installing.is_running)
+
+    def choose(self) -> BackendChoice:
+        """The backend that answers; while some are still being installed, the best of those that are there."""
+        if self._choosing:
+            self._choosing = backends.installing.is_running()
+            self.choice = backends.choose(self.settings)
+        return self.choice
 
     def default_backend(self) -> str:
         """The name of the backend that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
-        if self.choice.name is None:
-            raise ModelNotFoundError(self.choice.reason)
-        return self.choice.name
+        choice = self.choose()
+        if choice.name is None:
+            raise ModelNotFoundError(choice.reason)
+        return choice.name
 
 
 def create_state() -> AppState:

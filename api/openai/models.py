@@ -61,7 +61,7 @@ async def model(state: StateDep, model: str) -> Model:
 
 def ready_models(state: AppState) -> dict[str, str]:
     """Every name that a request may have now, with the backend behind it."""
-    names = {DEFAULT: state.choice.name, **{name: name for name in state.models}}
+    names = {DEFAULT: state.choose().name, **{name: name for name in state.models}}
     names |= {alias: names.get(target, target) for alias, target in state.aliases.items()}
     problems = {name: backends.availability_error(name, state.settings) for name in set(names.values()) if name}
     return {name: backend for name, backend in names.items() if backend and problems[backend] is None}
@@ -70,7 +70,7 @@ def ready_models(state: AppState) -> dict[str, str]:
 async def resolve_model(state: AppState, model: str) -> str:
     """The backend behind a name. Raises ApiError 404 for no such or no ready model, 503 for `default` without one."""
     target = state.aliases.get(model, model)
-    name = state.choice.name if target == DEFAULT else target
+    name = state.choose().name if target == DEFAULT else target
     if name is None:
         raise ApiError(503, state.choice.reason, code="backend_unavailable")
     if name not in state.models and model not in state.aliases:

@@ -9,7 +9,7 @@ import backends
 from backends import BackendStatus
 from conversations.replies import available_models, disabled_reason, is_fetching
 from conversations.store import Conversation, NotFoundError, Store, clean
-from page.chat import menu, personas, sampling
+from page.chat import installation, menu, personas, sampling
 from page.session.binding import accept_change, bind
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
@@ -35,6 +35,7 @@ def draw(context: PageContext, conversation: Conversation | None) -> Selection:
             _draw_system_prompt(context, conversation)
             _draw_readiness(context, statuses, selection)
         menu.draw(context.store, conversation)
+    installation.draw(context)
     if selection.backend and not selection.problem and is_fetching(selection.backend):
         _redraw_when_loaded(selection.backend)
     return selection
