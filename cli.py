@@ -13,6 +13,7 @@ from terminal import archive, models, status
 from terminal import config as settings_page
 from terminal.ask import ask
 from terminal.chat import chat
+from terminal.embed import embed
 from terminal.find import find
 from terminal.text import strip_control
 
@@ -23,6 +24,7 @@ app.command(rich_help_panel=TALK)(ask)
 app.command(rich_help_panel=TALK)(find)
 app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
+app.command(rich_help_panel=KEEP)(embed)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
 app.command("backends", rich_help_panel=RUN)(status.show_status)
 app.add_typer(models.app, name="models", rich_help_panel=RUN)

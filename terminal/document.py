@@ -17,6 +17,7 @@ from terminal.persona import suggest
 from terminal.screen import Screen
 from terminal.state import ChatState
 
+MEANING = " Words in it are found now; what is meant too, when /documents no longer counts."
 NO_DOCUMENTS = "There are no documents in this conversation: /attach FILE adds one."
 
 
@@ -28,11 +29,11 @@ def attach(chat: ChatState, screen: Screen, name: str) -> None:
     data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name, unit=counted_units(path.name))
     try:
         with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.label):
-            told = (progress.set_pages, progress.set_passages, progress.set_notice)
+            told = (progress.set_pages, progress.set_notice)
             row = files.add(chat.store, path.name, data, conversation_id, *told)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
-    screen.print(f"{row.name}: {', '.join(files.describe(row))}.")
+    screen.print(f"{row.name}: {', '.join(files.describe(row))}.{MEANING if row.embedding else ''}")
     if progress.notice is not None:
         screen.print(progress.notice)
 
@@ -54,9 +55,16 @@ def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
         screen.print(NO_DOCUMENTS)
 
 
+def embed(chat: ChatState, screen: Screen, name: str) -> None:
+    """Have the document of a name or number searched by meaning too, in the background. Raises SettingsError."""
+    row = _pick(documents_of(chat), name, "/embed")
+    files.embed(chat.store, row.id)
+    screen.print(f"{row.name}: {', '.join(files.describe(files.get(chat.store, row.id)))}.")
+
+
 def detach(chat: ChatState, screen: Screen, name: str) -> None:
     """Delete the document of a name or number. Raises SettingsError."""
-    row = _pick(documents_of(chat), name)
+    row = _pick(documents_of(chat), name, "/detach")
     files.delete(chat.store, row.id)
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
 
@@ -84,10 +92,11 @@ def completions(chat: ChatState) -> Iterator[str]:
     with suppress(OSError):
         names = sorted(path.name for path in Path.cwd().iterdir() if path.suffix[1:].lower() in KINDS)
         yield from (f"/attach {name}" for name in names)
-    yield from dict.fromkeys(f"/detach {row.name}" for row in documents_of(chat))
+    for row in documents_of(chat):
+        yield from (f"{command} {row.name}" for command in ("/detach", "/embed"))
 
 
-def _pick(rows: Sequence[Document], name: str) -> Document:
+def _pick(rows: Sequence[Document], name: str, command: str) -> Document:
     """The document of this number or name. Raises SettingsError."""
     if not rows:
         raise SettingsError(NO_DOCUMENTS)
@@ -95,9 +104,9 @@ def _pick(rows: Sequence[Document], name: str) -> Document:
         return rows[int(name) - 1]
     matches = [row for row in rows if row.name == name]
     if len(matches) > 1:
-        raise SettingsError(f"/detach {name}: {len(matches)} documents have this name; give the number of one.")
+        raise SettingsError(f"{command} {name}: {len(matches)} documents have this name; give the number of one.")
     if not matches:
         raise SettingsError(
-            f"/detach {name}: there is no such document.{suggest(name, [r.name for r in rows])} /documents lists all."
+            f"{command} {name}: there is no such document.{suggest(name, [r.name for r in rows])} /documents lists all."
         )
     return matches[0]

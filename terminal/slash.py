@@ -122,6 +122,7 @@ COMMANDS = {
         "/attach FILE", "reads a document, which replies are made from until it is deleted", document.attach
     ),
     "/documents": Command("/documents", "lists the conversation's documents", document.list_all),
+    "/embed": Command("/embed NAME|NUMBER", "has one of them searched by meaning too", document.embed),
     "/detach": Command("/detach NAME|NUMBER", "deletes one of them", document.detach),
     "/find": Command("/find WORDS", "shows the places in them that fit, without asking a model", document.find),
     "/help": Command("/help", "shows this", _help),

@@ -14,6 +14,7 @@ import pytest
 
 import backends
 from api.settings import all_settings
+from conversations.library import vectors
 from conversations.replies import preload
 from conversations.replies.writer import _writers
 from conversations.store.database import disconnect
@@ -24,7 +25,7 @@ from tests.loopback import KEY, Loopback, running
 pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server"]
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
 manifests.remember()
-os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
+os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false", EMBEDDINGS="none")
 
 # What takes long, or holds what does: beginnings of names of files. They come first (with several workers under
 # --dist loadfile --no-loadscope-reorder), so that short files are left for the end and all workers end together.
@@ -61,10 +62,13 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     """No variable and no .env of whoever runs the tests, and a database of its own."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EMBEDDINGS", "none")  # vectors take their time: tests of them say what makes them
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
     yield
     end_replies()
+    for database in {job.database for job in list(vectors._jobs.values())}:
+        vectors.stop(database)
     disconnect()
 
 

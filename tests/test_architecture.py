@@ -46,6 +46,7 @@ ORDER = (
     "training",
     "prompts",
     "openai_account",
+    "llama_library",
     "settings",
 )
 # What a room leaves alone although it stands further down.
@@ -71,8 +72,8 @@ APART = {
     "backends": {"training"},
     "backends.remote": {"backends.llama", "backends.hf", "backends.local"},
     "backends.llama": {"backends.hf"},
-    "training": {"openai_account", "settings"},
-    "prompts": {"openai_account", "settings"},
+    "training": {"openai_account", "llama_library", "settings"},
+    "prompts": {"openai_account", "llama_library", "settings"},
 }  # fmt: skip
 DOORS = ("store", "replies", "library", "exchange")  # of conversations
 

@@ -23,6 +23,7 @@ from api.http.state import StateDep
 from conversations.library import files
 from conversations.store import Document, NotFoundError
 from documents.search import TOP_K
+from settings import SettingsError
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 TEXT_EXAMPLE = "The ferry leaves at noon."
@@ -37,6 +38,7 @@ FILE_EXAMPLE: dict[str, JsonValue] = {
     "status": "processed",
     "pages": 20,
     "passages": 64,
+    "vectors": 64,
 }
 WORDS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": TEXT_EXAMPLE}}}
@@ -45,7 +47,10 @@ FileIds = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Fi
 
 
 class FileObject(BaseModel):
-    """A document that was read; `pages` is null for a kind that has none."""
+    """A document that was read; `pages` is null for a kind that has none.
+
+    All passages are found by their words, and `vectors` of them by meaning too: they follow in the background.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [FILE_EXAMPLE]})
 
@@ -58,6 +63,7 @@ class FileObject(BaseModel):
     status: Literal["processed"] = "processed"
     pages: int | None
     passages: int
+    vectors: int
 
 
 class FileList(BaseModel):
@@ -118,6 +124,7 @@ def to_file_object(row: Document) -> FileObject:
         filename=row.name,
         pages=row.pages,
         passages=row.passages,
+        vectors=row.vectors,
     )
 
 
@@ -216,6 +223,19 @@ def retrieve(store: OwnerStore, file_id: str) -> FileObject:
 def content(store: OwnerStore, file_id: str) -> Response:
     """The text that was read from a file."""
     return PlainTextResponse(files.content(store, file_id), headers={"X-Content-Type-Options": "nosniff"})
+
+
+@router.post("/files/{file_id}/vectors", responses=error_responses(400, 404, 503))
+def embed(store: OwnerStore, file_id: str) -> FileObject:
+    """Have vectors made of a file that was kept before, by what EMBEDDINGS names; `vectors` counts those there are.
+
+    400 where nothing makes any.
+    """
+    try:
+        files.embed(store, file_id)
+    except SettingsError as error:
+        raise ApiError(400, str(error), code="embeddings_off") from error
+    return to_file_object(files.get(store, file_id))
 
 
 @router.delete("/files/{file_id}", responses=error_responses(404, 503))

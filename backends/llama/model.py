@@ -1,7 +1,4 @@
-"""A GGUF file as llama.cpp loads it: its weights, its tokens, and what was saved with them. Computes nothing.
-
-The functions are llama-cpp-python's bindings of llama.cpp's C interface (include/llama.h).
-"""
+"""A GGUF file as llama.cpp loads it: its weights, its tokens, and what was saved with them. Computes nothing."""
 
 import ctypes
 import os
@@ -11,6 +8,7 @@ from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
+import llama_library
 from backends.llama.diagnosis import explain, load_error
 from backends.llama.header import read_header
 from backends.local.loading import Loading, current
@@ -26,8 +24,6 @@ SAMPLING_METADATA = {  # `general.sampling.*`, and the names of `Sampling`
     "penalty_repeat": "repetition_penalty",
     "penalty_last_n": "repeat_last_n",
 }
-_log_lines: list[str] = []
-_callback: Any = None  # kept alive: llama.cpp holds a bare pointer to it
 
 
 class Model:
@@ -37,11 +33,8 @@ class Model:
 
     def __init__(self, path: Path, gpu_layers: int) -> None:
         """`gpu_layers`: -1 for all. Raises ModelNotFoundError for what is no file that llama.cpp can load."""
-        import llama_cpp
-
-        self.api: Any = llama_cpp.llama_cpp
+        self.api = llama_library.load()
         self.path = path
-        _capture_log(self.api)
         self.pointer = self._load(path, gpu_layers)
         self._vocab = self.api.llama_model_get_vocab(self.pointer)
         self.vocabulary_size = int(self.api.llama_vocab_n_tokens(self._vocab))
@@ -108,7 +101,7 @@ class Model:
     def _load(self, path: Path, gpu_layers: int) -> Any:
         if trouble := load_error(path):
             raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {trouble}.")
-        _log_lines.clear()
+        llama_library.log_lines.clear()
         params = self.api.llama_model_default_params()
         params.n_gpu_layers = 2**31 - 1 if gpu_layers < 0 else gpu_layers
         loading = current()
@@ -117,7 +110,7 @@ class Model:
         del callback  # it had to live until here: llama.cpp holds a bare pointer to it
         if not model:
             loading.check(loading.fraction)
-            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {explain(_log_lines)}.")
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {explain(llama_library.log_lines)}.")
         return model
 
     def _read_special_tokens(self) -> tuple[tuple[SpecialToken, ...], dict[str, int]]:
@@ -172,28 +165,3 @@ def _progress_callback(api: Any, loading: Loading) -> Any:
         return loading.advance(fraction)
 
     return advance
-
-
-def _capture_log(api: Any) -> None:
-    """Keep the last of llama.cpp's log lines, for the reason of a failure, and load what it computes with; once."""
-    global _callback
-    if _callback is None:
-
-        @api.llama_log_callback  # type: ignore[untyped-decorator]
-        def keep(level: int, text: bytes, _: Any) -> None:
-            if level >= 3:
-                _log_lines.append(text.decode("utf-8", "replace").strip())
-                del _log_lines[:-20]
-
-        _callback = keep
-        api.llama_log_set(keep, None)
-        _load_kernels(api)
-        api.llama_backend_init()
-
-
-def _load_kernels(api: Any) -> None:
-    """Load the best kernels that this CPU can run, where the library was built with several (GGML_BACKEND_DL)."""
-    folder = Path(api.__file__).with_name("lib")
-    if next(folder.glob("libggml-cpu-*.so"), None) is not None:
-        # Through libllama: in a wheel each name of libggml is a file of its own, and the other one is another library.
-        api._lib.ggml_backend_load_all_from_path(ctypes.c_char_p(os.fsencode(folder)))

@@ -7,25 +7,25 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from itertools import zip_longest
 
 from langchain_core.documents import Document as Found
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from conversations.library import index as indexes
+from conversations.library import vectors
 from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store, announce_deletion
 from conversations.store.text import clean, format_count
-from documents.embedding import Embedder, current_embedder
-from documents.errors import DocumentError, EmbeddingError
+from documents.embedding import current_embedder, words_alone_reason
+from documents.errors import DocumentError
 from documents.kind import UNITS, display_name
 from documents.load import ProgressCallback, load
 from documents.search import TOP_K, PassageRetriever
-from documents.settings import DocumentSettings
-from documents.split import Passage as SplitPassage
+from documents.settings import DocumentSettings, EmbeddingSettings
 from documents.split import join_parts, split_parts
+from settings import SettingsError
 
 
 def add(
@@ -34,15 +34,13 @@ def add(
     data: bytes,
     conversation_id: str | None = None,
     on_page: ProgressCallback = lambda done, of: None,
-    on_embedded: ProgressCallback = lambda done, of: None,
     on_notice: Callable[[str], None] = lambda notice: None,
     charset: str | None = None,
 ) -> Document:
-    """Read a file and keep it, with a conversation or without one.
+    """Read a file and keep it, with a conversation or without one; its vectors follow in the background.
 
-    `on_page` is called with pages read, `on_embedded` with passages that have vectors, each with their total;
-    `on_notice` with what of the file is missing. `charset`: a text's encoding as whoever sent it names it.
-    Raises DocumentError (of that EmbeddingError), NotFoundError, SettingsError.
+    `on_page` is called with pages read and their number; `on_notice` with what of the file is missing. `charset`: a
+    text's encoding as whoever sent it names it. Raises DocumentError, NotFoundError, SettingsError.
     """
     embedder = current_embedder()  # a wrong variable fails before anything is read
     limits, name = DocumentSettings.read(), display_name(name)
@@ -51,7 +49,6 @@ def add(
     loaded = load(name, data, limits, on_page, charset)
     parts = [replace(part, text=clean(part.text), place=part.place and clean(part.place)) for part in loaded.parts]
     pieces = list(split_parts(parts))
-    vectors = _vectors(embedder, loaded.name, pieces, on_embedded) if embedder is not None else []
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}",
         owner=store.owner,
@@ -64,9 +61,9 @@ def add(
         text=join_parts(parts),
         created=time.time(),
         embedding=embedder and embedder.name,
-        vectors=len(vectors),
+        vectors=0,
     )
-    rows = [{"document_id": row.id, "vector": vector, **asdict(p)} for p, vector in zip_longest(pieces, vectors)]
+    rows = [{"document_id": row.id, **asdict(piece)} for piece in pieces]
     with store.database.writing() as session:
         _check_allowed(session, store, name, conversation_id, limits)  # it may have been deleted meanwhile
         _touch(session, store, conversation_id)
@@ -75,17 +72,8 @@ def add(
         session.execute(insert(Passage), rows)
     if loaded.notice is not None:
         on_notice(loaded.notice)
+    vectors.start(store.database, [row])
     return row
-
-
-def _vectors(
-    embedder: Embedder, name: str, pieces: Sequence[SplitPassage], on_progress: ProgressCallback
-) -> list[bytes]:
-    """As they are kept, before anything is written."""
-    try:
-        return [row.tobytes() for row in embedder.embed_texts([piece.text for piece in pieces], on_progress)]
-    except EmbeddingError as error:
-        raise EmbeddingError(f"{name} was not kept: {error}") from error
 
 
 def _check_allowed(
@@ -106,10 +94,46 @@ def _touch(session: Session, store: Store, conversation_id: str | None) -> None:
         store.lock_conversation(session, conversation_id).updated = time.time()
 
 
+def embed(store: Store, document_id: str) -> None:
+    """Have vectors made of a document by what EMBEDDINGS names now; those of another embedder go.
+
+    Raises NotFoundError, SettingsError where documents are searched by words alone.
+    """
+    get(store, document_id)
+    embedder = current_embedder()
+    if embedder is None:
+        raise SettingsError(f"Documents are searched by words alone: {words_alone_reason(EmbeddingSettings.read())}.")
+    with store.database.writing() as session:
+        row = _row(session, store, document_id)
+        if row.embedding != embedder.name:
+            session.execute(update(Passage).where(Passage.document_id == row.id).values(vector=None))
+            row.embedding, row.vectors = embedder.name, 0
+            _touch(session, store, row.conversation_id)
+    vectors.start(store.database, [row])
+
+
+def lacks_vectors(store: Store, row: Document) -> bool:
+    """Whether somebody has to ask for vectors of a document: nobody makes those that could be made."""
+    try:
+        embedder = current_embedder()
+    except SettingsError:
+        return False
+    job = vectors.job_of(store.database, row.id)
+    if embedder is None or (job is not None and not job.finished.is_set()):
+        return False
+    return row.embedding != embedder.name or (row.vectors < row.passages and job is not None and job.error is not None)
+
+
+def describe_progress(row: Document) -> str:
+    """How far the vectors of a document are, as a line for people."""
+    return f"{row.name}: {row.vectors:,} of {row.passages:,} passages can be found by meaning, all by their words"
+
+
 def describe(row: Document) -> list[str]:
-    """How many pages or slides, where a document has some, and passages."""
+    """How many pages or slides, where a document has some, and passages; of how many there are vectors, but all."""
     pages = [] if row.pages is None else [format_count(row.pages, UNITS.get(row.kind) or "page")]
-    return [*pages, format_count(row.passages, "passage")]
+    part = [f"{row.vectors:,} of them by meaning"] if row.embedding and row.vectors < row.passages else []
+    return [*pages, format_count(row.passages, "passage"), *part]
 
 
 def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
@@ -119,6 +143,12 @@ def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
             store.conversation_row(session, conversation_id)
         query = _query(store).where(Document.conversation_id == conversation_id)
         return list(session.scalars(query.order_by(Document.created)))
+
+
+def listing_all(store: Store) -> list[Document]:
+    """The documents of the owner, of whatever conversation, oldest first."""
+    with store.database.reading() as session:
+        return list(session.scalars(_query(store).order_by(Document.created)))
 
 
 def get(store: Store, document_id: str) -> Document:

@@ -1,7 +1,7 @@
 """The indexes of the documents that were searched last: built once each, in the memory of this process. Knows tables.
 
-A document never changes, so an index is named by its documents and by what makes vectors now; with one of its
-documents it is forgotten.
+The words of a document never change, so an index is named by its documents and by what makes vectors now; with one of
+its documents it is forgotten. Vectors may follow while it is kept: those that came are read with the next question.
 """
 
 import logging
@@ -11,18 +11,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from langchain_core.documents import Document as Found
-from sqlalchemy import case, select
+from sqlalchemy import case, func, select
 
 from conversations.store.database import Database
 from conversations.store.schema import Document, Passage
 from documents.embedding import Embedder, current_embedder
-from documents.search import Index, Vectors
+from documents.search import EmbeddedPassages, Index, Vectors
 from settings import SettingsError
 
 log = logging.getLogger(__name__)
 MAX_INDEXES = 8
 Name = tuple[str, ...]
-_indexes: OrderedDict[Name, Index] = OrderedDict()
+_indexes: OrderedDict[Name, tuple[int, Index]] = OrderedDict()  # with how many of the passages had vectors then
 _building: dict[Name, threading.Lock] = {}
 _lock = threading.Lock()
 
@@ -34,10 +34,15 @@ def get_index(database: Database, document_ids: Sequence[str]) -> Index:
     with _lock:
         building = _building.setdefault(name, threading.Lock())
     with building:  # two who ask at once would both build it; who asks for others does not wait
-        index = _indexes.get(name) or _build(database, document_ids, embedder)
+        count = _count_vectors(database, document_ids, embedder) if embedder is not None else 0
+        known, index = _indexes.get(name) or (-1, None)
+        if index is None:
+            index = _build(database, document_ids)
+        if known != count and embedder is not None:
+            index = index.with_vectors(_read_vectors(database, document_ids, embedder))
         with _lock:
             _building.pop(name, None)
-            _indexes[name] = index
+            _indexes[name] = (count, index)
             _indexes.move_to_end(name)
             while len(_indexes) > MAX_INDEXES:
                 _indexes.popitem(last=False)
@@ -60,16 +65,30 @@ def _usable_embedder() -> Embedder | None:
         return None
 
 
-def _build(database: Database, document_ids: Sequence[str], embedder: Embedder | None) -> Index:
+def _build(database: Database, document_ids: Sequence[str]) -> Index:
+    """The index of words alone."""
     columns = (Document.name, Passage.page, Passage.place, Document.id, Passage.id, Passage.start, Passage.end)
-    vector = case((Document.embedding == (embedder and embedder.name), Passage.vector))
-    query = select(*columns, Passage.text, vector).join(Document).where(Document.id.in_(document_ids))
+    query = select(*columns, Passage.text).join(Document).where(Document.id.in_(document_ids))
     with database.reading() as session:
         rows = session.execute(query.order_by(Document.created, Passage.id)).all()
     names = ("file", "page", "place", "document", "passage", "start", "end")
-    passages = [Found(row.text, metadata=dict(zip(names, row, strict=False))) for row in rows]
-    vectors = _vectors([row[-1] for row in rows]) if embedder is not None else None
-    return Index(passages, embedder.index_vectors(vectors) if embedder is not None and vectors is not None else None)
+    return Index([Found(row.text, metadata=dict(zip(names, row, strict=False))) for row in rows])
+
+
+def _count_vectors(database: Database, document_ids: Sequence[str], embedder: Embedder) -> int:
+    """How many passages have a vector that this embedder made."""
+    query = select(func.sum(Document.vectors)).where(Document.id.in_(document_ids))
+    with database.reading() as session:
+        return session.scalar(query.where(Document.embedding == embedder.name)) or 0
+
+
+def _read_vectors(database: Database, document_ids: Sequence[str], embedder: Embedder) -> EmbeddedPassages | None:
+    """The vectors that there are, in the order of the passages."""
+    vector = case((Document.embedding == embedder.name, Passage.vector))
+    query = select(vector).select_from(Passage).join(Document).where(Document.id.in_(document_ids))
+    with database.reading() as session:
+        vectors = _vectors(session.scalars(query.order_by(Document.created, Passage.id)).all())
+    return embedder.index_vectors(vectors) if vectors is not None else None
 
 
 def _vectors(stored: Sequence[bytes | None]) -> Vectors | None:

@@ -47,9 +47,8 @@ def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading
 
 def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> None:
     try:
-        reading.document = files.add(
-            store, reading.name, data, conversation_id, reading.set_pages, reading.set_passages, reading.set_notice
-        )
+        told = (reading.set_pages, reading.set_notice)
+        reading.document = files.add(store, reading.name, data, conversation_id, *told)
         files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
         reading.error = str(error)

@@ -9,7 +9,7 @@ import streamlit as st
 
 import backends
 from chains.window import size
-from conversations.library import Reading, files, reading
+from conversations.library import Reading, files, reading, vectors
 from conversations.store import Conversation, Document, NotFoundError, Store
 from documents.kind import READABLE
 from documents.settings import DocumentSettings
@@ -20,9 +20,10 @@ from page.session.context import PageContext
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
 from page.session.selection import Selection
-from settings import Settings
+from settings import Settings, SettingsError
 
 READING_TICK = 0.3  # seconds between two looks at what is being read
+VECTORS_TICK = 1.0  # and at how many vectors there are
 SMALL_WINDOW = 2_048  # tokens of a window in which only a few passages fit
 SMALL_WINDOW_NOTE = "Only two or three short passages fit beside a question in this model's window."
 DEFAULT_MODEL_NOTE = (
@@ -58,6 +59,17 @@ def _draw_document(store: Store, row: Document) -> None:
         with st.container(gap=None):
             st.text(row.name)
             st.caption(_description(row))
+            if (job := vectors.job_of(store.database, row.id)) is not None and job.error:
+                st.caption(f":material/warning: {escape_markdown(job.error)}")
+        if files.lacks_vectors(store, row):
+            st.button(
+                "Search by meaning",
+                icon=":material/neurology:",
+                key=f"embed-{row.id}",
+                on_click=_embed,
+                args=(store, row.id),
+                help=f"Words in {escape_markdown(row.name)} are found already; this takes a while, in the background",
+            )
         st.button(
             "Delete",
             icon=":material/delete:",
@@ -79,6 +91,15 @@ def _remove(store: Store, number: str) -> None:
         files.delete(store, number)
     except NotFoundError:
         defer_error("This document is no longer there.")
+
+
+def _embed(store: Store, number: str) -> None:
+    try:
+        files.embed(store, number)
+    except NotFoundError:
+        defer_error("This document is no longer there.")
+    except SettingsError as error:
+        defer_error(str(error))
 
 
 def _draw_model_limits(backend: str | None, settings: Settings) -> None:
@@ -127,6 +148,8 @@ def draw_readings(store: Store, conversation_id: str) -> None:
     readings = reading.running(store.database, conversation_id)
     if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_draw_progress, run_every=READING_TICK)(live)
+    elif any(row.embedding and row.vectors < row.passages for row in files.listing(store, conversation_id)):
+        st.fragment(_draw_vectors, run_every=VECTORS_TICK)(store, conversation_id)
     for number, each in enumerate(readings):
         if message := each.error or (each.finished.is_set() and each.notice):
             with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
@@ -138,6 +161,17 @@ def draw_readings(store: Store, conversation_id: str) -> None:
                     on_click=reading.dismiss,
                     args=(store.database, conversation_id, each),
                 )
+
+
+def _draw_vectors(store: Store, conversation_id: str) -> None:
+    """Draw how many passages can be found by meaning so far; whoever asks meanwhile is answered from those."""
+    rows = [row for row in files.listing(store, conversation_id) if row.embedding and row.vectors < row.passages]
+    for row in rows:
+        job = vectors.job_of(store.database, row.id)
+        if job is None or not job.error:
+            st.progress(row.vectors / row.passages, text=escape_markdown(files.describe_progress(row)))
+    if not rows:
+        st.rerun()
 
 
 def draw_invitation(store: Store, conversation_id: str) -> None:

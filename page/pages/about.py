@@ -5,10 +5,12 @@ import re
 import streamlit as st
 
 import backends
-from documents.settings import DocumentSettings
+from documents import e5
+from documents.embedding import current_embedder, words_alone_reason
+from documents.settings import DocumentSettings, EmbeddingSettings
 from page.session.context import PageContext, draw_title, load_context
 from page.session.markdown import escape_markdown, safe_markdown
-from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings
+from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings, SettingsError
 
 CARD = DEFAULT_MODEL / "README.md"
 NOTEBOOKS = ROOT / "notebooks"
@@ -24,6 +26,7 @@ def draw() -> None:
     draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
     _draw_backends(context)
+    _draw_documents()
     _draw_owner(context)
     st.header("Settings", anchor=False)
     st.caption("Read at start from the environment and .env; secrets are masked.")
@@ -44,9 +47,29 @@ def _draw_backends(context: PageContext) -> None:
         st.caption(safe_markdown(context.choice.reason))
 
 
+def _draw_documents() -> None:
+    """Draw what documents are searched by: their words, and what makes vectors, or why nothing does."""
+    st.header("Documents", anchor=False)
+    try:
+        embedder, settings = current_embedder(), EmbeddingSettings.read()
+        reason = words_alone_reason(settings)
+    except SettingsError as error:
+        embedder, reason = None, str(error)
+    by = "by words alone" if embedder is None else f"by words, and by meaning with {embedder.name}"
+    why = f" ({reason})" if reason else ""
+    st.markdown(safe_markdown(f"They are searched {by}{why}."))
+    if embedder is not None and embedder.name == e5.NAME:
+        st.caption(e5.ORIGIN)
+
+
 def _draw_settings() -> None:
     """Draw every setting with its value and its origin."""
-    groups: list[type[EnvironmentSettings]] = [Settings, DocumentSettings, *backends.settings_groups()]
+    groups: list[type[EnvironmentSettings]] = [
+        Settings,
+        DocumentSettings,
+        EmbeddingSettings,
+        *backends.settings_groups(),
+    ]
     rows = [
         {"Setting": option.name, "Value": option.value or "–", "From": option.origin, "What it is": option.meaning}
         for group in groups

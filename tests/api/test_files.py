@@ -112,7 +112,11 @@ def test_openais_client_keeps_lists_reads_and_deletes_files(house: House) -> Non
         made = client.files.create(file=("notes.md", b"# Notes\n\nThe ferry leaves at noon."), purpose="user_data")
         late = client.files.create(file=("late.txt", BytesIO(b"The ferry is late.")), purpose="assistants")
         assert (made.object, made.filename, made.status, made.bytes) == ("file", "notes.md", "processed", 34)
-        assert (made.model_extra or {}) == {"pages": None, "passages": 1}
+        assert (made.model_extra or {}) == {"pages": None, "passages": 1, "vectors": 0}
+        refused = house.post(f"/v1/files/{made.id}/vectors")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "embeddings_off")
+        assert "by words alone: EMBEDDINGS=none" in refused.json()["error"]["message"]
+        assert house.post(f"/v1/files/{made.id}/vectors", TWO).status_code == 404
         assert abs(made.created_at - time.time()) < 3600
         assert client.files.retrieve(made.id) == made
         assert client.files.content(made.id).text == "# Notes\n\nThe ferry leaves at noon."

@@ -44,7 +44,8 @@ def found(texts: list[str], question: str, beside: EmbeddedPassages | None = Non
     return [each.page_content for each in Index([Document(text) for text in texts], beside).search(question)]
 
 
-def test_without_a_variable_there_are_no_vectors() -> None:
+def test_with_none_there_are_no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBEDDINGS", "none")
     assert current_embedder() is None
     assert embed(TEXTS) is None
 

@@ -86,7 +86,7 @@ def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator
             cwd=ROOT,
             stdout=output,
             stderr=output,
-            env={**clean, "PORT": str(port), **environment},
+            env={**clean, "EMBEDDINGS": "none", "PORT": str(port), **environment},
         )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)

