@@ -74,11 +74,14 @@ def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Ru
 
 
 def retrieval_assistant(
-    model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever
+    model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever, whole: Sequence[Document] = ()
 ) -> Runnable[Inputs, str]:
-    """The inputs of `prompt` to the text of a reply that reads what the retriever finds for the newest message."""
+    """The inputs of `prompt` to the text of a reply that reads what the retriever finds for the newest message.
+
+    `whole` are all sections of the files, which it reads instead where the window holds them.
+    """
     context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
-    with_question = RunnablePassthrough.assign(question=RunnableLambda(question_message))
+    with_question = RunnablePassthrough.assign(question=RunnableLambda(partial(question_message, whole=whole)))
     return context | with_question | prompt(system, MessagesPlaceholder("question")) | model | TextParser()
 
 
@@ -95,11 +98,12 @@ def build_verbatim(
     model: str | None = None,
     raw: bool = False,
     truncate: bool = False,
+    whole: Sequence[Document] = (),
 ) -> Runnable[Inputs, str]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
 
     The one thing that is added are passages, where somebody gives a retriever of them. `truncate`: the oldest turns are
-    dropped where the messages do not fit.
+    dropped where the messages do not fit. `whole` are all sections of the files, read in place of passages if they fit.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
     cut = fit if truncate else None if retriever is None else insert_passages
@@ -107,7 +111,7 @@ def build_verbatim(
     if retriever is None:
         return MESSAGES_PROMPT | fallback_model | TextParser()
     context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)
-    attached = RunnablePassthrough.assign(messages=RunnableLambda(attach_to_question))
+    attached = RunnablePassthrough.assign(messages=RunnableLambda(partial(attach_to_question, whole=whole)))
     return context | attached | MESSAGES_PROMPT | fallback_model | TextParser()
 
 
@@ -124,6 +128,7 @@ def build(
     options: Mapping[str, Any] | None = None,
     retriever: Retriever | None = None,
     conversation: str | None = None,
+    whole: Sequence[Document] = (),
 ) -> Runnable[Inputs, str]:
     """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
@@ -131,6 +136,7 @@ def build(
     it; `before` is what the prompt before was without, as `fit` has it. `raw`: a text goes on, without any template.
     `model` is a name at the backend's server. `retriever` finds passages of files. `conversation` is the id of the one
     that goes on, as `FallbackModel` has it.
+    `whole` are all sections of those files, where they are to be read whole.
     """
     cut = partial(fit, before=before)
     fallback_model = FallbackModel(
@@ -139,6 +145,6 @@ def build(
     if raw:
         return completion(fallback_model)
     text = instructions(settings, system, summary)
-    return (
-        assistant(fallback_model, text) if retriever is None else retrieval_assistant(fallback_model, text, retriever)
-    )
+    if retriever is None:
+        return assistant(fallback_model, text)
+    return retrieval_assistant(fallback_model, text, retriever, whole)

@@ -18,33 +18,44 @@ Count = Callable[[Sequence[BaseMessage]], int]
 
 
 class DocumentQuestion(HumanMessage):
-    """A question on its way to the window, with the passages found for it, best first; no model is given one."""
+    """A question on its way to the window, with the passages found for it, best first; no model is given one.
+
+    `whole` are all sections of the files, to be read in place of passages where the window holds them.
+    """
 
     passages: Sequence[Document] = Field((), exclude=True)
+    whole: Sequence[Document] = Field((), exclude=True)
 
 
 class Inserted(NamedTuple):
-    """The messages as the model reads them; which passages stand in them, and how many were found."""
+    """The messages as the model reads them; which passages stand in them, and how many were found.
+
+    `whole`: they are all sections of the files, and `place_whole` has still to write them into the first question.
+    `excess` is how many tokens the files are too long for that, None where nobody asked for them whole.
+    """
 
     messages: list[BaseMessage]
     passages: list[Document]
     matches: int
+    whole: bool = False
+    excess: int | None = None
 
 
-def attach(question: BaseMessage, passages: Sequence[Document]) -> DocumentQuestion:
-    """The question with its passages, best first."""
+def attach(question: BaseMessage, passages: Sequence[Document], whole: Sequence[Document] = ()) -> DocumentQuestion:
+    """The question with its passages, best first, and all sections of the files where they are to be read whole."""
     return DocumentQuestion(
         content=question.content,
         additional_kwargs=question.additional_kwargs,
         name=question.name,
         id=question.id,
         passages=tuple(passages),
+        whole=tuple(whole),
     )
 
 
-def question_message(inputs: dict[str, Any]) -> list[BaseMessage]:
+def question_message(inputs: dict[str, Any], whole: Sequence[Document] = ()) -> list[BaseMessage]:
     """`{"context": [documents], "input": str}` to the last message of the prompt."""
-    return [attach(HumanMessage(inputs["input"]), inputs["context"])]
+    return [attach(HumanMessage(inputs["input"]), inputs["context"], whole)]
 
 
 def question_text(inputs: dict[str, Any]) -> str:
@@ -53,11 +64,11 @@ def question_text(inputs: dict[str, Any]) -> str:
     return "" if at is None else str(inputs["messages"][at].text)
 
 
-def attach_to_question(inputs: dict[str, Any]) -> list[BaseMessage]:
+def attach_to_question(inputs: dict[str, Any], whole: Sequence[Document] = ()) -> list[BaseMessage]:
     """`{"context": [documents], "messages": [messages]}` to the messages, that one with the passages."""
     messages, at = list(inputs["messages"]), _question_index(inputs["messages"])
     if at is not None:
-        messages[at] = attach(messages[at], inputs["context"])
+        messages[at] = attach(messages[at], inputs["context"], whole)
     return messages
 
 
@@ -84,6 +95,10 @@ def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> I
     # 1. The system prompt takes the rules, the question the passages; what stands between them does not change.
     head = [message for message in messages[:1] if message.type == "system"]
     before, after = messages[len(head) : at], messages[at + 1 :]
+    excess = _excess(head, question, count, free)
+    if excess is not None and excess <= 0:
+        rules = _render(head, question, question.whole)[:-1]
+        return Inserted([*rules, *before, _plain(question), *after], list(question.whole), len(question.whole), True)
     # 2. Half of what is left beside rules and question is for passages.
     limit = None if free is None else min(free, (free + count(_render(head, question, [EMPTY]))) // 2)
 
@@ -94,10 +109,33 @@ def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> I
     number = bisect_left(range(1, len(question.passages) + 1), True, key=is_over)
     passages = list(question.passages[:number])
     *system, rendered = _render(head, question, passages)
-    return Inserted([*system, *before, rendered, *after], passages, len(question.passages))
+    return Inserted([*system, *before, rendered, *after], passages, len(question.passages), excess=excess)
 
 
-def _render(head: Sequence[BaseMessage], question: DocumentQuestion, passages: Sequence[Document]) -> list[BaseMessage]:
+def place_whole(messages: Sequence[BaseMessage], sections: Sequence[Document]) -> list[BaseMessage]:
+    """The messages with all sections above the first question: there they stay while a conversation goes on, so that
+    what was computed of them serves the next prompt.
+    """
+    at = next((at for at, message in enumerate(messages) if message.type == "human"), None)
+    if at is None:
+        return list(messages)
+    return [*messages[:at], _render([], messages[at], sections)[-1], *messages[at + 1 :]]
+
+
+def _excess(head: Sequence[BaseMessage], question: DocumentQuestion, count: Count, free: int | None) -> int | None:
+    """By how many tokens the whole files do not fit beside the question; 0 where they do, None where nobody asks."""
+    if not question.whole:
+        return None
+    return 0 if free is None else max(0, count(_render(head, question, question.whole)) - free)
+
+
+def _plain(question: BaseMessage) -> HumanMessage:
+    """The question as a message like any other."""
+    kwargs = question.additional_kwargs
+    return HumanMessage(question.content, additional_kwargs=kwargs, name=question.name, id=question.id)
+
+
+def _render(head: Sequence[BaseMessage], question: BaseMessage, passages: Sequence[Document]) -> list[BaseMessage]:
     """The system prompt, where there is one, and the question below these passages."""
     content, rules = question.content, ""
     if passages:

@@ -35,6 +35,8 @@ class Report(AsyncCallbackHandler):
         self.dropped_messages = 0  # of the conversation, and not seen by the model
         self.passages: Sequence[Document] = ()  # of files, that stand in the prompt, best first
         self.matches = 0  # of how many
+        self.whole = False  # the passages are the whole files
+        self.excess: int | None = None  # tokens that the files are too long to be read whole, where somebody asked
         self.stop_reason: str | None = None
         self.notice: str | None = None  # what the reader has to know of the reply, as the backend says it
         self.queue_position: int | None = None
@@ -93,6 +95,7 @@ class Report(AsyncCallbackHandler):
             self.window = data["window"]
             self.prompt_tokens, self.estimated = data["prompt_tokens"], data["estimated"]
             self.passages, self.matches = data["passages"], data["matches"]
+            self.whole, self.excess = data["whole"], data["excess"]
         elif name == "retry":
             self.retries.append(data["error"])
         elif name == "queue":

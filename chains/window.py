@@ -1,7 +1,7 @@
 """What fits: drops the oldest whole turns, keeps the system prompt and the newest message, and says how many went.
 
 More go at once than have to (`chains/cut.py` says which), so that the next prompts begin as this one does. Passages of
-files take up to half of the room.
+files take up to half of the room; whole files, where somebody asks for them, all that the newest question leaves.
 
 Knows messages and counts; nothing of the model but its window and how it counts.
 """
@@ -23,7 +23,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 import backends
 from backends import RemoteModel
 from chains.cut import Cut, lasting_cut
-from chains.passages import insert
+from chains.passages import insert, place_whole
 
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 
@@ -32,6 +32,7 @@ class Fitted(NamedTuple):
     """The messages that go to the model; how many turns, and messages, of the conversation do not.
 
     `passages` are those of files that stand in them, of `matches`; `tokens` are the prompt's, where it was counted.
+    `whole`: they are the whole files; `excess` is how many tokens these are too long for that, where somebody asked.
     """
 
     messages: list[BaseMessage]
@@ -40,6 +41,8 @@ class Fitted(NamedTuple):
     passages: Sequence[Document] = ()
     matches: int = 0
     tokens: int | None = None
+    whole: bool = False
+    excess: int | None = None
 
 
 Fit = Callable[[BaseChatModel, Sequence[BaseMessage], int | None], Fitted]
@@ -87,12 +90,14 @@ def room(model: BaseChatModel, reply: int | None = None) -> int | None:
 
 def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply: int | None = None) -> Fitted:
     """All messages, with as many passages as leave half of the room to earlier messages, and `reply` tokens free."""
-    return _inserted(model, messages, room(model, reply))
+    fitted = _inserted(model, messages, room(model, reply))
+    return fitted._replace(messages=place_whole(fitted.messages, fitted.passages)) if fitted.whole else fitted
 
 
 def _inserted(model: BaseChatModel, messages: Sequence[BaseMessage], free: int | None) -> Fitted:
     inserted = insert(messages, partial(count, model), free)
-    return Fitted(inserted.messages, passages=inserted.passages, matches=inserted.matches)
+    _, passages, matches, whole, excess = inserted
+    return Fitted(inserted.messages, passages=passages, matches=matches, whole=whole, excess=excess)
 
 
 def fit(
@@ -108,16 +113,20 @@ def fit(
     `before`: how many messages of the history the prompt before was without; None where nobody remembers.
     """
     free = room(model, reply)
-    fitted = _inserted(model, messages, free)
     if free is None:
-        return fitted
+        return insert_passages(model, messages, reply)
+    fitted = _inserted(model, messages, free)
     head = [m for m in fitted.messages[:1] if m.type == "system"]
     body = fitted.messages[len(head) :]
     turns = sorted({0, *(i for i, m in enumerate(body) if m.type == "human")})
     counted: dict[int, int] = {}
 
+    def prompt(turn: int) -> list[BaseMessage]:
+        said = body[turns[turn] :]
+        return [*head, *(place_whole(said, fitted.passages) if fitted.whole else said)]
+
     def fits(turn: int) -> bool:
-        counted[turn] = count(model, [*head, *body[turns[turn] :]])
+        counted[turn] = count(model, prompt(turn))
         return counted[turn] <= free
 
     # 1. The newest turn is kept whatever it takes; from it back in growing steps: what is long ago is never counted.
@@ -131,8 +140,8 @@ def fit(
         ends = [*turns[first + 1 :], len(body)]
         sizes = [_text_tokens(body[start:end]) for start, end in zip(turns[first:], ends, strict=True)]
         first = cut(first, sizes, None if before is None else bisect_left(turns, before))
-    remaining = [*head, *body[turns[first] :]]
-    return fitted._replace(messages=remaining, dropped=first, dropped_messages=turns[first], tokens=counted.get(first))
+    dropped = {"dropped": first, "dropped_messages": turns[first], "tokens": counted.get(first)}
+    return fitted._replace(messages=prompt(first), **dropped)
 
 
 def _text_tokens(messages: Sequence[BaseMessage]) -> int:
@@ -179,4 +188,6 @@ def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[
         "estimated": not counts_exactly(model),
         "passages": fitted.passages,
         "matches": fitted.matches,
+        "whole": fitted.whole,
+        "excess": fitted.excess,
     }

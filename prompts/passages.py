@@ -20,7 +20,7 @@ def quote_passages(question: str, passages: Sequence[tuple[str, str]]) -> Passag
     blocks = "\n\n".join(
         f"[{number}] {location}\n{text.strip()}" for number, (location, text) in enumerate(passages, 1)
     )
-    delimiter = unused_delimiter(f"{blocks}\n{question}")
+    delimiter = unused_delimiter(blocks, question)
     rules = RULES.read_text(encoding="utf-8").strip().replace("{marker}", delimiter)
     return PassagePrompt(rules, f"<<< {delimiter}\n{blocks}\n>>> {delimiter}\n\n{question}")
 
@@ -30,9 +30,13 @@ def format_location(file: str, place: str | None) -> str:
     return f"{file}, {place}" if place else file
 
 
-def unused_delimiter(text: str) -> str:
-    """Eight hexadecimal digits that do not occur in a text: whoever wrote it cannot end the quotation in it."""
+def unused_delimiter(text: str, beside: str = "") -> str:
+    """Eight hexadecimal digits that do not occur in a text: whoever wrote it cannot end the quotation in it.
+
+    Nor do they occur in what stands beside it, from which they do not come: the same text has the same ones above
+    another question, so that prompts begin alike.
+    """
     digits = sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-    while digits in text:
+    while digits in text or digits in beside:
         digits = sha256(digits.encode()).hexdigest()[:8]
     return digits

@@ -56,6 +56,7 @@ def ask(
             help="ask it: PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV or HTML; may be given twice",
         ),
     ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="read all of the files, where the window holds it")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
     raw: Annotated[bool, typer.Option(help="continue the text as it stands, without chat template")] = False,
     system: System = None,
@@ -88,6 +89,8 @@ def ask(
         raise SettingsError(
             "--raw and --file: a text that is only continued has no passages; leave one of the two out."
         )
+    if whole and not files:
+        raise SettingsError("--whole: name what is to be read whole, such as --file notes.pdf.")
     prompt = personas.find(persona).system if persona else system
     options = drop_unset(
         temperature=temperature,
@@ -102,6 +105,7 @@ def ask(
         seed=seed,
     )
     target = choose(backend, url)
+    retriever = _passages(files) if files else None
     chain = build(
         target.settings,
         target.backend,
@@ -109,7 +113,8 @@ def ask(
         raw=raw,
         model=target.model,
         options=options,
-        retriever=_passages(files) if files else None,
+        retriever=retriever,
+        whole=_sections(retriever) if whole and retriever is not None else (),
     )
     report, reply = asyncio.run(_print_reply(chain, message, quiet=as_json))
     if report.backend != target.backend:
@@ -121,6 +126,13 @@ def ask(
         return
     for line in (*filter(None, (note, report.notice)), *source.format_cited(sources, markers)):
         print(strip_control(line), file=sys.stderr)
+
+
+def _sections(retriever: Any) -> list[Any]:
+    """All of the files that a retriever finds passages in."""
+    from documents.whole import sections
+
+    return sections(retriever.index.passages)
 
 
 def _passages(files: list[Path]) -> Retriever:
@@ -139,7 +151,7 @@ def _sources_and_note(
     from conversations.replies import document_note
     from documents.alignment import cited
 
-    return cited(reply, report.passages, question), document_note(report, settings)
+    return cited(reply, report.passages, question, only_used=report.whole), document_note(report, settings)
 
 
 def read_pipe() -> str:

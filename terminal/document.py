@@ -69,6 +69,18 @@ def detach(chat: ChatState, screen: Screen, name: str) -> None:
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
 
 
+def whole(chat: ChatState, screen: Screen, word: str) -> None:
+    """Have the documents read whole, or by passages; without a word say which. Raises SettingsError."""
+    if chat.conversation_id is None or not documents_of(chat):
+        raise SettingsError(NO_DOCUMENTS)
+    if word not in {"", "on", "off"}:
+        raise SettingsError(f"/whole {word}: say on or off.")
+    if word:
+        chat.store.update(chat.conversation_id, whole=word == "on")
+    is_whole = chat.store.get(chat.conversation_id).whole
+    screen.print(f"The documents are read {'whole, where they fit' if is_whole else 'by passages'}.")
+
+
 def find(chat: ChatState, screen: Screen, question: str) -> None:
     """Print the passages that fit some words, best first; no model is asked. Raises SettingsError."""
     if not question:

@@ -124,6 +124,7 @@ COMMANDS = {
     "/documents": Command("/documents", "lists the conversation's documents", document.list_all),
     "/embed": Command("/embed NAME|NUMBER", "has one of them searched by meaning too", document.embed),
     "/detach": Command("/detach NAME|NUMBER", "deletes one of them", document.detach),
+    "/whole": Command("/whole [on|off]", "reads all of the documents, where the window holds it", document.whole),
     "/find": Command("/find WORDS", "shows the places in them that fit, without asking a model", document.find),
     "/help": Command("/help", "shows this", _help),
 }

@@ -82,7 +82,7 @@ def numbered_citations(sources: Sequence[Source]) -> list[NumberedCitation]:
 
 def mentioned_citations(text: str, report: Report, question: str) -> list[MentionedCitation]:
     """What a reply to a question was made from, and where it says so."""
-    sources, markers = cited(text, report.passages, question)
+    sources, markers = cited(text, report.passages, question, only_used=report.whole)
     return [MentionedCitation(**asdict(source), mentions=_mentions(source, markers)) for source in sources]
 
 

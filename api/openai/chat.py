@@ -38,6 +38,7 @@ class ChatCompletionRequest(MultiChoiceRequest):
     files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the answer then names its `sources`"
     )
+    whole: bool | None = Field(None, description="read the files whole where they fit; `notice` says where not")
 
     def options(self) -> dict[str, Any]:
         """The options, with those of the chat template."""
@@ -120,7 +121,9 @@ async def chat(
     """The assistant's next message in a chat, made from files where some are named."""
     backend = await models.resolve_model(state, body.model)
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
-    choices = start_replies(state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, retriever)
+    choices = start_replies(
+        state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, retriever, whole=bool(body.whole)
+    )
     if body.stream:
         await choices.job.wait_first(request)
         envelope = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}

@@ -20,7 +20,7 @@ from api.openai.request import CompletionRequest
 from chains import window
 from chains.assistant import Retriever
 from chains.passages import question_text
-from conversations.replies import GenerationRequest, Reply, stream_messages
+from conversations.replies import GenerationRequest, Reply, excess_note, stream_messages
 from documents.source import sources_of
 from settings import VERSION
 
@@ -73,7 +73,12 @@ class Choices:
 
     def sources(self) -> list[NumberedCitation] | None:
         """The passages that the replies to the one prompt were made from; None where the request names no files."""
-        return numbered_citations(sources_of(self.replies[0].report.passages)) if self.with_sources else None
+        if not self.with_sources:
+            return None
+        report = self.replies[0].report
+        used = {each.number for at in range(len(self.replies)) for each in self.annotations(at) or ()}
+        given = sources_of(report.passages)
+        return numbered_citations([each for each in given if not report.whole or each.number in used])
 
     def annotations(self, number: int) -> list[FileCitation] | None:
         """Where the reply of this place names passages; None where the request names no files."""
@@ -84,7 +89,8 @@ class Choices:
 
     def notice(self) -> str | None:
         """What the reader of the replies has to know, as the backend says it; None where there is nothing."""
-        return next((reply.report.notice for reply in self.replies if reply.report.notice), None)
+        notices = (excess_note(reply.report) or reply.report.notice for reply in self.replies)
+        return next(filter(None, notices), None)
 
     def usage(self) -> Usage:
         """Tokens of all replies; a prompt counts once, however many replies it has."""
@@ -111,11 +117,12 @@ def start_replies(
     files: Retriever | None = None,
     raw: bool = False,
     truncate: bool = False,
+    whole: bool = False,
 ) -> Choices:
     """Start all replies, or none: `n` to each prompt, made from passages that `files` finds.
 
     `raw`: each prompt is one text, which goes on without a template. `truncate`: one that does not fit loses its oldest
-    turns.
+    turns. `whole`: the files are read whole, where they fit.
 
     Raises ApiError 400 for more than MAX_QUEUE at once, 503 as Job does.
     """
@@ -125,7 +132,7 @@ def start_replies(
             400, f"{count} replies are asked for at once; this server takes {limit}.", code="too_many_replies"
         )
     requests = [
-        GenerationRequest(state.settings, backend, options, raw=raw, truncate=truncate)
+        GenerationRequest(state.settings, backend, options, raw=raw, truncate=truncate, whole=whole)
         for options in options_per_choice(body, n, state.settings.seed)
     ]
     starts = [_start(prompt, request, files) for prompt in prompts for request in requests]

@@ -92,6 +92,7 @@ class ResponseRequest(CompletionRequest):
     files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the text's annotations name what it quotes"
     )
+    whole: bool | None = Field(None, description="read the files whole, where they fit")
 
     def options(self) -> dict[str, Any]:
         """The options, with how much is thought."""
@@ -132,7 +133,8 @@ async def responses(
     context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
     messages = context.messages(body.instructions)
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
-    choices = start_replies(state, backend, [messages], body, 1, retriever, truncate=body.truncation == "auto")
+    truncate, whole = body.truncation == "auto", bool(body.whole)
+    choices = start_replies(state, backend, [messages], body, 1, retriever, truncate=truncate, whole=whole)
     days = state.api.response_retention_days
     draft = Draft(create_response(body, keeps=days > 0), choices, partial(keep, store, context=context, days=days))
     if body.stream:

@@ -22,7 +22,7 @@ from api.http.state import AppState, StateDep
 from api.predict import schemas as bodies
 from api.predict import session
 from api.predict.schemas import PredictInput, PredictRequest, ResetRequest
-from conversations.replies import GenerationRequest, Reply, stream_completion, turn, watch
+from conversations.replies import GenerationRequest, Reply, excess_note, stream_completion, turn, watch
 from conversations.store import Store, check_message
 
 router = APIRouter(tags=["predict"])
@@ -124,7 +124,9 @@ def start_reply(
     """
     message = check_message(body.request.text)
     conversation = session.find_session(store, body.request.session_id, cookie)
-    fields = session.persona_fields(store, conversation, body.request.persona)
+    fields = dict(session.persona_fields(store, conversation, body.request.persona))
+    if body.request.whole is not None:
+        fields["whole"] = body.request.whole
     session_id = conversation.id if conversation else None
     if not body.files:
         return send(store, session_id, message, generation, fields)
@@ -166,7 +168,7 @@ def to_response(reply: Reply, session_id: str | None, question: str) -> PredictR
     """The response with a reply that has ended."""
     report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
     sources = mentioned_citations(reply.text, reply.report, question)
-    notice = reply.report.notice
+    notice = excess_note(reply.report) or reply.report.notice
     return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, notice=notice, **report)
 
 

@@ -38,6 +38,9 @@ class PredictRequest(SamplingParams):
     mode: Literal["chat", "complete"] | None = Field(
         None, description="chat answers within a session, complete goes on with the text; unset: PREDICT_MODE"
     )
+    whole: bool | None = Field(
+        None, description="read the session's files whole where they fit, from now on; false: passages of them"
+    )
     stream: bool | None = Field(None, description="send the reply as it comes, as server-sent events")
 
 

@@ -52,6 +52,8 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
         | ({"sources": sources[m.id]} if m.id in sources else {})
         for m in messages
     ]
+    if not row.whole:
+        del fields["whole"]  # as documents: it stands there only where it says something
     return {**fields, "head": head, "messages": message_forms} | (
         {"documents": list(documents.values())} if documents else {}
     )

@@ -123,7 +123,8 @@ class ImportWriter:
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
         conversations, messages, feedback, summaries = self.rows.values()
-        conversations.append({**fields, "id": identity, "owner": self.store.owner, "head": head})
+        fields = {"whole": False, **fields, "id": identity, "owner": self.store.owner, "head": head}
+        conversations.append(fields)
         for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]
             row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}

@@ -182,6 +182,7 @@ class ConversationSchema(ExportSchema):
     system: CleanStr | None = None
     persona: Annotated[dict[str, Any], BeforeValidator(_check_persona)] | None = None
     extra: JsonObject | None = None
+    whole: bool = Field(False, exclude_if=operator.not_)
     head: Count | None = None
     messages: list[MessageSchema] = Field(default_factory=list)
     documents: list[DocumentSchema] = Field(default_factory=list, exclude_if=operator.not_)

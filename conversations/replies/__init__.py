@@ -5,6 +5,7 @@ from conversations.replies.compaction import NOTE, disabled_reason
 from conversations.replies.comparison import Comparison
 from conversations.replies.generation import (
     document_note,
+    excess_note,
     stream_completion,
     stream_messages,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "describe_wait",
     "disabled_reason",
     "document_note",
+    "excess_note",
     "interrupt_all",
     "is_fetching",
     "listeners",

@@ -24,7 +24,7 @@ class BranchContext:
     """What a reply is made from: the branch up to the question, and the text it goes on with where it was cut.
 
     `documents` are the ids of the conversation's own, `stored` is the newest summary on the branch. `dropped` messages
-    of it were in no prompt of the reply before.
+    of it were in no prompt of the reply before. `whole`: the documents are read whole, where they fit.
     """
 
     system: str | None
@@ -34,6 +34,7 @@ class BranchContext:
     documents: Sequence[str] = ()
     stored: Compaction = field(default_factory=Compaction)
     dropped: int = 0
+    whole: bool = False
 
     @property
     def previous(self) -> Message | None:

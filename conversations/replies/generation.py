@@ -22,11 +22,15 @@ from conversations.store import citations
 from conversations.store.database import Database
 from conversations.store.schema import Conversation, Document, Message
 from conversations.store.store import newest_summary
+from documents.alignment import cited
+from documents.search import PassageRetriever
+from documents.whole import sections
 from prompts.persona import Persona
 from settings import Settings
 
 NO_PASSAGE = "No passage of the documents fits this question, so this reply is not from them."
 NO_ROOM = "The model's window has no room for a passage of the documents, so this reply is not from them."
+TOO_LONG = "The documents are {:,} tokens too long for this model's window of {:,} to be read whole: passages were."
 SMALL_MODEL = "The small model that ships cannot answer from documents: trust the passages below, not its words."
 
 
@@ -40,6 +44,7 @@ async def stream_reply(
     retriever = (
         await asyncio.to_thread(files.passage_retriever, database, context.documents) if context.documents else None
     )
+    whole = sections(retriever.index.passages) if retriever is not None and context.whole else ()
     # 2. What stands for messages that no longer fit.
     compacted = await compaction.compact(database, row, context, request, reply) if summarizes else Compaction()
     # 3. The chain; with documents, what it quotes is kept beside it.
@@ -54,9 +59,13 @@ async def stream_reply(
         options=request.options,
         retriever=retriever,
         conversation=row.conversation_id,
+        whole=whole,
     )
     parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
-    async for part in parts if retriever is None else _with_citations(database, row, request.settings, reply, parts):
+    question = context.question.text
+    async for part in (
+        parts if retriever is None else _with_citations(database, row, request.settings, reply, parts, question)
+    ):
         yield part
     # 4. What the backend says of it for its reader.
     if reply.report.notice:
@@ -79,9 +88,11 @@ async def _settled_context(database: Database, row: Message, summarizes: bool, r
 
 
 async def _with_citations(
-    database: Database, row: Message, settings: Settings, reply: Reply, parts: AsyncIterator[str]
+    database: Database, row: Message, settings: Settings, reply: Reply, parts: AsyncIterator[str], question: str
 ) -> AsyncIterator[str]:
     """Yield the parts; what the reply quotes is kept beside the first of them, and before the end.
+
+    Of whole files only what the reply names or quotes is kept, once it has ended.
 
     Raises DatabaseError where it could not be kept.
     """
@@ -94,22 +105,38 @@ async def _with_citations(
     finally:
         if saving is not None:
             await asyncio.wait({saving})
+        if reply.report.whole:
+            await asyncio.to_thread(save_used, database, row, reply, question)
     if saving is not None:
         saving.result()
 
 
 def save_citations(database: Database, row: Message, reply: Reply, settings: Settings) -> None:
     """Keep which passages the reply is made from, and, where there are none, a note for its reader."""
-    citations.cite(database, row.id, dict(enumerate(reply.report.passages, 1)))
+    citations.cite(database, row.id, {} if reply.report.whole else dict(enumerate(reply.report.passages, 1)))
     if note := document_note(reply.report, settings):
         compaction.save_note(database, row, note)
 
 
+def save_used(database: Database, row: Message, reply: Reply, question: str) -> None:
+    """Keep which sections of whole files the reply names, or quotes."""
+    sources, _ = cited(reply.text, reply.report.passages, question, only_used=True)
+    used = {source.number: reply.report.passages[source.number - 1] for source in sources}
+    citations.cite(database, row.id, used)
+
+
 def document_note(report: Report, settings: Settings) -> str | None:
     """What the reader of a reply that was to be made from documents has to know of it."""
+    excess = excess_note(report)
     if not report.passages:
-        return NO_ROOM if report.matches else NO_PASSAGE
-    return SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
+        return " ".join(filter(None, (excess, NO_ROOM if report.matches else NO_PASSAGE)))
+    small = SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
+    return " ".join(filter(None, (excess, small))) or None
+
+
+def excess_note(report: Report) -> str | None:
+    """By how much files are too long to be read whole as somebody asked; None where they are not."""
+    return TOO_LONG.format(report.excess, report.window) if report.excess else None
 
 
 async def stream_messages(
@@ -129,6 +156,7 @@ async def stream_messages(
         request.model,
         raw=request.raw,
         truncate=request.truncate,
+        whole=sections(retriever.index.passages) if isinstance(retriever, PassageRetriever) and request.whole else (),
     )
     async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
         yield part
@@ -153,7 +181,10 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         summary = newest_summary(session, row.conversation_id, path) if with_summary else None
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
     dropped = last_dropped([*history, row])
-    return BranchContext(system_prompt(conversation), history, question, row.text, documents, stored, dropped)
+    system = system_prompt(conversation)
+    return BranchContext(
+        system, history, question, row.text, documents, stored, dropped, whole=conversation.whole and bool(documents)
+    )
 
 
 def _branch(session: Session, number: int | None) -> list[Message]:

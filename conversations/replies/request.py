@@ -12,7 +12,8 @@ class GenerationRequest:
     """With what a reply is made; `options` are those of sampling, `model` is a name where a server has several.
 
     `raw`: the one message is a text that goes on, without any template. `truncate`: messages that the API was given
-    lose the oldest turns where they do not fit, as those of a conversation do.
+    lose the oldest turns where they do not fit, as those of a conversation do. `whole`: files that come with such
+    messages are read whole, where they fit; a conversation says that of its own.
     """
 
     settings: Settings
@@ -21,6 +22,7 @@ class GenerationRequest:
     model: str | None = None
     raw: bool = False
     truncate: bool = False
+    whole: bool = False
 
     @property
     def reply_tokens(self) -> int | None:

@@ -106,6 +106,7 @@ class Conversation(Base):
     persona: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # slug, name, description, sentences
+    whole: Mapped[bool] = mapped_column(Boolean, default=False)  # its documents are read whole, where they fit
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
 
 

@@ -4,6 +4,7 @@ Finding asks no model. Knows the store's documents and readings; nothing of how 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -16,6 +17,7 @@ from documents.settings import DocumentSettings
 from documents.source import sources_of
 from page.chat import sources
 from page.session import actions
+from page.session.binding import accept_change, bind
 from page.session.context import PageContext
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
@@ -49,6 +51,8 @@ def draw(context: PageContext, conversation: Conversation | None, selection: Sel
         for row in rows:
             _draw_document(context.store, row)
         if conversation and rows:
+            _draw_whole(context.store, conversation)
+        if conversation and rows:
             _draw_model_limits(selection.backend, context.settings)
             _draw_search(context.store, conversation.id)
 
@@ -78,6 +82,27 @@ def _draw_document(store: Store, row: Document) -> None:
             args=(store, row.id),
             help=f"Delete {escape_markdown(row.name)}",
         )
+
+
+def _draw_whole(store: Store, conversation: Conversation) -> None:
+    """Draw the switch that has the documents read whole."""
+    name = f"whole-{conversation.id}"
+    key = bind(name, conversation.whole)
+    st.toggle(
+        "Read all of it",
+        conversation.whole,
+        key=key,
+        help="The whole text stands in the prompt where the model's window holds it, and not only passages that fit.",
+        on_change=accept_change,
+        args=(name, key, partial(_set_whole, store, conversation.id)),
+    )
+
+
+def _set_whole(store: Store, conversation_id: str, whole: bool) -> None:
+    try:
+        store.update(conversation_id, whole=whole)
+    except NotFoundError as error:
+        defer_error(str(error))
 
 
 def _description(row: Document) -> str:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from conversations.replies import Reply, describe_wait, watch
 from conversations.store import Conversation, Message, NotFoundError, State, Store
+from documents.alignment import used_numbers, written_markers
 from documents.source import Source, sources_of
 from page.chat import sources
 from page.chat.markers import link_growing_markers
@@ -46,7 +47,13 @@ def _draw_growing(store: Store, message_id: int, is_first: bool) -> None:
 
 def _passages(store: Store, message_id: int, reply: Reply | None) -> list[Source]:
     """The passages that a growing reply was given, as far as they are known."""
-    return sources_of(reply.report.passages) if reply is not None else store.sources(message_id)
+    if reply is None:
+        return store.sources(message_id)
+    given = sources_of(reply.report.passages)
+    if not reply.report.whole:
+        return given
+    used = set(used_numbers(written_markers(reply.text, given)))  # of whole files those that it names so far
+    return [source for source in given if source.number in used]
 
 
 def _stop(store: Store, message_id: int) -> None:

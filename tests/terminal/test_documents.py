@@ -195,3 +195,18 @@ def test_what_is_refused_is_one_line(notes: Path, run: Run, loopback: Loopback) 
         assert "\x1b" not in done.err
     assert "DOCUMENTS_MAX_BYTES" in run("find", "x", str(notes), DOCUMENTS_MAX_BYTES="9").err
     assert loopback.requests == []
+
+
+def test_ask_reads_a_file_whole_and_names_what_was_quoted_of_it(notes: Path, run: Run, loopback: Loopback) -> None:
+    loopback.answer = answer
+    done = run("ask", "--file", str(notes), "--whole", QUESTION, "--backend", "openai")
+    number = done.out.strip().rpartition("[")[2].removesuffix("]")
+    assert int(number) > 7  # of all sections, several a page
+    assert [line.partition(": ")[0] for line in done.err.splitlines()] == [f"[{number}] notes.pdf, page 7"]
+    assert str(loopback.requests[-1]["messages"][-1]["content"]).count("Chapter ") == 20
+    loopback.answer = lambda asked: FACT
+    done = run("ask", "--file", str(notes), QUESTION, "--backend", "openai", "--json")
+    [mentioned] = [source for source in json.loads(done.out)["sources"] if source["mentions"]]
+    assert mentioned["mentions"] == [{"start": len(FACT), "end": len(FACT), "by": "server"}]
+    assert FACT in " ".join(mentioned["quote"].split())
+    assert "name what is to be read whole" in run("ask", "--whole", QUESTION).err

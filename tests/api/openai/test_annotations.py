@@ -104,3 +104,30 @@ def test_without_files_there_are_none(client: OpenAI, loopback: Loopback) -> Non
     assert "annotations" not in chat.choices[0].message.to_dict()
     response: Any = client.responses.create(model="default", input=QUESTION)
     assert response.output[0].content[0].annotations == []
+
+
+def test_a_whole_file_is_read_and_what_is_named_of_it_is_told(client: OpenAI, loopback: Loopback) -> None:
+    file = keep(client)
+    loopback.reply = "It rains [2] ."
+    more: Any = {"extra_body": {"files": [file], "whole": True}}
+    chat: Any = client.chat.completions.create(model="default", messages=ASKED, **more)
+    asked = " ".join(loopback.requests[-1]["messages"][-1]["content"].split())
+    assert asked.count("It rains in Bergen.") == 40
+    assert all(
+        part in asked for part in ("The ferry leaves at noon.", "The keeper was Ingrid Holm, of Hitra.", QUESTION)
+    )
+    assert [source["number"] for source in chat.model_extra["sources"]] == [2]
+    assert [quoted(each)["number"] for each in chat.choices[0].message.annotations] == [2]
+    client.responses.create(model="default", input=QUESTION, **more)
+    assert " ".join(loopback.requests[-1]["messages"][-1]["content"].split()).count("It rains in Bergen.") == 40
+
+
+def test_what_is_too_long_to_be_read_whole_says_by_how_much(talk: Talk) -> None:
+    with talk() as client:  # the shipped model: 1,024 tokens
+        file = client.files.create(file=("rain.txt", b"It rains in Bergen. " * 400), purpose="assistants").id
+        more: Any = {"extra_body": {"files": [file], "whole": True}, "max_tokens": 4}
+        chat: Any = client.chat.completions.create(
+            model="default", messages=[{"role": "user", "content": "Where does it rain?"}], **more
+        )
+    assert "too long for this model's window of 1,024 to be read whole" in chat.model_extra["notice"]
+    assert chat.model_extra["sources"]
