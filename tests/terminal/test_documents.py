@@ -198,7 +198,7 @@ def test_what_is_refused_is_one_line(notes: Path, run: Run, loopback: Loopback) 
 
 
 def test_ask_reads_a_file_whole_and_names_what_was_quoted_of_it(notes: Path, run: Run, loopback: Loopback) -> None:
-    loopback.answer = answer
+    loopback.answer, loopback.read = answer, 6000
     done = run("ask", "--file", str(notes), "--whole", QUESTION, "--backend", "openai")
     number = done.out.strip().rpartition("[")[2].removesuffix("]")
     assert int(number) > 7  # of all sections, several a page

@@ -112,14 +112,14 @@ def test_a_whole_file_is_read_and_what_is_named_of_it_is_told(client: OpenAI, lo
     more: Any = {"extra_body": {"files": [file], "whole": True}}
     chat: Any = client.chat.completions.create(model="default", messages=ASKED, **more)
     asked = " ".join(loopback.requests[-1]["messages"][-1]["content"].split())
-    assert asked.count("It rains in Bergen.") == 40
+    assert asked.count("It rains") == 40
     assert all(
         part in asked for part in ("The ferry leaves at noon.", "The keeper was Ingrid Holm, of Hitra.", QUESTION)
     )
     assert [source["number"] for source in chat.model_extra["sources"]] == [2]
     assert [quoted(each)["number"] for each in chat.choices[0].message.annotations] == [2]
     client.responses.create(model="default", input=QUESTION, **more)
-    assert " ".join(loopback.requests[-1]["messages"][-1]["content"].split()).count("It rains in Bergen.") == 40
+    assert " ".join(loopback.requests[-1]["messages"][-1]["content"].split()).count("It rains") == 40
 
 
 def test_what_is_too_long_to_be_read_whole_says_by_how_much(talk: Talk) -> None:
