@@ -140,8 +140,8 @@ def fit(
         ends = [*turns[first + 1 :], len(body)]
         sizes = [_text_tokens(body[start:end]) for start, end in zip(turns[first:], ends, strict=True)]
         first = cut(first, sizes, None if before is None else bisect_left(turns, before))
-    dropped = {"dropped": first, "dropped_messages": turns[first], "tokens": counted.get(first)}
-    return fitted._replace(messages=prompt(first), **dropped)
+    kept, tokens = prompt(first), counted.get(first)
+    return fitted._replace(messages=kept, dropped=first, dropped_messages=turns[first], tokens=tokens)
 
 
 def _text_tokens(messages: Sequence[BaseMessage]) -> int:
