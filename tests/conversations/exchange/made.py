@@ -65,6 +65,7 @@ def full() -> dict[str, Any]:
         "created": 1700000000.123456,
         "updated": 1700000001.5,
         "pinned": True,
+        "whole": True,
         "system": "Be kind.",
         "persona": PERSONA,
         "extra": {"source": "elsewhere"},
