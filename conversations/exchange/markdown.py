@@ -20,6 +20,7 @@ from documents.split import Passage
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
 OURS_NOTE = f"*{OURS}: the model named no source; the words of the sentence were found there*"
 ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
+LINE_END = r"\r\n|\r|\n"
 FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
 RISKY = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w+;)|!(?=\[)|(?<=\]):")
@@ -114,7 +115,8 @@ def _render_sources(sources: Sequence[Source], markers: Sequence[Marker], messag
     for source in sources:
         title = f"*Source {source.number}: {_inline(source.location)}*"
         if source.number in used:
-            quote = re.sub(r"^", "    ", code_block(source.quote), flags=re.MULTILINE)
+            lines = re.split(LINE_END, code_block(source.quote))
+            quote = "\n".join(f"    {line}" for line in lines)  # so that it is the footnote's
             yield f"{_footnote(message, source.number)}: {title}\n\n{quote}"
         else:
             yield title
@@ -144,7 +146,7 @@ def blockquote(text: str) -> str:
     if not text:
         return ""
     lines, fence, sure = [], "", True
-    for line in re.split(r"\r\n|\r|\n", text):
+    for line in re.split(LINE_END, text):
         if fence:
             fence = "" if re.fullmatch(rf" {{0,3}}{fence}{fence[0]}*\s*", line) else fence
         elif fence_match := FENCE.fullmatch(line):

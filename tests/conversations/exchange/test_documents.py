@@ -177,6 +177,22 @@ def test_sources_in_markdown_are_words_and_nothing_else() -> None:
     assert [t.content for t in found if t.type == "fence"] == [f"{HOSTILE}\n", "Two.\n"]
 
 
+def test_markers_in_markdown_are_footnotes_with_the_words_they_lead_to() -> None:
+    papers = [paper(name="a*b*.md", pages=[HOSTILE]), paper(kind="pdf", pages=["One wren.", "Two."])]
+    made = cited((0, 0, 1.0), (1, 0, 1.0), (1, 11, 1.0), papers=papers)
+    made["messages"][1]["text"] = "It is so [1], and `[2]`; a[2] and [9]. Also [3]."
+    text = render_markdown(validate_conversation(made))
+    assert "> It is so [^1-1], and `[2]`; a[2] and [9]. Also [^1-3].\n" in text
+    assert "[^1-1]: *Source 1: a\\*b\\*.md*\n\n    ```" in text
+    assert "[^1-3]: *Source 3: notes.md, page 2*\n\n    ```\n    Two.\n    ```\n" in text
+    assert "*Source 2: notes.md, page 1*\n\n> ```\n> One wren.\n> ```\n" in text
+    assert not {"html_inline", "image", "link_open"} & {token.type for token in tokens(text)}
+    made["messages"][1]["text"] = "There was one wren."
+    text = render_markdown(validate_conversation(made))
+    assert "> There was one wren. ≈[^1-2]\n" in text
+    assert "*≈: the model named no source" in text
+
+
 def test_pages_are_found_again_in_the_whole_text() -> None:
     draw = random.Random(4)
     for _ in range(200):
