@@ -60,7 +60,7 @@ class Installation:
 
     def install_weights(self) -> None:
         """Those of the base model, as the Makefile has it."""
-        subprocess.run(["make", "--no-print-directory", ".venv/installed-model"], cwd=ROOT, check=False)
+        subprocess.run(["make", "--silent", ".venv/installed-model"], cwd=ROOT, check=False)
 
     def install_others(self, name: str) -> None:
         """What requirements-NAME.txt names, for those who develop. Raises InstallError."""
