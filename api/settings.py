@@ -27,8 +27,9 @@ class ApiSettings(EnvironmentSettings):
     )
     api_models: CommaSeparated = Field(
         (),
-        description="a comma list of names that clients of /v1 may use beside the ready backends: provider:model, or a "
-        "name of your own, an equals sign, and what it stands for",
+        description="a comma list of names that clients of /v1 may use beside the ready backends: provider:model, "
+        "llamacpp:NAME or gpt2:NAME for a model on this machine, with * for all, or a name of your own, an equals "
+        "sign, and what it stands for",
     )
     cors_origins: CommaSeparated = Field(
         (), description="a comma list of origins whose pages may call the API from a browser; unset: none"

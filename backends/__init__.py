@@ -217,6 +217,17 @@ def find_in_catalogue(name: str, settings: Settings, backend: str | None = None)
     return find_entry(name, settings.group(ModelsSettings), backend, _named_models(settings))
 
 
+def chat_models(settings: Settings, backend: str | None = None) -> list[Entry]:
+    """Those of the catalogue that can answer here, of one backend or of all."""
+    found = [entry for entry in list_catalogue(settings) if backend in (None, entry.backend) and entry.problem is None]
+    return [entry for entry in found if "embed" not in entry.abilities and _is_ready(entry, settings)]
+
+
+def _is_ready(entry: Entry, settings: Settings) -> bool:
+    backend: Any = find_backend(entry.backend)
+    return backend.availability_error(backend.with_model(settings, entry.path)) is None
+
+
 def estimate_memory(entry: Entry, settings: Settings) -> MemoryEstimate | None:
     """The memory that a model of the catalogue would need under these settings; None for one that cannot be read."""
     options: Any = settings.group(_settings_of(entry.backend))

@@ -105,11 +105,12 @@ def with_model(settings: Settings, path: Path) -> Settings:
 
 def _window(path: Path, options: BackendSettings) -> int | None:
     """LLAMACPP_N_CTX, or as much of it as another model than that of the settings has."""
+    if options.n_ctx is None:
+        return None
     try:
-        trained = read_header(path).window
+        return min(options.n_ctx, read_header(path).window or options.n_ctx)
     except (OSError, ValueError):  # loading it says why
         return options.n_ctx
-    return options.n_ctx if options.n_ctx is None or trained is None else min(options.n_ctx, trained)
 
 
 def model_key(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 
 import backends
-from backends import BackendStatus, ProviderModel
+from backends import BackendStatus
 from settings import Settings, SettingsError
 from terminal import server
 from terminal.persona import suggest
@@ -35,7 +35,7 @@ class Target:
     def switch(self, name: str) -> "Target":
         """The target of another name. Raises SettingsError for one unknown or not ready, and as `list_targets`."""
         problems = {status.name: status.problem for status in self.list_targets()}
-        if self.url is None and ProviderModel.parse(name.strip(":")):
+        if self.url is None and backends.is_model_name(name.strip(":")):
             problems[name] = backends.availability_error(name, self.settings)
         if name not in problems:
             raise SettingsError(f"There is no backend {name!r}.{suggest(name, problems)} `/backend` lists all.")

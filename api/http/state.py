@@ -15,7 +15,7 @@ import backends
 from api.http.limits import Limits
 from api.http.queue import Queues
 from api.settings import ApiSettings, SmsSettings
-from backends import BackendChoice, ProviderModel
+from backends import BackendChoice
 from conversations.store import Database, DatabaseError, connect
 from documents import embedding
 from documents.settings import DocumentSettings
@@ -23,6 +23,7 @@ from identity import Pseudonyms, pseudonyms
 from settings import Settings, SettingsError
 
 DEFAULT = "default"  # the model that LLM_BACKEND names, or that was chosen by what is there
+EVERY = ":*"  # ends a name in API_MODELS that stands for all models of a backend that lie on this machine
 MAX_READERS = 2  # files that are read at once: each takes a core, and others wait
 
 
@@ -30,10 +31,10 @@ MAX_READERS = 2  # files that are read at once: each takes a core, and others wa
 class AppState:
     """One start of the API.
 
-    `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, and
-    provider:model, and `aliases` further ones with what they stand for; `document_limits` bound uploaded files, and
-    `readers` the threads that read them; `shutting_down` means that no new work is taken; `exposure_warned`, that the
-    log says already whose money is at stake.
+    `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, of
+    local models (`llamacpp:*` for all of a backend), and provider:model, and `aliases` further ones with what they
+    stand for; `document_limits` bound uploaded files, and `readers` the threads that read them; `shutting_down` means
+    that no new work is taken; `exposure_warned`, that the log says already whose money is at stake.
     """
 
     settings: Settings
@@ -58,6 +59,12 @@ class AppState:
             self._choosing = backends.installing.is_running()
             self.choice = backends.choose(self.settings)
         return self.choice
+
+    def local_models(self) -> list[str]:
+        """The names of all models of this machine that `backend:*` in `models` stands for: those that can answer."""
+        every = {name.removesuffix(EVERY) for name in self.models if name.endswith(EVERY)}
+        found = backends.chat_models(self.settings) if every else []
+        return [f"{entry.backend}:{entry.name}" for entry in found if entry.backend in every]
 
     def default_backend(self) -> str:
         """The name of the backend that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
@@ -107,7 +114,9 @@ def check_models(api: ApiSettings) -> None:
 
 
 def _model_names(settings: Settings, api: ApiSettings) -> tuple[str, ...]:
-    configured = [name for name in (settings.llm_backend, *settings.llm_fallback) if name and ProviderModel.parse(name)]
+    configured = [
+        name for name in (settings.llm_backend, *settings.llm_fallback) if name and backends.is_model_name(name)
+    ]
     own = [name for name in api.api_models if "=" not in name]
     return tuple(dict.fromkeys([*backends.names(), *configured, *own]))
 

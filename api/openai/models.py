@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 import backends
 from api.http.errors import ApiError, error_responses
-from api.http.state import DEFAULT, AppState, StateDep
+from api.http.state import DEFAULT, EVERY, AppState, StateDep
 from chains import window
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -49,7 +49,7 @@ class ModelList(BaseModel):
 
 @router.get("/models")
 def models(state: StateDep) -> ModelList:
-    """The ready backends, `default`, and the names in API_MODELS."""
+    """The ready backends, `default`, and the names in API_MODELS: of models on this machine, too."""
     return ModelList(data=[_to_model(name, backend) for name, backend in ready_models(state).items()])
 
 
@@ -61,10 +61,11 @@ async def model(state: StateDep, model: str) -> Model:
 
 def ready_models(state: AppState) -> dict[str, str]:
     """Every name that a request may have now, with the backend behind it."""
-    names = {DEFAULT: state.choose().name, **{name: name for name in state.models}}
+    names = {DEFAULT: state.choose().name, **{name: name for name in state.models if not name.endswith(EVERY)}}
     names |= {alias: names.get(target, target) for alias, target in state.aliases.items()}
     problems = {name: backends.availability_error(name, state.settings) for name in set(names.values()) if name}
-    return {name: backend for name, backend in names.items() if backend and problems[backend] is None}
+    ready = {name: backend for name, backend in names.items() if backend and problems[backend] is None}
+    return ready | {name: name for name in state.local_models()}
 
 
 async def resolve_model(state: AppState, model: str) -> str:
@@ -73,7 +74,8 @@ async def resolve_model(state: AppState, model: str) -> str:
     name = state.choose().name if target == DEFAULT else target
     if name is None:
         raise ApiError(503, state.choice.reason, code="backend_unavailable")
-    if name not in state.models and model not in state.aliases:
+    is_named = name in state.models and not name.endswith(EVERY)
+    if not (is_named or model in state.aliases or name in await run_in_threadpool(state.local_models)):
         raise _model_not_found(await run_in_threadpool(_describe_models, state, model))
     if backends.loaded_model(name) is None:
         problem = await run_in_threadpool(backends.availability_error, name, state.settings)

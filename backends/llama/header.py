@@ -11,6 +11,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -136,7 +137,16 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header of a file. Raises HeaderError where it has none, CutShortError where it ends within, OSError."""
+    """The header of a file, read once as long as the file stays as it is.
+
+    Raises HeaderError where it has none, CutShortError where it ends within, OSError.
+    """
+    found = path.stat()
+    return _read_file(path, found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _read_file(path: Path, *_: int) -> Header:
     with path.open("rb") as file:
         if file.read(4) != MAGIC:
             raise HeaderError("is not a GGUF file")

@@ -10,7 +10,7 @@ from conversations.replies.generation import (
     stream_messages,
 )
 from conversations.replies.metrics import reply_metrics, summary_metrics
-from conversations.replies.preload import available_models, is_fetching, preload_model
+from conversations.replies.preload import available_models, is_fetching, preload_model, reload_model
 from conversations.replies.relay.notifier import NOTIFY, channel_of
 from conversations.replies.reply import Reply, describe_wait, listeners, running_replies
 from conversations.replies.request import GenerationRequest
@@ -33,6 +33,7 @@ __all__ = [
     "is_fetching",
     "listeners",
     "preload_model",
+    "reload_model",
     "reply_metrics",
     "running_replies",
     "states",

@@ -38,6 +38,12 @@ def preload_model(name: str | None, settings: Settings) -> None:
         _run_in_background(name, _load(name, settings))
 
 
+def reload_model(name: str) -> None:
+    """Have `preload_model` load it again, wherever it went since: somebody picked it."""
+    with _lock:
+        _started.discard(f"load {name}")
+
+
 def available_models(name: str, settings: Settings) -> list[str] | None:
     """The names of a server's models, [] until they have come; None for a backend that has just one model."""
     if not backends.can_list_models(name):
@@ -72,7 +78,8 @@ def reset() -> None:
 
 async def _load(name: str, settings: Settings) -> None:
     try:
-        await asyncio.to_thread(backends.load, name, settings)
+        lease = await backends.lease(name, settings)
+        lease.release(was_used=False)
     except ModelError as error:
         log.warning("%s", error)
 

@@ -19,6 +19,7 @@ from page.session.binding import accept_change, bind
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
+from page.session.picked import read_picked
 from page.session.selection import Selection
 
 SUGGESTION = "Data Science is"
@@ -86,12 +87,13 @@ def draw() -> None:
 def _pick_model(context: PageContext) -> Selection:
     """Draw the pickers of backend, model and sampling; the selection they make."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        selection = pick_backend(backends.status(context.settings), context)
+        picked = read_picked(None)
+        selection = pick_backend(backends.status(context.settings), context, picked)
         if selection.backend and ProviderModel.parse(selection.backend):
             selection.problem = selection.problem or NO_RAW_TEXT.format(selection.backend)
+        pick_model(selection, context, picked)
         if selection.backend and not selection.problem:
             preload_model(selection.backend, context.settings)
-        pick_model(selection, context)
         with st.popover("Sampling", icon=":material/tune:"):
             selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
     return selection

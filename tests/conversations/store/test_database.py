@@ -32,7 +32,7 @@ UPGRADE = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0009", "0008"
+revision, down_revision = "0011", "0010"
 
 
 def upgrade() -> None:
@@ -72,7 +72,7 @@ def revision(database: Database) -> str | None:
 def newer(folder: Path, last: str = "") -> Path:
     """The migrations with one more."""
     copy = shutil.copytree(MIGRATIONS, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "versions" / "0009_more.py").write_text(UPGRADE.format(last=last))
+    (copy / "versions" / "0011_more.py").write_text(UPGRADE.format(last=last))
     return copy
 
 
@@ -90,7 +90,7 @@ def said(url: str, words: str = "hello") -> Database:
 def test_an_empty_database_gets_the_tables(database_url: str) -> None:
     database = connect(database_url)
     assert set(Base.metadata.tables) <= set(dump(database))
-    assert revision(database) == "0008"
+    assert revision(database) == "0010"
     assert mine().listing() == []
 
 
@@ -119,7 +119,7 @@ def test_a_newer_database_is_refused_and_left_alone(database_url: str, tmp_path:
     before = dump(newest)
     with pytest.raises(DatabaseError) as raised:
         Database(database_url)
-    assert "newer version (its tables are 0009, the newest known here 0008). Update this program" in str(raised.value)
+    assert "newer version (its tables are 0011, the newest known here 0010). Update this program" in str(raised.value)
     assert dump(newest) == before
     newest.close()
 
@@ -130,14 +130,14 @@ def test_an_upgrade_keeps_a_copy_of_the_file(tmp_path: Path) -> None:
     before = dump(old)
     old.close()
     upgraded = Database(url, newer(tmp_path))
-    assert revision(upgraded) == "0009"
+    assert revision(upgraded) == "0011"
     assert "'upgraded'" in dump(upgraded)["conversation"][0]
     upgraded.close()
-    backup = Database(f"sqlite:///{tmp_path}/some.db.0008.backup")
+    backup = Database(f"sqlite:///{tmp_path}/some.db.0010.backup")
     assert dump(backup) == before
     backup.close()
     Database(url, tmp_path / "migrations").close()
-    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0008.backup"]
+    assert [path.name for path in tmp_path.glob("*.backup")] == ["some.db.0010.backup"]
 
 
 def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_an_older_database_is_upgraded(database_url: str, tmp_path: Path) -> Non
     upgraded = Database(database_url, newer(tmp_path))
     after = dump(upgraded)
     upgraded.close()
-    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0009',)"])
+    assert (after["message"], after["more"], after["alembic_version"]) == (rows, [], ["('0011',)"])
 
 
 @pytest.mark.parametrize("last", ["op.execute('SELECT * FROM nowhere')", "raise LookupError('half-way')"])
