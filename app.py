@@ -5,7 +5,7 @@ import logging
 import streamlit as st
 
 from conversations.store import DatabaseError
-from page.pages import about, chat, compare, complete, insights
+from page.pages import about, chat, compare, complete, insights, models
 from page.session import presses
 from page.session.current import follow_history
 from page.session.error import draw_error
@@ -22,6 +22,7 @@ def main() -> None:
         st.Page(chat.draw, title="Chat", url_path="chat", default=True),
         st.Page(complete.draw, title="Complete", url_path="complete"),
         st.Page(compare.draw, title="Compare", url_path="compare"),
+        st.Page(models.draw, title="Models", url_path="models"),
         st.Page(insights.draw, title="Insights", url_path="insights"),
         st.Page(about.draw, title="About", url_path="about"),
     ]

@@ -102,7 +102,7 @@ def recommended(as_json: Json = False) -> None:
                 "licence": e.licence,
                 "size": e.megabytes * 10**6,
                 "memory": need,
-                "fit": _fit(need),
+                "fit": models.judge_here(need),
             }
             for e, need in rows
         ]
@@ -203,7 +203,7 @@ def describe(entry: models.Entry, settings: Settings) -> dict[str, Any]:
         "memory_weights": need.weights if need else None,
         "memory_context": need.context if need else None,
         "memory_buffers": need.buffers if need else None,
-        "fit": _fit(need.total) if need else None,
+        "fit": models.judge_here(need.total) if need else None,
         "problem": entry.problem,
     }
 
@@ -221,7 +221,7 @@ def _row(entry: models.Entry, settings: Settings) -> tuple[str, ...]:
     return (
         entry.name,
         entry.architecture or "-",
-        _count(entry.parameters),
+        models.format_parameters(entry.parameters),
         entry.quantization or "-",
         f"{entry.window:,}" if entry.window else "-",
         models.format_bytes(entry.size),
@@ -235,7 +235,14 @@ def _row(entry: models.Entry, settings: Settings) -> tuple[str, ...]:
 def _found_row(found: models.SearchResult) -> tuple[str, ...]:
     terms = "on terms" if found.is_gated else ""
     window = f"{found.window:,}" if found.window else "-"
-    return (found.repository, _count(found.parameters), window, f"{found.downloads:,}", found.licence or "-", terms)
+    return (
+        found.repository,
+        models.format_parameters(found.parameters),
+        window,
+        f"{found.downloads:,}",
+        found.licence or "-",
+        terms,
+    )
 
 
 def _print_repository(told: models.Repository, screen: Screen, as_json: bool) -> None:
@@ -252,20 +259,8 @@ def _print_repository(told: models.Repository, screen: Screen, as_json: bool) ->
 
 
 def _memory(need: int) -> str:
-    fit = _fit(need)
+    fit = models.judge_here(need)
     return models.format_bytes(need) + (f", {fit}" if fit else "")
-
-
-def _fit(need: int) -> str | None:
-    memory = models.machine_memory()
-    return models.judge(need, memory) if memory else None
-
-
-def _count(parameters: int) -> str:
-    """A number of weights as people say it."""
-    if not parameters:
-        return "-"
-    return f"{parameters / 1e9:.1f}B" if parameters >= 1e9 else f"{parameters / 1e6:.0f}M"
 
 
 def _variable(entry: models.Entry) -> str:

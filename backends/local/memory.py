@@ -65,6 +65,12 @@ def judge(needed: int, memory: Memory) -> Fit:
     return "tight" if needed > COMFORTABLE * memory.total or needed > memory.available else "fits"
 
 
+def judge_here(needed: int) -> Fit | None:
+    """Whether so many bytes fit into this machine's memory; None where nothing tells how much it has."""
+    memory = machine_memory()
+    return judge(needed, memory) if memory else None
+
+
 def _read_meminfo(path: Path) -> Memory | None:
     """What Linux tells."""
     with suppress(OSError, ValueError, KeyError):

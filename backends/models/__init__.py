@@ -1,10 +1,11 @@
 """The models there are on this machine and on the hub: what each is, needs and can. Loads and answers nothing."""
 
-from backends.local.memory import Memory, MemoryEstimate, judge, machine_memory
+from backends.local.memory import MemoryEstimate, judge_here
 from backends.models.downloads import Download, dismiss, list_downloads, start
 from backends.models.entry import Ability, Entry, Origin
 from backends.models.hub import HubError, SearchResult, read_repository, search
-from backends.models.progress import format_bytes
+from backends.models.memory import estimate
+from backends.models.progress import format_bytes, format_parameters
 from backends.models.recommended import MODELS as RECOMMENDED
 from backends.models.recommended import Recommended
 from backends.models.removal import remove
@@ -18,7 +19,6 @@ __all__ = [
     "Download",
     "Entry",
     "HubError",
-    "Memory",
     "MemoryEstimate",
     "ModelsSettings",
     "Offer",
@@ -27,10 +27,11 @@ __all__ = [
     "Repository",
     "SearchResult",
     "dismiss",
+    "estimate",
     "format_bytes",
-    "judge",
+    "format_parameters",
+    "judge_here",
     "list_downloads",
-    "machine_memory",
     "read_repository",
     "remove",
     "search",

@@ -67,6 +67,13 @@ def format_bytes(size: int) -> str:
     return f"{size} B"
 
 
+def format_parameters(count: int) -> str:
+    """A number of weights as people say it; a dash where nobody tells."""
+    if not count:
+        return "-"
+    return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M"
+
+
 def format_seconds(seconds: float) -> str:
     """A time as people read it."""
     whole = round(seconds)
