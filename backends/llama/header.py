@@ -11,7 +11,7 @@ import struct
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +91,7 @@ class Header:
         """The name by which llama.cpp knows how to compute it, empty where there is none."""
         return self.text("general.architecture")
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """The number of weights in this file, which of a split model is one part."""
         return sum(tensor.elements for tensor in self.tensors)

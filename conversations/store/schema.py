@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -106,7 +107,9 @@ class Conversation(Base):
     persona: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # slug, name, description, sentences
-    whole: Mapped[bool] = mapped_column(Boolean, default=False)  # its documents are read whole, where they fit
+    whole: Mapped[bool] = mapped_column(
+        Boolean, default=False, server_default=false()
+    )  # its documents are read whole, where they fit
     backend: Mapped[str | None] = mapped_column(CleanText)  # what was picked to answer; None: the usual one
     model: Mapped[str | None] = mapped_column(CleanText)  # and which model of its server
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
