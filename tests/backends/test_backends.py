@@ -157,8 +157,11 @@ def test_a_name_is_taken_apart_once() -> None:
 def test_a_fourth_backend_is_one_new_file(tmp_path: Path) -> None:
     """In a copy of the tree: dropped in, listed, talked to, and picked up by the contract tests."""
     copy = tmp_path / "copy"
-    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "data", "models", "__pycache__", ".*_cache", "docs")
-    shutil.copytree(ROOT, copy, ignore=ignored)
+    ignored = shutil.ignore_patterns(".venv", ".git", "runs", "data", "__pycache__", ".*_cache", "docs")
+    weights = str(ROOT / "models")  # not our package of that name
+    shutil.copytree(
+        ROOT, copy, ignore=lambda folder, names: {*ignored(folder, names), *(names if folder == weights else ())}
+    )
     (copy / "backends" / "parrot.py").write_text(PARROT)
     asked = run("cli.py", "ask", "hello", "--backend", "parrot", folder=copy)
     assert (asked.stdout.strip(), asked.stderr) == ("olleh", "")
