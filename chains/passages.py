@@ -81,8 +81,8 @@ def location(passage: Document) -> str:
     return format_location(str(passage.metadata["file"]), passage.metadata.get("place"))
 
 
-def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> Inserted:
-    """As many passages as fit, the best ones, written into the question that has them.
+def insert(messages: Sequence[BaseMessage], count: Count, free: int | None, most: int | None = None) -> Inserted:
+    """As many passages as fit, the best ones and `most` of them, written into the question that has them.
 
     `free` is the room in tokens; of what system prompt, rules and question leave of it, half is for earlier messages
     before. None where nobody knows.
@@ -106,7 +106,7 @@ def insert(messages: Sequence[BaseMessage], count: Count, free: int | None) -> I
         return limit is not None and count(_render(head, question, question.passages[:number])) > limit
 
     # 3. The largest number of them that stays below it.
-    number = bisect_left(range(1, len(question.passages) + 1), True, key=is_over)
+    number = bisect_left(range(1, len(question.passages[:most]) + 1), True, key=is_over)
     passages = list(question.passages[:number])
     *system, rendered = _render(head, question, passages)
     return Inserted([*system, *before, rendered, *after], passages, len(question.passages), excess=excess)

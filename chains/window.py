@@ -25,6 +25,8 @@ from backends import RemoteModel
 from chains.cut import Cut, lasting_cut
 from chains.passages import insert, place_whole
 
+SMALL = 10**9  # parameters up to which a model is small
+FEW = 3  # passages that a small model reads: docs/figures.md has how often it answers rightly from more
 REPLY = 256  # tokens kept free for the reply where nobody set MAX_TOKENS
 
 
@@ -52,6 +54,12 @@ def size(model: BaseChatModel) -> int | None:
     """The window in tokens, None where it is not known."""
     limit = (model.profile or {}).get("max_input_tokens")
     return int(limit) if limit else None
+
+
+def is_small(model: BaseChatModel) -> bool:
+    """Whether a model in this process is known to have few parameters."""
+    parameters = getattr(model, "parameters", None)
+    return isinstance(parameters, int) and parameters < SMALL
 
 
 def counts_exactly(model: BaseChatModel) -> bool:
@@ -95,7 +103,7 @@ def insert_passages(model: BaseChatModel, messages: Sequence[BaseMessage], reply
 
 
 def _inserted(model: BaseChatModel, messages: Sequence[BaseMessage], free: int | None) -> Fitted:
-    inserted = insert(messages, partial(count, model), free)
+    inserted = insert(messages, partial(count, model), free, FEW if is_small(model) else None)
     _, passages, matches, whole, excess = inserted
     return Fitted(inserted.messages, passages=passages, matches=matches, whole=whole, excess=excess)
 

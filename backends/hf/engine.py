@@ -63,7 +63,8 @@ class TransformersEngine(Engine):
         self.saved_sampling = saved_sampling(model.generation_config)
         self.network = Network(model, parallel, int8=int8) if is_supported(model) else SequentialRunner(model, parallel)
         trim_memory()
-        self._chunk_size = max(16, min(512, PREFILL_BUDGET // model.num_parameters()))
+        self.parameters = int(model.num_parameters())
+        self._chunk_size = max(16, min(512, PREFILL_BUDGET // self.parameters))
         self._chats: list[RunningChat] = []  # the first come first
         self._cached: list[list[int]] = [[] for _ in range(parallel)]  # the tokens that each row of the cache holds
         self._last_used, self._admitted = [0] * parallel, 0  # when each row was given last

@@ -77,6 +77,7 @@ class LlamaEngine(Engine):
         """
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
+        self.parameters = model.parameters
         self._chunk_size = max(16, min(BATCH // 2, PREFILL_BUDGET // model.parameters))
         self._context = Context(model, limits)
         self._batch = self.api.llama_batch_init(BATCH, 0, 1)

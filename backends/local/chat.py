@@ -90,6 +90,11 @@ class LocalChat(BaseChatModel):
         return self.template.origin
 
     @property
+    def parameters(self) -> int | None:
+        """How many parameters the model has; None where nobody counted."""
+        return self.engine.parameters
+
+    @property
     def queue_length(self) -> int:
         """How many requests wait or run."""
         return self.engine.pending_count()

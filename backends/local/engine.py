@@ -90,6 +90,7 @@ class Engine(ABC):
     name: str
     window: int
     parallel: int = 1
+    parameters: int | None = None  # weights of the model, where they are counted
     special_tokens: tuple[SpecialToken, ...]
     saved_sampling: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
     template_variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token and others

@@ -17,12 +17,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 from langchain_core.exceptions import ModelError
 
 from benchmarks.answers.contender import WINDOW, Contender, asking
 from benchmarks.answers.parts import PARTS
-from benchmarks.answers.score import Score, measure, table
+from benchmarks.answers.score import Score, count, measure, read_log, table
 from benchmarks.models import shipped
 from documents.search import TOP_K
 from training.command import parser, run
@@ -59,6 +60,12 @@ def scores(arguments: argparse.Namespace) -> Iterator[Score]:
                 yield from (score for cases in parts for score in measure(contender.name, ask, cases, seeds, log))
 
 
+def _measured(arguments: argparse.Namespace) -> Iterator[Score]:
+    if not arguments.done:
+        yield from scores(arguments)
+    yield from count(row for path in arguments.done for row in read_log(path))
+
+
 def parse_options(text: str) -> dict[str, float]:
     """`temperature=0.7,top_k=40` to its parts. Raises ArgumentTypeError."""
     try:
@@ -72,7 +79,7 @@ def work(arguments: argparse.Namespace) -> None:
     """Measure and print. Raises OSError, ValueError."""
     done = []
     try:
-        for score in scores(arguments):
+        for score in _measured(arguments):
             done.append(score)
             if arguments.json:
                 print(json.dumps(score.__dict__), flush=True)
@@ -103,6 +110,9 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--seeds", type=int, default=3, help="seeds of every question (%(default)s)")
     options.add_argument("--every", type=int, default=1, help="only every so many of the questions")
     options.add_argument("--replies", metavar="FILE", help="add each reply, and whether it counts, to this file")
+    options.add_argument(
+        "--from", dest="done", type=Path, nargs="+", default=[], help="the table of such files again, asking nobody"
+    )
     options.add_argument("--json", action="store_true", help="print one JSON object a line instead of the table")
     return run("answers", lambda: work(options.parse_args(argv)))
 

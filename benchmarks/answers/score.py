@@ -8,10 +8,13 @@ import statistics
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 from benchmarks.answers.case import Case
 from benchmarks.answers.contender import TOGETHER, Ask
+
+Row = dict[str, Any]  # contender, part, seed, message, reply, and whether it counts
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,26 @@ def measure(
     tasks = [(seed, case) for seed in seeds for case in cases]
     with ThreadPoolExecutor(TOGETHER) as pool:
         talks = list(pool.map(lambda task: talk(task[1], ask, task[0]), tasks))
-    right: dict[str, dict[int, int]] = {}
-    asked: dict[str, int] = {}
-    for (seed, case), replies in zip(tasks, talks, strict=True):
-        counts = [turn.judge(reply) for turn, reply in zip(case.turns, replies, strict=True)]
-        by_seed = right.setdefault(case.part, {})
-        by_seed[seed] = by_seed.get(seed, 0) + sum(counts)
-        asked[case.part] = asked.get(case.part, 0) + len(counts)
-        if log is not None:
-            log.writelines(_line(contender, seed, case, replies, counts))
-    return [_score(contender, part, list(by_seed.values()), asked[part]) for part, by_seed in right.items()]
+    rows = [
+        row for (seed, case), replies in zip(tasks, talks, strict=True) for row in _rows(contender, seed, case, replies)
+    ]
+    if log is not None:
+        log.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return count(rows)
+
+
+def read_log(path: Path) -> list[Row]:
+    """The replies that a run left in a file. Raises OSError, ValueError."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def count(rows: Iterable[Row]) -> list[Score]:
+    """The score of each contender in each part, in the order of the replies."""
+    by_seed: dict[tuple[str, str], dict[int, list[bool]]] = {}
+    for row in rows:
+        seeds = by_seed.setdefault((row["contender"], row["part"]), {})
+        seeds.setdefault(row["seed"], []).append(row["counts"])
+    return [_score(*key, list(seeds.values())) for key, seeds in by_seed.items()]
 
 
 def table(scores: Sequence[Score]) -> Iterable[str]:
@@ -62,15 +75,16 @@ def table(scores: Sequence[Score]) -> Iterable[str]:
         yield f"| {contender} | " + " | ".join(_cell(own.get(part)) for part in parts) + " |"
 
 
-def _score(contender: str, part: str, right: Sequence[int], asked: int) -> Score:
-    return Score(contender, part, sum(right), asked, statistics.pstdev(right))
+def _score(contender: str, part: str, seeds: Sequence[Sequence[bool]]) -> Score:
+    right = list(map(sum, seeds))
+    return Score(contender, part, sum(right), sum(map(len, seeds)), statistics.pstdev(right))
 
 
 def _cell(score: Score | None) -> str:
     return "" if score is None else f"{score.right} of {score.asked} (±{score.spread:.1f})"
 
 
-def _line(contender: str, seed: int, case: Case, replies: Sequence[str], counts: Sequence[bool]) -> Iterable[str]:
-    for turn, reply, counted in zip(case.turns, replies, counts, strict=True):
+def _rows(contender: str, seed: int, case: Case, replies: Sequence[str]) -> Iterable[Row]:
+    for turn, reply in zip(case.turns, replies, strict=True):
         row = {"contender": contender, "part": case.part, "seed": seed, "message": turn.message}
-        yield json.dumps({**row, "reply": reply, "counts": counted}, ensure_ascii=False) + "\n"
+        yield {**row, "reply": reply, "counts": turn.judge(reply)}

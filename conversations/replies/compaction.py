@@ -19,7 +19,7 @@ import backends
 from chains.assistant import instructions, prompt
 from chains.report import Report
 from chains.summary import build, max_summary_tokens, split_batch, transcript
-from chains.window import count, room, size
+from chains.window import SMALL, count, room, size
 from conversations.replies.context import BranchContext, Compaction, to_messages, visible_indexes
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
@@ -29,15 +29,17 @@ from conversations.store.text import clean
 from settings import Settings
 
 DISABLED = "CONTEXT_STRATEGY=summarize is off: the small model that ships cannot summarise; older messages are dropped."
-LEAST_PARAMETERS = 10**9  # of a model that sums up unasked; docs/figures.md has what one with 135 million keeps
 FAILED = "Earlier messages could not be summarised, so the oldest are dropped: "
 NOTE = "note"  # where a message's `extra` holds what went wrong beside its text
 
 
 def can_summarize(settings: Settings, backend: str, model: str | None = None) -> bool:
-    """Whether a model is large enough that a summary keeps what it is made of, as far as anybody tells its size."""
+    """Whether a model is large enough that a summary keeps what it is made of, as far as anybody tells its size.
+
+    docs/figures.md has what a summary by one with 135 million parameters keeps.
+    """
     size = backends.parameters(backend, settings, model)
-    return size is None or size >= LEAST_PARAMETERS
+    return size is None or size >= SMALL
 
 
 def disabled_reason(settings: Settings, backend: str) -> str | None:

@@ -11,7 +11,7 @@ import backends
 from chains.assistant import build, build_verbatim
 from chains.passages import attach
 from chains.report import Report
-from chains.window import count, fit, insert_passages, room
+from chains.window import count, fit, insert_passages, is_small, room
 from documents.search import Index, PassageRetriever
 from documents.split import PASSAGE_LENGTH
 from settings import Settings
@@ -164,3 +164,11 @@ async def test_where_nothing_is_found_nothing_is_added(loopback: Loopback) -> No
     for messages in ([HumanMessage("purple elephants")], [SystemMessage("ferry")]):
         await chain.ainvoke({"messages": messages})
         assert [each["content"] for each in loopback.requests[-1]["messages"]] == [messages[0].content]
+
+
+def test_a_small_model_gets_the_first_few_even_where_more_fit(model: Any) -> None:
+    found = passages(8, length=40)
+    fitted = fit(model, asking("When?", found))
+    assert [each.metadata["passage"] for each in fitted.passages] == [1, 2, 3]
+    assert fitted.matches == 8
+    assert is_small(model)

@@ -48,6 +48,7 @@ def test_every_contender_is_asked_every_part(
     logged = [json.loads(line) for line in replies.read_text(encoding="utf-8").splitlines()]
     assert len(logged) == sum(row["asked"] for row in rows)
     assert sum(row["counts"] for row in logged) == sum(row["right"] for row in rows)
+    assert run(capsys, "--from", str(replies)) == rows, "the table again, from what was kept"
 
 
 def test_sampling_options_make_rows_of_their_own(capsys: pytest.CaptureFixture[str], fresh_backends: None) -> None:
