@@ -3,6 +3,7 @@
 Knows the local backend and OpenAI's API; nothing of what is asked and judged.
 """
 
+import asyncio
 import json
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +53,8 @@ def asking(contender: Contender, tokens: int = LONGEST) -> Iterator[Ask]:
     lora = {} if contender.adapter is None else {"lora": contender.adapter}
     settings = backends.with_settings(Settings.read(), "llamacpp", **own, **lora, parallel=TOGETHER)
     try:
-        yield local(backends.load("llamacpp", settings), contender.options, tokens)
+        with asyncio.run(backends.lease("llamacpp", settings)) as lease:  # it does not leave meanwhile
+            yield local(lease.model, contender.options, tokens)
     finally:
         backends.unload()
 
