@@ -82,6 +82,11 @@ def test_no_opening_takes_silence_an_echo_or_what_leaks_of_a_prompt(opening: str
     assert not judge(" ".join([fitting, *["and so it goes on"] * 3]))
 
 
+@pytest.mark.parametrize("opening", ["I'm so tired today.", "I feel sad today.", "I can't sleep."])
+def test_regret_that_means_something_else_does_not_fit(opening: str) -> None:
+    assert not JUDGES[opening]("I'm sorry, I'm not. What's your name?")
+
+
 def test_every_opening_has_replies_of_both_kinds() -> None:
     assert [opening for opening, _ in FITTING] == [opening for opening, _ in MISFITTING] == list(JUDGES)
 
