@@ -21,10 +21,10 @@ from pathlib import Path
 
 from langchain_core.exceptions import ModelError
 
-from backends.local import shipped
 from benchmarks.answers.contender import WINDOW, Contender, asking
 from benchmarks.answers.parts import PARTS
 from benchmarks.answers.score import Score, count, measure, read_log, table
+from benchmarks.models import shipped
 from documents.search import TOP_K
 from training.command import parser, run
 
@@ -40,7 +40,7 @@ def _all(arguments: argparse.Namespace) -> Iterator[Contender]:
     base, adapter = arguments.base, arguments.adapter
     for options in arguments.options or [{}]:
         suffix = f", {json.dumps(options)}" if options else ""
-        yield Contender("shipped" + suffix, str(shipped.default_gguf()), options=options, window=1024)
+        yield Contender("shipped" + suffix, str(shipped().gguf), options=options, window=1024)
         if base is not None:
             yield Contender("base" + suffix, base, options=options, window=arguments.window)
         if base is not None and adapter is not None:
@@ -93,13 +93,8 @@ def work(arguments: argparse.Namespace) -> None:
 
 def add_contenders(options: argparse.ArgumentParser) -> None:
     """Add what says who is asked."""
-    base, adapter = shipped.base_gguf(), shipped.adapter_gguf()
-    options.add_argument("--base", default=base and str(base), help="a GGUF file (SmolLM2's, where it is installed)")
-    options.add_argument(
-        "--adapter",
-        default=adapter and str(adapter),
-        help="a LoRA adapter of it, a GGUF file as well (the one that ships)",
-    )
+    options.add_argument("--base", help="a GGUF file")
+    options.add_argument("--adapter", help="a LoRA adapter of it, a GGUF file as well")
     options.add_argument("--server", help="the /v1 of a llama-server with the same base, started with its defaults")
     options.add_argument("--only", nargs="+", choices=NAMES, help="these contenders alone")
     options.add_argument("--options", type=parse_options, nargs="+", help="sampling options, a row for each set")
