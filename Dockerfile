@@ -71,10 +71,10 @@ FROM files-all AS files-openai
 RUN rm -r models
 
 FROM files-all AS files-gpt2
-RUN rm models/default/*.gguf
+RUN rm -r models/default/*.gguf models/smollm2
 
 FROM files-all AS files-llamacpp
-RUN find models/default -type f ! -name '*.gguf' ! -name README.md -delete
+RUN find models -type f ! -name '*.gguf' ! -name README.md -delete
 
 FROM files-${BACKENDS:-all} AS files
 

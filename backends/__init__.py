@@ -1,9 +1,10 @@
 """The backends: one file in this folder is one backend, and its name is the name in LLM_BACKEND.
 
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
-`availability_error(settings)`, `is_default_model(settings)`, `is_metered(settings)`, `parameters(settings)` and
-`list_models(settings)`; those that compute in this process `with_model`, `model_key` and `needed_memory`. They find
-their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
+`availability_error(settings)`, `is_default_model(settings)`, `is_shipped_model(settings)`, `names_model(settings)`,
+`model_reason(settings)`, `is_metered(settings)`, `parameters(settings)` and `list_models(settings)`; those that compute
+in this process `with_model`, `model_key` and `needed_memory`. They find their own variables in
+`settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
 This file finds them, picks one and loads each model once: `NAME` is the backend with the model that its settings name,
 `llamacpp:MODEL` another one that lies on this machine, `provider:model` somebody else's. A model of this process stays
 as long as memory allows, and while somebody has a lease of it. It knows no backend by more than its place in the order.
@@ -17,7 +18,7 @@ from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
@@ -25,10 +26,13 @@ from langchain_core.messages import BaseMessage
 
 from backends.llama import states
 from backends.local import installing as installing
+from backends.local import shipped as shipped
 from backends.local.memory import MemoryEstimate
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
 from backends.models.catalogue import find_entry, list_entries
+from backends.models.choice import BackendChoice as BackendChoice
+from backends.models.choice import BackendStatus as BackendStatus
 from backends.models.entry import Entry as Entry
 from backends.models.memory import estimate
 from backends.models.name import LocalName as LocalName
@@ -45,25 +49,12 @@ from settings import EnvironmentSettings, Settings, SettingsError
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+PREFERRED = ("llamacpp", "gpt2")  # the faster one first, which alone has SmolLM2 (docs/figures.md)
 log = logging.getLogger(__name__)
 
 
 class UnknownBackendError(ModelNotFoundError, SettingsError):
     """A name that is no backend."""
-
-
-class BackendChoice(NamedTuple):
-    """The backend that answers and why; `name` is None where none can."""
-
-    name: str | None
-    reason: str
-
-
-class BackendStatus(NamedTuple):
-    """One backend: `problem` is None where it is ready."""
-
-    name: str
-    problem: str | None
 
 
 @runtime_checkable
@@ -170,7 +161,7 @@ def status(settings: Settings) -> list[BackendStatus]:
 
 
 def choose(settings: Settings) -> BackendChoice:
-    """LLM_BACKEND, or by what is there: OpenAI's variables first, then the first local model that is ready.
+    """LLM_BACKEND, or by what is there: OpenAI's variables, a local model that somebody named, the best that is ready.
 
     Raises UnknownBackendError for a name in LLM_BACKEND or LLM_FALLBACK that is none.
     """
@@ -182,11 +173,13 @@ def choose(settings: Settings) -> BackendChoice:
     for field in ("api_key", "base_url"):
         if field in openai.model_fields_set:
             return BackendChoice("openai", f"LLM_BACKEND is unset and {openai.variable(field)} is set")
-    problems = []
-    for name in LOCAL:
+    problems = list[str]()
+    for name in sorted(PREFERRED, key=lambda name: not _call(name, "names_model", settings, False)):
         problem = availability_error(name, settings)
         if problem is None:
-            return BackendChoice(name, "LLM_BACKEND and OPENAI_API_KEY are unset and this local model is ready")
+            missed = f" ({'; '.join(problems)})" if problems else ""
+            told = f"LLM_BACKEND and OPENAI_API_KEY are unset: {model_reason(name, settings)}{missed}"
+            return BackendChoice(name, told)
         problems.append(f"{name}: {problem}")
     return BackendChoice(None, "No backend is ready. Set OPENAI_API_KEY, or: " + "; ".join(problems))
 
@@ -203,7 +196,7 @@ def list_models(name: str, settings: Settings) -> list[str]:
 
 
 def is_default_model(name: str, settings: Settings) -> bool:
-    """Whether a backend answers from the small model that ships."""
+    """Whether a backend answers from the small model in models/default, which cannot answer from documents."""
     return bool(_call(name, "is_default_model", settings, False))
 
 
@@ -249,6 +242,17 @@ def parameters(name: str, settings: Settings, model: str | None = None) -> int |
     """How many parameters a backend's model has, or another one of its server; None where nobody tells."""
     told: int | None = None if model else _call(name, "parameters", settings, None)
     return told or parameters_in_name(model or name)
+
+
+def is_shipped_model(name: str, settings: Settings) -> bool:
+    """Whether a backend answers from a model that comes with this program: the one in models/default, or SmolLM2."""
+    return bool(_call(name, "is_shipped_model", settings, False))
+
+
+def model_reason(name: str, settings: Settings) -> str | None:
+    """Which model a local backend answers from, and why; None for others."""
+    reason: str | None = _call(name, "model_reason", settings, None)
+    return reason
 
 
 def is_metered(name: str, settings: Settings) -> bool:

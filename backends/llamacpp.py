@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from backends.llama.adapter import Adapter
 from backends.llama.context import LONGEST, Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.header import HeaderError, read_header
@@ -19,12 +20,23 @@ from backends.llama.hub import fetch
 from backends.llama.model import Model
 from backends.llama.parts import parse_name
 from backends.llama.states import StateFolder, identify
-from backends.local import template
+from backends.local import shipped, template
 from backends.local.chat import LocalChat
 from backends.local.installing import failure
 from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
-from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
+from settings import (
+    DEFAULT_MODEL,
+    CommaSeparated,
+    EnvironmentSettings,
+    Settings,
+    display_model,
+    display_path,
+    install_hint,
+)
+
+NO_ADAPTER = "none"  # LLAMACPP_LORA where not even the adapter that ships is wanted
+ADAPTED = shipped.ADAPTER.name
 
 
 class BackendSettings(EnvironmentSettings):
@@ -35,7 +47,12 @@ class BackendSettings(EnvironmentSettings):
     model: str | None = Field(
         None,
         description="a GGUF file, or repo_id:filename on the Hugging Face hub, of a split model the first part; "
-        "unset: the one in models/default",
+        "unset: SmolLM2 where `make install` brought it, else the one in models/default",
+    )
+    lora: CommaSeparated = Field(
+        (),
+        description="LoRA adapters as GGUF files, a comma list, a scale behind those that are not to count as trained: "
+        "file.gguf:0.5; none: none at all; unset: with an unset LLAMACPP_MODEL the one in models/smollm2",
     )
     n_ctx: int | None = Field(None, ge=8, description="the window in tokens; unset: the model's own, at most 8192")
     n_gpu_layers: int = Field(0, ge=-1, description="layers on the GPU, -1 for all (needs a build with GPU support)")
@@ -54,10 +71,30 @@ class BackendSettings(EnvironmentSettings):
         "is not in memory",
     )
 
+    @field_validator("lora")
+    @classmethod
+    def _check_scales(cls, lora: tuple[str, ...]) -> tuple[str, ...]:
+        for text in lora:
+            Adapter.parse(text)
+        return lora
+
+    def adapters(self) -> tuple[Adapter, ...]:
+        """The adapters that the model answers with: those named, or the one that ships with SmolLM2."""
+        if self.lora:
+            return () if self.lora == (NO_ADAPTER,) else tuple(map(Adapter.parse, self.lora))
+        taught = shipped.adapter_gguf() if self.model is None and shipped.base_gguf() else None
+        return (Adapter(taught),) if taught else ()
+
     def model_path(self) -> str:
         """The GGUF to load, as a path or `repo_id:filename`."""
-        files = sorted(DEFAULT_MODEL.glob("*.gguf"))
-        return self.model or str(files[0] if files else DEFAULT_MODEL / "model-f16.gguf")
+        return self.model or str(shipped.base_gguf() or shipped.default_gguf())
+
+    def display_name(self) -> str:
+        """The model's name for clients, with those of its adapters: SmolLM2-135M-Instruct+smollm2."""
+        name = self.model_path()
+        own = shipped.BASE_NAME if Path(name) == shipped.base_gguf() else display_model(name)
+        adapters = (ADAPTED if each.path.parent == shipped.ADAPTER else each.path.stem for each in self.adapters())
+        return "+".join([own, *adapters])
 
 
 def availability_error(settings: Settings) -> str | None:
@@ -66,9 +103,12 @@ def availability_error(settings: Settings) -> str | None:
         return failure("llamacpp") or install_hint(
             "llama-cpp-python", "run `make install`", "BACKENDS=llamacpp (or all)"
         )
-    name = settings.group(BackendSettings).model_path()
+    options = settings.group(BackendSettings)
+    name, absent = options.model_path(), next((a for a in options.adapters() if not a.path.is_file()), None)
     if trouble := template.template_error(settings):
         return trouble
+    if absent:
+        return f"LLAMACPP_LORA={absent} is no file: name an adapter's GGUF, with a scale as in adapter.gguf:0.5"
     if Path(name).is_file():
         return None
     if ":" in name and name.endswith(".gguf") and not Path(name).is_absolute():
@@ -82,7 +122,7 @@ def availability_error(settings: Settings) -> str | None:
 
 
 def is_default_model(settings: Settings) -> bool:
-    """Whether this backend answers from the small model that ships."""
+    """Whether this backend answers from the small model in models/default."""
     return Path(settings.group(BackendSettings).model_path()).resolve().parent == DEFAULT_MODEL
 
 
@@ -97,9 +137,9 @@ def parameters(settings: Settings) -> int | None:
 
 
 def with_model(settings: Settings, path: Path) -> Settings:
-    """The settings for another model than theirs."""
+    """The settings for another model than theirs, which their adapters are not for."""
     options = settings.group(BackendSettings)
-    changed = {"model": str(path), "n_ctx": _window(path, options)}
+    changed = {"model": str(path), "lora": (), "n_ctx": _window(path, options)}
     return settings.with_group(options.model_copy(update=changed))
 
 
@@ -115,8 +155,10 @@ def _window(path: Path, options: BackendSettings) -> int | None:
 
 def model_key(settings: Settings) -> str:
     """What the model of these settings is told from all others by."""
-    name = settings.group(BackendSettings).model_path()
-    return f"llamacpp {Path(name).resolve() if Path(name).is_file() else name}"
+    options = settings.group(BackendSettings)
+    name = options.model_path()
+    adapted = "".join(f" + {each}" for each in options.adapters())
+    return f"llamacpp {Path(name).resolve() if Path(name).is_file() else name}{adapted}"
 
 
 def needed_memory(settings: Settings) -> int:
@@ -129,6 +171,29 @@ def needed_memory(settings: Settings) -> int:
     return found.total
 
 
+def is_shipped_model(settings: Settings) -> bool:
+    """Whether this backend answers from SmolLM2 as it comes with this program, or from the one in models/default."""
+    options = settings.group(BackendSettings)
+    return is_default_model(settings) or (Path(options.model_path()) == shipped.base_gguf() and options.lora == ())
+
+
+def names_model(settings: Settings) -> bool:
+    """Whether somebody named the model."""
+    return settings.group(BackendSettings).model is not None
+
+
+def model_reason(settings: Settings) -> str:
+    """Which model answers, and why that one."""
+    options = settings.group(BackendSettings)
+    if options.model is not None:
+        return f"LLAMACPP_MODEL names {options.display_name()}"
+    if shipped.base_gguf() is None:
+        return f"the small model in models/default, since SmolLM2 is not there ({shipped.absence()})"
+    adapters = options.adapters()
+    told = f" with {' and '.join(display_path(str(each)) for each in adapters)}" if adapters else ""
+    return f"{shipped.BASE_NAME}{told}"
+
+
 def build(settings: Settings) -> LocalChat:
     """The chat model over the loaded file. Raises ModelNotFoundError, ModelAPIError."""
     reason = availability_error(settings)
@@ -136,7 +201,7 @@ def build(settings: Settings) -> LocalChat:
         raise ModelNotFoundError(f"llamacpp: {reason}")
     options = settings.group(BackendSettings)
     name = options.model_path()
-    model = Model(Path(name) if Path(name).is_file() else fetch(name), options.n_gpu_layers)
+    model = Model(Path(name) if Path(name).is_file() else fetch(name), options.n_gpu_layers, options.adapters())
     try:
         chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
         bounds = limits(options, model)
@@ -144,7 +209,7 @@ def build(settings: Settings) -> LocalChat:
     except ModelError:
         model.close()
         raise
-    return LocalChat(engine=engine, template=chat_template, model=display_model(name), **settings.sampling_options())
+    return LocalChat(engine=engine, template=chat_template, model=options.display_name(), **settings.sampling_options())
 
 
 def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolder | None:
@@ -154,7 +219,9 @@ def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolde
         return None
     part = parse_name(model.path.name)
     files = [model.path.with_name(name) for name in part.all()] if part else [model.path]
-    others = (version("llama-cpp-python"), bounds.window, bounds.is_partitioned, options.n_gpu_layers)
+    files += [each.path for each in model.adapters]  # what was computed with one is of no use without it
+    scales = tuple(each.scale for each in model.adapters)
+    others = (version("llama-cpp-python"), bounds.window, bounds.is_partitioned, options.n_gpu_layers, scales)
     return StateFolder(settings.states_folder, identify(files, *others), options.cache_mb * 2**20)
 
 

@@ -59,10 +59,11 @@ def _no_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No variable and no .env of whoever runs the tests, and a database of its own."""
+    """No variable and no .env of whoever runs the tests, a database of its own, and the small model that is quick."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("EMBEDDINGS", "none")  # vectors take their time: tests of them say what makes them
+    monkeypatch.setenv("LLAMACPP_MODEL", str(GGUF))
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
     yield
@@ -86,7 +87,7 @@ def end_replies() -> None:
 
 @pytest.fixture
 def settings() -> Settings:
-    """Settings with nothing set."""
+    """Settings with nothing set but the small model."""
     return Settings.read()
 
 

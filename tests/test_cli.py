@@ -117,8 +117,10 @@ def test_an_unknown_backend_lists_the_known(run: Run) -> None:
 
 
 def test_backends_says_ready_or_why_not(run: Run) -> None:
-    lines = run("backends", LLAMACPP_MODEL="/no/such.gguf").stdout.splitlines()
+    told = run("backends", LLAMACPP_MODEL="/no/such.gguf").stdout
+    lines = told.splitlines()
     assert lines[0] == "* gpt2       ready"
+    assert "* gpt2: LLM_BACKEND and OPENAI_API_KEY are unset: the small model in models/default (llamacpp: LLAM" in told
     assert "LLAMACPP_MODEL=/no/such.gguf is no file" in lines[1]
     assert "set OPENAI_API_KEY" in lines[2]
 

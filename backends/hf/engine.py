@@ -60,7 +60,7 @@ class TransformersEngine(Engine):
         self._tokenizer, self._end_ids = tokenizer, end_ids(pipeline)
         self.special_tokens, self.bos_ids = tokenizer.special_tokens, tokenizer.bos_ids
         self.template_variables, self.starts_anew = tokenizer.template_variables, tokenizer.starts_anew
-        self.saved_sampling = saved_sampling(model.generation_config)
+        self.saved_sampling = saved_sampling(model.generation_config.to_diff_dict())
         self.network = Network(model, parallel, int8=int8) if is_supported(model) else SequentialRunner(model, parallel)
         trim_memory()
         self.parameters = int(model.num_parameters())

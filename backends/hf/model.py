@@ -4,7 +4,7 @@ Computes nothing.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,23 +76,24 @@ def _special_token(token: Any) -> SpecialToken:
     return SpecialToken(str(token), before, after, token.single_word, in_plain_text=not token.special)
 
 
-def load_pipeline(name: str) -> Any:
-    """The text-generation pipeline of a folder or hub name, in fp32 on a CPU; a folder is read without asking the hub.
+def load_pipeline(name: str, adapt: Callable[[Any], Any] | None = None) -> Any:
+    """The text-generation pipeline of a folder, GGUF file or hub name, in fp32 on a CPU.
 
-    Raises ModelNotFoundError where there is none, ModelAPIError where its files are damaged.
+    The hub is asked for a name alone. `adapt` may change the model before it is used. Raises ModelNotFoundError where
+    there is none, ModelAPIError where its files are damaged.
     """
     import torch
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
-    local = Path(name).is_dir()
+    source, options = _source(name)
     device = 0 if torch.cuda.is_available() else -1
     dtype = torch.float16 if device == 0 else torch.float32
     try:
         with _progress(current()):
-            model = transformers.AutoModelForCausalLM.from_pretrained(name, dtype=dtype, local_files_only=local)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, local_files_only=local)
+            model = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source, **options)
     except LoadCancelledError:
         raise
     except (OSError, ValueError, RuntimeError, KeyError) as error:
@@ -101,7 +102,7 @@ def load_pipeline(name: str) -> Any:
         if type(error).__module__.partition(".")[0] not in {"safetensors", "builtins", "tokenizers"}:
             raise
         raise ModelAPIError(f"gpt2: GPT2_MODEL={name} is damaged: {error}. Copy the model folder again.") from error
-    model.eval()
+    model = (adapt(model) if adapt else model).eval()
     return transformers.pipeline("text-generation", model=model, tokenizer=tokenizer, device=device)
 
 
@@ -130,6 +131,14 @@ def _counted(weights: Iterable[Any], loading: Loading) -> Iterator[Any]:
         yield weight
 
 
+def _source(name: str) -> tuple[str, dict[str, Any]]:
+    """What transformers is to load from, and its options: of a GGUF file the folder, and the file's name beside it."""
+    path = Path(name)
+    if path.is_file():
+        return str(path.parent), {"gguf_file": path.name, "local_files_only": True}
+    return name, {"local_files_only": path.is_dir()}
+
+
 def context_window(config: Any, tokenizer: Any) -> int:
     """Tokens of the model's window, by the names that configs have for it, else the tokenizer's limit."""
     names = ("n_positions", "max_position_embeddings", "seq_length", "n_ctx")
@@ -143,9 +152,8 @@ def saved_template(tokenizer: Any) -> str | None:
     return saved.get("default") if isinstance(saved, dict) else saved
 
 
-def saved_sampling(config: Any) -> dict[str, float | int]:
-    """The sampling options of generation_config.json, by the names of `Sampling`."""
-    saved = config.to_diff_dict()
+def saved_sampling(saved: Mapping[str, Any]) -> dict[str, float | int]:
+    """The sampling options of a generation_config.json, by the names of `Sampling`."""
     names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
     return read_saved({name: saved.get(name) for name in names}, GENERATION_CONFIG)
 

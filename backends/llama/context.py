@@ -47,6 +47,7 @@ class Context:
             raise ModelAPIError(
                 f"llamacpp: no memory for {params.n_ctx} tokens; lower LLAMACPP_KV_TOKENS or LLAMACPP_N_CTX."
             )
+        model.adapt(self.pointer)
         self.memory = self._api.llama_get_memory(self.pointer)
 
     def size(self, sequence: int) -> int:

@@ -3,12 +3,15 @@
 import ctypes
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelNotFoundError
 
 import llama_library
+from backends.llama import adapter
+from backends.llama.adapter import Adapter
 from backends.llama.diagnosis import explain, load_error
 from backends.llama.header import read_header
 from backends.local.loading import Loading, current
@@ -27,15 +30,21 @@ SAMPLING_METADATA = {  # `general.sampling.*`, and the names of `Sampling`
 
 
 class Model:
-    """A loaded file. `special_ids`: those of `special_tokens`, by their text; `end_ids`: those that end a reply."""
+    """A loaded file, with the adapters that contexts of it compute with.
+
+    `special_ids`: those of `special_tokens`, by their text; `end_ids`: those that end a reply. What was saved with an
+    adapter goes before what was saved with the model.
+    """
 
     starts_anew = True  # text after a special token is tokenized as at the start of a prompt
 
-    def __init__(self, path: Path, gpu_layers: int) -> None:
+    def __init__(self, path: Path, gpu_layers: int, adapters: Sequence[Adapter] = ()) -> None:
         """`gpu_layers`: -1 for all. Raises ModelNotFoundError for what is no file that llama.cpp can load."""
         self.api = llama_library.load()
-        self.path = path
+        self.path, self.adapters = path, tuple(adapters)
         self.pointer = self._load(path, gpu_layers)
+        self._adapter_pointers = self._load_adapters()
+        self._adapter_headers = [read_header(each.path) for each in reversed(self.adapters)]  # the last one counts most
         self._vocab = self.api.llama_model_get_vocab(self.pointer)
         self.vocabulary_size = int(self.api.llama_vocab_n_tokens(self._vocab))
         self.parameters = int(self.api.llama_model_n_params(self.pointer))
@@ -81,15 +90,25 @@ class Model:
         return self.special_ids[text]
 
     def saved_template(self) -> str | None:
-        """The chat template in the file; None where it has none."""
+        """The chat template in the file, or in an adapter's; None where none has one."""
+        adapted = (header.text("tokenizer.chat_template") for header in self._adapter_headers)
+        if template := next(filter(None, adapted), None):
+            return template
         own = self.api.llama_model_chat_template(self.pointer, None)
         return own.decode() if own else None
 
     def saved_sampling(self) -> dict[str, float | int]:
-        """The sampling options in the file's `general.sampling.*` metadata, by the names of `Sampling`."""
-        metadata = read_header(self.path).metadata
-        found = {name: metadata.get(f"general.sampling.{key}") for key, name in SAMPLING_METADATA.items()}
+        """The sampling options in the `general.sampling.*` metadata of the file or an adapter's, by their own names."""
+        saved = [header.metadata for header in (*self._adapter_headers, read_header(self.path))]
+        found = {
+            name: next((m[key] for m in saved if (key := f"general.sampling.{short}") in m), None)
+            for short, name in SAMPLING_METADATA.items()
+        }
         return read_saved(found, self.path.name)
+
+    def adapt(self, context: Any) -> None:
+        """Have a context compute with the adapters."""
+        adapter.apply(self.api, context, self._adapter_pointers, self.adapters)
 
     def close(self) -> None:
         """Free the memory, after the texts that are being encoded."""
@@ -112,6 +131,13 @@ class Model:
             loading.check(loading.fraction)
             raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={path} {explain(llama_library.log_lines)}.")
         return model
+
+    def _load_adapters(self) -> list[Any]:
+        try:
+            return adapter.load(self.api, self.pointer, self.path, self.adapters)
+        except ModelNotFoundError:
+            self.api.llama_model_free(self.pointer)
+            raise
 
     def _read_special_tokens(self) -> tuple[tuple[SpecialToken, ...], dict[str, int]]:
         """Control tokens of the vocabulary and unknown ones; and those of users', which are found in plain text too."""

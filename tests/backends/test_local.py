@@ -305,9 +305,12 @@ def test_a_missing_model_names_variable_and_remedy(
         backends.load(name, Settings.read())
 
 
-def test_a_gguf_file_is_for_the_other_backend(monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
-    monkeypatch.setenv("GPT2_MODEL", str(GGUF))
-    with pytest.raises(ModelNotFoundError, match=r"GPT2_MODEL=.*is a GGUF file.*LLAMACPP_MODEL=.*gguf"):
+def test_a_gguf_file_that_is_none_is_told_by_gpt2_too(
+    monkeypatch: pytest.MonkeyPatch, fresh_backends: None, tmp_path: Path
+) -> None:
+    (tmp_path / "page.gguf").write_text("<!doctype html><html>")
+    monkeypatch.setenv("GPT2_MODEL", str(tmp_path / "page.gguf"))
+    with pytest.raises(ModelNotFoundError, match=r"GPT2_MODEL=.*page\.gguf is not a GGUF file but a web page"):
         backends.load("gpt2", Settings.read())
 
 

@@ -98,7 +98,8 @@ def shipped(image: Callable[[str], str]) -> Iterator[tuple[str, Container]]:
 
 def test_it_answers_from_the_shipped_model_with_nothing_set(shipped: tuple[str, Container]) -> None:
     answer = httpx.post(f"{shipped[0]}/predict", json=GREETING, timeout=300).json()
-    assert (answer["backend"], answer["stop_reason"]) == ("gpt2", "stop")
+    assert (answer["backend"], answer["stop_reason"]) == ("llamacpp", "stop")
+    assert answer["model"].startswith("SmolLM2-135M-Instruct")
     assert answer["reply"].strip()
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from settings import ROOT
 from tests import fork
-from tests.conftest import answers, free_port, variables
+from tests.conftest import GGUF, answers, free_port, variables
 from tests.loopback import KEY, Loopback, running
 from tests.page.person import send_message
 
@@ -77,7 +77,7 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
 
 @contextmanager
 def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
-    """The page as `make run` starts it, with these variables; its address."""
+    """The page as `make run` starts it, over the small model and with these variables; its address."""
     port = port or free_port()
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
     with log.open("ab") as output:
@@ -86,7 +86,7 @@ def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator
             cwd=ROOT,
             stdout=output,
             stderr=output,
-            env={**clean, "EMBEDDINGS": "none", "PORT": str(port), **environment},
+            env={**clean, "EMBEDDINGS": "none", "PORT": str(port), "LLAMACPP_MODEL": str(GGUF), **environment},
         )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)
@@ -124,8 +124,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
         def begin(backend: str) -> tuple[str, str]:
             folder = tmp_path_factory.mktemp(backend)
             url = f"sqlite:///{folder}/conversations.db"
-            wanted = {} if backend == "gpt2" else {"LLM_BACKEND": backend}  # gpt2 is what answers where nothing is set
-            page = run_page(folder / "page.log", None, SEED="3", DATABASE_URL=url, **wanted)
+            page = run_page(folder / "page.log", None, SEED="3", DATABASE_URL=url, LLM_BACKEND=backend)
             return stack.enter_context(page), url
 
         yield begin
@@ -133,7 +132,7 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 
 @pytest.fixture
 def gpt2(shipped: Callable[[str], tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a page that others use as well, as it is without any setting; DATABASE_URL names its database."""
+    """The address of a page that others use as well, over models/default; DATABASE_URL names its database."""
     address, url = shipped("gpt2")
     monkeypatch.setenv("DATABASE_URL", url)
     return address

@@ -72,13 +72,19 @@ def test_the_name_is_shown_only_when_it_is_asked_for() -> None:
     assert "Whoever has this name" in app.warning[0].value
 
 
+def test_the_models_that_ship_stand_with_their_licences() -> None:
+    app = page()
+    assert "**SmolLM2-135M-Instruct** (Apache-2.0): " in words(app)
+    assert "Model card: models/default (cc-by-sa-4.0)" in [each.label for each in app.expander]
+
+
 def test_the_model_card_is_shown_without_its_fields_and_with_its_picture() -> None:
     app = page()
     said = words(app)
     assert "A small talker" in said
     assert "pipeline_tag" not in said
     assert "curves.png)" not in said
-    assert len(app.get("image")) == 1
+    assert len(app.get("image")) == len([*(ROOT / "models").glob("*/curves.png")])
 
 
 @pytest.mark.browser
@@ -89,7 +95,7 @@ def test_notebooks_are_downloaded_and_nothing_is_fetched_elsewhere(gpt2: str, ta
     with tab.expect_download() as download:
         tab.get_by_role("button", name="inference.ipynb").click()
     assert Path(download.value.path()).read_bytes() == (ROOT / "notebooks" / "inference.ipynb").read_bytes()
-    tab.get_by_text("Model card").click()
+    tab.get_by_text("Model card: models/default").click()
     expect(tab.get_by_role("img", name="curves")).to_be_visible()
     tab.get_by_text("Show my name").click()
     expect(tab.get_by_text("Whoever has this name")).to_be_visible()
