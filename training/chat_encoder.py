@@ -42,8 +42,10 @@ class ChatEncoder:
         for i, message in enumerate(messages):
             if message["role"] == "assistant":
                 prompt = self._pieces(messages[:i], reply=True)
-                ids += self._ids(_after(prompt, consumed))
                 prefix = self._pieces(messages[: i + 1], reply=False)
+                if i == 0 and not _text(prefix).startswith(_text(prompt)):
+                    continue  # an opening, before which the template puts a system prompt of its own: nobody's reply
+                ids += self._ids(_after(prompt, consumed))
                 reply = self._ids(_after(prefix, _text(prompt)))
                 if not ids:
                     raise ValueError("the model's chat template writes nothing before a reply that opens a dialogue")

@@ -101,3 +101,28 @@ def test_learning_to_choose_prefers_the_true_reply() -> None:
         optimizer.zero_grad()
     assert choice() < before / 2
     assert branches.reply_spans([-100, 3, 4, -100, 5]) == [(1, 3), (4, 5)]
+
+
+def test_questions_about_the_same_passages_do_not_see_each_other() -> None:
+    """A row whose positions jump back has the loss of the chats that it holds, each laid out alone."""
+    learner = tiny().eval()
+    rng = np.random.default_rng(5)
+    shared, asked = rng.integers(5, 50, 8).tolist(), [rng.integers(5, 50, n).tolist() for n in (4, 6, 3)]
+    before = row(5)
+    joined: packing.Row = {
+        "input_ids": before["input_ids"] + shared + [i for one in asked for i in one],
+        "labels": before["labels"] + [packing.IGNORED] * 8 + [i for one in asked for i in one],
+        "position_ids": before["position_ids"] + [*range(8)] + [n for one in asked for n in range(8, 8 + len(one))],
+        "source": "x",
+    }
+    alone: list[packing.Row] = [before]
+    for one in asked:
+        ids, labels = shared + one, [packing.IGNORED] * 8 + one
+        alone.append({"input_ids": ids, "labels": labels, "position_ids": [*range(len(ids))], "source": "x"})
+
+    def total(rows: list[packing.Row]) -> float:
+        batch = Collator(pad=0)(rows)
+        batch.pop("tokens")
+        return float(learner(**batch, num_items_in_batch=1).loss.item())
+
+    assert total([joined]) == pytest.approx(sum(total([one]) for one in alone), rel=1e-5)

@@ -52,8 +52,8 @@ def read_factors(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def open_reader(path: Path, trained: Trained) -> Iterator[TorchReader]:
-    """The adapter on a fresh copy of its base, as peft applies it."""
+    """The adapter in the weights of a fresh copy of its base, as the backend serves it."""
     assert trained.adapter is not None
     with silence_transformers():
         model, tokenizer = load_base(str(trained.adapter[1].path))
-        yield TorchReader(adapter.apply(model, path.parent), tokenizer)
+        yield TorchReader(adapter.merge(model, path.parent, len(tokenizer)), tokenizer)
