@@ -24,8 +24,10 @@ from tests.loopback import KEY, Loopback, running
 
 pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server"]
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
+# The small model, and no vectors, which take their time: tests of SmolLM2 and of vectors say so.
+QUICK = {"EMBEDDINGS": "none", "LLAMACPP_MODEL": str(GGUF)}
 manifests.remember()
-os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false", EMBEDDINGS="none")
+os.environ.update(QUICK, HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 
 # What takes long, or holds what does: beginnings of names of files. They come first (with several workers under
 # --dist loadfile --no-loadscope-reorder), so that short files are left for the end and all workers end together.
@@ -62,8 +64,8 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
     """No variable and no .env of whoever runs the tests, a database of its own, and the small model that is quick."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("EMBEDDINGS", "none")  # vectors take their time: tests of them say what makes them
-    monkeypatch.setenv("LLAMACPP_MODEL", str(GGUF))
+    for name, value in QUICK.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
     yield

@@ -15,7 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from settings import ROOT
-from tests.conftest import GGUF, answers, free_port, variables
+from tests.conftest import QUICK, answers, free_port, variables
 from tests.pdf import pdf
 
 MARK = re.compile(r"<!-- not run by a test: (\S.*?) -->")
@@ -57,7 +57,7 @@ def environment(folder: Path) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{folder}/conversations.db",
         "LLM_BACKEND": "llamacpp",
         "LLAMA_CPP_KERNELS": "none",  # those that are installed do
-        "LLAMACPP_MODEL": str(GGUF),
+        **QUICK,
         "MAX_TOKENS": "12",
         "TEMPERATURE": "0",
     }

@@ -23,7 +23,7 @@ from benchmarks.postgresql import Server
 from deploy import ray_serve
 from deploy.ray_gate import RetryMiddleware
 from settings import Settings, SettingsError
-from tests.conftest import free_port, variables
+from tests.conftest import QUICK, free_port, variables
 
 # Ray declares its settings as pydantic did before, and leaves its nodes' processes and log files to their end.
 pytestmark = [
@@ -136,8 +136,9 @@ def served(postgresql_server: Server) -> Iterator[Served]:
         for name in variables():
             patch.delenv(name, raising=False)
         port = free_port()
-        given = {"LLM_BACKEND": "llamacpp", "LLAMACPP_THREADS": "1", "DATABASE_URL": database, "COOKIE_SECRET": SECRET,
-                 "PORT": str(port), "RAY_MAX_REPLICAS": "2", "RAY_UPSCALE_DELAY": "0.5"}  # fmt: skip
+        given = {**QUICK, "LLM_BACKEND": "llamacpp", "LLAMACPP_THREADS": "1", "DATABASE_URL": database,
+                 "COOKIE_SECRET": SECRET, "PORT": str(port), "RAY_MAX_REPLICAS": "2",
+                 "RAY_UPSCALE_DELAY": "0.5"}  # fmt: skip
         for name, value in {**given, **SOON, "RAY_TMPDIR": folder}.items():
             patch.setenv(name, value)
         patch.chdir(folder)

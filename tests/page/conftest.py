@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from settings import ROOT
 from tests import fork
-from tests.conftest import GGUF, answers, free_port, variables
+from tests.conftest import QUICK, answers, free_port, variables
 from tests.loopback import KEY, Loopback, running
 from tests.page.person import send_message
 
@@ -86,7 +86,7 @@ def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator
             cwd=ROOT,
             stdout=output,
             stderr=output,
-            env={**clean, "EMBEDDINGS": "none", "PORT": str(port), "LLAMACPP_MODEL": str(GGUF), **environment},
+            env={**clean, **QUICK, "PORT": str(port), **environment},
         )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)

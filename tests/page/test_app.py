@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text as sql
 from streamlit.testing.v1 import AppTest
 
+import backends
 from conversations.library import reading
 from conversations.replies import turn
 from conversations.replies.writer import _writers
@@ -140,6 +141,7 @@ def test_backends_that_are_not_ready_say_why() -> None:
 def test_no_backend_at_all_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GPT2_MODEL", "/none")
     monkeypatch.setenv("LLAMACPP_MODEL", "/none.gguf")
+    backends.unload()  # one that an earlier test loaded would answer
     app = page()
     assert "Set OPENAI_API_KEY" in app.error[0].value
     assert not app.exception

@@ -15,6 +15,7 @@ from settings import ROOT, Settings
 from tests.api.conftest import Serve, serve
 
 __all__ = ["serve"]
+pytestmark = pytest.mark.usefixtures("fresh_backends")  # one that is loaded answers, whatever is installed meanwhile
 
 
 @pytest.fixture
