@@ -143,9 +143,7 @@ def _call(name: str, function: str, settings: Settings, default: Any) -> Any:
 
 def availability_error(name: str, settings: Settings) -> str | None:
     """Why a backend cannot answer, with the remedy; None when it can."""
-    if resident(name) is not None:
-        return None
-    if progress := installing.progress(name):
+    if resident(name) is None and (progress := installing.progress(name)):
         return progress
     try:
         reason: str | None = _call(name, "availability_error", settings, None)

@@ -149,6 +149,7 @@ def _make_batch(job: Job) -> bool:
     with job.database.reading() as session:
         rows = session.execute(query.order_by(Passage.id).limit(embedder.batch)).all()
     if not rows:
+        job.done = job.total  # what another process made among them
         return True
     vectors = embedder.embed_texts([row.text for row in rows])
     return job.finished.is_set() or not _keep(job, [row.id for row in rows], vectors)

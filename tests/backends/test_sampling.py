@@ -198,7 +198,7 @@ def test_what_a_gguf_was_saved_with_holds_on_both_and_what_is_set_is_for_the_rep
     plain = off.invoke("What is the capital of France?", max_tokens=20).text
     assert plain == off.invoke("What is the capital of France?", max_tokens=20, temperature=0).text
     backends.unload()
-    monkeypatch.delenv("LLAMACPP_MODEL")
+    monkeypatch.setenv("LLAMACPP_MODEL", str(GGUF))
     for name in backends.LOCAL:
         model: Any = backends.load(name, Settings.read())
         assert model.engine.saved_sampling["repetition_penalty"] == 1.15

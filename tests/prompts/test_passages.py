@@ -30,7 +30,9 @@ def test_passages_are_numbered_named_and_above_the_question() -> None:
 
 def test_the_same_passages_give_the_same_prompt() -> None:
     assert quote_passages("When?", [FERRY]) == quote_passages("When?", [FERRY])
-    assert quote_passages("When?", [FERRY]).rules != quote_passages("Why?", [FERRY]).rules
+    same = quote_passages("Why?", [FERRY])
+    assert quote_passages("When?", [FERRY]).rules == same.rules, "what was computed of it holds for the next question"
+    assert quote_passages("When?", [("ferry.pdf", "The ferry is late.")]).rules != same.rules
 
 
 def test_no_text_can_hold_the_marker() -> None:

@@ -57,7 +57,15 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
 
 
 def test_every_lasting_column_is_in_the_form() -> None:
-    made_anew = {"id", "owner", "conversation_id", "passages", "text", "embedding"}  # `pages` are the texts there
+    made_anew = {
+        "id",
+        "owner",
+        "conversation_id",
+        "passages",
+        "text",
+        "embedding",
+        "vectors",
+    }  # `pages` are the texts there
     of_passages = {"places"}
     assert set(Document.__table__.columns.keys()) - made_anew | of_passages == set(DocumentSchema.model_fields)
     assert set(Citation.__table__.columns.keys()) - {"message_id", "rank", "passage_id"} | {

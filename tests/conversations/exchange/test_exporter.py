@@ -47,7 +47,8 @@ def test_every_lasting_column_is_in_the_form() -> None:
     for table, left_out in here.items():
         held = set(table.__table__.columns.keys()) - left_out
         assert held <= set(forms[table].model_fields), table  # type: ignore[attr-defined]
-    assert set(Conversation.__table__.columns.keys()) - {"owner"} <= set(full())
+    picked = {"backend", "model"}  # of one installation: another has others
+    assert set(Conversation.__table__.columns.keys()) - {"owner"} - picked <= set(full())
     assert set(MessageSchema.model_fields) - {"sources"} == set(full()["messages"][1])
 
 

@@ -24,6 +24,7 @@ from conversations.library import files
 from conversations.store import Counter, Period, Store, collect_statistics, personas, search_conversations
 from conversations.store.schema import Citation, Message, Passage
 from prompts.persona import load
+from tests.conftest import QUICK
 from tests.conversations.talk import mine
 from tests.loopback import Loopback
 
@@ -150,7 +151,8 @@ def test_a_database_goes_out_as_it_did(written: dict[str, Any]) -> None:
 
 def test_every_variable_of_an_env_file_means_what_it_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy(FOLDER / "dot.env", tmp_path / ".env")
-    monkeypatch.delenv("DATABASE_URL")
+    for name in ("DATABASE_URL", *QUICK):
+        monkeypatch.delenv(name)
     settings = json.loads((FOLDER / "settings.json").read_text())
     options = {option.name: option for group in all_settings() for option in group.read().options()}
     assert set(settings["variables"]) <= set(options)
