@@ -13,7 +13,7 @@ Apache License, Version 2.0;Apache Software License;Apache-2.0;Apache-2.0 AND BS
 Apache-2.0 AND MIT;Apache-2.0 OR BSD-2-Clause;Apache-2.0 OR BSD-3-Clause;Apache-2.0 OR MIT;Apache2.0
 Apache-2.0 AND Apache-2.0 WITH LLVM-exception AND BSD-2-Clause AND BSD-3-Clause AND BSL-1.0 AND MIT
 0BSD;BSD License;BSD-2-Clause;BSD-3-Clause;BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0
-BSD-3-Clause, Apache-2.0, dependency licenses;ISC;ISC License (ISCL);MIT;MIT AND PSF-2.0;MIT License;MIT-0;MIT-CMU
+BSD-3-Clause, Apache-2.0, dependency licenses;ISC;ISC License (ISCL);MIT;MIT OR Apache-2.0;MIT AND PSF-2.0;MIT License;MIT-0;MIT-CMU
 MPL-2.0;MPL-2.0 AND (Apache-2.0 OR MIT);MPL-2.0 AND MIT;Mozilla Public License 2.0 (MPL 2.0);PSF-2.0;Public Domain
 Python Software Foundation License'
 EXCUSED=(

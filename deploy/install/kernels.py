@@ -53,16 +53,18 @@ def fitting(machine: str, cpuinfo: str) -> list[str]:
 
 
 def choose(wanted: str | None) -> list[str]:
-    """The variants to compile: of `wanted`, "all", names with commas, or None for what fits this machine.
+    """The variants to compile: of `wanted`, "all", names with commas, or "auto" for what fits this machine.
 
-    [] where ggml has none for it (macOS has its own). Raises ValueError for a name that is none.
+    [] where none are wanted, or ggml has none for it (macOS has its own): one library for any machine of its kind.
+    Raises ValueError for a name that is none.
     """
     machine, variants = platform.machine(), known(platform.machine())
-    if platform.system() != "Linux":
+    if platform.system() != "Linux" or not wanted or wanted == "none":
         return []
-    if wanted and wanted != "all":
+    if wanted not in {"all", "auto"}:
         names = [name.strip() for name in wanted.split(",") if name.strip()]
         if unknown := [name for name in names if name not in variants]:
-            raise ValueError(f"LLAMA_CPP_KERNELS={wanted}: {unknown[0]} is none of {', '.join(variants)}, or all.")
+            allowed = ", ".join([*variants, "all", "auto", "none"])
+            raise ValueError(f"LLAMA_CPP_KERNELS={wanted}: {unknown[0]} is none of {allowed}.")
         return names
-    return list(variants) if wanted else fitting(machine, Path("/proc/cpuinfo").read_text())
+    return list(variants) if wanted == "all" else fitting(machine, Path("/proc/cpuinfo").read_text())

@@ -37,6 +37,14 @@ VARIANT = re.compile(r"^ *ggml_add_cpu_backend_variant\((\S+).*\)\n", re.MULTILI
 Tell = Callable[[str], None]
 
 
+# What any x86-64 of the last ten years has: a build for this very CPU can crash on another one, and on CPUs with AMX.
+PORTABLE = (
+    ("-DGGML_AVX=ON", "-DGGML_AVX2=ON", "-DGGML_FMA=ON", "-DGGML_F16C=ON", "-DGGML_BMI2=ON")
+    if platform.machine().lower() in {"x86_64", "amd64"}
+    else ()
+)
+
+
 class NoCompilerError(InstallError):
     """Nothing that compiles C and C++; its text says what to install."""
 
@@ -55,7 +63,7 @@ class Build:
         """As LLAMA_CPP_KERNELS, LLAMA_CMAKE_ARGS and LLAMA_CPP_PICTURES have it. Raises ValueError."""
         own, pictures = shlex.split(os.environ.get("LLAMA_CMAKE_ARGS", "")), bool(os.environ.get("LLAMA_CPP_PICTURES"))
         variants = () if own else tuple(kernels.choose(os.environ.get("LLAMA_CPP_KERNELS")))
-        loaded = ("-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON") if variants else ()
+        loaded = ("-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON") if variants else PORTABLE
         return cls(pin(), variants, tuple(own) or ("-DGGML_NATIVE=OFF", *loaded), pictures)
 
     @property
@@ -93,7 +101,7 @@ def is_installed(environment: Environment) -> bool:
 
 def could_be_faster(environment: Environment) -> bool:
     """Whether kernels compiled for this CPU would beat those that are installed: it has more than AVX2."""
-    if os.environ.get("LLAMA_CMAKE_ARGS") or os.environ.get("LLAMA_CPP_KERNELS") == "none":
+    if os.environ.get("LLAMA_CMAKE_ARGS"):
         return False
     best = kernels.choose(os.environ.get("LLAMA_CPP_KERNELS"))[:1]
     return bool(best) and best[0] not in kernels.BASES and not _libraries(environment, "libggml-cpu-*")

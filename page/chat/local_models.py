@@ -32,7 +32,7 @@ def draw(selection: Selection, context: PageContext, picked: Picked, store: Stor
         "Model",
         names,
         names.index(shown),
-        format_func=lambda name: _label(backend, name, entries.get(name), context),
+        format_func=lambda name: _label(name, entries.get(name), context),
         key=key,
         on_change=accept_change,
         args=(f"{backend}-model", key, keep),
@@ -44,15 +44,14 @@ def draw(selection: Selection, context: PageContext, picked: Picked, store: Stor
         selection.problem = backends.availability_error(selection.backend, context.settings)
 
 
-def _label(backend: str, name: str, entry: Entry | None, context: PageContext) -> str:
-    """A model's name, what it needs of memory, and whether it is loaded."""
+def _label(name: str, entry: Entry | None, context: PageContext) -> str:
+    """A model's name, and what it needs of memory: the same while it lies there, since a browser answers with it."""
     if name == USUAL:
         return "the usual model"
     if entry is None:
         return f"{name} (no longer there)"
     needed = backends.estimate_memory(entry, context.settings)
-    parts = [name, *([format_bytes(needed.total)] if needed else [])]
-    return " · ".join([*parts, *(["loaded"] if backends.resident(str(LocalName(backend, name))) else [])])
+    return " · ".join([name, *([format_bytes(needed.total)] if needed else [])])
 
 
 def draw_memory(context: PageContext, backend: str | None) -> None:
@@ -63,8 +62,8 @@ def draw_memory(context: PageContext, backend: str | None) -> None:
         measured = "" if found.measured is None else f", {format_bytes(found.measured)} measured"
         st.caption(escape_markdown(f"{expected}{measured}"))
     names = [f"{each.label} ({format_bytes(each.size)})" for each in backends.residents() if each.held is not None]
-    if len(names) > 1:
-        st.caption(escape_markdown(f"Loaded together: {', '.join(names)}"))
+    if names:
+        st.caption(escape_markdown(f"Loaded: {', '.join(names)}"))
 
 
 def format_bytes(size: int) -> str:

@@ -184,6 +184,8 @@ def test_kernels_that_fit_a_cpu(machine: str, features: str, wanted: list[str]) 
 def test_kernels_by_name() -> None:
     if not kernels.choose("all"):
         pytest.skip("ggml has one kind of kernels for this machine")
+    assert kernels.choose(None) == kernels.choose("none") == []
+    assert set(kernels.choose("auto")) <= set(kernels.choose("all"))
     one, *_, last = kernels.choose("all")
     assert kernels.choose(f"{last}, {one}") == [last, one]
     with pytest.raises(ValueError, match="LLAMA_CPP_KERNELS=sapphirerapids: sapphirerapids is none of"):
