@@ -37,6 +37,8 @@ SECRET = "a-cookie-secret-that-nobody-reads"
 PROMPT = "My name is Xanthippe"
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 SOON = {f"RAY_SERVE_{of}_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "0.5" for of in ("HANDLE", "REPLICA")}
+# A proxy that has not answered after 5 seconds, three times, is given up: a busy machine takes longer to start one.
+PATIENT = {f"RAY_SERVE_PROXY_{check}_CHECK_TIMEOUT_S": "120" for check in ("READY", "HEALTH")}
 
 
 def replicas() -> dict[int, psutil.Process]:
@@ -139,7 +141,7 @@ def served(postgresql_server: Server) -> Iterator[Served]:
         given = {**QUICK, "LLM_BACKEND": "llamacpp", "LLAMACPP_THREADS": "1", "DATABASE_URL": database,
                  "COOKIE_SECRET": SECRET, "PORT": str(port), "RAY_MAX_REPLICAS": "2",
                  "RAY_UPSCALE_DELAY": "0.5"}  # fmt: skip
-        for name, value in {**given, **SOON, "RAY_TMPDIR": folder}.items():
+        for name, value in {**given, **SOON, **PATIENT, "RAY_TMPDIR": folder}.items():
             patch.setenv(name, value)
         patch.chdir(folder)
         with nodes() as address:
