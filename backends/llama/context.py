@@ -13,6 +13,7 @@ from langchain_core.exceptions import ModelAPIError
 from backends.llama.model import Model
 
 BATCH = 512  # tokens of one llama_decode
+PREFILL_BUDGET = 32 * 10**9  # parameters times tokens of a chunk: it delays the other chats by a fraction of a second
 LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
 
@@ -29,6 +30,11 @@ class Limits:
     def is_partitioned(self) -> bool:
         """Whether the context has a part with a whole window for every chat."""
         return self.window * self.parallel <= self.total
+
+
+def chunk_size(parameters: int) -> int:
+    """Tokens of a prompt that a model of so many parameters computes between two steps of the other chats."""
+    return max(16, min(BATCH // 2, PREFILL_BUDGET // max(1, parameters)))
 
 
 class Context:

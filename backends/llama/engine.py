@@ -16,16 +16,13 @@ from dataclasses import dataclass, field
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
 from backends.llama.cache import Held, StateCache
-from backends.llama.context import BATCH, Context, Limits
+from backends.llama.context import BATCH, Context, Limits, chunk_size
 from backends.llama.model import Model
 from backends.llama.sampler import Sampler
 from backends.llama.states import StateFolder
 from backends.local.engine import Engine, Request
 from backends.local.prefix import common_prefix, continued_prefix
 
-PREFILL_BUDGET = (
-    32 * 10**9
-)  # parameters times tokens: a piece of a prompt that delays the other chats by a fraction of a second
 MIN_REUSE = 8  # tokens: to copy fewer than these takes as long as to compute them
 NO_ROOM = 1  # llama_decode: there is no room in the context
 
@@ -78,7 +75,7 @@ class LlamaEngine(Engine):
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
         self.parameters = model.parameters
-        self._chunk_size = max(16, min(BATCH // 2, PREFILL_BUDGET // model.parameters))
+        self._chunk_size = chunk_size(model.parameters)
         self._context = Context(model, limits)
         self._batch = self.api.llama_batch_init(BATCH, 0, 1)
         self._cache = StateCache(self._context, cache, folder)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from backends.llama.context import BATCH, Limits
+from backends.llama.context import Limits, chunk_size
 from backends.llama.header import Header, LongArray, Tensor
 from backends.llama.quantization import TENSOR_TYPES
 from backends.local.memory import MemoryEstimate
@@ -147,7 +147,7 @@ def buffer_bytes(header: Header, tensors: Sequence[Tensor], limits: Limits) -> i
     tokens, merges = (_length(header, key) for key in ("tokenizer.ggml.tokens", "tokenizer.ggml.merges"))
     width = header.integer(f"{arch}.embedding_length", 0)
     inner = max([_of_layer(header, "feed_forward_length", 0, 0), 4 * width])
-    piece = max(16, min(BATCH // 2, 32 * 10**9 // max(1, sum(tensor.elements for tensor in tensors))))
+    piece = chunk_size(sum(tensor.elements for tensor in tensors))
     computed = piece * (6 * width + 3 * inner) * F32
     logits = 2 * limits.parallel * tokens * F32
     return FIXED_BYTES + tokens * TOKEN_BYTES + merges * MERGE_BYTES + computed + logits

