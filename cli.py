@@ -9,7 +9,7 @@ from langchain_core.exceptions import ModelError
 
 import backends
 from settings import ROOT, VERSION, SettingsError
-from terminal import archive, models, status
+from terminal import archive, mcp, models, status
 from terminal import config as settings_page
 from terminal.ask import ask
 from terminal.chat import chat
@@ -28,6 +28,8 @@ app.command(rich_help_panel=KEEP)(embed)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
 app.command("backends", rich_help_panel=RUN)(status.show_status)
 app.add_typer(models.app, name="models", rich_help_panel=RUN)
+app.command("tools", rich_help_panel=RUN)(mcp.list_tools)
+app.command("mcp", rich_help_panel=RUN)(mcp.serve)
 
 
 def _version(wanted: bool) -> None:

@@ -7,6 +7,7 @@ one cookie each. All stay in the jar, and the one issued first counts in every t
 
 import hashlib
 import hmac
+import json
 import os
 import secrets
 import time
@@ -17,13 +18,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from itsdangerous import BadData, TimestampSigner
+from itsdangerous import BadData, Signer, TimestampSigner
 
 from conversations.store import connect
 from settings import ROOT, Settings, SettingsError, display_path
 
 PREFIX = "llm_assistant_owner_"
 LIFETIME = timedelta(days=365)  # after the last visit
+DAY = 86_400  # seconds
+TICKET_DAYS = 1  # after the day of its making
 MIN_KEY_LENGTH = 32  # characters of a key
 
 
@@ -44,6 +47,7 @@ class Cookies:
 
     def __init__(self, key: str) -> None:
         self._signer = TimestampSigner(key, salt="owner", key_derivation="hmac", digest_method=hashlib.sha256)
+        self._tickets = Signer(key, salt="ticket", key_derivation="hmac", digest_method=hashlib.sha256)
         self._prefix = PREFIX + self._signer.get_signature("name").decode()[:8].lower() + "_"
 
     def read(self, sent: Mapping[str, str]) -> BrowserId | None:
@@ -55,6 +59,14 @@ class Cookies:
         ]
         return min(ids, key=lambda browser_id: browser_id.id, default=None)
 
+    def read_all(self, sent: Mapping[str, str]) -> set[str]:
+        """The ids of all valid badges among a browser's cookies: tabs that open together are given one each."""
+        return {
+            identity
+            for name, value in sent.items()
+            if name.startswith(self._prefix) and (identity := self._verify(value))
+        }
+
     def issue(self, sent: Mapping[str, str]) -> BrowserId:
         """A badge nobody has; it takes the place of one that is not valid."""
         spoilt = next((name for name in sent if name.startswith(self._prefix)), None)
@@ -63,6 +75,19 @@ class Cookies:
     def sign(self, browser_id: BrowserId) -> str:
         """The cookie's text, signed now."""
         return self._signer.sign(browser_id.id).decode()
+
+    def sign_ticket(self, browser_id: BrowserId, owner: str) -> str:
+        """A ticket with which this browser, and no other, may follow what belongs to `owner`; the same for a day."""
+        expires = int(time.time()) // DAY + 1 + TICKET_DAYS
+        return self._tickets.sign(json.dumps([browser_id.id, owner, expires])).decode()
+
+    def read_ticket(self, ticket: str, sent: Mapping[str, str]) -> str | None:
+        """The owner that a ticket names; None where it is not valid, too old, or another browser's."""
+        try:
+            browser, owner, expires = json.loads(self._tickets.unsign(ticket))
+        except BadData:
+            return None
+        return str(owner) if browser in self.read_all(sent) and time.time() < expires * DAY else None
 
     def _verify(self, value: str) -> str | None:
         try:

@@ -1,7 +1,7 @@
 """llama.cpp's library in this process: loaded once, with its kernels and the last lines of its log. Knows no model.
 
-Chats and vectors compute with it, each with models of their own. The functions are llama-cpp-python's bindings of
-llama.cpp's C interface (include/llama.h).
+Chats, vectors and checks of exports compute with it, each with models of their own. The functions are those of
+llama-cpp-python's bindings of llama.cpp's C interface (include/llama.h).
 """
 
 import ctypes

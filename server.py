@@ -14,9 +14,10 @@ from streamlit import App
 from api.application import app as api
 from api.application import route_paths
 from api.lifespan import LifespanMiddleware, lifespan
+from conversations.replies import running_replies
 from identity import LIFETIME, cookies
 from page.session.presses import PressQueue
-from page.session.ticks import TickLimiter
+from page.stream import routes as stream_routes
 from settings import ROOT, Settings
 
 UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients get their own form of a 404
@@ -72,14 +73,18 @@ def _set_owner_cookie(scope: Scope, headers: MutableHeaders) -> None:
     headers["cache-control"] = "private, no-cache"  # a cache between would hand one browser's cookie to others
 
 
+def _is_ending() -> bool:
+    """Whether the server was told to end and no reply is written any more, so that there is nothing left to follow."""
+    return getattr(api.state, "api", None) is not None and api.state.api.shutting_down and not running_replies()
+
+
 app = App(
     ROOT / "app.py",
     # A path's parameters are the API's own affair.
-    routes=[Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1)],
+    routes=[*stream_routes(_is_ending), *(Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1))],
     middleware=[
         Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)),
         Middleware(OwnerCookieMiddleware),
         Middleware(PressQueue),
-        Middleware(TickLimiter),
     ],
 )

@@ -175,6 +175,13 @@ class Settings(EnvironmentSettings):
         description="the longest reply in tokens, 1 or more, where nobody asks for another; unset, on /v1: the whole "
         "window",
     )
+    reasoning_budget: int | None = Field(
+        None,
+        ge=0,
+        lt=2**31,
+        description="tokens that a model of this machine may think before it answers, 0 for none; unset: as many as it "
+        "likes",
+    )
     temperature: float | None = Field(None, ge=0, le=2, description="the sampling temperature, 0 (greedy) to 2")
     top_p: float | None = Field(None, gt=0, le=1, description="nucleus sampling, above 0 and up to 1")
     top_k: int | None = Field(None, ge=0, description="sample from the k likeliest tokens, 0 for all")

@@ -12,7 +12,8 @@ from api.http import body, cost, docs, errors, health, log, metrics, trace
 from api.http.access_log import AccessLogMiddleware
 from api.http.origin import OriginMiddleware
 from api.lifespan import LifespanMiddleware, lifespan
-from api.openai import chat, completions, files, models, responses
+from api.mcp import routes as mcp
+from api.openai import answer_now, chat, completions, control, files, models, responses
 from api.predict import routes
 from api.sms import webhook
 from conversations.replies import listeners
@@ -33,7 +34,7 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (routes, models, chat, completions, responses, files):
+for family in (routes, models, chat, completions, responses, answer_now, control, files, mcp):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):

@@ -20,7 +20,8 @@ from api.http.exposure import warn_if_exposed
 from api.http.log import configure_logging
 from api.http.state import AppState, create_state, install_state
 from api.http.trace import tracing
-from conversations.library import vectors
+from api.mcp.routes import serving
+from conversations.library import reading, vectors
 from conversations.replies import interrupt_all, running_replies
 from conversations.store import State, responses
 from settings import SettingsError
@@ -65,10 +66,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         install_state(app, state)
         await run_in_threadpool(responses.purge, state.database)
         await run_in_threadpool(vectors.resume, state.database)
+        await run_in_threadpool(reading.resume, state.database)
         warn_if_exposed(state, state.settings.host)
-        with _handle_signals(state):
-            yield
-        await drain(state)
+        async with serving(app, state):
+            with _handle_signals(state):
+                yield
+            await drain(state)
         await run_in_threadpool(vectors.stop, state.database, CLOSE_TIMEOUT)
         await run_in_threadpool(state.limits.flush)
     interrupt_all()  # a server that gets a signal to end dies of it, and nothing else runs after this

@@ -10,8 +10,10 @@ from pydantic import AnyHttpUrl, Field, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import SettingsConfigDict
 
 import backends
+from chains.settings import CallSettings
 from documents.settings import DocumentSettings, EmbeddingSettings
 from settings import CommaSeparated, EnvironmentSettings, Settings, SettingsError
+from tools import ToolSettings
 
 URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 PHONE_NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
@@ -120,6 +122,9 @@ class SmsSettings(EnvironmentSettings):
     sms_wait: float = Field(
         10, gt=0, le=14, description="seconds after which a reply is sent later, above 0 and up to 14: Twilio waits 15"
     )
+    sms_tools: CommaSeparated = Field(
+        (), description="a comma list of tools that are on in conversations by text message; unset: none"
+    )
     twilio_account_sid: str | None = Field(
         None, description="with TWILIO_AUTH_TOKEN and TWILIO_NUMBER: slow replies are sent later, in Twilio's API"
     )
@@ -180,5 +185,6 @@ def api_settings() -> tuple[type[EnvironmentSettings], ...]:
 
 
 def all_settings() -> tuple[type[EnvironmentSettings], ...]:
-    """Every group of settings: the app's, the documents', the API's, each backend's."""
-    return (Settings, DocumentSettings, EmbeddingSettings, *api_settings(), *backends.settings_groups())
+    """Every group of settings: the app's, the documents', the tools', the API's, each backend's."""
+    rooms = (DocumentSettings, EmbeddingSettings, ToolSettings, CallSettings)
+    return (Settings, *rooms, *api_settings(), *backends.settings_groups())

@@ -3,8 +3,8 @@
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
 `availability_error(settings)`, `is_default_model(settings)`, `is_shipped_model(settings)`, `names_model(settings)`,
 `model_reason(settings)`, `is_metered(settings)`, `parameters(settings)` and `list_models(settings)`; those that compute
-in this process `with_model`, `model_key` and `needed_memory`. They find their own variables in
-`settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
+in this process `with_model`, `model_key` and `needed_memory`, and `bring(settings)` where files may have to come first.
+They find their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
 This file finds them, picks one and loads each model once: `NAME` is the backend with the model that its settings name,
 `llamacpp:MODEL` another one that lies on this machine, `provider:model` somebody else's. A model of this process stays
 as long as memory allows, and while somebody has a lease of it. It knows no backend by more than its place in the order.
@@ -36,12 +36,16 @@ from backends.models.choice import BackendStatus as BackendStatus
 from backends.models.entry import Entry as Entry
 from backends.models.memory import estimate
 from backends.models.name import LocalName as LocalName
+from backends.models.name import configured_models as configured_models
+from backends.models.name import is_model_name as is_model_name
 from backends.models.residency import Lease, Order, Residency, Resident
 from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.models.size import parameters_in_name
 from backends.remote.provider import LOCAL as LOCAL
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
+from backends.thinking import effort as effort
+from backends.thinking.control import ThinkingControl as ThinkingControl
 from settings import EnvironmentSettings, Settings, SettingsError
 
 # Threads that wait look a thousand times, then sleep: those that spin on slow a busy machine down a hundredfold, those
@@ -73,10 +77,7 @@ class LocalModel(Protocol):
         """How many requests wait or run."""
 
     def close(self) -> None:
-        """End what computes. Requests that wait or run fail."""
-
-    def leave(self) -> None:
-        """End what computes, and keep of it what is worth it for when the model comes back."""
+        """End what computes, and keep of it what is worth it for the next time. Requests that wait or run fail."""
 
 
 @runtime_checkable
@@ -111,11 +112,6 @@ def check_name(name: str, variable: str = "LLM_BACKEND") -> str:
     raise UnknownBackendError(
         f"{variable}={name}: there is no such backend. Known: {', '.join(names())}, or provider:model."
     )
-
-
-def is_model_name(name: str) -> bool:
-    """Whether a name is that of one model, of a provider or on this machine, and not of a backend."""
-    return LocalName.parse(name) is not None or ProviderModel.parse(name) is not None
 
 
 def find_backend(name: str) -> ModuleType | ProviderModel:
@@ -153,9 +149,9 @@ def availability_error(name: str, settings: Settings) -> str | None:
 
 
 def status(settings: Settings) -> list[BackendStatus]:
-    """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add provider:model names."""
-    configured = [n for n in (settings.llm_backend, *settings.llm_fallback) if n and is_model_name(n)]
-    return [BackendStatus(name, availability_error(name, settings)) for name in [*names(), *dict.fromkeys(configured)]]
+    """Every backend with its readiness; LLM_BACKEND and LLM_FALLBACK add names of models."""
+    listed = [*names(), *configured_models(settings)]
+    return [BackendStatus(name, availability_error(name, settings)) for name in listed]
 
 
 def choose(settings: Settings) -> BackendChoice:
@@ -326,7 +322,8 @@ def _order(name: str, settings: Settings) -> tuple[str, Order[BaseChatModel]]:
     backend, build = find_backend(name), partial(_build, name, own)
     if not hasattr(backend, "needed_memory"):
         return key, Order(name, build)
-    return key, Order(name, build, partial(_needed_memory, name, own), models.allowed_memory, models.idle)
+    need, bring = partial(_needed_memory, name, own), getattr(backend, "bring", lambda settings: None)
+    return key, Order(name, build, need, models.allowed_memory, models.idle, partial(bring, own))
 
 
 def _needed_memory(name: str, settings: Settings) -> int:
@@ -377,6 +374,11 @@ def template_origin(name: str) -> str | None:
     """Where the chat template of a loaded local model comes from, for people; None for others."""
     model = loaded_model(name)
     return model.template_origin if isinstance(model, LocalModel) else None
+
+
+def computes_here(name: str) -> bool:
+    """Whether a backend's models run in this process."""
+    return hasattr(find_backend(name), "needed_memory")
 
 
 def queue_length(name: str) -> int:

@@ -16,14 +16,15 @@ from backends.llama.adapter import Adapter
 from backends.llama.context import LONGEST, Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.header import HeaderError, read_header
-from backends.llama.hub import fetch
 from backends.llama.model import Model
 from backends.llama.parts import parse_name
 from backends.llama.states import StateFolder, identify
 from backends.local import shipped, template
 from backends.local.chat import LocalChat
 from backends.local.installing import failure
+from backends.models.hub_file import fetch, find_file, is_hub_file
 from backends.models.memory import estimate
+from backends.models.settings import ModelsSettings
 from backends.models.size import parameters_in_name
 from settings import (
     DEFAULT_MODEL,
@@ -67,8 +68,8 @@ class BackendSettings(EnvironmentSettings):
     cache_mb: int = Field(
         256,
         ge=0,
-        description="megabytes that keep conversations computed until their next turn; as many on disk, while a model "
-        "is not in memory",
+        description="megabytes that keep conversations computed until their next turn; as many on disk, for after "
+        "a restart",
     )
 
     @field_validator("lora")
@@ -111,8 +112,8 @@ def availability_error(settings: Settings) -> str | None:
         return f"LLAMACPP_LORA={absent} is no file: name an adapter's GGUF, with a scale as in adapter.gguf:0.5"
     if Path(name).is_file():
         return None
-    if ":" in name and name.endswith(".gguf") and not Path(name).is_absolute():
-        if find_spec("huggingface_hub") is None:
+    if is_hub_file(name):
+        if find_spec("huggingface_hub") is None and not _path(settings).is_file():
             return f"LLAMACPP_MODEL={name} is on the hub: `pip install huggingface_hub`, or download the file"
         return None
     if Path(name).is_dir():
@@ -121,19 +122,27 @@ def availability_error(settings: Settings) -> str | None:
     return f"LLAMACPP_MODEL={name} is no file: name a GGUF file, or repo_id:filename on the Hugging Face hub"
 
 
+def _path(settings: Settings) -> Path:
+    """The file of the model; of one on the hub where it lies once it was downloaded."""
+    name = settings.group(BackendSettings).model_path()
+    is_remote = is_hub_file(name) and not Path(name).is_file()
+    return find_file(name, settings.group(ModelsSettings).home) if is_remote else Path(name)
+
+
 def is_default_model(settings: Settings) -> bool:
     """Whether this backend answers from the small model in models/default."""
-    return Path(settings.group(BackendSettings).model_path()).resolve().parent == DEFAULT_MODEL
+    return _path(settings).resolve().parent == DEFAULT_MODEL
 
 
 def parameters(settings: Settings) -> int | None:
     """How many parameters the model has, by its file or its name; None where neither tells."""
-    name = settings.group(BackendSettings).model_path()
+    path = _path(settings)
     try:
-        told = read_header(Path(name)).parameters
+        told = read_header(path).parameters
     except (HeaderError, OSError, ValueError):  # ValueError: an empty file cannot be mapped
         told = 0
-    return told or parameters_in_name(name)
+    spec = settings.group(BackendSettings).model or ""
+    return told or parameters_in_name(path.name) or (parameters_in_name(spec) if is_hub_file(spec) else None)
 
 
 def with_model(settings: Settings, path: Path) -> Settings:
@@ -156,16 +165,17 @@ def _window(path: Path, options: BackendSettings) -> int | None:
 def model_key(settings: Settings) -> str:
     """What the model of these settings is told from all others by."""
     options = settings.group(BackendSettings)
-    name = options.model_path()
     adapted = "".join(f" + {each}" for each in options.adapters())
-    return f"llamacpp {Path(name).resolve() if Path(name).is_file() else name}{adapted}"
+    return f"llamacpp {_path(settings).resolve()}{adapted}"
 
 
 def needed_memory(settings: Settings) -> int:
-    """Bytes that the model is expected to take; 0 where its file is not here yet, or cannot be read."""
+    """Bytes that the model is expected to take with its adapters; 0 where a file is not here yet, or cannot be read."""
     options = settings.group(BackendSettings)
     try:
-        found = estimate(Path(options.model_path()), options.n_ctx, options.parallel, total=options.kv_tokens)
+        adapters = [each.path for each in options.adapters()]
+        total = options.kv_tokens
+        found = estimate(_path(settings), options.n_ctx, options.parallel, total=total, adapters=adapters)
     except (OSError, ValueError):
         return 0
     return found.total
@@ -194,14 +204,24 @@ def model_reason(settings: Settings) -> str:
     return f"{shipped.BASE_NAME}{told}"
 
 
+def bring(settings: Settings) -> None:
+    """Download the file of a model on the hub, where it is not here yet. Raises ModelNotFoundError."""
+    name, home = settings.group(BackendSettings).model_path(), settings.group(ModelsSettings).home
+    if is_hub_file(name) and not _path(settings).is_file() and availability_error(settings) is None:
+        try:
+            fetch(name, home)
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={name}: {error}") from error
+
+
 def build(settings: Settings) -> LocalChat:
     """The chat model over the loaded file. Raises ModelNotFoundError, ModelAPIError."""
     reason = availability_error(settings)
     if reason:
         raise ModelNotFoundError(f"llamacpp: {reason}")
+    bring(settings)  # it may have been deleted since
     options = settings.group(BackendSettings)
-    name = options.model_path()
-    model = Model(Path(name) if Path(name).is_file() else fetch(name), options.n_gpu_layers, options.adapters())
+    model = Model(_path(settings), options.n_gpu_layers, options.adapters())
     try:
         chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
         bounds = limits(options, model)
@@ -213,7 +233,7 @@ def build(settings: Settings) -> LocalChat:
 
 
 def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolder | None:
-    """Where the states of this model's conversations lie while it is away; None where none are kept."""
+    """Where the states of this model's conversations lie for another process; None where none are kept."""
     options = settings.group(BackendSettings)
     if options.cache_mb == 0:
         return None
@@ -221,7 +241,8 @@ def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolde
     files = [model.path.with_name(name) for name in part.all()] if part else [model.path]
     files += [each.path for each in model.adapters]  # what was computed with one is of no use without it
     scales = tuple(each.scale for each in model.adapters)
-    others = (version("llama-cpp-python"), bounds.window, bounds.is_partitioned, options.n_gpu_layers, scales)
+    build = version("llama-cpp-python"), model.api.llama_print_system_info()  # other kernels round otherwise
+    others = (*build, bounds.window, bounds.is_partitioned, options.n_gpu_layers, scales)
     return StateFolder(settings.states_folder, identify(files, *others), options.cache_mb * 2**20)
 
 

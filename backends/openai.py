@@ -1,7 +1,7 @@
 """OpenAI, and every server that speaks its API, through LangChain's ChatOpenAI. The package is imported in `build`."""
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.exceptions import ModelAuthenticationError, ModelNotFoundError
 from pydantic import Field, SecretStr
@@ -28,6 +28,11 @@ class BackendSettings(OpenAIAccount):
     )
     n_ctx: int | None = Field(
         None, ge=8, description="the server's window in tokens; unset: what the server itself tells of it"
+    )
+    thinking: Literal["reasoning_effort", "chat_template_kwargs", "no"] | None = Field(
+        None,
+        description="how the server is told how much to think: reasoning_effort; chat_template_kwargs, with "
+        "enable_thinking and thinking; no: it is not; unset: by what the server says that it is",
     )
     timeout: float = Field(60, gt=0, allow_inf_nan=False, description="seconds to wait for the server")
 
@@ -98,6 +103,7 @@ def _build_client(address: str, options: BackendSettings, settings: Settings, **
         stream_usage=True,
         stream_chunk_timeout=None,  # OPENAI_TIMEOUT is ours; and its wait_for loses a stop on Python 3.11
         use_responses_api=False,
+        thinking_way=options.thinking,
         n_ctx=options.n_ctx,
         profile={"max_input_tokens": options.n_ctx} if options.n_ctx else None,
         **timeouts,

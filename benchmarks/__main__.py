@@ -29,7 +29,7 @@ from benchmarks.models import FOLDER, MODELS
 from benchmarks.plot import draw
 from benchmarks.process import strip_paths
 from benchmarks.report import markdown
-from training.command import parser, run
+from training.command import parser, require_positive, run
 
 CHATS, HISTORIES = (1, 2, 4, 8, 16), (100, 800)
 QUICK = {"rounds": 1, "tokens": 32, "models": ["shipped"], "chats": (1, 8), "histories": (800,), "turns": 1}
@@ -116,9 +116,7 @@ def command_line(arguments: list[str]) -> str:
 
 def work(args: argparse.Namespace) -> None:
     """Measure or read, print the tables, draw. Raises ValueError, OSError."""
-    for name in ("tokens", "rounds", "threads"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
+    require_positive(args, "tokens", "rounds", "threads")
     args.out.mkdir(parents=True, exist_ok=True)
     results = read(args.source) if args.source else measure(args)
     text = markdown(results)

@@ -24,7 +24,7 @@ from typing import Any
 import backends
 from benchmarks.targets import Load, Round, Target, start_api, start_chain
 from settings import SettingsError
-from training.command import parser, run
+from training.command import parser, require_positive, run
 
 COST = 5.0  # milliseconds a request may cost
 SHARE = 0.05  # of the throughput
@@ -135,9 +135,7 @@ def _row(row: dict[str, Any]) -> Iterator[str]:
 
 def work(args: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError, OSError."""
-    for name in ("requests", "streams", "tokens", "rounds"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
+    require_positive(args, "requests", "streams", "tokens", "rounds")
     try:
         backends.check_name(args.backend, "--backend") if args.backend else None
         report = benchmark(args)

@@ -2,11 +2,17 @@
 
 It sends what the page's script in a browser sends: a first run, the states of the widgets that are on the screen with
 every message, and for each fragment that wants to be looked at again a request each interval, answered or not, until a
-whole run or the server ends it. Of what comes it keeps texts and times. Knows nothing of what is measured.
+whole run or the server ends it. A reply that its page follows by the event stream it follows so, too. Of what comes it
+keeps texts and times. Knows nothing of what is measured.
 """
 
 import asyncio
+import json
+import re
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from html import unescape
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +25,19 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from benchmarks.event_reader import Event, EventReader, patched
+
 Place = tuple[int, ...]  # of an element: in which child of which child of the page it stands
+TAG = re.compile(r"<[^>]*>")
+SAID = re.compile(r"\bat(\d+)\b")  # the moment when a word was said
 LOADING = 0.5  # seconds: the interval of the page's look whether the backend has been loaded
 
 
 class Tab:
-    """One tab of one browser. `answers`: interval and delay in seconds of each tick that was answered."""
+    """One tab of one browser. `answers`: interval and delay in seconds of each tick that was answered.
+
+    `delays`: seconds between the moment when a timed word was said and when this tab had it.
+    """
 
     def __init__(self, address: str) -> None:
         self.address, self.query, self.answers = address, "", list[tuple[float, float]]()
@@ -34,15 +47,21 @@ class Tab:
         self._asked, self._run, self._fragments = dict[str, float](), "", list[str]()
         self._texts, self._hidden = dict[Place, tuple[str, str]](), set[Place]()
         self._news, self._socket, self._reader = asyncio.Event(), None, None
+        self.delays, self._last_said = list[float](), 0
+        self._events, self._stream = EventReader(address, self._hear), dict[str, str]()
+        self._growing, self._blocks = dict[str, Place](), dict[str, list[str]]()
+        self._drawn = dict[str, str]()  # versions of what is drawn, by topic
+        self._rerun: asyncio.Task[None] | None = None
 
     _socket: ClientConnection | None
     _reader: asyncio.Task[None] | None
 
     async def __aenter__(self) -> Self:
         """Load the page and ask for the first run. Raises httpx.HTTPError, OSError."""
-        async with httpx.AsyncClient(verify=False) as client:
-            loaded = await client.get(self.address, headers={"Accept": "text/html,*/*"})
-        self._cookies = "; ".join(f"{each.name}={each.value}" for each in loaded.cookies.jar)
+        if not self._cookies:
+            async with httpx.AsyncClient(verify=False) as client:
+                loaded = await client.get(self.address, headers={"Accept": "text/html,*/*"})
+            self._cookies = "; ".join(f"{each.name}={each.value}" for each in loaded.cookies.jar)
         stream = f"{self.address.replace('http', 'ws', 1)}/_stcore/stream"
         self._socket = await connect(
             stream,
@@ -57,9 +76,20 @@ class Tab:
 
     async def __aexit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stop()
+        self._events.close()
         if self._socket is not None and self._reader is not None:
             await self._socket.close()
             await self._reader
+
+    def beside(self, other: "Tab") -> Self:
+        """Make this another tab of the same browser, at the same conversation."""
+        self._cookies, self.query = other._cookies, other.query
+        return self
+
+    @property
+    def following(self) -> bool:
+        """Whether it follows a reply by the event stream."""
+        return bool(self._growing)
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -69,7 +99,10 @@ class Tab:
     @property
     def texts(self) -> list[str]:
         """The texts on the page, Markdown or plain, from top to bottom."""
-        return [text for _, (_, text) in sorted(self._texts.items())]
+        growing = {place: plain(self._blocks.get(topic, [])) for topic, place in self._growing.items()}
+        return [
+            text for _, text in sorted(({place: text for place, (_, text) in self._texts.items()} | growing).items())
+        ]
 
     @property
     def tick(self) -> float | None:
@@ -112,7 +145,8 @@ class Tab:
         about = rerun.context_info
         about.timezone, about.locale, about.url, about.color_scheme = "UTC", "en-US", self.address, "light"
         assert self._socket is not None
-        await self._socket.send(message.SerializeToString())
+        with suppress(ConnectionClosed):  # whoever waits for an answer is told so
+            await self._socket.send(message.SerializeToString())
 
     async def _ticking(self, fragment: str, interval: float) -> None:
         """Ask at each interval as setInterval does: answered or not, and what was missed is not made up for."""
@@ -122,10 +156,7 @@ class Tab:
             await asyncio.sleep(due - clock())
             self._asked.setdefault(fragment, clock())
             due = max(due + interval, clock())
-            try:
-                await self._send(fragment)
-            except ConnectionClosed:
-                return
+            await self._send(fragment)
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
@@ -173,6 +204,8 @@ class Tab:
         elif status == ForwardMsg.FINISHED_SUCCESSFULLY:
             self._texts = {place: text for place, text in self._texts.items() if text[0] == self._run}
             self._ready = True
+            topics = [*self._growing, *self._drawn]
+            self._events.want(topics, self._stream, self._cookies)
         self._news.set()
 
     def _draw(self, message: ForwardMsg) -> None:
@@ -185,11 +218,56 @@ class Tab:
         self._texts.pop(path, None)
         kind = delta.new_element.WhichOneof("type")
         if kind == "markdown":
-            self._texts[path] = self._run, delta.new_element.markdown.body
+            self._show(path, delta.new_element.markdown.body)
         elif kind == "text":
             self._texts[path] = self._run, delta.new_element.text.body
+        elif kind == "html" and delta.new_element.html.body.startswith('<div class="reply">'):
+            self._growing = {topic: where for topic, where in self._growing.items() if where != path}
+            self._show(path, plain([delta.new_element.html.body]))
+        elif kind == "bidi_component":
+            component = delta.new_element.bidi_component
+            self._follow(path, component.component_name, json.loads(component.json or "{}"))
         elif not any(path[: len(hidden)] == hidden for hidden in self._hidden):
             self._mount(delta.new_element)
+
+    def _show(self, place: Place, text: str) -> None:
+        """Keep the text, and how late its new words are."""
+        self._texts[place] = self._run, text
+        self._time(text)
+
+    def _time(self, text: str, counts: bool = True) -> None:
+        """Keep how late the words are that are new in a text, where that `counts`."""
+        now = time.monotonic()
+        start = max(0, text.find(f"at{self._last_said}")) if self._last_said else 0
+        for said in SAID.finditer(text, start):
+            if int(said[1]) > self._last_said:
+                self._last_said = int(said[1])
+                self.delays += [now - self._last_said / 1000] if counts else []
+
+    def _follow(self, place: Place, name: str, data: Event) -> None:
+        """Note what a component of the page shows, or wants to hear of."""
+        if "ticket" in data:
+            self._stream = data
+        if name == "news":
+            self._drawn = dict(data["drawn"])
+        elif name == "reply" and "topic" in data:
+            self._growing = {data["topic"]: place}
+        elif name == "reply":
+            self._growing = {topic: where for topic, where in self._growing.items() if where != place}
+            self._show(place, plain(data["blocks"]))
+
+    def _hear(self, event: Event) -> None:
+        """Take an event of the stream; where a browser runs the script once for it, so does this tab."""
+        topic = event["topic"]
+        if topic in self._growing and "add" in event:
+            self._blocks[topic] = patched(self._blocks.get(topic, []), event)
+            self._time("".join(event["add"]), counts=not event["whole"])  # what was said before it came is not late
+        is_other = topic in self._drawn and event["version"] != self._drawn[topic]
+        if is_other:
+            self._drawn[topic] = event["version"]
+        if is_other or (event.get("ended") and self._growing.pop(topic, None)):
+            self._rerun = asyncio.get_running_loop().create_task(self._send())
+        self._news.set()
 
     def _mount(self, element: Element) -> None:
         """A browser has a state for a widget as soon as it shows it: its default."""
@@ -206,3 +284,8 @@ class Tab:
             state = self._widgets[box.id] = WidgetState(id=box.id)
             if box.HasField("default"):
                 state.string_value = box.options[box.default]
+
+
+def plain(blocks: list[str]) -> str:
+    """The words of a reply's blocks of HTML."""
+    return unescape(TAG.sub("", "".join(blocks)))

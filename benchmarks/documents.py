@@ -37,7 +37,7 @@ from conversations.store import Database, Store
 from documents import embedding
 from documents.search import normalize
 from settings import ROOT, Settings
-from training.command import parser, run
+from training.command import parser, require_positive, run
 
 TEXTS = ROOT / "tests" / "documents" / "questions"
 SENTENCES = 14  # of a page: some 2,000 characters
@@ -223,9 +223,7 @@ def lines(report: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def work(args: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError, OSError."""
-    for name in ("pages", "passages", "rounds"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
+    require_positive(args, "pages", "passages", "rounds")
     report: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'store.db'}")

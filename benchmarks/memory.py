@@ -5,6 +5,7 @@ Taken is the growth of the process' resident memory from before loading (librari
 Examples:
   python -m benchmarks.memory
   python -m benchmarks.memory --one llamacpp models/default/model-f16.gguf
+  python -m benchmarks.memory --one llamacpp base.gguf --lora models/smollm2/adapter-f16.gguf
 """
 
 import json
@@ -15,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import llama_library
 from benchmarks.models import FOLDER, gpt2
 from benchmarks.shapes import SHAPES, write
 from settings import ROOT
@@ -29,6 +31,7 @@ class Case(NamedTuple):
     name: str
     backend: str
     path: Path
+    adapter: Path | None = None  # beside it
 
 
 def cases(folder: Path = FOLDER / "shapes") -> Iterator[Case]:
@@ -40,6 +43,8 @@ def cases(folder: Path = FOLDER / "shapes") -> Iterator[Case]:
     for entry in backends.list_catalogue(Settings.read()):
         if entry.origin is models.Origin.SHIPPED and entry.problem is None:
             yield Case(f"{entry.name}, {entry.quantization} ({entry.backend})", entry.backend, entry.path)
+    if (base := backends.shipped.base_gguf()) and (adapter := backends.shipped.adapter_gguf()):
+        yield Case(f"{backends.shipped.BASE_NAME} with its adapter", "llamacpp", base, adapter)
     folder.mkdir(parents=True, exist_ok=True)
     for number, shape in enumerate(SHAPES):
         path = folder / f"{number}-{shape.architecture}-{shape.type}.gguf"
@@ -53,6 +58,7 @@ def cases(folder: Path = FOLDER / "shapes") -> Iterator[Case]:
 def measure(case: Case) -> dict[str, Any]:
     """Bytes that were told and taken. Raises ValueError where the process fails."""
     command = [sys.executable, "-m", "benchmarks.memory", "--one", case.backend, str(case.path)]
+    command += ["--lora", str(case.adapter)] if case.adapter else []
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if process.returncode:
         raise ValueError(f"{case.name}: {(process.stderr.splitlines() or ['?'])[-1]}")
@@ -60,7 +66,7 @@ def measure(case: Case) -> dict[str, Any]:
     return {"name": case.name, **told}
 
 
-def measure_here(backend: str, path: Path) -> dict[str, int]:
+def measure_here(backend: str, path: Path, adapter: Path | None = None) -> dict[str, int]:
     """The same of one model, in this process, which it is the first in."""
     import psutil
 
@@ -69,8 +75,9 @@ def measure_here(backend: str, path: Path) -> dict[str, int]:
     from settings import Settings
 
     _import_libraries(backend)
-    told, process = models.estimate(path), psutil.Process()
-    settings = backends.with_settings(Settings.read(), backend, model=str(path))
+    told, process = models.estimate(path, adapters=[adapter] if adapter else []), psutil.Process()
+    beside = {"lora": (str(adapter),)} if adapter else {}
+    settings = backends.with_settings(Settings.read(), backend, model=str(path), **beside)
     before = process.memory_info().rss
     backends.load(backend, settings).invoke("What is the capital of France?", max_tokens=8, seed=1)
     taken = process.memory_info().rss - before
@@ -81,7 +88,7 @@ def measure_here(backend: str, path: Path) -> dict[str, int]:
 def _import_libraries(backend: str) -> None:
     """What loading would import, and the threads that a first computation starts."""
     if backend == "llamacpp":
-        import_module("llama_cpp")
+        llama_library.load()
         return
     torch, transformers = import_module("torch"), import_module("transformers")
     torch.ones(8, 8) @ torch.ones(8, 8)
@@ -102,11 +109,12 @@ def main(words: Sequence[str] | None = None) -> int:
     """The exit status: 1 where one is further off than WITHIN."""
     options = parser("benchmarks.memory", __doc__)
     options.add_argument("--one", nargs=2, metavar=("BACKEND", "PATH"), help="measure one model in this process")
+    options.add_argument("--lora", type=Path, metavar="FILE", help="an adapter beside that GGUF")
     args, rows = options.parse_args(words), list[dict[str, Any]]()
 
     def work() -> None:
         if args.one:
-            print(json.dumps(measure_here(args.one[0], Path(args.one[1]))))
+            print(json.dumps(measure_here(args.one[0], Path(args.one[1]), args.lora)))
             return
         for case in cases():
             rows.append(measure(case))

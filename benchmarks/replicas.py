@@ -26,7 +26,7 @@ from benchmarks.machine import cores
 from benchmarks.postgresql import find_binaries, start_postgresql
 from benchmarks.targets import KEY, Load, Round, ServerTarget, free_port, start_api, start_server
 from settings import SettingsError
-from training.command import parser, run
+from training.command import parser, require_positive, run
 
 THREADS = {"llamacpp": "LLAMACPP_THREADS", "gpt2": "OMP_NUM_THREADS"}
 TARGETS = ("plain", "one", "two")
@@ -131,11 +131,7 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
 
 def work(args: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError, OSError."""
-    for name, value in (("requests", args.requests), ("tokens", args.tokens), ("rounds", args.rounds)):
-        if value < 1:
-            raise ValueError(f"--{name} {value}: 1 or more")
-    if min(args.streams) < 1:
-        raise ValueError(f"--streams {min(args.streams)}: 1 or more")
+    require_positive(args, "requests", "tokens", "rounds", "streams")
     try:
         backends.check_name(args.backend, "--backend") if args.backend else None
         report = benchmark(args)

@@ -30,12 +30,17 @@ from settings import ROOT
 KEY = "sk-scripted"
 MODEL = "scripted"
 _before: list[int] = []  # tokens of the last prompt, with its reply
-ORDER = re.compile(r"(\d+) words at (\d+) a second")
+ORDER = re.compile(r"(\d+) (words|times) at (\d+) a second")
 
 
-def prompt_for(word_count: int, rate: int) -> str:
-    """The message that gets this reply."""
-    return f"{word_count} words at {rate} a second"
+def prompt_for(word_count: int, rate: int, *, timed: bool = False) -> str:
+    """The message that gets this reply; each word is the moment when it was said where it is `timed`."""
+    return f"{word_count} {'times' if timed else 'words'} at {rate} a second"
+
+
+def time_word() -> str:
+    """This moment as a word, in milliseconds of the clock that all processes of a machine share."""
+    return f"at{time.monotonic_ns() // 1_000_000} "
 
 
 def reply_words(word_count: int) -> list[str]:
@@ -79,11 +84,12 @@ async def _models(_: Request) -> Response:
 async def _chat(request: Request) -> Response:
     body = await request.json()
     match = ORDER.search(str(body["messages"][-1]["content"]))
-    word_count, rate = map(int, match.groups()) if match else (5, 1000)
+    word_count, rate = (int(match[1]), int(match[3])) if match else (5, 1000)
+    is_timed = match is not None and match[2] == "times"
     usage = None
     if (body.get("stream_options") or {}).get("include_usage"):
         usage = _usage(body["messages"], word_count)
-    return StreamingResponse(_lines(word_count, rate, usage), media_type="text/event-stream")
+    return StreamingResponse(_lines(word_count, rate, usage, is_timed), media_type="text/event-stream")
 
 
 def _usage(messages: Sequence[dict[str, Any]], word_count: int) -> dict[str, Any]:
@@ -100,11 +106,11 @@ def _rendered(messages: Sequence[dict[str, Any]]) -> list[int]:
     return token_ids("".join(f"\n{each['role']}: {str(each['content']).strip()}" for each in messages))
 
 
-async def _lines(word_count: int, rate: int, usage: dict[str, Any] | None) -> AsyncIterator[str]:
+async def _lines(word_count: int, rate: int, usage: dict[str, Any] | None, is_timed: bool) -> AsyncIterator[str]:
     began = time.monotonic()
     for number, word in enumerate(reply_words(word_count)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-        yield _line({"delta": {"content": word}})
+        yield _line({"delta": {"content": time_word() if is_timed else word}})
     yield _line({"delta": {}, "finish_reason": "stop"})
     if usage is not None:
         yield _line(None, usage=usage)

@@ -36,7 +36,7 @@ MEASURED = (
     Replica("gpt2, 124 M, fp32", 183, 2),
 )
 MESSAGE = 770  # bytes in PostgreSQL with all indexes: `python -m benchmarks.store`
-IDLE, WATCHING = 0.0047, 0.036  # of a core for an open tab, and for one whose reply grows: `python -m benchmarks.tabs`
+IDLE, WATCHING = 0.00006, 0.025  # of a core for an open tab, and for one whose reply grows: `python -m benchmarks.tabs`
 RATE = 20  # tokens a second at which a reply grows before somebody who watches it
 
 
@@ -67,7 +67,7 @@ def tabs(users: int, load: Load) -> int:
 
 
 def pages(users: int, load: Load) -> int:
-    """Processes of the page, a core each: every open tab asks for news, and a growing reply is looked at often."""
+    """Processes of the page, a core each: every open tab hears news, and a growing reply is computed and told."""
     watching = replies(users, load) * load.tokens / RATE
     return max(1, math.ceil((tabs(users, load) * IDLE + watching * WATCHING) / load.full))
 

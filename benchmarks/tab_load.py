@@ -15,6 +15,7 @@ import psutil
 from benchmarks.browser_tab import Tab
 from benchmarks.scripted_server import KEY, prompt_for, reply_words, start_scripted
 from benchmarks.targets import free_port, start_server
+from settings import ROOT
 
 SECRET = "of a page that nobody else ever sees"
 FAST = 0.1  # seconds: a fragment that is looked at more often than this follows a reply
@@ -27,19 +28,19 @@ FIRST = 20  # words of the first reply
 
 
 @contextmanager
-def start_page(database: str) -> Iterator[tuple[str, psutil.Process]]:
-    """Address and process of the page, on this database, at a scripted server. Raises ValueError where it ends."""
+def start_page(database: str, root: Path = ROOT, backend: str = "openai") -> Iterator[tuple[str, psutil.Process]]:
+    """Address and process of the page, on this database; `openai` is a scripted server. Raises ValueError."""
     port = free_port()
     with start_scripted() as model:
         own = {
-            "LLM_BACKEND": "openai",
+            "LLM_BACKEND": backend,
             "OPENAI_BASE_URL": model,
             "OPENAI_API_KEY": KEY,
             "PORT": str(port),
             "COOKIE_SECRET": SECRET,
             "DATABASE_URL": database,
         }
-        with start_server(["cli", "serve"], port, own) as target:
+        with start_server(["cli", "serve"], port, own, root) as target:
             yield f"http://127.0.0.1:{port}", target.process
 
 
@@ -65,7 +66,7 @@ async def have_reply(tab: Tab) -> None:
 
 def is_watching(tab: Tab) -> bool:
     """Whether it watches a reply that is written."""
-    return tab.tick is not None and tab.tick < FAST
+    return tab.following or (tab.tick is not None and tab.tick < FAST)
 
 
 def memory(process: psutil.Process) -> float:
@@ -75,14 +76,19 @@ def memory(process: psutil.Process) -> float:
 
 
 async def measure_window(process: psutil.Process, tabs: list[Tab], seconds: float) -> dict[str, Any]:
-    """Percent of a core of the process and of its clients, and the ticks: milliseconds, and how many a second."""
+    """Percent of a core of the process and of its clients, and the words: how late each was, and how many a second.
+
+    Where no word comes, the ticks that are answered.
+    """
     for tab in tabs:
         tab.answers.clear()
+        tab.delays.clear()
     used, client, began = sum(process.cpu_times()[:2]), time.process_time(), time.perf_counter()
     await asyncio.sleep(seconds)
     took = time.perf_counter() - began
     shortest = min((tab.tick for tab in tabs if tab.tick is not None), default=None)
-    delays = [delay * 1000 for tab in tabs for interval, delay in tab.answers if interval == shortest]
+    words = [delay * 1000 for tab in tabs for delay in tab.delays]
+    delays = words or [delay * 1000 for tab in tabs for interval, delay in tab.answers if interval == shortest]
     metrics = {
         "percent": (sum(process.cpu_times()[:2]) - used) / took * 100,
         "client_percent": (time.process_time() - client) / took * 100,
@@ -97,7 +103,7 @@ def measure(count: int, args: argparse.Namespace) -> dict[str, Any]:
     """All figures of so many tabs. Raises ValueError."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        start_page(f"sqlite:///{Path(folder) / 'tabs.db'}") as (address, process),
+        start_page(f"sqlite:///{Path(folder) / 'tabs.db'}", args.root) as (address, process),
     ):
         return asyncio.run(measure_page(count, args, address, process))
 
@@ -117,7 +123,10 @@ async def measure_page(count: int, args: argparse.Namespace, address: str, proce
         resident["talked"] = memory(process)
         await asyncio.sleep(SETTLE)
         idle = await measure_window(process, tabs, args.seconds)
-        await for_each(tabs, lambda tab: tab.say(prompt_for(args.rate * LONGEST, args.rate)))
+        if args.idle:
+            return {"tabs": count, "memory": resident, "idle": idle}
+        await for_each(tabs, lambda tab: tab.say(prompt_for(args.rate * LONGEST, args.rate, timed=True)))
+        tabs += await open_beside(stack, tabs, args.each - 1)
         await asyncio.gather(*map(wait_watching, tabs))
         await asyncio.sleep(SETTLE)
         watching = {"following": sum(map(is_watching, tabs)), **await measure_window(process, tabs, args.seconds)}
@@ -126,13 +135,21 @@ async def measure_page(count: int, args: argparse.Namespace, address: str, proce
     away = await measure_window(process, [], args.seconds)  # the replies go on
     await asyncio.sleep(args.after)
     resident["closed"] = memory(process)
-    return {"tabs": count, "memory": resident, "idle": idle, "watching": watching, "away": away}
+    return {"tabs": count * args.each, "memory": resident, "idle": idle, "watching": watching, "away": away}
 
 
 async def open_tab(stack: AsyncExitStack, tab: Tab) -> None:
     """Until a message can be written."""
     await stack.enter_async_context(tab)
     await tab.until(lambda: tab.loaded, "the page")
+
+
+async def open_beside(stack: AsyncExitStack, tabs: list[Tab], count: int) -> list[Tab]:
+    """So many more tabs of each browser, which show what its first one does."""
+    await asyncio.gather(*map(wait_watching, tabs))
+    more = [Tab(tab.address).beside(tab) for tab in tabs for _ in range(count)]
+    await for_each(more, lambda tab: open_tab(stack, tab))
+    return more
 
 
 async def wait_watching(tab: Tab) -> None:

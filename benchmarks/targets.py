@@ -212,27 +212,37 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def api_environment(folder: str, backend: str, streams: int) -> dict[str, str]:
+    """The variables of an API that is measured: a database of its own in `folder`, a key, room for all streams."""
+    return {
+        "LLM_BACKEND": backend,
+        "API_KEYS": KEY,
+        "MAX_QUEUE": str(max(64, streams)),
+        "DATABASE_URL": f"sqlite:///{Path(folder) / 'api.db'}",
+    }
+
+
 @contextmanager
 def start_api(backend: str, streams: int) -> Iterator[ServerTarget]:
     """The API, started as its users do, with a database and a key of its own. Raises ValueError where it ends."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        own = {
-            "LLM_BACKEND": backend,
-            "API_KEYS": KEY,
-            "MAX_QUEUE": str(max(64, streams)),
-            "DATABASE_URL": f"sqlite:///{Path(folder) / 'api.db'}",
-        }
+        own = api_environment(folder, backend, streams)
         with start_server(["uvicorn", "api:app", "--app-dir", str(ROOT), "--port", str(port)], port, own) as target:
             yield target
 
 
 @contextmanager
-def start_server(module: Sequence[str], port: int, own: Mapping[str, str]) -> Iterator[ServerTarget]:
-    """`python -m module` with these variables, once it answers at the port. Raises ValueError where it ends."""
+def start_server(
+    module: Sequence[str], port: int, own: Mapping[str, str], root: Path = ROOT, runner: Sequence[str] = ("-m",)
+) -> Iterator[ServerTarget]:
+    """`python -m module` of the checkout at `root`, once it answers at the port. Raises ValueError where it ends.
+
+    `runner`: what runs the module in the place of `-m`.
+    """
     with tempfile.TemporaryFile() as log:
-        command = [sys.executable, "-m", *module]
-        with subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log, cwd=ROOT) as process:
+        command = [sys.executable, *runner, *module]
+        with subprocess.Popen(command, env={**os.environ, **own}, stdout=log, stderr=log, cwd=root) as process:
             try:
                 if not _wait_ready(port, process):
                     log.seek(0)

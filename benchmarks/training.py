@@ -32,7 +32,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from benchmarks.rounds import DEVICE, Batch, Runner, run_rounds
 from training import branches, hardware, optimizer, prepare, recipe, store, tokenizer, weights
-from training.command import parser, run
+from training.command import parser, require_positive, run
 from training.corpus import Corpus, Source
 from training.packing import IGNORED, Row
 from training.preparation import Preparation
@@ -154,9 +154,7 @@ def text(report: dict[str, Any]) -> Iterator[str]:
 
 def work(args: argparse.Namespace) -> None:
     """Measure, and print the report. Raises ValueError, OSError."""
-    for name in ("rounds", "steps"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
+    require_positive(args, "rounds", "steps")
     report = benchmark(args)
     print(json.dumps(report, indent=2) if args.json else "\n".join(text(report)))
 

@@ -39,7 +39,7 @@ from chains.report import Report
 from chains.window import fit, window
 from prompts.system import system_prompt
 from settings import Settings
-from training.command import parser, run
+from training.command import parser, require_positive, run
 
 BACKENDS = ("llamacpp", "gpt2", "server")
 CUTS: dict[str, Cut] = {"kept": lasting_cut, "sent": lasting_cut, "least": least_cut}
@@ -160,9 +160,7 @@ def lines(report: dict[str, Any], args: argparse.Namespace) -> Iterator[str]:
 
 def work(args: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError, OSError."""
-    for name in ("message", "reply", "turns", "window"):
-        if getattr(args, name) < 1:
-            raise ValueError(f"--{name} {getattr(args, name)}: 1 or more")
+    require_positive(args, "message", "reply", "turns", "window")
     if not 0 <= args.spread < 1:
         raise ValueError(f"--spread {args.spread}: from 0 to less than 1")
     report = measure_all(args)

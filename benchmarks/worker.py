@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.contenders import Contender, Message, Reply, Task, messages_of, start
 
+KEPT = 6.0  # seconds after which what outlasts a process is in its file
 WARM = 4  # tokens of a reply that is not measured
 SHORT = 0.95  # of the tokens asked for must be there, else it is no measure of anything
 
@@ -55,7 +56,59 @@ async def first(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
     return {"at": requested + reply.first, "began": contender.began, "facts": contender.facts()}
 
 
-ORDERS = {"first": first, "load": load, "turn": turn}
+async def talks(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """Conversations that arrive one after the other: each one's seconds to the first text of every turn."""
+
+    async def converse(talk: dict[str, Any], wait: float) -> list[Reply]:
+        await asyncio.sleep(wait)
+        messages, replies = [{"role": "system", "content": talk["system"]}], []
+        for text in talk["messages"]:
+            messages.append({"role": "user", "content": text})
+            replies.append(await contender.ask(messages, order["tokens"]))
+            messages.append({"role": "assistant", "content": replies[-1].text})
+        return replies
+
+    await contender.ready(len(order["talks"]))
+    for talk in order["warm"]:
+        await converse(talk, 0)
+    began = time.perf_counter()
+    found = await asyncio.gather(*(converse(talk, at * order["apart"]) for at, talk in enumerate(order["talks"])))
+    seconds = time.perf_counter() - began
+    tokens = sum(reply.tokens for replies in found for reply in replies)
+    return {"seconds": seconds, "tokens": tokens, "firsts": [[one.first for one in replies] for replies in found]}
+
+
+async def quote(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """Seconds for a reply that nothing was said of before, and for one that says a text again."""
+    await contender.ready(1)
+    await contender.ask(messages_of(order["warm"]), order["tokens"])
+    seconds: dict[str, Any] = {}
+    for kind, text in (("free", order["free"]), ("quoted", order["text"])):
+        began = time.perf_counter()
+        reply = await contender.ask(messages_of(text), order["tokens"])
+        seconds[kind] = time.perf_counter() - began - reply.first
+        seconds[f"{kind} text"] = reply.text
+    return {**seconds, "tokens": order["tokens"]}
+
+
+async def history(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a long message, which is kept for as long as anybody keeps it."""
+    reply = await contender.ask(messages_of(order["history"]), order["tokens"])
+    await asyncio.sleep(KEPT)
+    return {"text": reply.text}
+
+
+async def follow(contender: Contender, order: dict[str, Any]) -> dict[str, Any]:
+    """Seconds to the first text of the turn after that, once the model is loaded."""
+    await contender.ask(messages_of("Hello."), WARM)
+    talk = [*messages_of(order["history"]), {"role": "assistant", "content": order["reply"]}]
+    second = await contender.ask([*talk, {"role": "user", "content": order["follow"]}], order["tokens"])
+    return {"first": second.first}
+
+
+ORDERS = {
+    "first": first, "load": load, "turn": turn, "talks": talks, "quote": quote, "history": history, "follow": follow
+}  # fmt: skip
 
 
 def main(argument: str) -> None:

@@ -16,6 +16,8 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
 
+from backends import ThinkingControl
+from chains.agent import Agent, Calls, Toolbox
 from chains.fallback import FallbackModel
 from chains.passages import attach_to_question, question_message, question_text
 from chains.window import fit, insert_passages
@@ -73,6 +75,27 @@ def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Ru
     return prompt(system) | model | TextParser()
 
 
+def _with_passages(retriever: Retriever, whole: Sequence[Document] = ()) -> Runnable[Inputs, Inputs]:
+    """The inputs of `prompt`, with the question and what the retriever finds for it as `question`."""
+    context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
+    return context | RunnablePassthrough.assign(question=RunnableLambda(partial(question_message, whole=whole)))
+
+
+def agent(
+    model: Runnable[LanguageModelInput, AIMessage],
+    system: str,
+    calls: Calls,
+    rounds: int,
+    retriever: Retriever | None = None,
+    whole: Sequence[Document] = (),
+) -> Runnable[Inputs, str]:
+    """The inputs of `prompt` to the text of a reply, for which the model may call tools, `rounds` times at most."""
+    if retriever is None:
+        return Agent(prompt(system) | model, calls, rounds)
+    last = MessagesPlaceholder("question")
+    return Agent(prompt(system, last) | model, calls, rounds, _with_passages(retriever, whole))
+
+
 def retrieval_assistant(
     model: Runnable[LanguageModelInput, AIMessage], system: str, retriever: Retriever, whole: Sequence[Document] = ()
 ) -> Runnable[Inputs, str]:
@@ -80,9 +103,8 @@ def retrieval_assistant(
 
     `whole` are all sections of the files, which it reads instead where the window holds them.
     """
-    context = RunnablePassthrough.assign(context=itemgetter("input") | retriever)
-    with_question = RunnablePassthrough.assign(question=RunnableLambda(partial(question_message, whole=whole)))
-    return context | with_question | prompt(system, MessagesPlaceholder("question")) | model | TextParser()
+    last = MessagesPlaceholder("question")
+    return _with_passages(retriever, whole) | prompt(system, last) | model | TextParser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
@@ -99,20 +121,27 @@ def build_verbatim(
     raw: bool = False,
     truncate: bool = False,
     whole: Sequence[Document] = (),
-) -> Runnable[Inputs, str]:
+    control: ThinkingControl | None = None,
+) -> Runnable[Inputs, Any]:
     """`{"messages": [messages]}` to the reply's text: no system prompt of ours, no turn dropped, no other backend.
 
     The one thing that is added are passages, where somebody gives a retriever of them. `truncate`: the oldest turns are
     dropped where the messages do not fit. `whole` are all sections of the files, read in place of passages if they fit.
+    With `tools` in the options the reply is a message, which may hold calls. `control` ends its thinking.
     """
     alone = settings.model_copy(update={"llm_fallback": ()})
     cut = fit if truncate else None if retriever is None else insert_passages
-    fallback_model = FallbackModel(alone, backend, options or {}, model=model, raw=raw, strict=True, cut=cut)
+    fallback_model = FallbackModel(
+        alone, backend, options or {}, model=model, raw=raw, strict=True, cut=cut, control=control
+    )
+    reply: Runnable[LanguageModelInput, str | AIMessage] = fallback_model
+    if not (options or {}).get("tools"):
+        reply = fallback_model | TextParser()
     if retriever is None:
-        return MESSAGES_PROMPT | fallback_model | TextParser()
+        return MESSAGES_PROMPT | reply
     context = RunnablePassthrough.assign(context=RunnableLambda(question_text) | retriever)
     attached = RunnablePassthrough.assign(messages=RunnableLambda(partial(attach_to_question, whole=whole)))
-    return context | attached | MESSAGES_PROMPT | fallback_model | TextParser()
+    return context | attached | MESSAGES_PROMPT | reply
 
 
 def build(
@@ -129,6 +158,8 @@ def build(
     retriever: Retriever | None = None,
     conversation: str | None = None,
     whole: Sequence[Document] = (),
+    toolbox: Toolbox | None = None,
+    control: ThinkingControl | None = None,
 ) -> Runnable[Inputs, str]:
     """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
@@ -136,15 +167,26 @@ def build(
     it; `before` is what the prompt before was without, as `fit` has it. `raw`: a text goes on, without any template.
     `model` is a name at the backend's server. `retriever` finds passages of files. `conversation` is the id of the one
     that goes on, as `FallbackModel` has it.
-    `whole` are all sections of those files, where they are to be read whole.
+    `whole` are all sections of those files, where they are to be read whole. `toolbox`: the model may call its tools.
+    `control` ends its thinking.
     """
-    cut = partial(fit, before=before)
     fallback_model = FallbackModel(
-        settings, backend, options or {}, model=model, raw=raw, cut=cut, hidden=hidden, conversation=conversation
+        settings,
+        backend,
+        options or {},
+        model=model,
+        raw=raw,
+        cut=partial(fit, before=before),
+        hidden=hidden,
+        conversation=conversation,
+        control=control,
+        tools=() if toolbox is None else toolbox.tools,
     )
     if raw:
         return completion(fallback_model)
     text = instructions(settings, system, summary)
+    if toolbox is not None:
+        return agent(fallback_model, text, toolbox.calls, toolbox.rounds, retriever, whole)
     if retriever is None:
         return assistant(fallback_model, text)
     return retrieval_assistant(fallback_model, text, retriever, whole)

@@ -16,9 +16,10 @@ from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidReq
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langchain_core.tools import BaseTool
 
 import backends
-from backends import REST_OF_WINDOW, LocalModel, ProviderModel
+from backends import REST_OF_WINDOW, LocalModel, ProviderModel, ThinkingControl, UnsupportedOptionError
 from chains.no_answer import no_answer_cause
 from chains.window import Fit, fit, window
 from settings import Settings
@@ -79,7 +80,8 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
     goes on without a template. `strict`: the prompt goes to the model as it is or not at all, a reply without a visible
     character is one too, and one whose length nobody set may fill the window. `cut` has the prompt fit the window; None
     leaves it as it is. `hidden`: as `window` has it. `conversation`: the id of the one that goes on, where what a
-    model of this process computes for it may outlast the model.
+    model of this process computes for it may outlast the model. `control` ends the thinking of one in this process.
+    `tools` may be called, and a call is an answer too.
     """
 
     def __init__(
@@ -94,8 +96,11 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         cut: Fit | None = fit,
         hidden: Sequence[int] = (),
         conversation: str | None = None,
+        control: ThinkingControl | None = None,
+        tools: Sequence[BaseTool] = (),
     ) -> None:
         self.settings, self.options, self.model, self.raw = settings, dict(options), model, raw
+        self.tools, self.control = tools, control
         self.strict, self.cut, self.hidden, self.conversation = strict, cut, hidden, conversation
         self.names = list(dict.fromkeys([backend, *settings.llm_fallback]))
 
@@ -120,7 +125,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         """
         config, policy = ensure_config(config), RetryPolicy(self.names)
         while True:
-            name, gate = policy.name, FirstTokenGate(self.strict)
+            name, gate = policy.name, FirstTokenGate(self.strict, calls=bool(self.tools or self.options.get("tools")))
             try:
                 # 1. The model, loaded by the first who asks; it stays until the reply is over.
                 lease = backends.leased(name)
@@ -172,28 +177,64 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
             options["model"] = other
         if self.conversation is not None and isinstance(model, LocalModel):
             options["conversation"] = self.conversation
+        options = self._steered(name, model, options)
         reply = options.get("max_tokens") or self.settings.max_tokens
         if self.strict and reply is None and isinstance(model, LocalModel):
             options["max_tokens"] = REST_OF_WINDOW
-        bound: Any = model.bind(**options) if options else model
+        bound: Any = _with_tools(name, model, self.tools)
+        bound = bound.bind(**options) if options else bound
         if self.raw or self.cut is None:  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
-        fitted: Runnable[Any, AIMessage] = window(model, reply, self.cut, self.hidden, other) | bound
+        fitted: Runnable[Any, AIMessage] = window(model, reply, self.cut, self.hidden, other, self.tools) | bound
         return fitted
+
+    def _steered(self, name: str, model: BaseChatModel, options: dict[str, Any]) -> dict[str, Any]:
+        """The options with what is said of thinking as this model takes it.
+
+        Raises UnsupportedOptionError where no way to tell it is known; a fallback that does not know an effort thinks
+        as it does.
+        """
+        effort = options.pop("reasoning_effort", None)
+        if effort is not None and (name == self.names[0] or effort in backends.effort.known_efforts(model)):
+            told = backends.effort.call_options(model, effort)
+            if told is None:
+                text = f"reasoning_effort={effort}: it is not known how {name} is told how much to think. Leave it out."
+                raise UnsupportedOptionError("reasoning_effort", text)
+            options |= told
+        if isinstance(model, LocalModel) and isinstance(model, backends.effort.SteeredModel):
+            if not self.raw and self.settings.reasoning_budget is not None:
+                options.setdefault("reasoning_budget", self.settings.reasoning_budget)
+            return {**options, "thinking_control": self.control} if self.control is not None else options
+        if options.get("reasoning_budget") is not None:
+            text = f"reasoning_budget: {name} is no model of this machine, whose thinking could be ended. Leave it out."
+            raise UnsupportedOptionError("reasoning_budget", text)
+        return options
+
+
+def _with_tools(name: str, model: BaseChatModel, tools: Sequence[BaseTool]) -> Runnable[Any, AIMessage]:
+    """The model with these tools to call. Raises ModelInvalidRequestError where it has no way to call any."""
+    if not tools:
+        return model
+    try:
+        return model.bind_tools(list(tools))
+    except NotImplementedError as error:
+        text = f"{name} cannot call tools: switch the tools of this conversation off, or choose another backend."
+        raise rephrase(error, ModelInvalidRequestError, text) from error
 
 
 class FirstTokenGate:
     """Holds back what comes before the first visible character, so that a failure up to there can be retried."""
 
-    def __init__(self, allow_empty: bool = False) -> None:
-        """`allow_empty`: every character counts as visible, and none is needed."""
-        self.is_open, self._allow_empty = False, allow_empty
+    def __init__(self, allow_empty: bool = False, calls: bool = False) -> None:
+        """`allow_empty`: every character counts as visible, and none is needed. `calls`: so does a call of a tool."""
+        self.is_open, self._allow_empty, self._calls = False, allow_empty, calls
         self._held: list[AIMessageChunk] = []
 
     def push(self, chunk: Any) -> Iterator[AIMessageChunk]:
         """The chunks that may go out now."""
         self._held.append(chunk)
-        if self.is_open or str(chunk.text).strip() or (self._allow_empty and chunk.text):
+        is_call = self._calls and bool(getattr(chunk, "tool_call_chunks", None))
+        if self.is_open or is_call or str(chunk.text).strip() or (self._allow_empty and chunk.text):
             self.is_open = True
             yield from self._held
             self._held.clear()

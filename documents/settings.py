@@ -1,15 +1,18 @@
 """Settings of documents: bounds of reading, and what makes vectors. Knows variables; asks no server."""
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from documents.part import Limits
 from openai_account import parse_address, parse_key
 from settings import EnvironmentSettings
 
 OPENAI, NONE = "openai", "none"
+MOST_WORKERS = 4  # some 150 MB of memory each, beside 500
 
 
 class DocumentSettings(EnvironmentSettings):
@@ -24,6 +27,22 @@ class DocumentSettings(EnvironmentSettings):
     max_characters: int = Field(20_000_000, ge=1, description="the most text of one file, in characters")
     max_files: int = Field(200, ge=1, description="the most documents that one owner may keep")
     seconds: int = Field(300, ge=1, description="the processor time that the reading of one file may take")
+    scan_seconds: int = Field(
+        60, ge=1, description="the processor time that one page may take beside that where it is read from a picture"
+    )
+    scan_workers: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="the most pages read from pictures at a time; unset: the cores, at most 4",
+    )
+    max_pixels: int = Field(100_000_000, ge=1, description="the largest picture that is read, in pixels")
+
+    def of_file(self, done: tuple[int, ...] = ()) -> Limits:
+        """The bounds as whoever reads one file keeps to them; pages that are `done` are not read."""
+        workers = self.scan_workers or min(MOST_WORKERS, len(os.sched_getaffinity(0)))
+        numbers = (self.max_pages, self.max_characters, self.seconds, self.scan_seconds, workers, self.max_pixels)
+        return Limits(*numbers, done)
 
 
 class EmbeddingSettings(EnvironmentSettings):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
 from documents.part import PASSAGE_LENGTH as PASSAGE_LENGTH
-from documents.part import Part
+from documents.part import Box, Line, Part
 
 OVERLAP = 70
 PAGE_BREAK = "\n\n"  # between two parts in the whole text
@@ -14,13 +14,17 @@ PAGE_BREAK = "\n\n"  # between two parts in the whole text
 
 @dataclass(frozen=True)
 class Passage:
-    """`text` is the whole text from `start` to `end`, in characters; page and place are those of its part."""
+    """`text` is the whole text from `start` to `end`, in characters; page and place are those of its part.
+
+    `region` holds the boxes of its lines on that page, where it was read from a picture.
+    """
 
     text: str
     page: int | None
     place: str | None
     start: int
     end: int
+    region: tuple[Box, ...] | None = None
 
 
 def split_parts(parts: Sequence[Part], length: int = PASSAGE_LENGTH, overlap: int = OVERLAP) -> Iterator[Passage]:
@@ -29,10 +33,15 @@ def split_parts(parts: Sequence[Part], length: int = PASSAGE_LENGTH, overlap: in
     before = 0
     for part in parts:
         for piece in splitter.create_documents([part.text]):
-            start = before + piece.metadata["start_index"]
-            text = piece.page_content
-            yield Passage(text, part.page, part.place, start, start + len(text))
+            first, text = piece.metadata["start_index"], piece.page_content
+            start, last = before + first, first + len(text)
+            yield Passage(text, part.page, part.place, start, start + len(text), _region(part.lines, first, last))
         before += len(part.text) + len(PAGE_BREAK)
+
+
+def _region(lines: Sequence[Line], start: int, end: int) -> tuple[Box, ...] | None:
+    """The boxes of the lines of which something stands between two places."""
+    return tuple(line.box for line in lines if line.start < end and line.end > start) or None
 
 
 def join_parts(parts: Sequence[Part]) -> str:

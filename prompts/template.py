@@ -18,7 +18,8 @@ from prompts.environment import ABSENT, BUILT_IN, Environment, TypedEnvironment
 from prompts.special_tokens import SpecialTokens, named
 from prompts.typed_text import StandIns
 
-Message = Mapping[str, str]
+Message = Mapping[str, Any]  # role and content; calls of tools and what they gave may stand beside
+PLAIN = {"role", "content"}  # the fields of a message that is a text and no more
 FAILURES = (ArithmeticError, TypeError, ValueError, LookupError, AttributeError, RecursionError)  # of a template's code
 
 
@@ -50,9 +51,9 @@ def render(
 ) -> RenderedPrompt:
     """Render `messages` (role and content) with a Jinja chat template.
 
-    `specials` are the tokenizer's special tokens; one that a message's content spells stays plain text. So does one in
-    `options`, variables that whoever asks sets for this template, as `enable_thinking`. `reply` adds the start of the
-    assistant's turn. `hidden`: the template does not see which tokens a message spells. Raises ValueError where it
+    `specials` are the tokenizer's special tokens; one that a message spells stays plain text. So does one in `options`,
+    variables that whoever asks sets for this template, as `enable_thinking`. `reply` adds the start of the assistant's
+    turn. `hidden`: the template does not see which tokens a message spells. Raises ValueError where it
     refuses the messages, and for an option that is set here.
     """
     options = options or {}
@@ -60,12 +61,16 @@ def render(
     if taken := sorted(own.keys() & options.keys()):
         raise ValueError(f"chat_template_kwargs.{taken[0]}: the server sets it itself; leave it out.")
     known = specials if isinstance(specials, SpecialTokens) else named(frozenset(specials))
-    typed = [*(m["content"] for m in messages), *_texts(options)]
+    # Most messages are a text and no more: asked for here, since a call for each would cost more than the rest.
+    said_in = (
+        (m["content"],) if m.keys() == PLAIN and type(m["content"]) is str else _texts(_said(m)) for m in messages
+    )
+    typed = [*chain.from_iterable(said_in), *_texts(options)]
     stand_ins = StandIns(known, [template, *typed]) if any(map(known.spelled, typed)) else None
     if stand_ins is not None:
-        contents = [stand_ins.guard(m["content"]) for m in messages]
-        shown = map(str, contents) if hidden else contents
-        own["messages"] = [{**m, "content": content} for m, content in zip(messages, shown, strict=True)]
+        said = [stand_ins.guard(_said(m)) for m in messages]
+        shown = map(_hide, said) if hidden else said
+        own["messages"] = [{**m, **parts} for m, parts in zip(messages, shown, strict=True)]
         options = stand_ins.guard(options)
     text, stop = _render(template, {**ABSENT, **options, **own}, None if hidden else stand_ins)
     restore = stand_ins.restore if stand_ins is not None else str
@@ -78,6 +83,7 @@ def render_plain(text: str) -> RenderedPrompt:
 
 
 @lru_cache(maxsize=8)
+@lru_cache(64)
 def free_variables(template: str) -> frozenset[str]:
     """The names that a template reads and somebody else has to set; none where it is no template."""
     try:
@@ -86,14 +92,15 @@ def free_variables(template: str) -> frozenset[str]:
         return frozenset()
 
 
-def literals(template: str) -> list[str]:
+@lru_cache(64)
+def literals(template: str) -> tuple[str, ...]:
     """The texts that stand in a template, to be written or compared; none where it is no template."""
     try:
         tree = Environment().parse(template)
     except TemplateError:
-        return []
+        return ()
     constants = (node.value for node in tree.find_all(Const) if isinstance(node.value, str))
-    return [*(node.data for node in tree.find_all(TemplateData)), *constants]
+    return (*(node.data for node in tree.find_all(TemplateData)), *constants)
 
 
 def check_template(template: str) -> None:
@@ -128,6 +135,20 @@ def _typed_code(template: str) -> CodeType:
 def _compiled_for(template: str, stand_ins: StandIns) -> Template:
     environment = TypedEnvironment(stand_ins)
     return Template.from_code(environment, _typed_code(template), environment.globals)
+
+
+def _said(message: Message) -> dict[str, Any]:
+    """What somebody wrote in a message: all of it but the role."""
+    return {name: value for name, value in message.items() if name != "role"}
+
+
+def _hide(value: Any) -> Any:
+    """A value whose texts no longer know which of their letters are stand-ins."""
+    if isinstance(value, Mapping):
+        return {str(name): _hide(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_hide(part) for part in value]
+    return str(value) if isinstance(value, str) else value
 
 
 def _texts(value: Any) -> Iterator[str]:

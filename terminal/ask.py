@@ -22,13 +22,17 @@ from terminal.options import (
     PresencePenalty,
     RepeatLastN,
     RepetitionPenalty,
+    Schema,
     Seed,
     System,
     Temperature,
+    Thinking,
     TopK,
     TopP,
     Url,
     drop_unset,
+    parse_effort,
+    response_format,
 )
 from terminal.target import choose
 from terminal.text import escape_control, replace_unencodable, strip_control
@@ -53,7 +57,7 @@ def ask(
         typer.Option(
             "--file",
             metavar="FILE",
-            help="ask it: PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV or HTML; may be given twice",
+            help="ask it: PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML, pictures; may be given twice",
         ),
     ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="read all of the files, where the window holds it")] = False,
@@ -71,6 +75,8 @@ def ask(
     presence_penalty: PresencePenalty = None,
     max_tokens: MaxTokens = None,
     seed: Seed = None,
+    schema: Schema = None,
+    thinking: Thinking = None,
 ) -> None:
     """Ask one question and print the reply as it comes.
 
@@ -103,6 +109,8 @@ def ask(
         presence_penalty=presence_penalty,
         max_tokens=max_tokens,
         seed=seed,
+        response_format=response_format(schema),
+        reasoning_effort=None if thinking is None else parse_effort(thinking),
     )
     target = choose(backend, url)
     retriever = _passages(files) if files else None
@@ -122,10 +130,19 @@ def ask(
     (sources, markers), note = _sources_and_note(reply, message, report, target.settings) if files else (([], ()), None)
     if as_json:
         extra = {"sources": source.cited_to_json(sources, markers), "note": note} if files else {}
+        extra |= _thinking(report)
         print(escape_control(json.dumps({"reply": reply, **report.summary(), **extra}, ensure_ascii=False)))
         return
     for line in (*filter(None, (note, report.notice)), *source.format_cited(sources, markers)):
         print(strip_control(line), file=sys.stderr)
+
+
+def _thinking(report: Report) -> dict[str, Any]:
+    """What was thought before the reply, its tokens and its time; nothing where nothing was."""
+    if report.thinking_ms is None:
+        return {}
+    told = {"thinking_tokens": report.thinking_tokens, "thinking_ms": report.thinking_ms}
+    return {"thinking": report.thinking.text, **told}
 
 
 def _sections(retriever: Any) -> list[Any]:

@@ -9,7 +9,20 @@ import typer
 
 from settings import SettingsError
 from terminal import persona as personas
-from terminal.options import Backend, MaxTokens, PersonaName, Seed, System, Temperature, TopK, TopP, Url, drop_unset
+from terminal.options import (
+    Backend,
+    MaxTokens,
+    PersonaName,
+    Seed,
+    System,
+    Temperature,
+    Thinking,
+    TopK,
+    TopP,
+    Url,
+    drop_unset,
+    parse_effort,
+)
 from terminal.target import choose
 from terminal.text import replace_unencodable
 
@@ -26,6 +39,7 @@ def chat(
     top_k: TopK = None,
     max_tokens: MaxTokens = None,
     seed: Seed = None,
+    thinking: Thinking = None,
 ) -> None:
     """Talk with the assistant; `/help` in the chat lists what can be typed. From a pipe each line is a message.
 
@@ -45,11 +59,14 @@ def chat(
     options = drop_unset(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
     target = choose(backend, url)
     from terminal import session
+    from terminal import thinking as efforts
 
     state = session.open_chat(target, options, conversation, resume)
     if speaker is not None:
         state.set_persona(speaker)
     elif system is not None:
         state.new_fields = {"system": system}
+    if thinking is not None:
+        efforts.set_effort(state, parse_effort(thinking))
     if not session.run(state):
         raise typer.Exit(1)

@@ -17,7 +17,7 @@ def find(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE…", help="PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV or HTML; nothing is kept"
+            metavar="FILE…", help="PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML, pictures; nothing is kept"
         ),
     ],
     top: Annotated[int | None, typer.Option(min=1, help="the most places that are shown; unset: 8")] = None,

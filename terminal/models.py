@@ -111,7 +111,10 @@ def recommended(as_json: Json = False) -> None:
     table = [
         (e.name, f"{e.megabytes:,} MB", _memory(need), e.licence, e.about, f"models get {e.spec}") for e, need in rows
     ]
-    Screen().print_table([("NAME", "SIZE", "MEMORY", "LICENCE", "FOR", "COMMAND"), *table])
+    screen = Screen()
+    screen.print_table([("NAME", "SIZE", "MEMORY", "LICENCE", "FOR", "COMMAND"), *table])
+    if note := models.none_fits(models.machine_memory()):
+        screen.print_note(note)
 
 
 @app.command()

@@ -1,8 +1,13 @@
 """The options that several commands share, as typer reads them. Knows names, bounds and help texts; no command."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+import backends
+from settings import SettingsError
 
 KEY = "Where it wants a key, set API_KEY."
 
@@ -30,7 +35,40 @@ RepeatLastN = Annotated[
     int | None, typer.Option(min=-1, help="how many tokens that penalty looks back, into the prompt too; -1: all")
 ]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="the longest reply in tokens")]
+Thinking = Annotated[
+    str | None,
+    typer.Option(metavar="EFFORT", help="how much the model thinks before it answers: off, on, low, medium, high"),
+]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**32 - 1)]
+
+
+Schema = Annotated[
+    Path | None,
+    typer.Option("--schema", metavar="FILE", help="a JSON Schema: the reply is JSON that fits it", show_default=False),
+]
+
+
+def response_format(path: Path | None) -> dict[str, Any] | None:
+    """The option that holds a reply to the schema in a file; None without one. Raises SettingsError naming the file."""
+    if path is None:
+        return None
+    try:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--schema {path}: it cannot be read ({error}); name a file with a JSON Schema.") from error
+    if not isinstance(schema, dict):
+        raise SettingsError(f"--schema {path}: a JSON Schema is an object, as {{}}.")
+    return {"type": "json_schema", "json_schema": {"name": "reply", "schema": schema}}
+
+
+EFFORTS = {"usual": None, **{backends.effort.describe([each]): each for each in backends.effort.EFFORTS}}
+
+
+def parse_effort(word: str, name: str = "--thinking") -> str | None:
+    """The effort that a word stands for, None for the usual one. Raises SettingsError, which names the option."""
+    if word not in EFFORTS:
+        raise SettingsError(f"{name} {word}: it is one of {', '.join(EFFORTS)}.")
+    return EFFORTS[word]
 
 
 def drop_unset(**options: Any) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class Screen:
             table.add_row(*(Text(strip_control(cell), overflow="fold") for cell in row))
         self.out.print(table)
 
+    def print_aside(self, text: str) -> None:
+        """Print part of a side remark on stderr, exactly as it is."""
+        self.err.out(strip_control(text), style="dim", end="")
+
     def print_note(self, text: str) -> None:
         """Print a side remark on stderr."""
         self._line(text, "dim")

@@ -69,6 +69,7 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     if chat.target.url is None:
         preload_model(chat.target.backend, chat.target.settings)
     _greet(chat, screen)
+    reply.settle_last(chat, screen)
     _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.print_note), screen)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more Ctrl-C, while threads end, is no traceback
     if chat.conversation_id is not None:

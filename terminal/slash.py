@@ -8,16 +8,19 @@ from pathlib import Path
 
 from conversations import exchange
 from settings import SettingsError
-from terminal import archive, document
+from terminal import archive, call, document, reply, thinking
 from terminal import persona as personas
+from terminal.options import EFFORTS
 from terminal.screen import Screen
 from terminal.state import ChatState
 
 EXIT_COMMANDS = {"exit", "quit", "/exit", "/quit"}
 EXPORT_FORMATS = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
+SWITCH = {"on": True, "off": False}
 KEY_HELP = """
 Enter sends; Alt-Enter, or a backslash before Enter, begins another line. Arrow up brings back earlier messages.
 Ctrl-C stops a reply; at the prompt it clears the line, and twice on an empty one it ends the chat.
+Ctrl-\\ ends the thinking of a reply, and has it answer.
 A message may begin with a slash where a space stands before it."""
 
 
@@ -41,11 +44,12 @@ def run_command(line: str, chat: ChatState, screen: Screen) -> None:
 
 
 def completions(chat: ChatState) -> Iterator[str]:
-    """The lines that Tab completes to: commands, personas, documents, backends."""
+    """The lines that Tab completes to: commands, personas, documents, backends and models."""
     yield from (*COMMANDS, *sorted(word for word in EXIT_COMMANDS if word.startswith("/")))
     with suppress(SettingsError):  # /persona reports a broken file
         yield from (f"/persona {name}" for name in ("random", "off", *personas.list_personas()))
     yield from document.completions(chat)
+    yield from (f"/thinking {word}" for word in EFFORTS)
     if chat.target.url is None:
         yield from (f"/backend {status.name}" for status in chat.target.list_targets())
 
@@ -98,6 +102,19 @@ def _save(chat: ChatState, screen: Screen, name: str) -> None:
     screen.print(f"Written to {path}")
 
 
+def _thoughts(chat: ChatState, screen: Screen, rest: str) -> None:
+    """Print what the last reply that did thought, or have such shown as it comes, or not."""
+    if rest in SWITCH:
+        chat.shows_thoughts = SWITCH[rest]
+        screen.print("What models think is shown as it comes." if SWITCH[rest] else "How long models think is shown.")
+    elif rest:
+        raise SettingsError(f"/thoughts {rest}: say on or off, or nothing.")
+    elif (row := chat.last_thinking()) is None:
+        screen.print("No reply of this conversation has thought.")
+    else:
+        screen.print(row.thinking or "")
+
+
 def _path(name: str) -> Path:
     """The path, with `~` expanded. Raises SettingsError for a home that is not there."""
     try:
@@ -115,7 +132,11 @@ def _help(chat: ChatState, screen: Screen, rest: str) -> None:
 
 COMMANDS = {
     "/persona": Command("/persona [NAME|random|off]", "who answers: lists all, or begins anew with this one", _persona),
-    "/backend": Command("/backend [NAME]", "what answers: lists all with what is missing, or switches", _backend),
+    "/backend": Command(
+        "/backend [NAME]",
+        "what answers, a backend or a model here: lists all, or switches",
+        _backend,
+    ),
     "/reset": Command("/reset", "begins a new conversation; the old one stays in the store", _reset),
     "/save": Command("/save [FILE]", "writes the conversation as Markdown (.md) or JSON (.json)", _save),
     "/attach": Command(
@@ -125,6 +146,14 @@ COMMANDS = {
     "/embed": Command("/embed NAME|NUMBER", "has one of them searched by meaning too", document.embed),
     "/detach": Command("/detach NAME|NUMBER", "deletes one of them", document.detach),
     "/whole": Command("/whole [on|off]", "reads all of the documents, where the window holds it", document.whole),
+    "/tools": Command("/tools [NAME…|off]", "what a model may call: lists all, or switches some on or off", call.tools),
+    "/thinking": Command(
+        "/thinking [usual|off|on|low|medium|high]", "how much the model thinks, where it knows that", thinking.choose
+    ),
+    "/continue": Command("/continue", "has the last reply go on where it was cut, be it in its thinking", reply.go_on),
     "/find": Command("/find WORDS", "shows the places in them that fit, without asking a model", document.find),
+    "/thoughts": Command(
+        "/thoughts [on|off]", "shows what the last reply thought; on: from now on as it comes", _thoughts
+    ),
     "/help": Command("/help", "shows this", _help),
 }

@@ -1,7 +1,6 @@
 """Passages of documents as a terminal shows them, and as JSON. Knows sources; nothing of how they are found."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,13 +33,17 @@ def format_sources(sources: Sequence["Source"]) -> Iterator[str]:
 
 
 def sources_to_json(sources: Sequence["Source"]) -> list[dict[str, Any]]:
-    """The sources as JSON objects: file, page, place, quote, score and number."""
-    return [asdict(each) for each in sources]
+    """The sources as JSON objects: file, page, place, quote, score, number, and region (of a scan)."""
+    from documents.source import source_values
+
+    return [source_values(each) for each in sources]
 
 
 def cited_to_json(sources: Sequence["Source"], markers: Sequence["Marker"]) -> list[dict[str, Any]]:
     """The same of a reply's, with `mentions`: where it names them, and who wrote that, the model or this program."""
-    return [{**asdict(each), "mentions": list(_mentions(each, markers))} for each in sources]
+    from documents.source import source_values
+
+    return [{**source_values(each), "mentions": list(_mentions(each, markers))} for each in sources]
 
 
 def _mentions(source: "Source", markers: Sequence["Marker"]) -> Iterator[dict[str, Any]]:

@@ -1,18 +1,19 @@
 """The conversation in a terminal that goes on: which it is, who speaks, and with what. Knows the store; no screen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conversations.replies import GenerationRequest, turn
-from conversations.store import Conversation, Message, Store
+from conversations.store import Conversation, Message, MessageError, State, Store
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
 from terminal.target import Target
 
+CUT_SHORT = (State.STOPPED, State.INTERRUPTED, State.FAILED)
 HISTORY_LENGTH = 200  # messages that the arrow keys bring back
 
 
@@ -20,7 +21,8 @@ HISTORY_LENGTH = 200  # messages that the arrow keys bring back
 class ChatState:
     """`new_fields` are those of the next conversation; `conversation_id` is None until something is sent.
 
-    `written_files` are those that this chat wrote, which it may write again.
+    `written_files` are those that this chat wrote, which it may write again. `shows_thoughts`: what models think is
+    printed as it comes.
     """
 
     store: Store
@@ -29,13 +31,52 @@ class ChatState:
     new_fields: dict[str, Any] = field(default_factory=dict)
     conversation_id: str | None = None
     written_files: set[Path] = field(default_factory=set)
+    shows_thoughts: bool = False
+
+    @property
+    def request(self) -> GenerationRequest:
+        """With what replies are made now."""
+        return GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
+
+    @property
+    def tools(self) -> list[str]:
+        """The names of the tools that are on."""
+        if self.conversation_id is None:
+            return list(self.new_fields.get("tools") or ())
+        return list(self.store.get(self.conversation_id).tools or ())
+
+    def set_tools(self, names: Sequence[str]) -> None:
+        """Have these tools on, and no others; what was allowed or forbidden for good is asked about again."""
+        if self.conversation_id is None:
+            self.new_fields["tools"] = list(names) or None
+        else:
+            self.store.update(self.conversation_id, tools=list(names) or None, grants=None)
+
+    @property
+    def effort(self) -> str | None:
+        """How much the models are to think; None: as they do."""
+        if self.conversation_id is None:
+            return self.new_fields.get("reasoning_effort")
+        return self.store.get(self.conversation_id).reasoning_effort
+
+    def set_effort(self, effort: str | None) -> None:
+        """Have the models think so much, in this conversation and in those that are begun after it."""
+        self.new_fields["reasoning_effort"] = effort
+        if self.conversation_id is not None:
+            self.store.update(self.conversation_id, reasoning_effort=effort)
 
     def send(self, text: str) -> Message:
         """The row of the reply to a message that is sent. Raises MessageError, NotFoundError, DatabaseError."""
-        request = GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
-        row = turn.send(self.store, self.conversation_id, text, request, self.new_fields)
+        row = turn.send(self.store, self.conversation_id, text, self.request, self.new_fields)
         self.conversation_id = row.conversation_id
         return row
+
+    def go_on(self) -> Message:
+        """The row of the last reply, which was cut short, and goes on. Raises MessageError, NotFoundError."""
+        last = self.store.thread(self.conversation_id, 1).messages if self.conversation_id else []
+        if not last or not can_go_on(last[0]):
+            raise MessageError("/continue: the last reply of this conversation was not cut short.")
+        return turn.continue_reply(self.store, last[0].id, self.request)
 
     @contextmanager
     def ensure_conversation(self) -> Iterator[str]:
@@ -48,6 +89,12 @@ class ChatState:
                 self.conversation_id = before
                 raise
 
+    def last_thinking(self) -> Message | None:
+        """The newest reply of the shown branch that has thought; None where none has."""
+        if self.conversation_id is None:
+            return None
+        return next((row for row in reversed(self.store.thread(self.conversation_id).messages) if row.thinking), None)
+
     def sources(self, message_id: int) -> list[Source]:
         """The passages that a reply was made from, best first."""
         return self.store.sources(message_id)
@@ -59,7 +106,8 @@ class ChatState:
 
     def set_persona(self, persona: Persona | None) -> bool:
         """Begin a new conversation with this persona; whether one had begun before."""
-        self.new_fields = {} if persona is None else {"persona": persona.to_dict()}
+        kept = {"reasoning_effort": self.new_fields.get("reasoning_effort")}
+        self.new_fields = kept if persona is None else {**kept, "persona": persona.to_dict()}
         return self.reset()
 
     def resume(self, conversation: Conversation) -> None:
@@ -67,8 +115,15 @@ class ChatState:
         if conversation.kind != "chat":
             raise SettingsError(f"{conversation.id} compares several backends: go on with it in the page.")
         self.conversation_id = conversation.id
-        self.new_fields = {"persona": conversation.persona, "system": conversation.system}
+        names = ("persona", "system", "reasoning_effort")
+        self.new_fields = {name: getattr(conversation, name) for name in names}
 
     def recent_questions(self) -> list[str]:
         """The owner's latest messages of all his conversations, newest first, each once."""
         return self.store.recent_questions(HISTORY_LENGTH)
+
+
+def can_go_on(row: Message) -> bool:
+    """Whether a reply was cut short, behind its first words or inside its thinking."""
+    cut = row.state in CUT_SHORT or row.stop_reason == "length"
+    return row.role == "assistant" and cut and bool(row.text or row.thinking)

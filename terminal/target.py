@@ -27,9 +27,10 @@ class Target:
         return self.model or self.backend
 
     def list_targets(self) -> list[BackendStatus]:
-        """The backends, or a server's models, that may answer, ready or not. Raises ModelError kinds of the server."""
+        """What may answer: backends, ready or not, and models here, or a server's. Raises its ModelError kinds."""
         if self.url is None:
-            return backends.status(self.settings)
+            local = [BackendStatus(entry.full_name, None) for entry in backends.chat_models(self.settings)]
+            return [*backends.status(self.settings), *local]
         return [BackendStatus(name, None) for name in server.list_models(self.url, self.settings)]
 
     def switch(self, name: str) -> "Target":

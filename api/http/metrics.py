@@ -49,6 +49,12 @@ _servers = Counter(
 )
 _prompt = Counter("assistant_prompt_tokens", "Tokens read.", ["backend"], registry=registry)
 _completion = Counter("assistant_completion_tokens", "Tokens written.", ["backend"], registry=registry)
+_thinking = Counter(
+    "assistant_thinking_tokens", "Tokens thought before answers, among those written.", ["backend"], registry=registry
+)
+_thinking_seconds = Counter(
+    "assistant_thinking_seconds", "Time in which models thought before they answered.", ["backend"], registry=registry
+)
 _first = Histogram(
     "assistant_first_token_seconds",
     "From a reply's beginning to its first token, waiting included.",
@@ -79,8 +85,12 @@ def observe_reply(reply: Reply) -> None:
         _failures.labels(backend, type(reply.failure).__name__).inc()
     if report.server is not None:  # one of the addresses in the settings, so there are few
         _servers.labels(report.server).inc()
-    _prompt.labels(backend).inc(report.prompt_tokens or 0)
-    _completion.labels(backend).inc(report.completion_tokens or 0)
+    _prompt.labels(backend).inc((report.prompt_tokens or 0) + report.read_before)
+    _completion.labels(backend).inc((report.completion_tokens or 0) + report.written_before)
+    if report.thinking_ms is not None:
+        tokens, seconds = report.fresh_thinking
+        _thinking.labels(backend).inc(tokens)
+        _thinking_seconds.labels(backend).inc(seconds)
     if report.first_token is not None:
         _first.labels(backend).observe(report.first_token)
     if report.tokens_per_second is not None:

@@ -1,7 +1,6 @@
 """Citations: the passages of documents that a reply was made from, as clients get them. Knows no route."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Literal
 
 from langchain_core.documents import Document
@@ -10,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from chains.report import Report
 from documents.alignment import cited
 from documents.marker import Marker
-from documents.source import Source, sources_of
+from documents.part import Box
+from documents.source import Source, source_values, sources_of
 
 EXAMPLE: dict[str, JsonValue] = {
     "file": "notes.pdf",
@@ -18,6 +18,7 @@ EXAMPLE: dict[str, JsonValue] = {
     "place": "page 7",
     "quote": "The lighthouse was built in 1874.",
     "score": 9.1532,
+    "region": None,
 }
 MENTIONED_EXAMPLE: dict[str, JsonValue] = {
     **EXAMPLE,
@@ -31,6 +32,7 @@ class Citation(BaseModel):
     """A passage: `quote` is the exact text; a higher `score` is better.
 
     `place` says in words where it stands ("page 7", "Prices!A2:D9"), `page` is that number; null where there is none.
+    Of what was read from a picture `region` holds a box for each line: left, top, right, bottom, as shares of the page.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -40,6 +42,7 @@ class Citation(BaseModel):
     place: str | None
     quote: str
     score: float
+    region: list[Box] | None = None
 
 
 class NumberedCitation(Citation):
@@ -77,13 +80,13 @@ def to_citations(passages: Sequence[Document]) -> list[Citation]:
 
 def numbered_citations(sources: Sequence[Source]) -> list[NumberedCitation]:
     """The citations of passages that stood in a prompt."""
-    return [NumberedCitation(**asdict(source)) for source in sources]
+    return [NumberedCitation(**source_values(source)) for source in sources]
 
 
 def mentioned_citations(text: str, report: Report, question: str) -> list[MentionedCitation]:
     """What a reply to a question was made from, and where it says so."""
     sources, markers = cited(text, report.passages, question, only_used=report.whole)
-    return [MentionedCitation(**asdict(source), mentions=_mentions(source, markers)) for source in sources]
+    return [MentionedCitation(**source_values(source), mentions=_mentions(source, markers)) for source in sources]
 
 
 def marked_by(marker: Marker) -> By:
@@ -97,4 +100,4 @@ def _mentions(source: Source, markers: Sequence[Marker]) -> list[Mention]:
 
 
 def _fields(source: Source) -> dict[str, object]:
-    return {name: value for name, value in asdict(source).items() if name in Citation.model_fields}
+    return {name: value for name, value in source_values(source).items() if name in Citation.model_fields}

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.http.errors import ApiError
 from api.http.jobs import Job, raise_for_state
-from conversations.replies import Reply
+from conversations.replies import Part, Reply
 
 log = logging.getLogger(__name__)
 DONE = "data: [DONE]\n\n"
@@ -35,8 +35,13 @@ def event_stream_response(*examples: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"text/event-stream": {"schema": event, "example": example}}}}
 
 
-async def merge_pieces(job: Job) -> AsyncIterator[tuple[int, str | None]]:
+Piece = Part | None
+
+
+async def merge_pieces(job: Job) -> AsyncIterator[tuple[int, Piece]]:
     """The pieces of a job's replies as they come, each with the number of its reply, and None at the end of each.
+
+    A piece is text, what the model thinks before it, or pieces of calls where the request offers tools.
 
     Raises ApiError for a reply that failed or was stopped, and 504 after REPLY_TIMEOUT.
     """
@@ -68,12 +73,12 @@ def _deadline(job: Job) -> Iterator[Callable[[], None]]:
         timer.cancel()
 
 
-async def _merge(replies: Sequence[Reply]) -> AsyncIterator[tuple[int, str | None]]:
+async def _merge(replies: Sequence[Reply]) -> AsyncIterator[tuple[int, Piece]]:
     """A queue of one between replies and reader: what is not read yet stays with the replies."""
-    queue = asyncio.Queue[tuple[int, str | None]](1)
+    queue = asyncio.Queue[tuple[int, Piece]](1)
 
     async def feed(number: int, reply: Reply) -> None:
-        async for piece in reply.follow():
+        async for piece in reply.follow_parts():
             await queue.put((number, piece))
         await queue.put((number, None))
 

@@ -6,6 +6,7 @@
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
+from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Request
@@ -16,6 +17,7 @@ from api.http.limits import Limits
 from api.http.queue import Queues
 from api.settings import ApiSettings, SmsSettings
 from backends import BackendChoice
+from conversations.replies import Reply
 from conversations.store import Database, DatabaseError, connect
 from documents import embedding
 from documents.settings import DocumentSettings
@@ -34,7 +36,8 @@ class AppState:
     `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, of
     local models (`llamacpp:*` for all of a backend), and provider:model, and `aliases` further ones with what they
     stand for; `document_limits` bound uploaded files, and `readers` the threads that read them; `shutting_down` means
-    that no new work is taken; `exposure_warned`, that the log says already whose money is at stake.
+    that no new work is taken; `replies` are those of responses that are being made, by their owner and id;
+    `exposure_warned`, that the log says already whose money is at stake.
     """
 
     settings: Settings
@@ -48,6 +51,7 @@ class AppState:
     document_limits: DocumentSettings
     pseudonyms: Pseudonyms
     readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
+    replies: WeakValueDictionary[tuple[str, str], Reply] = field(default_factory=WeakValueDictionary)
     queues: Queues = field(default_factory=Queues)
     shutting_down: bool = False
     exposure_warned: bool = False
@@ -64,7 +68,7 @@ class AppState:
         """The names of all models of this machine that `backend:*` in `models` stands for: those that can answer."""
         every = {name.removesuffix(EVERY) for name in self.models if name.endswith(EVERY)}
         found = backends.chat_models(self.settings) if every else []
-        return [f"{entry.backend}:{entry.name}" for entry in found if entry.backend in every]
+        return [entry.full_name for entry in found if entry.backend in every]
 
     def default_backend(self) -> str:
         """The name of the backend that answers. Raises ModelNotFoundError, with the remedy, where none is ready."""
@@ -114,11 +118,8 @@ def check_models(api: ApiSettings) -> None:
 
 
 def _model_names(settings: Settings, api: ApiSettings) -> tuple[str, ...]:
-    configured = [
-        name for name in (settings.llm_backend, *settings.llm_fallback) if name and backends.is_model_name(name)
-    ]
     own = [name for name in api.api_models if "=" not in name]
-    return tuple(dict.fromkeys([*backends.names(), *configured, *own]))
+    return tuple(dict.fromkeys([*backends.names(), *backends.configured_models(settings), *own]))
 
 
 def install_state(app: FastAPI, state: AppState) -> None:

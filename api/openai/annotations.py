@@ -1,6 +1,6 @@
 """Annotations of a text: where it names a passage of a file, as OpenAI's `file_citation`. Knows no route."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from langchain_core.documents import Document
 from pydantic import BaseModel
@@ -9,6 +9,7 @@ from api.http.sources import By, marked_by
 from chains.report import Report
 from documents.alignment import cited
 from documents.marker import Marker
+from documents.part import Box
 from documents.source import Source
 
 
@@ -30,6 +31,12 @@ class FileCitation(BaseModel):
     place: str | None
     quote: str
     by: By
+    region: list[Box] | None = None
+
+    def moved(self, by: int) -> Self:
+        """The same place where so many characters stand before the text."""
+        places = {name: getattr(self, name) + by for name in ("index", "start_index", "end_index")}
+        return self.model_copy(update=places)
 
 
 def file_citations(text: str, report: Report, question: str) -> list[FileCitation]:
@@ -55,4 +62,5 @@ def _file_citation(source: Source, passage: Document, marker: Marker) -> FileCit
         place=source.place,
         quote=source.quote,
         by=marked_by(marker),
+        region=list(source.region) if source.region else None,
     )

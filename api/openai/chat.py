@@ -13,36 +13,40 @@ from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.annotations import FileCitation
-from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
+from api.openai.choices import NOTICE, Choices, FinishReason, Usage, finish_reason, start_replies
 from api.openai.chunks import completion_chunks
+from api.openai.control import register
 from api.openai.files import FileIds
 from api.openai.message import InputMessage, to_langchain_messages
 from api.openai.request import MultiChoiceRequest, request_body, text_responses
+from api.openai.thinking import DeltaWriter, Style, ThinkingParams, inline_text
+from api.openai.tool_calls import Choice, MessageToolCall, Tools, tool_options, whole_calls
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
 
-class ChatCompletionRequest(MultiChoiceRequest):
+class ChatCompletionRequest(ThinkingParams, MultiChoiceRequest):
     """A chat to answer; a last message that is the assistant's is continued."""
 
     asks_when_empty = frozenset({"files"})  # no passage, and the answer says so
 
     messages: list[InputMessage] = Field(min_length=1)
-    reasoning_effort: str | None = Field(
-        None, max_length=20, description="how much a model thinks before it answers; one that does not takes none"
-    )
     chat_template_kwargs: dict[str, Any] | None = Field(
         None, description="variables for the model's chat template, as enable_thinking"
     )
+    tools: Tools | None = Field(None, description="functions that the model may call, and the client carries out")
+    tool_choice: Choice | None = Field(None, description="auto, none, required, or a function")
+    parallel_tool_calls: bool | None = Field(None, description="false: one call at most")
     files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the answer then names its `sources`"
     )
     whole: bool | None = Field(None, description="read the files whole where they fit; `notice` says where not")
 
     def options(self) -> dict[str, Any]:
-        """The options, with those of the chat template."""
-        own = {"reasoning_effort": self.reasoning_effort, "chat_template_kwargs": self.chat_template_kwargs}
+        """The options, with those of the chat template and the tools. Raises ApiError 400."""
+        own = {**self.thinking_options(), "chat_template_kwargs": self.chat_template_kwargs}
+        own |= tool_options(self.tools, self.tool_choice, self.parallel_tool_calls)
         return {**super().options(), **{name: value for name, value in own.items() if value is not None}}
 
 
@@ -50,8 +54,14 @@ class ChatMessage(BaseModel):
     """The assistant's message."""
 
     role: Literal["assistant"] = "assistant"
-    content: str
+    content: str | None
     refusal: None = None
+    reasoning_content: str | None = Field(
+        None, exclude_if=lambda value: value is None, description="what the model thought before it answered"
+    )
+    tool_calls: list[MessageToolCall] | None = Field(
+        None, exclude_if=lambda value: value is None, description="functions that the client is to carry out"
+    )
     annotations: list[FileCitation] | None = Field(
         None, exclude_if=lambda value: value is None, description="where the text names passages of the files"
     )
@@ -79,9 +89,7 @@ class ChatCompletion(BaseModel):
     sources: list[NumberedCitation] | None = Field(
         None, exclude_if=lambda sources: sources is None, description="passages of the files, best first"
     )
-    notice: str | None = Field(
-        None, exclude_if=lambda notice: notice is None, description="that a server read less than it was sent"
-    )
+    notice: str | None = Field(None, exclude_if=lambda notice: notice is None, description=NOTICE)
 
 
 FIRST_DELTA = {"delta": {"role": "assistant", "content": ""}}
@@ -97,6 +105,20 @@ EXAMPLES = {
         "stream_options": {"include_usage": True},
         "temperature": 0.7,
         "seed": 1,
+    },
+    "tools": {
+        "model": "default",
+        "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+        "tools": [
+            {
+                "type": "function",
+                "function": {
+                    "name": "weather",
+                    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+                },
+            }
+        ],
+        "tool_choice": "required",
     },
     "files": {
         "model": "default",
@@ -127,24 +149,32 @@ async def chat(
     if body.stream:
         await choices.job.wait_first(request)
         envelope = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}
-        return EventStream(
-            with_error_event(completion_chunks(body, choices, envelope, render_delta, FIRST_DELTA)), choices.job
-        )
+        register(state, store.owner, envelope["id"], choices.replies)
+        chunks = completion_chunks(body, choices, envelope, DeltaWriter(body.style), FIRST_DELTA)
+        return EventStream(with_error_event(chunks), choices.job)
     await choices.job.wait(request)
     answers = [
         ChatChoice(
             index=number,
-            message=ChatMessage(content=reply.text, annotations=choices.annotations(number)),
+            message=await to_message(choices, number, body.style),
             finish_reason=finish_reason(reply),
         )
         for number, reply in enumerate(choices.replies)
     ]
     envelope = choices.envelope("chatcmpl", body)
     return ChatCompletion(
-        **envelope, choices=answers, usage=choices.usage(), sources=choices.sources(), notice=choices.notice()
+        **envelope, choices=answers, usage=choices.usage(), sources=await choices.sources(), notice=choices.notice()
     )
 
 
-def render_delta(text: str | None) -> dict[str, Any]:
-    """A choice's fields in a chunk."""
-    return {"delta": {} if text is None else {"content": text}}
+async def to_message(choices: Choices, number: int, style: Style) -> ChatMessage:
+    """The message of a reply that has ended; without a text where it only calls."""
+    reply = choices.replies[number]
+    calls, thinking = whole_calls(reply.calls) or None, reply.report.thinking.text
+    text = inline_text(thinking, reply.text, bool(reply.text or calls)) if style.inline else reply.text
+    return ChatMessage(
+        content=text or (None if calls else ""),
+        reasoning_content=(thinking or None) if style.apart else None,
+        tool_calls=calls,
+        annotations=await choices.annotations(number, offset=len(text) - len(reply.text)),
+    )

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body_schema
-from api.http.sse import EventStream, with_error_event
+from api.http.sse import EventStream, Piece, with_error_event
 from api.http.state import StateDep
 from api.openai import models
 from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
@@ -85,7 +85,7 @@ async def completions(
     if body.stream:
         await choices.job.wait_first(request)
         envelope = {**choices.envelope("cmpl", body), "object": "text_completion"}
-        return EventStream(with_error_event(completion_chunks(body, choices, envelope, render_text)), choices.job)
+        return EventStream(with_error_event(completion_chunks(body, choices, envelope, TextWriter())), choices.job)
     await choices.job.wait(request)
     texts = [
         TextChoice(index=number, text=reply.text, finish_reason=finish_reason(reply))
@@ -94,6 +94,13 @@ async def completions(
     return TextCompletion(**choices.envelope("cmpl", body), choices=texts, usage=choices.usage())
 
 
-def render_text(text: str | None) -> dict[str, Any]:
-    """A choice's fields in a chunk."""
-    return {"text": text or ""}
+class TextWriter:
+    """The fields of continuations: raw text calls nothing, and thinks nothing."""
+
+    def render(self, number: int, piece: Piece) -> dict[str, Any]:
+        """A choice's fields in a chunk."""
+        return {"text": piece if isinstance(piece, str) else ""}
+
+    def offset(self, number: int) -> int:
+        """0: nothing stands before it."""
+        return 0

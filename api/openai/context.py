@@ -23,6 +23,15 @@ class ResponseContext:
     history: responses.History
     input: Sequence[responses.Item]
 
+    @property
+    def message_id(self) -> int | None:
+        """The reply that the response before told, where it is one of a conversation."""
+        return self.history.message_id
+
+    def new_messages(self) -> list[BaseMessage]:
+        """The messages of the input alone. Raises ApiError 400 for an output without its call."""
+        return items.to_messages([item.value for item in self.input])
+
     def messages(self, instructions: str | None) -> list[BaseMessage]:
         """The messages for the chain, these instructions first: those of earlier responses are not carried over."""
         system = [make_message("system", instructions)] if instructions else []

@@ -51,7 +51,13 @@ class Refused:
         return core_schema.no_info_plain_validator_function(self._check)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"enum": list(self.allowed)}
+        return self.json_schema()
+
+    def json_schema(self) -> JsonSchemaValue:
+        """The JSON Schema of what is taken; an object of nulls alone is as an empty one."""
+        values: JsonSchemaValue = {"enum": list(self.allowed)}
+        nulls = {"type": "object", "additionalProperties": {"type": "null"}}
+        return values if self.empty_asks else {"anyOf": [values, nulls]}
 
     def _check(self, value: Any) -> Any:
         if not self.accepts(value):
@@ -80,7 +86,6 @@ OPENAI: Table = {
     "logprobs": Refused((False,)),
     "modalities": Refused((["text"],)),
     "n": Refused((1,)),
-    "response_format": Refused(({"type": "text"},)),
     "top_logprobs": Refused((0,)),
     # Tools.
     "function_call": Refused(("none", "auto")),
@@ -104,6 +109,7 @@ OTHERS: Table = {
             *("cache_prompt", "cache_salt", "client_metadata", "id_slot", "keep_alive", "priority", "request_id"),
             *("session_id", "ttl", "usage"),
             *("include_reasoning", "reasoning_format", "separate_reasoning", "stream_reasoning"),  # a form, not a text
+            "reasoning_control",  # each stream can be told to answer now
             *("add_generation_prompt", "continue_final_message"),  # a last message of the assistant is gone on with
         ),
         NoEffect(),
@@ -116,19 +122,16 @@ OTHERS: Table = {
     "return_tokens": Refused((False,)),
     "return_tokens_as_token_ids": Refused((False,)),
     "skip_special_tokens": Refused((True,)),
-    # A text of a form.
-    **dict.fromkeys(
-        (
-            *("ebnf", "format", "grammar", "guided_choice", "guided_grammar", "guided_json", "guided_regex"),
-            *("json_schema", "regex", "structural_tag", "structured_outputs"),
-        ),
-        Refused(),
-    ),
-    # Thinking, by other names than those that are used.
+    # A text of a form, by other names than those that are used.
+    "format": Refused(),
+    "structural_tag": Refused(),
+    # Thinking, where no field that is used says it.
     "enable_thinking": Refused((False,)),
+    "reasoning_budget": Refused((-1,)),
     "think": Refused((False,)),
     "thinking": Refused((False, {"type": "disabled"})),
     "thinking_budget": Refused((-1,)),
+    "thinking_budget_tokens": Refused((-1,)),
     "thinking_token_budget": Refused((-1,)),
     # Which tokens are drawn.
     "allowed_token_ids": Refused(),
@@ -182,7 +185,7 @@ def add_schemas(schema: dict[str, Any], model: type[BaseModel]) -> None:
             properties[name] = (
                 {"description": "no answer depends on it"}
                 if isinstance(field, NoEffect)
-                else {"description": "refused for any other value", "enum": list(field.allowed)}
+                else {"description": "refused for any other value", **field.json_schema()}
             )
 
 

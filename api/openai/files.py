@@ -157,7 +157,7 @@ FORM[form.MULTIPART]["schema"]["required"] = ["file"]
 async def create(
     state: StateDep, store: OwnerStore, upload: Annotated[UploadFile, Depends(uploaded_file)]
 ) -> FileObject:
-    """Read a file (PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML), and keep its text."""
+    """Read a file (PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML, pictures), and keep its text."""
     if state.shutting_down:
         raise shutting_down_error()
     with state.queues.reserve("files", state.api.max_queue):

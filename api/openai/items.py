@@ -1,23 +1,44 @@
 """An item of a response's input: as clients send it, as it is kept, and as the chain takes it. Knows no store.
 
-What a model thought is kept with the rest and given to nobody: models here think anew.
+What a model thought goes with what it said after it: a chat template that asks for it finds it there.
 """
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from api.http.errors import ApiError
-from api.openai.message import AssistantMessage, PromptMessage, drop_empty_end, make_message, message_kind, texts
+from api.openai.message import (
+    AssistantMessage,
+    Content,
+    PromptMessage,
+    drop_empty_end,
+    make_message,
+    message_kind,
+    texts,
+)
 from api.openai.request import OpenModel
+from api.openai.tool_calls import FunctionCall, MessageToolCall, check_results, read_calls
+from chains.thinking import KEY, thought
 from conversations.store import responses
 
 MAX_ID = 64  # characters
-OTHER_KINDS = {"reasoning": "(reasoning)", "item_reference": "(reference)", "refusal": "(refusal)"}
+OTHER_KINDS = {
+    "reasoning": "(reasoning)",
+    "item_reference": "(reference)",
+    "refusal": "(refusal)",
+    "function_call": "(call)",
+    "function_call_output": "(output)",
+    "mcp_approval_response": "(approval)",
+    "mcp_call": "(own)",
+    "mcp_approval_request": "(told)",
+    "mcp_list_tools": "(told)",
+}
 
 
 class PromptItem(PromptMessage):
@@ -33,12 +54,12 @@ class AssistantItem(AssistantMessage):
 
 
 class ReasoningItem(OpenModel):
-    """What a model thought, as another server told it: taken, and not read."""
+    """What a model thought, as this server or another told it."""
 
     type: Literal["reasoning"]
 
     def ignored_fields(self) -> Iterator[str]:
-        """None: nothing of it is read."""
+        """None: what stands beside its texts is the client's."""
         return iter(())
 
 
@@ -47,6 +68,67 @@ class RefusalItem(OpenModel):
 
     type: Literal["refusal"]
     refusal: str
+
+
+class CallItem(OpenModel):
+    """A call of a function, as one of an earlier response."""
+
+    type: Literal["function_call"]
+    call_id: str = Field(min_length=1, max_length=500)
+    name: str = Field(min_length=1, max_length=200)
+    arguments: str
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None: what stands beside it is the client's."""
+        return iter(())
+
+
+class OutputItem(OpenModel):
+    """What a function gave, for the call of this id."""
+
+    type: Literal["function_call_output"]
+    call_id: str = Field(min_length=1, max_length=500)
+    output: Content
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None: what stands beside it is the client's."""
+        return iter(())
+
+
+class ApprovalItem(OpenModel):
+    """A person's answer to a call of a tool of this server's."""
+
+    type: Literal["mcp_approval_response"]
+    approval_request_id: str = Field(min_length=1, max_length=200)
+    approve: bool
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None: what stands beside it is the client's."""
+        return iter(())
+
+
+class OwnCallItem(OpenModel):
+    """A call of a tool of this server's that is over, as one of an earlier response."""
+
+    type: Literal["mcp_call"]
+    name: str = Field(min_length=1, max_length=200)
+    arguments: str
+    output: str | None = None
+    error: Any = None
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None: what stands beside it is the client's."""
+        return iter(())
+
+
+class ToldItem(OpenModel):
+    """What an earlier response told of tools: taken, and not read."""
+
+    type: Literal["mcp_approval_request", "mcp_list_tools"]
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None: nothing of it is read."""
+        return iter(())
 
 
 class ItemReference(OpenModel):
@@ -61,18 +143,18 @@ def _reject_other(value: Any) -> Any:
     kind = value.get("type") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind not in ("message", *OTHER_KINDS):
         raise PydanticCustomError(
-            "unsupported_parameter", "Only messages are read here, not {kind}.", {"kind": kind[:100]}
+            "unsupported_parameter", "Messages and functions are read here, not {kind}.", {"kind": kind[:100]}
         )
     return value
 
 
 def _item_kind(item: Any) -> str:
-    if not isinstance(item, dict):
-        return message_kind(item)
-    kind = item.get("type")
-    if kind is None and "role" not in item and "id" in item:
+    kind = item.get("type") if isinstance(item, dict) else None
+    if isinstance(item, dict) and kind is None and "role" not in item and "id" in item:
         return "(reference)"
-    return OTHER_KINDS.get(kind, "") if isinstance(kind, str) and kind in OTHER_KINDS else message_kind(item)
+    if isinstance(kind, str) and kind in OTHER_KINDS:
+        return OTHER_KINDS[kind]
+    return "(assistant)" if message_kind(item) == "(assistant)" else "(prompt)"
 
 
 InputItem = Annotated[
@@ -80,16 +162,32 @@ InputItem = Annotated[
     | Annotated[AssistantItem, Tag("(assistant)")]
     | Annotated[ReasoningItem, Tag("(reasoning)")]
     | Annotated[RefusalItem, Tag("(refusal)")]
+    | Annotated[CallItem, Tag("(call)")]
+    | Annotated[OutputItem, Tag("(output)")]
+    | Annotated[ApprovalItem, Tag("(approval)")]
+    | Annotated[OwnCallItem, Tag("(own)")]
+    | Annotated[ToldItem, Tag("(told)")]
     | Annotated[ItemReference, Tag("(reference)")],
     Discriminator(_item_kind),
     BeforeValidator(_reject_other),
 ]
-Items = Sequence[PromptItem | AssistantItem | ReasoningItem | RefusalItem | ItemReference]
+TakenItem = ReasoningItem | ApprovalItem | OwnCallItem | ToldItem  # which are kept as they are
+GivenItem = PromptItem | AssistantItem | RefusalItem | CallItem | OutputItem | ItemReference | TakenItem
+TAKEN = {"reasoning": "rs", "mcp_approval_response": "mcpr", "mcp_call": "mcp"}  # and how their ids begin
+Items = Sequence[GivenItem]
 
 
 def new_id(kind: str) -> str:
     """A new id, which nobody guesses: `kind` and 128 random bits."""
     return f"{kind}_{secrets.token_hex(16)}"
+
+
+def approvals(given: str | Items) -> dict[str, bool]:
+    """The answers to calls that the input ends with, by the ids under which they were asked about."""
+    if isinstance(given, str):
+        return {}
+    ending = takewhile(lambda item: isinstance(item, ApprovalItem), reversed(given))
+    return {item.approval_request_id: item.approve for item in ending if isinstance(item, ApprovalItem)}
 
 
 def references(given: str | Items) -> list[str]:
@@ -104,9 +202,7 @@ def to_items(given: str | Items, found: Mapping[str, dict[str, Any]]) -> list[re
     return [_to_item(item, found) for item in given]
 
 
-def _to_item(
-    item: PromptItem | AssistantItem | ReasoningItem | RefusalItem | ItemReference, found: Mapping[str, dict[str, Any]]
-) -> responses.Item:
+def _to_item(item: GivenItem, found: Mapping[str, dict[str, Any]]) -> responses.Item:
     if isinstance(item, ItemReference):
         if item.id not in found:
             raise ApiError(
@@ -116,10 +212,16 @@ def _to_item(
                 param="input",
             )
         return responses.Item(found[item.id], is_ours=False)
-    if isinstance(item, ReasoningItem):
-        return _with_id(item.model_dump(), "rs", (item.model_extra or {}).get("id"))
+    if isinstance(item, TakenItem):
+        return _with_id(item.model_dump(), TAKEN.get(item.type, "item"), (item.model_extra or {}).get("id"))
     if isinstance(item, RefusalItem):
         return _message_item("assistant", item.refusal, (item.model_extra or {}).get("id"))
+    if isinstance(item, CallItem):
+        call = {"type": item.type, "call_id": item.call_id, "name": item.name, "arguments": item.arguments}
+        return _with_id({**call, "status": "completed"}, "fc", (item.model_extra or {}).get("id"))
+    if isinstance(item, OutputItem):
+        given = {"type": item.type, "call_id": item.call_id, "output": "".join(texts(item.output))}
+        return _with_id({**given, "status": "completed"}, "fco", (item.model_extra or {}).get("id"))
     content = item.said if isinstance(item, AssistantItem) else item.content
     return _message_item(item.role, content, (item.model_extra or {}).get("id"))
 
@@ -141,8 +243,54 @@ def _with_id(value: dict[str, Any], kind: str, given_id: Any) -> responses.Item:
 
 
 def to_messages(items: Sequence[dict[str, Any]]) -> list[BaseMessage]:
-    """The messages among kept items for the chain."""
-    return drop_empty_end([_to_message(item) for item in items if item["type"] == "message"])
+    """The messages of kept items for the chain. Raises ApiError 400 for an output without its call."""
+    messages: list[BaseMessage] = []
+    thoughts: list[str] = []  # of the assistant's message that comes next
+    for item in items:
+        if item["type"] == "reasoning":
+            thoughts.append(thought_in(item))
+            continue
+        if item["type"] == "function_call":
+            _add_call(messages, item)
+        elif item["type"] == "mcp_call":
+            _add_call(messages, {**item, "call_id": item["id"]})
+            messages.append(ToolMessage(item.get("output") or str(item.get("error")), tool_call_id=item["id"]))
+        elif item["type"] == "function_call_output":
+            messages.append(ToolMessage(item["output"], tool_call_id=item["call_id"]))
+        elif item["type"] == "message":
+            messages.append(_to_message(item))
+        add_thought(messages, thoughts)
+        thoughts.clear()
+    found = drop_empty_end(messages)
+    check_results(found, "input")
+    return found
+
+
+def thought_in(item: Mapping[str, Any]) -> str:
+    """The text of an item of thought: all that was thought where it holds that, else its summary."""
+    parts = item.get("content") or item.get("summary")
+    texts = (part.get("text") for part in parts if isinstance(part, dict)) if isinstance(parts, list) else ()
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
+
+
+def add_thought(messages: Sequence[BaseMessage], thoughts: Sequence[str]) -> None:
+    """Have the last message know what was thought before it, where it is the assistant's."""
+    last, text = messages[-1] if messages else None, "\n\n".join(filter(None, thoughts))
+    if isinstance(last, AIMessage) and text:
+        before = thought(last)
+        last.additional_kwargs[KEY] = f"{before}\n\n{text}" if before else text
+
+
+def _add_call(messages: list[BaseMessage], item: dict[str, Any]) -> None:
+    """Add a call to the assistant's message that it stands behind, or to a new one."""
+    function = FunctionCall(name=item["name"], arguments=item["arguments"])
+    added = read_calls([MessageToolCall(id=item["call_id"], function=function)])
+    last = messages[-1] if messages else None
+    if isinstance(last, AIMessage):
+        last.tool_calls += added["tool_calls"]
+        last.invalid_tool_calls += added["invalid_tool_calls"]
+    else:
+        messages.append(AIMessage("", **added))
 
 
 def _to_message(item: dict[str, Any]) -> BaseMessage:

@@ -1,21 +1,28 @@
-"""A message as OpenAI's clients send it, and as the chain takes it: text only, word for word. Knows no route.
+"""A message as OpenAI's clients send it, and as the chain takes it: texts and calls of tools, word for word.
 
-What clients keep beside a message for themselves may come back with it, and changes nothing.
+Knows no route.
+What clients keep beside a message for themselves may come back with it, and changes nothing; what the assistant thought
+goes along, for the chat templates that ask for it.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 from api.openai.fields import Unsupported
 from api.openai.request import OpenModel
+from api.openai.tool_calls import MessageToolCall, check_results, read_calls
+from chains.thinking import KEY
 
 Role = Literal["system", "developer", "user", "assistant"]
 TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
 THOUGHT_TYPES = ("thinking", "redacted_thinking", "reasoning", "reasoning_text")
+# What an assistant thought, by the names that clients send it back with, and a part of it.
+THOUGHT_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details", "thinking_blocks")
+PART_FIELDS = ("thinking", "text", "summary", "reasoning")
 # What clients hold beside a text: OpenAI's SDKs, litellm, LangChain, DeepSeek's and OpenRouter's.
 OWN_FIELDS = frozenset(
     (
@@ -31,8 +38,8 @@ OWN_FIELDS = frozenset(
             "status",
             "type",
         ),
-        *("provider_specific_fields", "reasoning", "reasoning_content", "reasoning_details", "thinking"),
-        *("thinking_blocks", "partial", "prefix"),  # the last two: that a last message is gone on with, as it is anyway
+        *("provider_specific_fields", *THOUGHT_FIELDS),
+        *("partial", "prefix"),  # that a last message is gone on with, as it is anyway
     )
 )
 
@@ -47,16 +54,19 @@ class TextPart(BaseModel):
 
 
 class ThoughtPart(BaseModel):
-    """What an assistant thought: taken, and given to no model."""
+    """What an assistant thought: no part of its text."""
 
     model_config = ConfigDict(strict=True)
 
     type: Literal["thinking", "redacted_thinking", "reasoning", "reasoning_text"]
+    thinking: Any = None
+    reasoning: Any = None
+    words: Any = Field(None, validation_alias="text")
 
     @property
     def text(self) -> str:
-        """None of it."""
-        return ""
+        """The thinking, where it can be read."""
+        return next((each for each in (self.thinking, self.reasoning, self.words) if isinstance(each, str)), "")
 
 
 class RefusalPart(BaseModel):
@@ -89,7 +99,6 @@ class OpenMessage(OpenModel):
     name: Any = Field(None, description="the speaker's name, a text; any other value is ignored")
     audio: Unsupported = None
     function_call: Unsupported = None
-    tool_calls: Unsupported = None
 
     def ignored_fields(self) -> Iterator[str]:
         """The fields that do nothing, but for those that clients keep for themselves."""
@@ -101,6 +110,16 @@ class PromptMessage(OpenMessage):
 
     role: Literal["system", "developer", "user"]
     content: Content
+    tool_calls: Unsupported = None
+
+
+class ToolResult(OpenMessage):
+    """What a tool gave, for the call of this id."""
+
+    role: Literal["tool"]
+    content: Content
+    tool_call_id: str = Field(min_length=1, max_length=500)
+    tool_calls: Unsupported = None
 
 
 class AssistantMessage(OpenMessage):
@@ -109,6 +128,7 @@ class AssistantMessage(OpenMessage):
     role: Literal["assistant"]
     content: Content | None = None
     refusal: Any = Field(None, description="the text, where there is no content")
+    tool_calls: list[MessageToolCall] | None = None
 
     @property
     def said(self) -> str | list[Part]:
@@ -117,17 +137,36 @@ class AssistantMessage(OpenMessage):
             return self.content
         return self.refusal if isinstance(self.refusal, str) else ""
 
+    @property
+    def thought(self) -> str:
+        """What it thought before, where the client sends that back: by the first of the names that holds it."""
+        if isinstance(self.content, list) and (parts := [p.text for p in self.content if isinstance(p, ThoughtPart)]):
+            return "".join(parts)
+        fields = self.model_extra or {}
+        return next((each for name in THOUGHT_FIELDS if (each := thought_text(fields.get(name)))), "")
+
 
 def message_kind(message: Any) -> str:
     """Which kind of message it is, for pydantic to choose by: no key of a message, so that errors are located well."""
     role = message.get("role") if isinstance(message, dict) else getattr(message, "role", None)
-    return "(assistant)" if role == "assistant" else "(prompt)"
+    return f"({role})" if role in ("assistant", "tool") else "(prompt)"
 
 
 InputMessage = Annotated[
-    Annotated[PromptMessage, Tag("(prompt)")] | Annotated[AssistantMessage, Tag("(assistant)")],
+    Annotated[PromptMessage, Tag("(prompt)")]
+    | Annotated[AssistantMessage, Tag("(assistant)")]
+    | Annotated[ToolResult, Tag("(tool)")],
     Discriminator(message_kind),
 ]
+
+
+def thought_text(value: Any) -> str:
+    """What a field of a client's holds of thinking: a text, or parts of one; what is encrypted has none."""
+    if isinstance(value, str):
+        return value
+    parts = [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
+    told = (next((part[name] for name in PART_FIELDS if isinstance(part.get(name), str)), "") for part in parts)
+    return "".join(told)
 
 
 def texts(content: str | Sequence[Part]) -> list[str]:
@@ -135,15 +174,29 @@ def texts(content: str | Sequence[Part]) -> list[str]:
     return [content] if isinstance(content, str) else [p.text for p in content if not isinstance(p, ThoughtPart)]
 
 
-def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage]) -> list[BaseMessage]:
-    """The messages of a chat for the chain."""
-    return drop_empty_end([_to_langchain_message(message) for message in messages])
+def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage | ToolResult]) -> list[BaseMessage]:
+    """The messages of a chat for the chain. Raises ApiError 400 for a result without its call."""
+    found = drop_empty_end([_to_langchain_message(message) for message in messages])
+    check_results(found, "messages")
+    return found
 
 
-def _to_langchain_message(message: PromptMessage | AssistantMessage) -> BaseMessage:
+def _to_langchain_message(message: PromptMessage | AssistantMessage | ToolResult) -> BaseMessage:
     content = message.said if isinstance(message, AssistantMessage) else message.content
     blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": text} for text in texts(content)]
-    return make_message(message.role, blocks, message.name if isinstance(message.name, str) else None)
+    if isinstance(message, ToolResult):
+        return ToolMessage(blocks, tool_call_id=message.tool_call_id)
+    if not isinstance(message, AssistantMessage):
+        return make_message(message.role, blocks, _name(message))
+    calls = read_calls(message.tool_calls) if message.tool_calls else {}
+    said = AIMessage(blocks, **calls) if calls else make_message(message.role, blocks, _name(message))
+    if thought := message.thought:
+        said.additional_kwargs[KEY] = thought
+    return said
+
+
+def _name(message: OpenMessage) -> str | None:
+    return message.name if isinstance(message.name, str) else None
 
 
 def make_message(role: Role, content: Any, name: str | None = None) -> BaseMessage:
@@ -156,8 +209,13 @@ def make_message(role: Role, content: Any, name: str | None = None) -> BaseMessa
     return SystemMessage(content, name=name or None, additional_kwargs={"__openai_role__": role})
 
 
+def _is_empty(message: BaseMessage) -> bool:
+    calls = isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls)
+    return message.type == "ai" and not message.text and not calls
+
+
 def drop_empty_end(messages: list[BaseMessage]) -> list[BaseMessage]:
     """The messages without empty ones of the assistant at the end: it is still to speak."""
-    while len(messages) > 1 and messages[-1].type == "ai" and not messages[-1].text:
+    while len(messages) > 1 and _is_empty(messages[-1]):
         messages = messages[:-1]
     return messages

@@ -20,6 +20,7 @@ from api.http.sampling import SamplingParams
 from api.http.sse import event_stream_response
 from api.http.state import DEFAULT
 from api.openai.fields import TABLE, Refused, add_schemas, is_empty
+from api.openai.response_format import FormatParams
 
 log = logging.getLogger(__name__)
 NO_LIMIT = -1  # as llama-server and vLLM have it
@@ -64,7 +65,7 @@ class StreamOptions(OpenModel):
     include_obfuscation: bool | None = Field(None, description="no answer depends on it")
 
 
-class CompletionRequest(SamplingParams, OpenModel):
+class CompletionRequest(SamplingParams, FormatParams, OpenModel):
     """A request for text, whatever its form."""
 
     model_config = ConfigDict(extra="allow", strict=True, json_schema_extra=add_schemas)
@@ -115,7 +116,7 @@ class CompletionRequest(SamplingParams, OpenModel):
 
     def options(self) -> dict[str, Any]:
         """The options by the chain's names; of several for one thing the first that is given."""
-        options = {**super().options(), "max_tokens": self.longest}
+        options = {**super().options(), **self.format_options(), "max_tokens": self.longest}
         options.setdefault("repetition_penalty", self.repeat_penalty)
         if self.seed == -1:  # as vLLM and llama-server have it: a random one
             options.pop("seed")

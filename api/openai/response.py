@@ -1,15 +1,16 @@
-"""The answers of `/v1/responses`: the response, its one message, its items, the events of a stream. Knows no route."""
+"""The answers of `/v1/responses`: the response, what was thought for it, its message, its calls. Knows no route."""
 
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.errors import ApiError
 from api.openai.annotations import FileCitation
-from api.openai.choices import Usage
+from api.openai.choices import NOTICE, Usage
+from api.openai.own_items import ApprovalRequest, OwnCall
 
-Status = Literal["completed", "incomplete", "in_progress", "failed"]
+Status = Literal["completed", "incomplete", "in_progress", "failed", "requires_action"]
 Truncation = Literal["auto", "disabled"]
 ID, MESSAGE_ID = "resp_5f0d2a8c3b7e41d69a1c0e4f7b2d8365", "msg_0b6c1f9e2d7a48c3951e7f3a6d0c82b4"
 RESPONSE_EXAMPLE: dict[str, JsonValue] = {
@@ -65,6 +66,47 @@ class OutputMessage(BaseModel):
     content: list[OutputText]
 
 
+class FunctionCallItem(BaseModel):
+    """A function that the client is to carry out, with its arguments as JSON."""
+
+    id: str
+    type: Literal["function_call"] = "function_call"
+    status: Status
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ReasoningText(BaseModel):
+    """What was thought, word for word."""
+
+    type: Literal["reasoning_text"] = "reasoning_text"
+    text: str
+
+
+class SummaryText(BaseModel):
+    """What was thought, for a client that asked for a summary: nothing here makes a shorter one."""
+
+    type: Literal["summary_text"] = "summary_text"
+    text: str
+
+
+class ReasoningOutput(BaseModel):
+    """What the model thought, in one of two places: `summary` where the request asks for one, else `content`."""
+
+    id: str
+    type: Literal["reasoning"] = "reasoning"
+    status: Status
+    summary: list[SummaryText] = []
+    content: list[ReasoningText] | None = None
+    encrypted_content: None = None
+
+
+OutputItem = Annotated[
+    ReasoningOutput | OutputMessage | FunctionCallItem | ApprovalRequest | OwnCall, Field(discriminator="type")
+]
+
+
 class IncompleteDetails(BaseModel):
     """Details of a text that ended early."""
 
@@ -86,7 +128,7 @@ class InputTokensDetails(BaseModel):
 
 
 class OutputTokensDetails(BaseModel):
-    """Details of the output's tokens: all are text."""
+    """Details of the output's tokens: all others are text."""
 
     reasoning_tokens: int = 0
 
@@ -102,27 +144,24 @@ class ResponseUsage(BaseModel):
     estimated: bool = Field(False, exclude_if=lambda value: not value, description="there where some are an estimate")
 
 
-class TextFormat(BaseModel):
-    """The form of a text: plain."""
-
-    type: Literal["text"] = "text"
-
-
 class TextConfig(BaseModel):
     """The settings of the output's text."""
 
-    format: TextFormat = TextFormat()
+    format: dict[str, Any] = Field({"type": "text"}, description="the form of the text, as it was asked for")
 
 
 class ReasoningConfig(BaseModel):
-    """How much thought was asked for; no summary of it is made."""
+    """How much thought was asked for, and whether as a summary."""
 
     effort: str | None = None
-    summary: None = None
+    summary: str | None = None
 
 
 class Response(BaseModel):
-    """The answer; `model` is the name that was asked for, and `store` says whether it is kept."""
+    """The answer; `model` is the name that was asked for, and `store` says whether it is kept.
+
+    Where tools of this server were called it tells a turn of a `conversation`; with `requires_action` a call waits.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [RESPONSE_EXAMPLE]})
 
@@ -130,6 +169,7 @@ class Response(BaseModel):
     object: Literal["response"] = "response"
     created_at: int
     status: Status = "in_progress"
+    conversation: dict[str, str] | None = Field(None, exclude_if=lambda conversation: conversation is None)
     background: Literal[False] = False
     error: ResponseError | None = None
     incomplete_details: IncompleteDetails | None = None
@@ -137,33 +177,39 @@ class Response(BaseModel):
     max_output_tokens: int | None
     metadata: dict[str, Any]
     model: str
-    output: list[OutputMessage] = []
+    output: list[OutputItem] = []
     parallel_tool_calls: bool = False
     previous_response_id: str | None = None
     reasoning: ReasoningConfig = ReasoningConfig()
     store: bool
     temperature: float | None
     text: TextConfig = TextConfig()
-    tool_choice: Literal["none"] = "none"
-    tools: list[None] = []
+    tool_choice: str | dict[str, Any] = Field("none", description="as it was asked for")
+    tools: list[dict[str, Any]] = Field([], description="as they were offered")
     top_p: float | None
     truncation: Truncation = "disabled"
     usage: ResponseUsage | None = None
+    notice: str | None = Field(None, exclude_if=lambda notice: notice is None, description=NOTICE)
 
-    def finish(self, message: OutputMessage, cut: str | None, usage: Usage) -> "Response":
+    def finish(
+        self, output: Sequence[OutputItem], cut: str | None, usage: Usage, notice: str | None = None
+    ) -> "Response":
         """This response at its end; `cut` is why the text ended early."""
+        details = usage.completion_tokens_details
         response_usage = ResponseUsage(
+            output_tokens_details=OutputTokensDetails(reasoning_tokens=details.reasoning_tokens if details else 0),
             input_tokens=usage.prompt_tokens,
             output_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
             estimated=usage.estimated,
         )
-        details = IncompleteDetails.model_validate({"reason": cut}) if cut else None
+        incomplete = IncompleteDetails.model_validate({"reason": cut}) if cut else None
         return self.model_copy(
             update={
-                "status": message.status,
-                "output": [message],
-                "incomplete_details": details,
+                "status": "incomplete" if cut else "completed",
+                "output": list(output),
+                "notice": notice,
+                "incomplete_details": incomplete,
                 "usage": response_usage,
             }
         )
@@ -194,32 +240,3 @@ class ItemList(BaseModel):
     first_id: str | None
     last_id: str | None
     has_more: bool
-
-
-def opening_events(started: Response, message_id: str) -> Iterator[dict[str, Any]]:
-    """The events before the text of message `message_id`."""
-    snapshot = started.model_dump(mode="json")
-    message = OutputMessage(id=message_id, status="in_progress", content=[])
-    yield {"type": "response.created", "response": snapshot}
-    yield {"type": "response.in_progress", "response": snapshot}
-    yield {"type": "response.output_item.added", "output_index": 0, "item": message.model_dump(mode="json")}
-    yield {"type": "response.content_part.added", **text_position(message_id), "part": OutputText(text="").model_dump()}
-
-
-def closing_events(ended: Response) -> Iterator[dict[str, Any]]:
-    """The events after the text, the whole response last."""
-    message = ended.output[0]
-    part = message.content[0]
-    position = text_position(message.id)
-    for number, annotation in enumerate(part.annotations):
-        told = {"annotation_index": number, "annotation": annotation.model_dump()}
-        yield {"type": "response.output_text.annotation.added", **position, **told}
-    yield {"type": "response.output_text.done", **position, "text": part.text, "logprobs": []}
-    yield {"type": "response.content_part.done", **position, "part": part.model_dump()}
-    yield {"type": "response.output_item.done", "output_index": 0, "item": message.model_dump(mode="json")}
-    yield {"type": f"response.{ended.status}", "response": ended.model_dump(mode="json")}
-
-
-def text_position(message_id: str) -> dict[str, Any]:
-    """The fields that say where a text stands: in the one part of the one message."""
-    return {"item_id": message_id, "output_index": 0, "content_index": 0}

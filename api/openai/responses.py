@@ -1,8 +1,8 @@
-"""`/v1/responses` in its text form: made, kept for whoever asked for it, gone on from, told again and deleted."""
+"""`/v1/responses`, texts and functions: made, kept for whoever asked for it, gone on from, told again and deleted."""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from typing import Annotated, Any, Literal
@@ -15,15 +15,18 @@ from starlette.concurrency import run_in_threadpool
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
 from api.http.errors import ApiError, error_responses, to_api_error
-from api.http.sse import EventStream, encode, merge_pieces
-from api.http.state import StateDep
-from api.openai import models
+from api.http.jobs import Job
+from api.http.sse import EventStream, Piece, encode, merge_pieces
+from api.http.state import AppState, StateDep
+from api.openai import models, own_turns
 from api.openai.choices import Choices, finish_reason, start_replies
-from api.openai.context import keep, load_context
-from api.openai.fields import Refused
+from api.openai.context import ResponseContext, keep, load_context
 from api.openai.files import FileIds
-from api.openai.items import InputItem, new_id
-from api.openai.request import CompletionRequest, OpenModel, request_body, text_responses
+from api.openai.items import InputItem, approvals, new_id
+from api.openai.own_tools import offers_own, own_names
+from api.openai.own_turns import OwnDraft
+from api.openai.reasoning_item import SUMMARIES
+from api.openai.request import NO_LIMIT, CompletionRequest, OpenModel, request_body, text_responses
 from api.openai.response import (
     ItemList,
     OutputMessage,
@@ -31,14 +34,18 @@ from api.openai.response import (
     ReasoningConfig,
     Response,
     ResponseDeleted,
+    Status,
+    TextConfig,
     Truncation,
-    closing_events,
-    opening_events,
-    text_position,
 )
+from api.openai.response_events import OutputItems
+from api.openai.thinking import Budget
+from api.openai.tool_calls import Choice, Tools, flat_choice, flat_tools, joined, tool_options, whole_calls
 from conversations.library import files
-from conversations.store import DatabaseError, NotFoundError
+from conversations.replies import GenerationRequest, ThinkingPart
+from conversations.store import DatabaseError, NotFoundError, Store
 from conversations.store import responses as kept
+from tools import ready
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 
@@ -56,17 +63,40 @@ def _reject_logprobs(value: list[str]) -> list[str]:
 
 
 class TextOptions(OpenModel):
-    """The settings of the output's text, which can be plain alone."""
+    """The settings of the output's text."""
 
-    format: Annotated[Any, Refused(({"type": "text"},))] = None
+    format: dict[str, Any] | None = Field(
+        None, description="json_object, or json_schema with name and schema, which the text is held to"
+    )
+
+
+def chat_format(form: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`text.format` as `response_format` has it: what is flat there stands below `json_schema`."""
+    if form is None or form.get("type") != "json_schema":
+        return form
+    return {"type": "json_schema", "json_schema": {name: value for name, value in form.items() if name != "type"}}
 
 
 class ReasoningOptions(OpenModel):
     """How much a model thinks before it answers."""
 
     effort: str | None = Field(None, max_length=20, description="a model that does not think takes none")
-    generate_summary: Any = Field(None, description="no answer depends on it")
-    summary: Any = Field(None, description="no answer depends on it")
+    max_tokens: Budget | None = Field(None, description="tokens that a model of this machine may think")
+    generate_summary: Any = Field(None, description="the same as summary, after it")
+    summary: Any = Field(
+        None, description="auto, concise or detailed: what is thought stands in `summary`, not `content`"
+    )
+
+    def options(self) -> dict[str, Any]:
+        """The chain's options, None where the model decides."""
+        budget = None if self.max_tokens == NO_LIMIT else self.max_tokens
+        return {"reasoning_effort": self.effort, "reasoning_budget": budget}
+
+    @property
+    def as_summary(self) -> str | None:
+        """The summary that is asked for; None for none."""
+        given = self.generate_summary if self.summary is None else self.summary
+        return given if given in SUMMARIES else None
 
 
 class ResponseRequest(CompletionRequest):
@@ -80,7 +110,7 @@ class ResponseRequest(CompletionRequest):
     reasoning: ReasoningOptions | None = None
     include: Annotated[list[str], AfterValidator(_reject_logprobs)] | None = Field(
         None,
-        description="more of items that are never made",
+        description="more of items that are never made; nothing is encrypted here",
         json_schema_extra={"not": {"contains": {"const": LOGPROBS}}},
     )
     metadata: Any = Field(None, description="told again in the answer, where it is an object")
@@ -89,15 +119,24 @@ class ResponseRequest(CompletionRequest):
     truncation: Truncation | None = Field(
         None, description="auto: an input that does not fit loses its oldest turns; else it is refused"
     )
+    tools: Tools | None = Field(None, description="functions of the client, or tools of this server (mcp)")
+    tool_choice: Choice | None = Field(None, description="auto, none, required, or a function")
+    parallel_tool_calls: bool | None = Field(None, description="false: one call at most")
     files: FileIds | None = Field(
         None, description="ids of /v1/files to answer from; the text's annotations name what it quotes"
     )
     whole: bool | None = Field(None, description="read the files whole, where they fit")
 
     def options(self) -> dict[str, Any]:
-        """The options, with how much is thought."""
-        effort = self.reasoning.effort if self.reasoning else None
-        return {**super().options(), **({} if effort is None else {"reasoning_effort": effort})}
+        """The options, with how much is thought, and the form of the text and the tools by the names that chat has.
+
+        Raises ApiError 400.
+        """
+        own: dict[str, Any] = {"response_format": chat_format(self.text.format if self.text else None)}
+        own |= self.reasoning.options() if self.reasoning else {}
+        if not offers_own(self.tools):  # which the loop of the conversation offers
+            own |= tool_options(flat_tools(self.tools), flat_choice(self.tool_choice), self.parallel_tool_calls)
+        return {**super().options(), **{name: value for name, value in own.items() if value is not None}}
 
 
 EXAMPLES = {
@@ -119,7 +158,7 @@ EXAMPLES = {
 @router.post(
     "/responses",
     response_model=Response,
-    responses=text_responses('{"object":"response", …}'),
+    responses={**text_responses('{"object":"response", …}'), **error_responses(409)},
     openapi_extra=json_body_schema(ResponseRequest, **EXAMPLES),
 )
 async def responses(
@@ -131,17 +170,59 @@ async def responses(
     """The answer to a text or a chat, which may go on from an earlier one."""
     backend = await models.resolve_model(state, body.model)
     context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
+    if offers_own(body.tools) or approvals(body.input):
+        return await own_response(state, store, request, body, backend, context)
     messages = context.messages(body.instructions)
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
     truncate, whole = body.truncation == "auto", bool(body.whole)
     choices = start_replies(state, backend, [messages], body, 1, retriever, truncate=truncate, whole=whole)
     days = state.api.response_retention_days
-    draft = Draft(create_response(body, keeps=days > 0), choices, partial(keep, store, context=context, days=days))
+    response = create_response(body, keeps=days > 0)
+    state.replies[store.owner, response.id] = choices.replies[0]
+    items = OutputItems(as_summary=response.reasoning.summary is not None)
+    draft = Draft(response, choices, partial(keep, store, context=context, days=days), items)
     if body.stream:
         await choices.job.wait_first(request)
         return EventStream(response_events(draft), choices.job)
     await choices.job.wait(request)
     return await draft.finish()
+
+
+async def own_response(
+    state: AppState, store: Store, request: Request, body: ResponseRequest, backend: str, context: ResponseContext
+) -> Any:
+    """The answer of a model that calls tools of this server, or its rest once a person has answered for a call."""
+    days, given = state.api.response_retention_days, approvals(body.input)
+    reject_unkept(body, days)
+    generation = GenerationRequest(state.settings, backend, body.options())
+    if given:
+        answer = partial(own_turns.answer, store, given, body.previous_response_id, generation)
+        job, told = await Job.start_in_thread(state, backend, answer)
+    else:
+        await ready(state.settings)
+        names = await run_in_threadpool(own_names, state.settings, body.tools or [], body.tool_choice)
+        begin = partial(own_turns.begin, store, context, names, body.instructions, generation)
+        job, told = await Job.start_in_thread(state, backend, begin)
+    response = create_response(body, keeps=True)
+    items = OutputItems(as_summary=response.reasoning.summary is not None)
+    draft = OwnDraft(response, store, job, told, context, days, items)
+    if body.stream:
+        await job.wait_first(request)
+        return EventStream(own_events(draft), job)
+    await job.wait(request)
+    return await run_in_threadpool(draft.finish)
+
+
+def reject_unkept(body: ResponseRequest, days: int) -> None:
+    """Raise ApiError 400 for what cannot be where a call may wait for a person."""
+    wrong = {
+        "store": body.store is False or days == 0,  # nobody could answer
+        "files": body.files is not None,
+        "whole": body.whole is not None,
+    }
+    for name in (name for name, is_wrong in wrong.items() if is_wrong):
+        text = f"{name}: a response that calls this server's own tools is kept, and reads no files of the request."
+        raise ApiError(400, text, code="invalid_value", param=name)
 
 
 @router.get("/responses/{response_id}", response_model=Response, responses=error_responses(400, 404, 503))
@@ -150,8 +231,9 @@ def retrieve(
     response_id: str,
     stream: Annotated[Literal["false"] | None, Query(description="a kept response is told whole")] = None,
 ) -> Any:
-    """A response that was kept."""
-    return kept.get(store, response_id)
+    """A response that was kept; one that waited for a person as it is by now."""
+    row = kept.get(store, response_id)
+    return row.body if row.message_id is None else own_turns.as_of_now(store, row.body, row.message_id)
 
 
 @router.delete("/responses/{response_id}", responses=error_responses(404, 503))
@@ -188,11 +270,11 @@ class Draft:
     response: Response
     choices: Choices
     keep: Callable[[Response], None]
-    message_id: str = field(default_factory=partial(new_id, "msg"))
+    items: OutputItems
 
     async def finish(self) -> Response:
-        """The response with its text, kept where it is to be. Raises DatabaseError."""
-        ended = finish_response(self.response, self.message_id, self.choices)
+        """The response with all that it says, kept where it is to be. Raises DatabaseError."""
+        ended = await finish_response(self.response, self.items, self.choices)
         if ended.store:
             await run_in_threadpool(self.keep, ended)
         return ended
@@ -208,39 +290,85 @@ def create_response(body: ResponseRequest, keeps: bool) -> Response:
         max_output_tokens=body.longest,
         metadata=body.metadata if isinstance(body.metadata, dict) else {},
         previous_response_id=body.previous_response_id,
-        reasoning=ReasoningConfig(effort=body.reasoning.effort if body.reasoning else None),
+        reasoning=ReasoningConfig(
+            effort=body.reasoning.effort if body.reasoning else None,
+            summary=body.reasoning.as_summary if body.reasoning else None,
+        ),
         store=keeps and body.store is not False,
         temperature=body.temperature,
+        text=TextConfig(format=body.text.format) if body.text and body.text.format else TextConfig(),
+        tool_choice=(body.tool_choice or "auto") if body.tools else "none",
+        tools=body.tools or [],
+        parallel_tool_calls=bool(body.tools) and body.parallel_tool_calls is not False,
         top_p=body.top_p,
         truncation=body.truncation or "disabled",
     )
 
 
-def finish_response(response: Response, message_id: str, choices: Choices) -> Response:
-    """The response with the text of its one reply."""
+async def finish_response(response: Response, items: OutputItems, choices: Choices) -> Response:
+    """The response with what was thought, the text and the calls of its one reply."""
     reply = choices.replies[0]
     reason = finish_reason(reply)
     cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(reason)
-    content = OutputText(text=reply.text, annotations=choices.annotations(0) or [])
-    message = OutputMessage(id=message_id, status="incomplete" if cut else "completed", content=[content])
-    return response.finish(message, cut, choices.usage())
+    content = OutputText(text=reply.text, annotations=await choices.annotations(0) or [])
+    status: Status = "incomplete" if cut else "completed"
+    calls = items.of_calls(whole_calls(reply.calls), status)
+    message = OutputMessage(id=items.message_id, status=status, content=[content])
+    says_nothing = not reply.text and not calls
+    thoughts = items.of_thoughts(reply.report.thinking.text, is_cut=bool(cut) and says_nothing)
+    is_silent = bool(calls) or bool(thoughts and cut)  # where it has no text, that is all there is
+    said = [] if is_silent and not reply.text else [message]
+    output = items.in_order([*thoughts, *said, *calls])
+    return response.finish(output, cut, choices.usage(), choices.notice())
 
 
 async def response_events(draft: Draft) -> AsyncIterator[str]:
     """The typed events of a streamed answer, numbered; a failure is the last one."""
-    response, position, numbers = draft.response, text_position(draft.message_id), count()
-    for value in opening_events(response, draft.message_id):
+    response, items, numbers = draft.response, draft.items, count()
+    for value in items.open(response):
         yield _event(value, next(numbers))
     try:
         async for _, piece in merge_pieces(draft.choices.job):
-            if piece:
-                delta = {"type": "response.output_text.delta", **position, "logprobs": [], "delta": piece}
-                yield _event(delta, next(numbers))
-        for value in closing_events(await draft.finish()):
+            for value in _piece_events(items, piece):
+                yield _event(value, next(numbers))
+        for value in items.close(await draft.finish()):
             yield _event(value, next(numbers))
     except (ApiError, DatabaseError) as error:
         failed = response.fail(to_api_error(error)).model_dump(mode="json")
         yield _event({"type": "response.failed", "response": failed}, next(numbers))
+
+
+async def own_events(draft: OwnDraft) -> AsyncIterator[str]:
+    """The events of a streamed answer with calls of this server's, which are told when they are over, or wait."""
+    response, items, numbers, told = draft.response, draft.items, count(), draft.turn.since.text
+    thought = draft.turn.since.thinking
+    for value in items.open(response):
+        yield _event(value, next(numbers))
+    try:
+        async for _, piece in merge_pieces(draft.job):
+            new: Piece = piece[told:] if isinstance(piece, str) else None
+            if isinstance(piece, str):
+                told = max(0, told - len(piece))
+            elif isinstance(piece, ThinkingPart):
+                rest, thought = piece.text.removeprefix(thought), ""
+                new = ThinkingPart(rest if items.has_thought else rest.lstrip())
+            for value in _piece_events(items, new):
+                yield _event(value, next(numbers))
+        for value in items.close(await run_in_threadpool(draft.finish)):
+            yield _event(value, next(numbers))
+    except (ApiError, DatabaseError) as error:
+        failed = response.fail(to_api_error(error)).model_dump(mode="json")
+        yield _event({"type": "response.failed", "response": failed}, next(numbers))
+
+
+def _piece_events(items: OutputItems, piece: Piece) -> Iterator[dict[str, Any]]:
+    if isinstance(piece, list):
+        for each in joined(piece):
+            yield from items.call(each)
+    elif isinstance(piece, ThinkingPart):
+        yield from items.thought(piece.text) if piece.text else ()
+    elif piece:
+        yield from items.text(piece)
 
 
 def _event(value: dict[str, Any], number: int) -> str:

@@ -3,62 +3,32 @@
 Knows sessions and replies; nothing of how a reply is made.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from api.http.attachments import attach_files
-from api.http.auth import OwnerStore
+from api.http.auth import ANONYMOUS, OwnerStore
 from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import Job
-from api.http.sources import MENTIONED_EXAMPLE, MentionedCitation, mentioned_citations
-from api.http.sse import DONE, EventStream, event_stream_response, merge_pieces, sse_event, with_error_event
+from api.http.sse import EventStream
 from api.http.state import AppState, StateDep
+from api.predict import answer_now, calls, session
 from api.predict import schemas as bodies
-from api.predict import session
-from api.predict.schemas import PredictInput, PredictRequest, ResetRequest
-from conversations.replies import GenerationRequest, Reply, excess_note, stream_completion, turn, watch
-from conversations.store import Store, check_message
+from api.predict.calls import ANSWER_BODY, AnswerRequest, check_session, check_tools
+from api.predict.response import STREAM, PredictResponse, Turn, respond, still_waiting
+from api.predict.schemas import PredictInput, ResetRequest
+from conversations.replies import GenerationRequest, Reply, approval, steering, stream_completion, turn, watch
+from conversations.store import Message, Store, check_message
 
 router = APIRouter(tags=["predict"])
-PREDICT_EXAMPLE: dict[str, JsonValue] = {
-    "reply": "I am fine, thank you!",
-    "session_id": bodies.SESSION_EXAMPLE,
-    "backend": "llamacpp",
-    "model": "model-f16.gguf",
-    "prompt_tokens": 21,
-    "completion_tokens": 7,
-    "stop_reason": "stop",
-    "dropped_turns": 0,
-    "sources": [MENTIONED_EXAMPLE],
-}
-
-
-class PredictResponse(BaseModel):
-    """A reply and its report; `session_id` is null where a text was completed.
-
-    `sources` are the passages of the session's documents that the model read, best first, with the places where the
-    reply names them. `notice` stands there only
-    where the reader has to know something of the reply: that a server read less than it was sent.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [PREDICT_EXAMPLE]})
-
-    reply: str
-    session_id: str | None
-    backend: str | None
-    model: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    stop_reason: str | None
-    dropped_turns: int
-    sources: list[MentionedCitation]
-    notice: str | None = Field(None, exclude_if=lambda notice: notice is None)
+router.include_router(calls.router)
+router.include_router(answer_now.router)
 
 
 class ResetResponse(BaseModel):
@@ -70,9 +40,6 @@ class ResetResponse(BaseModel):
 
 
 ERRORS = error_responses(400, 401, 404, 408, 413, 429, 500, 502, 503, 504)
-
-
-STREAM = event_stream_response('{"delta":"I am"}', '{"reply":"I am fine, thank you!", …}')
 
 
 @router.post(
@@ -95,8 +62,10 @@ async def predict(
     cookie = session.session_cookie(request)
     start = partial(start_reply, state, store, body, cookie, generation)
     threads = state.readers if body.files else None
-    job, session_id = await Job.start_in_thread(state, generation.backend, start, threads)
-    answer = await respond(job, request, session_id, body.request)
+    job, row = await Job.start_in_thread(state, generation.backend, start, threads)
+    session_id = row.conversation_id
+    asked = Turn(session_id, body.request.text, partial(store.calls, row.id))
+    answer = await respond(job, request, asked, bool(body.request.stream))
     if session_id not in {body.request.session_id, cookie}:
         session.set_session_cookie(request, answer if isinstance(answer, Response) else response, session_id)
     return answer
@@ -106,27 +75,36 @@ async def complete(
     state: AppState, body: PredictInput, generation: GenerationRequest, request: Request
 ) -> PredictResponse | EventStream:
     """The continuation of a text; nothing is kept. Raises ApiError 400 for what belongs to a session."""
-    chat_fields = {"session_id": body.request.session_id, "persona": body.request.persona, "files": body.files or None}
+    asked = body.request
+    chat_fields: dict[str, object] = {"session_id": asked.session_id, "persona": asked.persona, "tools": asked.tools}
+    chat_fields["reasoning_effort"] = asked.reasoning_effort
+    chat_fields["files"] = body.files or None
     for name in (name for name, value in chat_fields.items() if value is not None):
         text = f"{name}: a text that is completed has none. Leave it out, or send mode=chat."
         raise ApiError(400, text, code="invalid_value", param=name)
     prompt = check_message(body.request.text)
     job = Job(state, generation.backend, [lambda: Reply(lambda reply: stream_completion(prompt, generation, reply))])
-    return await respond(job, request, None, body.request)
+    return await respond(job, request, Turn(None, prompt), bool(body.request.stream))
 
 
 def start_reply(
     state: AppState, store: Store, body: PredictInput, cookie: str | None, generation: GenerationRequest
-) -> tuple[str, Reply]:
-    """Add the text to its session, or to a new one; returns the session's id and the reply. A refusal changes nothing.
+) -> tuple[Message, Reply]:
+    """Add the text to its session, or to a new one; returns the reply's row and the reply. A refusal changes nothing.
 
-    Raises MessageError, ApiError 400, 404 and 413, DocumentError.
+    Raises MessageError, ApiError 400, 404 and 413, DocumentError, and ModelError kinds where how much to think is set.
     """
     message = check_message(body.request.text)
     conversation = session.find_session(store, body.request.session_id, cookie)
     fields = dict(session.persona_fields(store, conversation, body.request.persona))
+    if body.request.tools is not None:
+        fields["tools"] = check_tools(state.settings, body.request.tools) or None
     if body.request.whole is not None:
         fields["whole"] = body.request.whole
+    if (effort := body.request.reasoning_effort) is not None:
+        fields["reasoning_effort"] = None if effort == steering.USUAL else effort
+        if effort != steering.USUAL:
+            steering.check_effort(state.settings, generation.backend, effort)
     session_id = conversation.id if conversation else None
     if not body.files:
         return send(store, session_id, message, generation, fields)
@@ -136,40 +114,40 @@ def start_reply(
 
 def send(
     store: Store, session_id: str | None, message: str, generation: GenerationRequest, fields: Mapping[str, Any]
-) -> tuple[str, Reply]:
-    """Set the fields of a session, or begin one with them, and start a reply in it; returns its id and the reply."""
+) -> tuple[Message, Reply]:
+    """Set the fields of a session, or begin one with them, and start a reply in it; returns its row and the reply."""
     if session_id is not None and fields:
         store.update(session_id, **fields)
-    row, reply = turn.start_turn(store, session_id, message, generation, fields)
-    return row.conversation_id, reply
+    return turn.start_turn(store, session_id, message, generation, fields)
 
 
-async def respond(
-    job: Job, request: Request, session_id: str | None, asked: PredictRequest
-) -> PredictResponse | EventStream:
-    """The response with the whole reply, or the events of a stream. Raises ApiError as `Job.wait` does."""
-    if asked.stream:
-        await job.wait_first(request)
-        return EventStream(with_error_event(reply_events(job, session_id, asked.text)), job)
-    await job.wait(request)
-    return to_response(job.replies[0], session_id, asked.text)
+@router.post(
+    "/predict/calls/{number}",
+    response_model=PredictResponse,
+    responses={**ERRORS, **error_responses(409), **STREAM},
+    openapi_extra=ANSWER_BODY,
+)
+async def answer_call(
+    state: StateDep,
+    store: OwnerStore,
+    number: Annotated[int, Path(ge=1, lt=2**31)],
+    body: Annotated[AnswerRequest, Depends(json_body(AnswerRequest))],
+    request: Request,
+) -> Any:
+    """Answer a call that waits; once none of its reply waits any more the same reply goes on, and is the response.
 
-
-async def reply_events(job: Job, session_id: str | None, question: str) -> AsyncIterator[str]:
-    """The events of a streamed reply: its pieces, then what the whole response says, then `[DONE]`. Raises ApiError."""
-    async for _, piece in merge_pieces(job):
-        if piece:
-            yield sse_event({"delta": piece})
-    yield sse_event(to_response(job.replies[0], session_id, question).model_dump(mode="json"))
-    yield DONE
-
-
-def to_response(reply: Reply, session_id: str | None, question: str) -> PredictResponse:
-    """The response with a reply that has ended."""
-    report = {name: value for name, value in reply.report.summary().items() if name in PREDICT_EXAMPLE}
-    sources = mentioned_citations(reply.text, reply.report, question)
-    notice = excess_note(reply.report) or reply.report.notice
-    return PredictResponse(reply=reply.text, session_id=session_id, sources=sources, notice=notice, **report)
+    The first answer counts, wherever it is given; every later one is refused with 409.
+    """
+    named = body.session_id or (session.session_cookie(request) if store.owner == ANONYMOUS else None)
+    await run_in_threadpool(check_session, store, number, named)
+    generation = GenerationRequest(state.settings, state.default_backend())
+    start = partial(approval.answer, store, number, body.decision, "api", generation)
+    job, row = await Job.start_in_thread(state, generation.backend, start)
+    asked = Turn(row.conversation_id, "", partial(store.calls, row.id))
+    if not job.replies:
+        job.close()
+        return await still_waiting(row, asked)
+    return await respond(job, request, asked, bool(body.stream))
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -11,8 +11,10 @@ from starlette.datastructures import UploadFile
 from api.http import form
 from api.http.body import json_body, json_body_schema
 from api.http.sampling import SamplingParams
+from backends import effort
 from conversations.store import MAX_MESSAGE_LENGTH
 
+Effort = Literal["usual", effort.Effort]
 SESSION = "the session's id; without one the session of the cookie, or a new one"
 SESSION_EXAMPLE = "pQ4Xw2mZ0sB7tKcN1yVd9A"
 
@@ -41,7 +43,29 @@ class PredictRequest(SamplingParams):
     whole: bool | None = Field(
         None, description="read the session's files whole where they fit, from now on; false: passages of them"
     )
+    tools: list[Annotated[str, Field(max_length=200)]] | None = Field(
+        None,
+        max_length=100,
+        description="names of the tools that are on in the session from now on; an empty list: none",
+    )
+    reasoning_effort: Effort | None = Field(
+        None,
+        description="how much the model thinks, in the session from now on, where it knows that; none: not at all; "
+        "usual: as much as it does by itself",
+    )
+    reasoning_budget: int | None = Field(
+        None, ge=-1, le=2**31 - 1, description="tokens that a model of this machine may think; -1: as many as it likes"
+    )
     stream: bool | None = Field(None, description="send the reply as it comes, as server-sent events")
+    reply_schema: dict[str, Any] | str | None = Field(
+        None, alias="schema", description="a JSON Schema (in a form its text): the reply is JSON that fits it"
+    )
+
+    def options(self) -> dict[str, Any]:
+        """The options, with the form of the reply, and how much may be thought before it."""
+        form = {"type": "json_schema", "json_schema": {"name": "reply", "schema": self.reply_schema}}
+        budget = {} if self.reasoning_budget is None else {"reasoning_budget": self.reasoning_budget}
+        return {**super().options(), **budget, **({} if self.reply_schema in (None, "") else {"response_format": form})}
 
 
 @dataclass(frozen=True)
@@ -76,6 +100,11 @@ PREDICT_BODY = json_body_schema(
     session={"text": "And what do you like?", "session_id": SESSION_EXAMPLE, "temperature": 0.7},
     persona={"text": "Who are you?", "persona": "beekeeper"},
     complete={"text": "Once upon a time", "mode": "complete", "max_tokens": 40, "seed": 1},
+    schema={
+        "text": "Who are you?",
+        "schema": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 20}}, "required": ["name"]},
+        "max_tokens": 60,
+    },
     streamed={"text": "What do you like?", "stream": True},
 )
 read_json = json_body(PredictRequest)

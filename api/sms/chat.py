@@ -3,17 +3,21 @@
 The messages that Twilio sent are known by their ids, so that one that it sends again, to whichever worker, counts once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
 from api.http.personas import other_persona
 from api.http.state import AppState
-from conversations.replies import GenerationRequest, Reply, turn, watch
+from conversations.replies import GenerationRequest, Reply, approval, turn, watch
 from conversations.store import (
     Conversation,
+    Decision,
     Message,
+    NotFoundError,
     Store,
+    ToolCall,
     check_message,
     new_conversation_id,
 )
@@ -33,12 +37,28 @@ class PhoneChat:
 
     store: Store
     conversation_id: str
+    tools: Sequence[str] = ()
 
     def send(self, message: str, sid: str, request: GenerationRequest) -> tuple[int, Reply]:
         """Add a message; returns the id of its reply, and the reply. Raises DuplicateMessageError, MessageError."""
         check_message(message)
         row, reply = turn.start_turn(self.store, self.admit(sid), message, request)
         return row.id, reply
+
+    def answer(self, sid: str, decision: Decision, request: GenerationRequest) -> tuple[int, Reply | None]:
+        """Answer the oldest call that waits; returns the id of its reply, and the reply where it goes on.
+
+        Raises DuplicateMessageError, AnsweredError, NotFoundError where none waits any more.
+        """
+        waiting = self.waiting_calls(self.admit(sid))
+        if not waiting:
+            raise NotFoundError("No call of a tool waits for you.")
+        row, reply = approval.answer(self.store, waiting[0].id, decision, "sms", request)
+        return row.id, reply
+
+    def waiting_calls(self, conversation_id: str | None = None) -> list[ToolCall]:
+        """The calls that wait for whoever has this phone, the oldest first."""
+        return self.store.waiting_calls(conversation_id)
 
     def restart(self, sid: str) -> Persona:
         """Forget all messages; returns the other persona that speaks from now on. Raises DuplicateMessageError."""
@@ -73,6 +93,7 @@ class PhoneChat:
             if conversation is None:
                 persona = other_persona(None).to_dict()
                 conversation = self.store.create(session, id=new_id, persona=persona)
+            conversation.tools = list(self.tools) or None
             extra = conversation.extra or {}
             seen = list(extra.get(SEEN, []))
             if sid in seen:
@@ -84,4 +105,4 @@ class PhoneChat:
 
 def phone_chat(state: AppState, owner: str) -> PhoneChat:
     """The chat of this owner."""
-    return PhoneChat(Store(state.database, owner), state.pseudonyms.of("conversation", owner))
+    return PhoneChat(Store(state.database, owner), state.pseudonyms.of("conversation", owner), state.sms.sms_tools)

@@ -5,6 +5,7 @@ Knows the way of a message; nothing of signatures, tables or Twilio's API.
 
 import asyncio
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -21,9 +22,12 @@ from api.sms.form import REQUEST_BODY, TextMessage, verify_message
 from api.sms.outbox import deliver
 from api.sms.sentence import shorten
 from conversations.replies import GenerationRequest, Reply, watch
-from conversations.store import DatabaseError, Message, MessageError, State
+from conversations.store import DatabaseError, Decision, Message, MessageError, NotFoundError, State
 
 router = APIRouter(tags=["sms"])
+ANSWERS = {"yes": Decision.ONCE, "y": Decision.ONCE, "no": Decision.NO, "n": Decision.NO}
+ASKING = "{} wants to be called with {}. Reply yes or no."
+LONGEST_ASKED = 300  # characters of a call's arguments in a text message
 HELP = "Write me anything, and I answer. /reset: we start anew, with somebody else. /more: my last answer again."
 EMPTY = "I can only read words. " + HELP
 SORRY = "Sorry, I cannot answer that just now. Please try again in a minute."
@@ -46,7 +50,7 @@ async def sms(state: StateDep, text: Annotated[TextMessage, Depends(verify_messa
         return await answer(state, phone_chat(state, text.owner), text, request)
     except DuplicateMessageError:
         return twiml("")
-    except MessageError as error:
+    except (MessageError, NotFoundError) as error:
         return twiml(str(error))
     except (ApiError, ModelError, DatabaseError):
         return twiml(SORRY)
@@ -62,33 +66,60 @@ async def answer(state: AppState, chat: PhoneChat, text: TextMessage, request: R
         return twiml(f"We start anew. You now talk to: {persona.name}.")
     if command == "/more":
         return twiml(await repeat_last(state, chat))
+    decision = ANSWERS.get(command)
+    asked = "" if decision is None else await run_in_threadpool(question, chat)
+    if asked:
+        return await reply_to(state, chat, text, request, decision)
     return await reply_to(state, chat, text, request)
 
 
-async def reply_to(state: AppState, chat: PhoneChat, text: TextMessage, request: Request) -> Response:
-    """The reply; where it takes more than SMS_WAIT, an empty or a waiting answer, and the reply later."""
+async def reply_to(
+    state: AppState, chat: PhoneChat, text: TextMessage, request: Request, decision: Decision | None = None
+) -> Response:
+    """The reply to a message, or as it goes on after a `decision`; where it takes more than SMS_WAIT, an empty or a
+    waiting answer, and the reply later.
+    """
     generation = GenerationRequest(state.settings, state.default_backend())
-    job, _ = await Job.start_in_thread(state, generation.backend, partial(chat.send, text.text, text.sid, generation))
+    start: Callable[[], tuple[int, Reply | None]] = partial(chat.send, text.text, text.sid, generation)
+    if decision is not None:
+        start = partial(chat.answer, text.sid, decision, generation)
+    job, _ = await Job.start_in_thread(state, generation.backend, start)
+    if not job.replies:
+        job.close()
+        return twiml(await run_in_threadpool(question, chat))
     reply = job.replies[0]
     try:
         await run_while_connected(request, reply.join(), min(state.sms.sms_wait, state.api.reply_timeout))
     except ApiError:  # it is slow, or Twilio does not wait any longer
-        task = BackgroundTask(send_later, state, job, text.number)
+        task = BackgroundTask(send_later, state, job, text.number, chat)
         return twiml("" if state.sms.sends else SLOW, task)
     except BaseException:
         job.close()
         raise
     job.close()
-    return twiml(reply_text(state, reply))
+    return twiml(await told(state, chat, reply))
 
 
-async def send_later(state: AppState, job: Job, number: str) -> None:
+async def told(state: AppState, chat: PhoneChat, reply: Reply | Message) -> str:
+    """The text for a reply, and below it what a call of a tool asks."""
+    said = reply_text(state, reply)
+    asked = await run_in_threadpool(question, chat) if reply.state == State.REQUIRES_ACTION else ""
+    return "\n".join(filter(None, (said, asked)))
+
+
+def question(chat: PhoneChat) -> str:
+    """What is asked of the oldest call that waits; empty where none does."""
+    waiting = chat.waiting_calls()
+    return ASKING.format(waiting[0].name, waiting[0].arguments[:LONGEST_ASKED]) if waiting else ""
+
+
+async def send_later(state: AppState, job: Job, number: str, chat: PhoneChat) -> None:
     """Wait for the reply, and send it to `number`; where nothing can be sent it is kept for /more."""
     reply = job.replies[0]
     try:
         async with asyncio.timeout(state.api.reply_timeout):
             await reply.join()
-        text_to_send = reply_text(state, reply)
+        text_to_send = await told(state, chat, reply)
     except TimeoutError:
         text_to_send = SORRY
     finally:
@@ -108,7 +139,7 @@ async def repeat_last(state: AppState, chat: PhoneChat) -> str:
                 pass
     except TimeoutError:
         return SLOW
-    return reply_text(state, await run_in_threadpool(chat.store.message, message.id)) or HELP
+    return await told(state, chat, await run_in_threadpool(chat.store.message, message.id)) or HELP
 
 
 def reply_text(state: AppState, reply: Reply | Message) -> str:
@@ -116,6 +147,8 @@ def reply_text(state: AppState, reply: Reply | Message) -> str:
     if reply.state == State.STOPPED:
         return ""
     text_to_send = strip_invalid_xml(reply.text).strip()
+    if reply.state == State.REQUIRES_ACTION:
+        return shorten(text_to_send, state.sms.sms_length) if text_to_send else ""
     return shorten(text_to_send, state.sms.sms_length) if text_to_send and reply.state == State.DONE else SORRY
 
 

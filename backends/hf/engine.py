@@ -10,7 +10,7 @@ goes the same way. Knows tokens; nothing of messages.
 import ctypes
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class TransformersEngine(Engine):
         self.network = Network(model, parallel, int8=int8) if is_supported(model) else SequentialRunner(model, parallel)
         trim_memory()
         self.parameters = int(model.num_parameters())
+        self.vocabulary_size = int(model.config.vocab_size)
         self._chunk_size = max(16, min(512, PREFILL_BUDGET // self.parameters))
         self._chats: list[RunningChat] = []  # the first come first
         self._cached: list[list[int]] = [[] for _ in range(parallel)]  # the tokens that each row of the cache holds
@@ -86,6 +87,10 @@ class TransformersEngine(Engine):
         """Whether the token ends a reply."""
         return token in self._end_ids
 
+    def end_tokens(self) -> Collection[int]:
+        """The tokens that end a reply."""
+        return self._end_ids
+
     def end_replies_at(self, token: int) -> None:
         """Have this token end replies too."""
         self._end_ids |= {token}
@@ -96,7 +101,7 @@ class TransformersEngine(Engine):
         free = [row for row in range(self.parallel) if row not in taken]
         if not free or request.need > max(TOTAL_TOKENS, self.window) - sum(chat.reserved for chat in self._chats):
             return False
-        sampler = Sampler(request.sampling, request.prompt, self._end_ids)
+        sampler = Sampler(request.sampling, request.prompt, self._end_ids, request.matcher)
         row, past = self._choose_row(free, request)
         self._chats.append(RunningChat(request, row, sampler, list(request.prompt[past:]), past))
         return True
@@ -163,6 +168,9 @@ class TransformersEngine(Engine):
             token = chat.sampler.sample(logits)
         except (RuntimeError, ValueError, IndexError) as error:
             self._fail(chat, error)
+            return
+        except ModelError as error:  # its grammar grew too large
+            self._release(chat, error)
             return
         # 5. Hand out: the token is computed in the next step, unless it was the last.
         chat.is_decoding, chat.pending = True, [token]

@@ -14,7 +14,7 @@ from backends.local.memory import MemoryEstimate
 F32 = 4  # bytes of a number
 TOTAL_TOKENS = 8192  # tokens of all chats, or one window where that is longer (backends/hf/engine.py)
 MATRICES = ("c_attn.weight", "c_proj.weight", "c_fc.weight")  # of a GPT-2, beside its table of tokens
-FIXED_BYTES = 40 * 2**20  # torch's threads, kernels and their scratch
+FIXED_BYTES = 28 * 2**20  # torch's threads, kernels and their scratch
 TOKEN_BYTES = 900  # of a token of the vocabulary in tokenizers' and our own tables
 
 

@@ -5,7 +5,10 @@ matrices together; only attention looks at each chat's own past. Knows tensors; 
 Radford et al., Language Models are Unsupervised Multitask Learners, 2019.)
 """
 
+import math
+import mmap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,13 +134,26 @@ class Network:
 
     def _empty_cache(self, rows: int, config: Any) -> Any:
         """Keys or values of a layer, [rows, heads, positions, size]: what nothing was written to takes no memory."""
-        import numpy
         import torch
 
         shape = (rows, self._heads, int(config.n_positions), self._width // self._heads)
-        if self._token_embedding.device.type == "cpu" and self._token_embedding.dtype == torch.float32:
-            return torch.from_numpy(numpy.zeros(shape, numpy.float32))
-        return torch.zeros(shape, dtype=self._token_embedding.dtype, device=self._token_embedding.device)
+        like = self._token_embedding
+        if like.device.type != "cpu":
+            return torch.zeros(shape, dtype=like.dtype, device=like.device)
+        return torch.frombuffer(untouched_memory(math.prod(shape) * like.element_size()), dtype=like.dtype).view(shape)
+
+
+def untouched_memory(size: int) -> mmap.mmap:
+    """Memory of zeros that is taken page by page as it is written to.
+
+    numpy's and, on some machines, torch's comes in pages of 2 MB: each head of a chat of some tokens takes one of its
+    own, and that it is cleared first takes longer than the layer.
+    """
+    memory = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        with suppress(OSError):  # a kernel that knows no large pages
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return memory
 
 
 @dataclass(frozen=True)

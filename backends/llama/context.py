@@ -5,6 +5,7 @@ window for each. Otherwise all share one. Knows sequences by their number; nothi
 """
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from backends.llama.model import Model
 
 BATCH = 512  # tokens of one llama_decode
 PREFILL_BUDGET = 32 * 10**9  # parameters times tokens of a chunk: it delays the other chats by a fraction of a second
+SAMPLE = (300, 17, 523, 1009)  # any tokens, to see how they are computed
+COMPARED = 3 * 10**9  # parameters of a model for which that takes no time
 LONGEST = 8192  # tokens of a window, and of all chats together, that nobody asked for
 
 
@@ -38,7 +41,10 @@ def chunk_size(parameters: int) -> int:
 
 
 class Context:
-    """The context of a loaded model. `pointer` is llama.cpp's own."""
+    """The context of a loaded model. `pointer` is llama.cpp's own.
+
+    `can_rewind`: it can forget its last tokens alone. `rounds_alike`: a token alone is computed as one beside others.
+    """
 
     def __init__(self, model: Model, limits: Limits) -> None:
         """Raises ModelAPIError where memory does not suffice."""
@@ -55,6 +61,29 @@ class Context:
             )
         model.adapt(self.pointer)
         self.memory = self._api.llama_get_memory(self.pointer)
+        self.can_rewind = model.can_rewind
+        self.rounds_alike = model.parameters <= COMPARED and self._compare_rows(model.vocabulary_size)
+
+    def _compare_rows(self, vocabulary: int) -> bool:
+        """Whether tokens have the same logits, to the last bit, computed alone and together. Leaves nothing behind."""
+        tokens = [token % vocabulary for token in SAMPLE]
+        together = self._logits(tokens, 0, vocabulary)
+        self._api.llama_memory_clear(self.memory, True)
+        alone = [row for at, token in enumerate(tokens) for row in self._logits([token], at, vocabulary)]
+        self._api.llama_memory_clear(self.memory, True)
+        return bool(together) and together == alone
+
+    def _logits(self, tokens: Sequence[int], position: int, vocabulary: int) -> list[bytes]:
+        """The logits after each of some tokens of the first sequence; none where llama.cpp computes none."""
+        batch = self._api.llama_batch_init(len(tokens), 0, 1)
+        for row, token in enumerate(tokens):
+            batch.token[row], batch.pos[row], batch.n_seq_id[row] = token, position + row, 1
+            batch.seq_id[row][0], batch.logits[row] = 0, True
+        batch.n_tokens = len(tokens)
+        status = self._api.llama_decode(self.pointer, batch)
+        self._api.llama_batch_free(batch)
+        rows = [] if status else [self._api.llama_get_logits_ith(self.pointer, row) for row in range(len(tokens))]
+        return [ctypes.string_at(row, 4 * vocabulary) for row in rows]
 
     def size(self, sequence: int) -> int:
         """The size of a sequence's state in bytes."""

@@ -32,8 +32,9 @@ SAMPLING_METADATA = {  # `general.sampling.*`, and the names of `Sampling`
 class Model:
     """A loaded file, with the adapters that contexts of it compute with.
 
-    `special_ids`: those of `special_tokens`, by their text; `end_ids`: those that end a reply. What was saved with an
-    adapter goes before what was saved with the model.
+    `special_ids`: those of `special_tokens`, by their text; `end_ids`: those that end a reply; `can_rewind`: whether
+    its last tokens can be forgotten alone. What was saved with an adapter goes before what was saved
+    with the model.
     """
 
     starts_anew = True  # text after a special token is tokenized as at the start of a prompt
@@ -49,6 +50,8 @@ class Model:
         self.vocabulary_size = int(self.api.llama_vocab_n_tokens(self._vocab))
         self.parameters = int(self.api.llama_model_n_params(self.pointer))
         self.trained_window = int(self.api.llama_model_n_ctx_train(self.pointer))
+        one_state = self.api.llama_model_is_recurrent(self.pointer) or self.api.llama_model_is_hybrid(self.pointer)
+        self.can_rewind = not one_state and self.api.llama_model_n_swa(self.pointer) == 0
         self.special_tokens, self.special_ids = self._read_special_tokens()
         ends = [
             *self.special_ids.values(),

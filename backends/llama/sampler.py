@@ -8,7 +8,10 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from backends.llama.model import Model
+from backends.local.grammar import Matcher
 from backends.local.sampling import WHOLE_WINDOW, Sampling
 
 
@@ -16,10 +19,16 @@ class Sampler:
     """One request's chain, which remembers what it drew. `close` gives its memory back."""
 
     def __init__(
-        self, model: Model, window: int, sampling: Sampling, prompt: Sequence[int], drawn: Sequence[int] = ()
+        self,
+        model: Model,
+        window: int,
+        sampling: Sampling,
+        prompt: Sequence[int],
+        drawn: Sequence[int] = (),
+        matcher: Matcher | None = None,
     ) -> None:
-        """`drawn`: tokens that another chain drew for this request."""
-        self._api, self._model = model.api, model
+        """`drawn`: tokens that another chain drew for this request; `matcher` says which may come next."""
+        self._api, self._model, self._matcher = model.api, model, matcher
         self._chain = self._api.llama_sampler_chain_init(self._api.llama_sampler_chain_default_params())
         for part in (*self._penalties(window, sampling, prompt), *self._choice(sampling)):
             self._api.llama_sampler_chain_add(self._chain, part)
@@ -28,13 +37,20 @@ class Sampler:
         self._is_first = not drawn
 
     def sample(self, context: Any, row: int) -> int:
-        """The next token, drawn from the logits of this row of the batch."""
-        if self._is_first:
-            self._is_first = False
+        """The next token, drawn from the logits of this row of the batch. Raises ModelAPIError."""
+        allowed = None if self._matcher is None else self._matcher.allowed()
+        if allowed is not None:
+            logits = self._api.llama_get_logits_ith(context, row)
+            np.ctypeslib.as_array(logits, (self._model.vocabulary_size,))[~allowed] = -math.inf
+        elif self._is_first:
             logits = self._api.llama_get_logits_ith(context, row)
             for end in self._model.end_ids:  # a reply begins with no end: transformers calls this min_new_tokens=1
                 logits[end] = -math.inf
-        return int(self._api.llama_sampler_sample(self._chain, context, row))
+        self._is_first = False
+        token = int(self._api.llama_sampler_sample(self._chain, context, row))
+        if self._matcher is not None:
+            self._matcher.accept(token)
+        return token
 
     def close(self) -> None:
         """Free the chain; not to be called twice."""

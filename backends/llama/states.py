@@ -1,7 +1,8 @@
-"""What a model computed for its conversations, in files, for when it comes back: it left memory to make room.
+"""What a model computed for its conversations, in files: for when the process, or the model, comes back.
 
 `ROOT/MODEL/CONVERSATION.state`: one file for each conversation, both names hashed; a line of JSON, the tokens, the
-state of llama.cpp. A model is told by its files and by all that its states hang on, so another one finds none of them.
+state of llama.cpp. A model is told by its files and by all that its states hang on, so another one finds none of them;
+and a state is found by its conversation alone, so nobody else's ever is.
 Only a cache: what is cut short, changed or foreign is dropped. Files are for their owner's eyes only; they go with
 their conversation (`forget`), with time, and the oldest where all would take more than there is room for. What was
 computed before something of a conversation was deleted is not written after that, by whichever process:
@@ -41,7 +42,11 @@ class SavedState:
     def load(self) -> bytes | None:
         """The state; None where its file is gone, or no longer what was written."""
         found = _read(self.path, whole=True)
-        return None if found is None or found[0] != self else found[1]
+        if found is None or found[0] != self:
+            return None
+        with suppress(OSError):
+            os.utime(self.path)  # the least used go first
+        return found[1]
 
 
 class StateFolder:
@@ -55,16 +60,18 @@ class StateFolder:
         except OSError as error:
             log.warning("what is computed for conversations is not kept: %s", error)
 
-    def all(self) -> list[SavedState]:
-        """Every state that can be read, the least used first. What cannot is removed."""
-        found = []
-        for path in _oldest_first(self._folder):
-            state = _read(path, whole=False)
-            if state is None:
-                _remove(path)
-            else:
-                found.append(state[0])
-        return found
+    def find(self, conversation: str) -> SavedState | None:
+        """The state of a conversation, without its bytes; None where there is none. What cannot be read is removed."""
+        path = self._folder / f"{_hash(conversation)}{ENDING}"
+        found = _read(path, whole=False)
+        if found is None:
+            _remove(path)
+        return found[0] if found else None
+
+    def stamp(self, conversation: str) -> int | None:
+        """What changes with a conversation's file; None where there is none."""
+        found = _stat(self._folder / f"{_hash(conversation)}{ENDING}")
+        return None if found is None else found.st_mtime_ns
 
     def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> bool:
         """Write a conversation's state, the computing of which began then (seconds of the epoch).

@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from backends.local.recall import THOUGHT
 from prompts.template import Message, render
 
 BREAK = "\n\n"  # between messages that are said in one
@@ -27,7 +28,12 @@ class Arranger:
     def arrange(self, messages: Sequence[Message]) -> list[Message]:
         """The messages themselves, or merged ones with all that is said in them, in their order."""
         turns = self._turns(tuple(message["role"] for message in messages))
-        return [{"role": role, "content": BREAK.join([messages[i]["content"] for i in parts])} for role, parts in turns]
+        rows: list[Message] = [
+            {"role": role, "content": BREAK.join([messages[i]["content"] for i in parts])} for role, parts in turns
+        ]
+        if any(THOUGHT in message for message in messages):
+            return [{**row, **_thought(messages, parts)} for row, (_, parts) in zip(rows, turns, strict=True)]
+        return rows
 
     def _find_turns(self, roles: tuple[str, ...]) -> tuple[Turn, ...]:
         """The first way to merge messages in which none is left out, or the fewest are."""
@@ -49,6 +55,12 @@ class Arranger:
             return None
         text = "".join(segment.text for segment in prompt.segments)
         return sum(_mark(i) not in text for role, parts in turns if role != "assistant" for i in parts)
+
+
+def _thought(messages: Sequence[Message], parts: Sequence[int]) -> dict[str, str]:
+    """What was thought in the messages of a turn, as a field of it; none where nothing was."""
+    thoughts = [messages[i][THOUGHT] for i in parts if THOUGHT in messages[i]]
+    return {THOUGHT: BREAK.join(thoughts)} if thoughts else {}
 
 
 def _candidates(roles: tuple[str, ...]) -> Iterator[tuple[Turn, ...]]:

@@ -3,8 +3,9 @@
 Knows messages, templates and counting; nothing of how tokens are computed.
 """
 
+import asyncio
 import queue
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -15,35 +16,48 @@ from langchain_core.callbacks import (
     dispatch_custom_event,
 )
 from langchain_core.exceptions import ContextOverflowError, ModelInvalidRequestError
-from langchain_core.language_models import BaseChatModel, ModelProfile
-from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
+from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, PrivateAttr
 
+from backends.local.chunks import ChunkWriter, cut_call_told
 from backends.local.decoder import StreamDecoder
+from backends.local.demand import NOTHING, Demand, asks_form
 from backends.local.engine import Engine, Event, Request
+from backends.local.grammar import Grammars
 from backends.local.inbox import Inbox
+from backends.local.messages import PromptKey, message_text, message_thought, prompt_key, thought_so_far, to_rows
 from backends.local.prompt import PromptBuilder
+from backends.local.recall import THOUGHT
+from backends.local.response_format import take
 from backends.local.sampling import REST_OF_WINDOW, Sampling, UnsupportedOptionError
+from backends.local.steering import take as take_steering
+from backends.local.structured_output import structured_output
 from backends.local.template import ChatTemplate
-from prompts.template import RenderedPrompt, render_plain
+from backends.local.thinking import ThinkingUse
+from backends.local.tools.offer import Offer
+from backends.local.tools.offer import take as take_tools
+from backends.local.tools.use import ToolUse
+from prompts.template import RenderedPrompt, Segment, render_plain
 
-ROLES = {"human": "user", "ai": "assistant", "system": "system", "AIMessageChunk": "assistant"}
 SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
 IGNORED_OPTIONS = ("model", "stream")  # what clients send to any chat model, and here changes nothing
-
-PromptKey = tuple[tuple[str, str], ...]
 
 
 class LocalChat(BaseChatModel):
     """Chat over an `Engine`. Call arguments: stop, raw (the prompt is text to continue), each field of `Sampling`.
 
     `max_tokens=-1` is the rest of the window. `chat_template_kwargs` are variables for the chat template, and
-    `reasoning_effort` sets those of them by which a model thinks. `conversation` is the id of the one that the messages
-    are of: what is computed for it may outlast the model, in files of this process.
+    `reasoning_effort` sets those of them by which a model thinks. `reasoning_budget` is how many tokens it may think,
+    and `thinking_control` ends it before. `response_format` and `structured_outputs` are forms that the reply is held
+    to. `conversation` is the id of the one that the messages are of: what is computed for it may outlast the model, in
+    files of this process.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
@@ -67,12 +81,19 @@ class LocalChat(BaseChatModel):
     exact_count: bool = Field(True, description="counts come from the model's own tokenizer")
 
     _builder: PromptBuilder = PrivateAttr()
+    _grammars: Grammars = PrivateAttr()
+    _tools: ToolUse = PrivateAttr()
+    _thinking: ThinkingUse | None = PrivateAttr(None)
     _last_prompt: tuple[PromptKey, RenderedPrompt, tuple[int, ...]] | None = PrivateAttr(None)
 
     def model_post_init(self, context: Any, /) -> None:
         """Read what the template and the vocabulary have in common."""
         super().model_post_init(context)
         self._builder = PromptBuilder(self.engine, self.template)
+        self._grammars = Grammars(self.engine, self._builder.encode_written)
+        form = self.template.thinking_format(self.engine.template_variables)
+        self._thinking = ThinkingUse(self.engine, self._builder, form) if form is not None else None
+        self._tools = ToolUse(self.engine, self._builder, self.template.text, self._grammars)
         ends = [self.engine.special_id(text) for text in self._builder.turn_ends]
         if ends and not any(map(self.engine.is_end, ends)):  # else the model's files say how its replies end
             self.engine.end_replies_at(ends[0])
@@ -100,12 +121,12 @@ class LocalChat(BaseChatModel):
         return self.engine.pending_count()
 
     def close(self) -> None:
-        """End the engine and its thread. Requests that wait or run fail."""
+        """End the engine, and keep what it computed for conversations. Requests that wait or run fail."""
         self.engine.close()
 
-    def leave(self) -> None:
-        """End the engine, and keep what it computed for conversations for when the model comes back."""
-        self.engine.leave()
+    def thinking_efforts(self, model: str | None = None) -> tuple[str, ...]:
+        """How much it can be asked to think; nothing where it does not."""
+        return self.template.thinking_efforts(self._thinking is not None)
 
     @property
     def sampling_defaults(self) -> dict[str, Any]:
@@ -114,11 +135,41 @@ class LocalChat(BaseChatModel):
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
         """The number of tokens of the whole prompt, with the template and the start of the reply."""
-        return len(self._prompt(messages)[1])
+        offer = take_tools({"tools": [convert_to_openai_tool(tool) for tool in tools]}) if tools else None
+        return len(self._prompt(messages, offer=offer)[1])
 
     def get_token_ids(self, text: str) -> list[int]:
         """Token ids of plain text, by the model's own tokenizer."""
         return self.engine.encode(text)
+
+    def with_structured_output(
+        self, schema: Any, *, include_raw: bool = False, method: str = "json_schema", strict: bool = True, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """This model held to a schema, its reply parsed; `strict` changes nothing: it always is."""
+        if kwargs:
+            raise ValueError(f"with_structured_output knows no {', '.join(kwargs)}")
+        return structured_output(self, schema, include_raw, method)
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        parallel_tool_calls: bool | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """This model with tools that it may call; arguments are always of their schema.
+
+        `tool_choice`: auto, none, required (any), or the name of one. `parallel_tool_calls` false: one call at most.
+        `strict`: what of a schema cannot be held to is refused; otherwise the model is trusted with that alone, and
+        `not_held` in the reply's metadata names it.
+        """
+        offered = [convert_to_openai_tool(tool) for tool in tools]
+        if strict is not None:
+            offered = [{**tool, "function": {**tool["function"], "strict": strict}} for tool in offered]
+        options = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls, **kwargs}
+        return self.bind(tools=offered, **{name: value for name, value in options.items() if value is not None})
 
     def _stream(
         self,
@@ -130,21 +181,22 @@ class LocalChat(BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        request = self._request(messages, stop, events.put, raw, kwargs)
-        self.engine.submit(request)
+        demand = self._demand(messages, kwargs)
+        writer = self._request(messages, stop, events.put, raw, kwargs, demand)
+        self.engine.submit(writer.request)
         try:
             finished = False
             while not finished:
                 event = events.get()
                 if event.position is not None and runs_in_chain():
                     dispatch_custom_event("queue", {"position": event.position})
-                for chunk in self._chunks(request, event):
+                for chunk in writer.write(event):
                     if run_manager:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
                 finished = event.finish is not None
         finally:
-            self.engine.cancel(request)
+            self.engine.cancel(writer.request)
 
     async def _astream(
         self,
@@ -156,21 +208,22 @@ class LocalChat(BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         inbox = Inbox(self.engine.pending_count)
-        request = self._request(messages, stop, inbox.put, raw, kwargs)
-        self.engine.submit(request)
+        demand = await asyncio.to_thread(self._demand, messages, kwargs) if asks_form(kwargs) else NOTHING
+        writer = self._request(messages, stop, inbox.put, raw, kwargs, demand)
+        self.engine.submit(writer.request)
         try:
             finished = False
             while not finished:
                 for event in await inbox.take():
                     if event.position is not None and runs_in_chain():
                         await adispatch_custom_event("queue", {"position": event.position})
-                    for chunk in self._chunks(request, event):
+                    for chunk in writer.write(event):
                         if run_manager:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
                     finished = event.finish is not None
         finally:
-            self.engine.cancel(request)
+            self.engine.cancel(writer.request)
 
     def _generate(
         self,
@@ -179,7 +232,8 @@ class LocalChat(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        chunks = list(self._stream(messages, stop, run_manager, **kwargs))
+        return cut_call_told(generate_from_stream(iter(chunks)), chunks)
 
     async def _agenerate(
         self,
@@ -188,7 +242,8 @@ class LocalChat(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+        chunks = [chunk async for chunk in self._astream(messages, stop, run_manager, **kwargs)]
+        return cut_call_told(generate_from_stream(iter(chunks)), chunks)
 
     def _request(
         self,
@@ -197,19 +252,49 @@ class LocalChat(BaseChatModel):
         emit: Callable[[Event], object],
         raw: bool,
         options: dict[str, Any],
-    ) -> Request:
+        demand: Demand = NOTHING,
+    ) -> ChunkWriter:
         conversation = options.pop("conversation", None)
-        rendered, ids = self._prompt(messages, raw, self._template_options(options))
+        steering = take_steering(options, self.template, self.thinking_efforts(), self.engine.name)
+        rendered, ids = self._prompt(messages, raw, steering.variables, demand.offer)
         self._check_length(ids)
         room = self.engine.window - len(ids)
         sampling = self._sampling(options, room)
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
         stop_strings = [*(stop if stop is not None else self.stop or ()), *turns]
         continues = messages[-1].type == "ai"  # and its first space belongs to the text
+        thought = thought_so_far(messages) if continues else ""
         decoder = StreamDecoder(stop_strings, strip=not raw and not continues)
         # Who may fill the window hardly ever does.
         expected = Sampling.max_tokens if sampling.max_tokens == room else None
-        return Request(ids, sampling, decoder, emit, expected=expected, conversation=conversation)
+        request = Request(ids, sampling, decoder, emit, expected=expected, conversation=conversation)
+        request.matcher, request.markers = demand.matcher, demand.markers
+        if self._thinking is None or raw or (continues and not thought):
+            return ChunkWriter(request, self.model_name, demand.reader, not_held=demand.not_held)
+        begun = self._thinking.begin(rendered, steering, demand.matcher, thought)
+        request.matcher, request.markers = begun.matcher, {**demand.markers, **begun.markers}
+        return ChunkWriter(request, self.model_name, demand.reader, begun, demand.not_held)
+
+    def _demand(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> Demand:
+        """The tools and the form that a call's options ask for, which are taken out of them.
+
+        Raises UnsupportedOptionError for a form that cannot be held to, and for what is no tool.
+        """
+        offer, form = take_tools(options), take(options)
+        if (offer or form) and options.get("ignore_eos"):
+            asked = form.option if form else "tools"
+            raise UnsupportedOptionError(
+                "ignore_eos", f"ignore_eos: a reply of a form ends. Leave out that, or {asked}."
+            )
+        calling = self._tools.calling(offer, form) if offer is not None else None
+        matcher = calling.matcher if calling else self._grammars.matcher(form) if form else None
+        if matcher is not None and len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut goes on
+            matcher.continue_after(self._builder.encode_written(said := message_text(messages[-1])))
+            if calling is not None:
+                calling.reader.push(said)
+        if matcher is not None:
+            matcher.prepare()
+        return Demand(offer, matcher, *(() if calling is None else calling[1:]))
 
     def _check_length(self, ids: list[int]) -> None:
         if not ids:
@@ -219,20 +304,6 @@ class LocalChat(BaseChatModel):
                 f"The prompt has {len(ids)} tokens and the window of {self.engine.name} holds {self.engine.window}, "
                 "reply included. Shorten the message or the system prompt, or use a model with a larger window."
             )
-
-    def _template_options(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The variables for the template, taken out of a call's options. Raises UnsupportedOptionError."""
-        variables, effort = options.pop("chat_template_kwargs", None) or {}, options.pop("reasoning_effort", None)
-        if effort is None:
-            return dict(variables)
-        thinking = self.template.thinking_variables(effort)
-        if thinking is None:
-            raise UnsupportedOptionError(
-                "reasoning_effort",
-                f"reasoning_effort={effort}: the model of {self.engine.name} does not think before it answers. "
-                "Leave it out, or send none.",
-            )
-        return {**thinking, **variables}
 
     def _sampling(self, options: dict[str, Any], room: int) -> Sampling:
         if "max_completion_tokens" in options:
@@ -263,19 +334,33 @@ class LocalChat(BaseChatModel):
                 f"It knows {', '.join(SAMPLING_OPTIONS)}, stop and raw.",
             )
 
-    def _render(self, messages: Sequence[BaseMessage], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
-        unknown = next((m.type for m in messages if m.type not in ROLES), None)
-        if unknown:
-            raise ModelInvalidRequestError(f"{self.engine.name} takes no message of type {unknown}.")
+    def _render(
+        self, messages: Sequence[BaseMessage], options: Mapping[str, Any] | None = None, offer: Offer | None = None
+    ) -> RenderedPrompt:
+        rows = to_rows(messages, self.engine.name)
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
-            prompt = self._render(messages[:-1], options)
+            prompt = self._render(messages[:-1], options, offer)
+            if thought := thought_so_far(messages):
+                return RenderedPrompt((*prompt.segments, *self._reopened(prompt, thought)), prompt.stop)
             reply = self._builder.continuation(message_text(messages[-1]))
-            return RenderedPrompt((*prompt.segments, *reply), prompt.stop)
-        rows = [{"role": ROLES[m.type], "content": message_text(m)} for m in messages]
+            thought = message_thought(messages[-1])
+            before = self._thinking.past(prompt.segments, thought) if self._thinking is not None else ()
+            return RenderedPrompt((*prompt.segments, *before, *reply), prompt.stop)
         try:
-            return self._builder.render(rows, options)
+            if offer is None and not any(row.keys() - {"role", "content", THOUGHT} for row in rows):
+                return self._builder.render(rows, options)
+            return self._tools.render(rows, offer, options)
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
+
+    def _reopened(self, prompt: RenderedPrompt, thought: str) -> Iterable[Segment]:
+        """What has the reply go on inside its thinking. Raises ModelInvalidRequestError for a model without any."""
+        if self._thinking is None:
+            raise ModelInvalidRequestError(
+                f"The reply ended inside its thinking, and the model of {self.engine.name} does not think: "
+                "regenerate it, or choose the model that began it."
+            )
+        return self._thinking.reopen(prompt.segments, thought)
 
     def _render_raw(self, messages: Sequence[BaseMessage]) -> RenderedPrompt:
         if len(messages) != 1 or messages[0].type != "human":
@@ -283,14 +368,18 @@ class LocalChat(BaseChatModel):
         return render_plain(message_text(messages[0]))
 
     def _prompt(
-        self, messages: Sequence[BaseMessage], raw: bool = False, options: Mapping[str, Any] | None = None
+        self,
+        messages: Sequence[BaseMessage],
+        raw: bool = False,
+        options: Mapping[str, Any] | None = None,
+        offer: Offer | None = None,
     ) -> tuple[RenderedPrompt, list[int]]:
         """The prompt and its ids; what was counted last, to see whether it fits, is not rendered again to be sent."""
-        key = None if raw or options else _prompt_key(messages)
+        key = None if raw or options or offer else prompt_key(messages)
         last = self._last_prompt
         if key is not None and last is not None and last[0] == key:
             return last[1], list(last[2])
-        rendered = self._render_raw(messages) if raw else self._render(messages, options)
+        rendered = self._render_raw(messages) if raw else self._render(messages, options, offer)
         ids = self._tokenize(rendered)
         if key is not None:
             self._last_prompt = key, rendered, tuple(ids)
@@ -298,50 +387,6 @@ class LocalChat(BaseChatModel):
 
     def _tokenize(self, rendered: RenderedPrompt) -> list[int]:
         return self._builder.tokenize(rendered.segments)
-
-    def _chunks(self, request: Request, event: Event) -> Iterator[ChatGenerationChunk]:
-        if event.error is not None:
-            raise event.error
-        if event.text:
-            fresh, request.reported = event.tokens - request.reported, event.tokens
-            yield ChatGenerationChunk(
-                message=AIMessageChunk(content=event.text, usage_metadata=usage_metadata(0, fresh))
-            )
-        if event.finish is not None:
-            yield self._last_chunk(request, event.finish)
-
-    def _last_chunk(self, request: Request, finish: str) -> ChatGenerationChunk:
-        return ChatGenerationChunk(
-            message=AIMessageChunk(
-                content="",
-                chunk_position="last",
-                usage_metadata=usage_metadata(len(request.prompt), request.tokens - request.reported),
-                response_metadata={"model_name": self.model_name, "finish_reason": finish},
-            ),
-            generation_info={"finish_reason": finish},
-        )
-
-
-def message_text(message: BaseMessage) -> str:
-    """The text of a message, lone surrogates replaced. Raises ModelInvalidRequestError for images and the like."""
-    if isinstance(message.content, list):
-        for block in message.content:
-            if isinstance(block, dict) and block.get("type", "text") != "text":
-                raise ModelInvalidRequestError(f"This model reads text only; the message holds {block.get('type')!r}.")
-    return str(message.text).encode("utf-8", "replace").decode("utf-8")
-
-
-def _prompt_key(messages: Sequence[BaseMessage]) -> PromptKey | None:
-    """Who says what; None where a message is more than a string."""
-    key = tuple((m.type, m.content) for m in messages if isinstance(m.content, str))
-    return key if len(key) == len(messages) else None
-
-
-def usage_metadata(prompt_tokens: int, reply_tokens: int) -> UsageMetadata:
-    """The usage of one chunk; LangChain adds up those of all chunks."""
-    return UsageMetadata(
-        input_tokens=prompt_tokens, output_tokens=reply_tokens, total_tokens=prompt_tokens + reply_tokens
-    )
 
 
 def runs_in_chain() -> bool:

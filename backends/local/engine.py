@@ -2,7 +2,8 @@
 
 Its thread (`_run`) does, until the engine is closed: 1. wait for work, 2. admit who comes next, as long as there is
 room, 3. step: compute what comes next of all that run; each sampled token is 4. accepted: counted, decoded, handed out,
-and a request that ends is 5. finished. Whatever a step raises ends its requests, never the thread.
+and a request that ends is 5. finished; 6. tidy: what no request waits for. Whatever a step raises ends its requests,
+never the thread.
 Knows tokens and threads; nothing of messages, templates or how a token is computed.
 """
 
@@ -10,13 +11,14 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.exceptions import ModelAPIError, ModelError
 
 from backends.local.decoder import StreamDecoder
+from backends.local.grammar import Matcher
 from backends.local.sampling import Sampling
 from prompts.special_tokens import SpecialToken
 
@@ -48,7 +50,8 @@ class Request:
 
     `expected`: tokens that memory is set aside for; None where the reply is to find room for all that it may have.
     `drawn`: tokens of the reply that were given up with the memory, and are computed again. `conversation`: the id of
-    the one that it belongs to; None where nothing of it may be kept on a disk.
+    the one that it belongs to; None where nothing of it may be kept on a disk. `matcher` says which tokens may come
+    next, and None stands for any. `markers`: the texts of special tokens that count as text in this reply.
     """
 
     prompt: Sequence[int]
@@ -63,6 +66,8 @@ class Request:
     expected: int | None = None
     drawn: Sequence[int] = ()
     conversation: str | None = None
+    matcher: Matcher | None = None
+    markers: Mapping[int, bytes] = field(default_factory=dict)
 
     @property
     def sequence(self) -> list[int]:
@@ -91,6 +96,7 @@ class Engine(ABC):
     window: int
     parallel: int = 1
     parameters: int | None = None  # weights of the model, where they are counted
+    vocabulary_size: int
     special_tokens: tuple[SpecialToken, ...]
     saved_sampling: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
     template_variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token and others
@@ -122,6 +128,10 @@ class Engine(ABC):
     @abstractmethod
     def is_end(self, token: int) -> bool:
         """Whether this token ends a reply."""
+
+    @abstractmethod
+    def end_tokens(self) -> Collection[int]:
+        """The tokens that end a reply."""
 
     @abstractmethod
     def end_replies_at(self, token: int) -> None:
@@ -169,10 +179,6 @@ class Engine(ABC):
             self._changed.notify()
         self._thread.join(timeout=10)
 
-    def leave(self) -> None:
-        """Close, and keep on a disk what comes back with the model, where an engine can."""
-        self.close()
-
     def _run(self) -> None:
         # 1. Wait for work.
         while self._wait_for_work():
@@ -182,17 +188,28 @@ class Engine(ABC):
             try:
                 if self._running:
                     self._step()
+                # 6. Tidy.
+                self._tidy()
             except Exception as error:  # whatever a library throws, its thread has to live
                 log.exception("the %s engine failed", self.name)
                 for request in list(self._running):
                     self._abort(request, ModelAPIError(f"The {self.name} engine failed: {error!r}"))
 
     def _wait_for_work(self) -> bool:
-        """Wait until something waits or runs; False after the end."""
+        """Wait until something waits or runs, or is to be tidied; False after the end."""
         with self._changed:
             while not (self._queue or self._running or self._is_closed):
-                self._changed.wait()
+                if (pause := self._due()) == 0:
+                    return True
+                self._changed.wait(pause)
             return bool(self._queue or self._running)
+
+    def _due(self) -> float | None:
+        """Seconds until there is something to tidy, should nobody come before; None where there is nothing."""
+        return None
+
+    def _tidy(self) -> None:  # noqa: B027 (most have nothing to do)
+        """Do a small thing that no request waits for."""
 
     def _admit_next(self) -> None:
         """Admit who comes next, in order, as long as there is room."""
@@ -255,7 +272,7 @@ class Engine(ABC):
             request.finish = "stop"
             return False
         request.tokens += 1
-        text = request.decoder.push(self.token_bytes(token))
+        text = request.decoder.push(request.markers.get(token) or self.token_bytes(token))
         self._emit(request, Event(text=text, tokens=request.tokens))
         return not request.decoder.stopped and request.tokens < request.sampling.max_tokens
 

@@ -3,11 +3,13 @@
 Its pieces, tokenized one by one, are the tokens of the whole text. Knows templates and tokens; nothing of LangChain.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain, pairwise, product
 from typing import Any, Protocol
 
 from backends.local.arrangement import Arranger
+from backends.local.recall import THOUGHT, Recall
 from backends.local.template import ChatTemplate
 from prompts.special_tokens import SpecialToken, SpecialTokens
 from prompts.template import Message, RenderedPrompt, Segment, render
@@ -50,6 +52,7 @@ class PromptBuilder:
     def __init__(self, vocabulary: Vocabulary, template: ChatTemplate) -> None:
         self._vocabulary, self._template = vocabulary, template
         self._arranger = Arranger(template.text, vocabulary.template_variables)
+        self._recall = Recall(template.text, vocabulary.template_variables)
         self._specials = template.special_tokens(vocabulary.special_tokens, vocabulary.template_variables)
         self._ids = {token.text: vocabulary.special_id(token.text) for token in self._specials}
         # The tokenizer finds these in plain text as well: there they are taken apart.
@@ -59,17 +62,39 @@ class PromptBuilder:
         self._has_prefix = b"".join(map(vocabulary.token_bytes, vocabulary.encode("x"))) != b"x"
         self.turn_ends = template.turn_ends(self._specials, vocabulary.template_variables)
 
-    def render(self, messages: Sequence[Message], options: Mapping[str, Any] | None = None) -> RenderedPrompt:
-        """The prompt in segments, no message left out. Raises ValueError where the template refuses them."""
-        rows, text, variables = (
-            self._arranger.arrange(messages),
-            self._template.text,
-            self._vocabulary.template_variables,
-        )
-        try:
-            return render(text, rows, self._specials, options=options, **variables)
-        except ValueError:  # gpt-oss' refuses a reply that spells its channels, as replies of gpt-oss do
-            return render(text, rows, self._specials, options=options, hidden=True, **variables)
+    def render(
+        self, messages: Sequence[Message], options: Mapping[str, Any] | None = None, *, is_arranged: bool = True
+    ) -> RenderedPrompt:
+        """The prompt in segments, no message left out. Raises ValueError where the template refuses them.
+
+        `is_arranged`: messages may be merged, where each has a role, a text, and at most what was thought before it.
+        """
+        rows = self._arranger.arrange(messages) if is_arranged else messages
+        ways = self._recall.write(rows) if any(THOUGHT in row for row in rows) else (rows,)
+        text, variables = self._template.text, self._vocabulary.template_variables
+        # Hidden: gpt-oss' refuses a reply that spells its channels, as replies of gpt-oss do.
+        *tries, (least, hidden) = product(ways, (False, True))
+        for way, is_hidden in tries:
+            with suppress(ValueError):
+                return render(text, way, self._specials, options=options, hidden=is_hidden, **variables)
+        return render(text, least, self._specials, options=options, hidden=hidden, **variables)
+
+    def split(self, text: str) -> list[tuple[str, int | None]]:
+        """The pieces of a text that the template might write, with the id of those that are special tokens."""
+        return [(piece, self._ids[piece] if special else None) for piece, special in self._specials.split(text)]
+
+    def silent_tokens(self, texts: Iterable[str]) -> dict[int, bytes]:
+        """The special tokens in some texts that have no letters of their own, with those that spell them."""
+        pieces = (piece for text in texts for piece in self.split(text))
+        return {i: text.encode() for text, i in pieces if i is not None and not self._vocabulary.token_bytes(i)}
+
+    def encode_written(self, text: str) -> list[int]:
+        """Ids of a text as a model writes it in the middle of a reply: tokens that have letters stand for them."""
+        ids: list[int] = []
+        for piece, token in self.split(text):
+            has_letters = token is not None and bool(self._vocabulary.token_bytes(token))
+            ids += [token] if token is not None and has_letters else self._encode_inside(piece)
+        return ids
 
     def continuation(self, text: str) -> list[Segment]:
         """The segments of a reply that was cut. Where it thinks, the tags around that are its own tokens."""

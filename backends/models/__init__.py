@@ -1,13 +1,13 @@
 """The models there are on this machine and on the hub: what each is, needs and can. Loads and answers nothing."""
 
-from backends.local.memory import MemoryEstimate, judge_here
+from backends.local.memory import MemoryEstimate, judge_here, machine_memory
 from backends.models.downloads import Download, dismiss, list_downloads, start
 from backends.models.entry import Ability, Entry, Origin
 from backends.models.hub import HubError, SearchResult, read_repository, search
 from backends.models.memory import estimate
 from backends.models.progress import format_bytes, format_parameters
 from backends.models.recommended import MODELS as RECOMMENDED
-from backends.models.recommended import Recommended
+from backends.models.recommended import Recommended, none_fits
 from backends.models.removal import remove
 from backends.models.repository import ChoiceError, Offer, Repository, split_spec
 from backends.models.settings import ModelsSettings
@@ -32,6 +32,8 @@ __all__ = [
     "format_parameters",
     "judge_here",
     "list_downloads",
+    "machine_memory",
+    "none_fits",
     "read_repository",
     "remove",
     "search",

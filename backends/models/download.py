@@ -14,16 +14,18 @@ from backends.models import hub
 from backends.models.hub import HubError
 from backends.models.progress import Progress, format_bytes
 from backends.models.repository import SAVED, ChoiceError, Offer, RemoteFile, split_spec
-from backends.models.transfer import partial_path, transfer
+from backends.models.transfer import CancelledError, partial_path, transfer
 
 MARGIN = 100 * 10**6  # bytes that stay free
 LOCK = ".lock"
+POLL = 0.2  # seconds between two looks whether another process is done
 
 
-def download(spec: str, home: Path, progress: Progress, cancelled: Event) -> Path:
+def download(spec: str, home: Path, progress: Progress, cancelled: Event, waits: bool = False) -> Path:
     """Download the model of `owner/name` or `owner/name:model` and return its file, or its folder.
 
-    Raises HubError, CancelledError; OSError where the disk refuses.
+    `waits`: for whoever downloads into its folder already. Raises HubError, CancelledError; OSError where the disk
+    refuses.
     """
     name, wanted = split_spec(spec)
     repository = hub.read_repository(name)
@@ -33,8 +35,8 @@ def download(spec: str, home: Path, progress: Progress, cancelled: Event) -> Pat
         raise HubError(str(error)) from error
     folder = model_folder(home, name)
     targets = {file: _target(folder, file) for file in offer.files}
-    _check_room(targets, home, offer, progress)
-    with _locked(folder, spec):
+    with _locked(folder, spec, progress, cancelled if waits else None):
+        _check_room(targets, home, offer, progress)
         parts = {
             target: transfer(name, repository.commit, file, target, progress, cancelled)
             for file, target in targets.items()
@@ -92,16 +94,26 @@ def _present(file: RemoteFile, target: Path) -> int:
 
 
 @contextmanager
-def _locked(folder: Path, spec: str) -> Iterator[None]:
-    """A block in which no other process writes into a folder. Raises HubError where one does."""
+def _locked(folder: Path, spec: str, progress: Progress, cancelled: Event | None) -> Iterator[None]:
+    """A block in which nobody else writes into a folder; it waits for whoever does, until that is `cancelled`.
+
+    Raises CancelledError; HubError where it cannot be.
+    """
     from filelock import FileLock, Timeout
 
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise HubError(f"{spec} is being downloaded by another process: wait for it, or end that one.") from error
+    lock = FileLock(folder / LOCK)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            if cancelled is None:
+                raise HubError(
+                    f"{spec} is being downloaded by another process: wait for it, or end that one."
+                ) from error
+            progress.step = "another process downloads it; waiting"
+            if cancelled.wait(POLL):
+                raise CancelledError from error
     try:
         yield
     finally:

@@ -23,12 +23,12 @@ _guard = threading.Lock()
 class Download:
     """A download that runs or ran. `error` says why it failed; `path` is where the model is once it is there."""
 
-    def __init__(self, spec: str, home: Path) -> None:
+    def __init__(self, spec: str, home: Path, waits: bool) -> None:
         self.spec, self.progress = spec, Progress(0)
         self.state: State = "running"
         self.error: str | None = None
         self.path: Path | None = None
-        self._home, self._cancelled = home, threading.Event()
+        self._home, self._waits, self._cancelled = home, waits, threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"download {spec}", daemon=True)
         self._thread.start()
 
@@ -43,7 +43,7 @@ class Download:
 
     def _run(self) -> None:
         try:
-            self.path = download(self.spec, self._home, self.progress, self._cancelled)
+            self.path = download(self.spec, self._home, self.progress, self._cancelled, self._waits)
             self.state = "done"
         except CancelledError:
             self.state = "cancelled"
@@ -59,12 +59,15 @@ class Download:
         self.error, self.state = error, "failed"
 
 
-def start(spec: str, home: Path) -> Download:
-    """The download of `owner/name` or `owner/name:model`: the one that runs already, or a new one."""
+def start(spec: str, home: Path, waits: bool = False) -> Download:
+    """The download of `owner/name` or `owner/name:model`: the one that runs already, or a new one.
+
+    `waits`: for another process that downloads the same, where a new one would fail.
+    """
     with _guard:
         known = _downloads.get(spec)
         if known is None or known.state != "running":
-            known = _downloads[spec] = Download(spec, home)
+            known = _downloads[spec] = Download(spec, home, waits)
         return known
 
 

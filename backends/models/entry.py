@@ -52,6 +52,16 @@ class Entry:
     problem: str | None = None
 
     @property
+    def full_name(self) -> str:
+        """The name that it is asked for by: `llamacpp:NAME`."""
+        return f"{self.backend}:{self.name}"
+
+    def has_key(self, key: str) -> bool:
+        """Whether a loaded model with this key (its backend's `model_key`) is this one, with adapters or without."""
+        own = f"{self.backend} {self.path.resolve()}"
+        return key == own or key.startswith(f"{own} + ")
+
+    @property
     def is_removable(self) -> bool:
         """Whether it is ours to remove."""
         return self.origin is Origin.DOWNLOADED

@@ -72,3 +72,9 @@ def _main(folder: Path, snapshots: list[Path]) -> Path:
     except OSError:
         return snapshots[-1]
     return named if named in snapshots else snapshots[-1]
+
+
+def hub_snapshots_of(repository: str) -> list[Path]:
+    """The snapshots of one repository in the hub's cache, the newest first."""
+    folder = hub_cache() / f"{HUB_PREFIX}{repository.replace('/', '--')}" / "snapshots"
+    return sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from backends.llama.context import Limits
 from backends.llama.header import Header, LongArray, Value
 from backends.llama.memory import buffer_bytes, context_bytes, cpu_flags
-from backends.local.memory import MemoryEstimate
+from backends.local.memory import Memory, MemoryEstimate, judge
 from backends.models.memory import limits
+from backends.models.progress import format_bytes
 
 MB = 10**6
 MANY = "many languages; thinks; tools"
@@ -81,3 +82,15 @@ MODELS = (
     Recommended("Qwen3 8B", "Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf",
                 "apache-2.0", 5028, 8191 * MB, 40_960, 36, 8, 128, 4096, 12_288, 151_936, MANY),
 )  # fmt: skip
+
+
+def none_fits(memory: Memory | None) -> str | None:
+    """A sentence with the remedy where this memory holds none of them; None where it holds one, or nobody knows it."""
+    smallest = min(each.estimate().total for each in MODELS)
+    if memory is None or judge(smallest, memory) != "does not fit":
+        return None
+    return (
+        f"None of these fits: the smallest needs {format_bytes(smallest)} of memory, and there are "
+        f"{format_bytes(memory.total)}. Set LLAMACPP_N_CTX and LLAMACPP_KV_TOKENS lower, or ask a server "
+        "(OPENAI_BASE_URL)."
+    )

@@ -66,16 +66,21 @@ class Repository:
         """The model of a file's name, of a quantization (Q4_K_M), or the usual one. Raises ChoiceError."""
         offers = self.offers()
         if not offers:
-            raise ChoiceError(f"{self.name} holds no GGUF and no safetensors: nothing that a backend here loads.")
+            raise ChoiceError(f"{self.name} holds no whole GGUF and no safetensors: nothing that a backend here loads.")
         if wanted is None:
             return _usual(offers, self.name)
         matches = [each for each in offers if wanted in (each.name, each.name.rpartition("/")[2])] or [
             each for each in offers if each.quantization.upper() == wanted.upper()
         ]
         if len(matches) != 1:
-            what = f"several models called {wanted}" if matches else f"no {wanted}"
+            what = f"several models called {wanted}" if matches else f"no {self._missing_part(wanted) or wanted}"
             raise ChoiceError(f"{self.name} has {what}. It has: {_names(matches or offers)}.")
         return matches[0]
+
+    def _missing_part(self, name: str) -> str | None:
+        """The first part of a split model that is not there."""
+        part, known = parse_name(name), {file.name for file in self.files}
+        return next((f"{each}, a part of {name}" for each in part.all() if each not in known), None) if part else None
 
     def _gguf_offers(self) -> Iterable[Offer]:
         known = {file.name: file for file in self.files if file.name.endswith(".gguf")}
@@ -86,8 +91,8 @@ class Repository:
             if file in projectors or (part and part.number != 1) or "imatrix" in name.lower():
                 continue
             names = part.all() if part else [name]
-            if missing := [each for each in names if each not in known]:
-                raise ChoiceError(f"{self.name} lacks {missing[0]}, a part of {name}.")
+            if any(each not in known for each in names):  # it is being uploaded
+                continue
             projector = min(projectors, key=_projector_rank, default=None)
             files = (*(known[each] for each in names), *([projector] if projector else []), *card)
             yield Offer(name, _quantization(name), files)

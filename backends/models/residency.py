@@ -21,6 +21,7 @@ from langchain_core.exceptions import ModelAPIError, ModelError
 
 from backends.local.loading import LoadCancelledError, Loading, use
 from backends.models.machine import resident_memory
+from backends.models.progress import format_bytes
 
 END = 10.0  # seconds that loadings under way are given to end
 log = logging.getLogger(__name__)
@@ -42,9 +43,6 @@ class Held(Protocol):
         """How many requests wait or run."""
 
     def close(self) -> None:
-        """End what computes."""
-
-    def leave(self) -> None:
         """End what computes, and keep what is worth it for the next time."""
 
 
@@ -56,7 +54,8 @@ class Order(Generic[M]):
     """How a model is loaded: `need` are the bytes that it is expected to take; None where it takes none here.
 
     `allowed`, given the bytes that are held, is how many all together may take, None for any. `idle`: seconds that it
-    stays while nobody uses it, 0 for ever.
+    stays while nobody uses it, 0 for ever. `bring` has its files on this machine, however long that takes: others are
+    loaded meanwhile.
     """
 
     label: str
@@ -64,6 +63,7 @@ class Order(Generic[M]):
     need: Callable[[], int] | None = None
     allowed: Callable[[int], int | None] = lambda held: None
     idle: float = 0
+    bring: Callable[[], None] = lambda: None
 
 
 @dataclass(eq=False)
@@ -257,6 +257,8 @@ class Residency(Generic[M]):
     def _load_alone(self, key: str, order: Order[M], pending: _Pending[M]) -> Resident[M]:
         """Load when no other is being loaded or let go, and there is room."""
         assert order.need is not None
+        with use(pending.loading):
+            order.bring()
         with self._turn:
             need = order.need()
             self._make_room(order, need)
@@ -344,7 +346,7 @@ def _let_go(resident: "Resident[M]") -> None:
     """Have a model leave, which nobody finds any more."""
     assert resident.held is not None
     try:
-        resident.held.leave()
+        resident.held.close()
     except Exception:  # whatever a library throws: it is gone all the same
         log.exception("%s could not be closed in order", resident.label)
     del resident.model
@@ -354,16 +356,11 @@ def _let_go(resident: "Resident[M]") -> None:
 
 def _no_room(label: str, need: int, allowed: int, present: "list[Resident[M]]") -> ModelError:
     """Why a model is not loaded, in figures, with the remedy."""
-    text = f"{label} needs {gigabytes(need)} of memory, and MODELS_MEMORY allows {gigabytes(allowed)}"
+    text = f"{label} needs {format_bytes(need)} of memory, and MODELS_MEMORY allows {format_bytes(allowed)}"
     if need > allowed:
         return NoMemoryError(f"{text}. Take a smaller model or window, or raise MODELS_MEMORY.")
-    names = ", ".join(f"{each.label} ({gigabytes(each.size)})" for each in present if each.is_busy)
+    names = ", ".join(f"{each.label} ({format_bytes(each.size)})" for each in present if each.is_busy)
     return BusyMemoryError(
         f"{text}, of which models that answer at the moment have the rest: {names}. Ask again when they have answered, "
         "or raise MODELS_MEMORY."
     )
-
-
-def gigabytes(size: int) -> str:
-    """A size for people."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -13,6 +13,7 @@ from backends.remote.reader import ReplyReader
 from backends.remote.tool_calls import ToolCalls, merge_tool_calls
 
 DONE = b"data: [DONE]\n\n"
+PIECES = "pieces"  # the field, no other server has it, that says how many of a server's rows one of ours stands for
 
 
 class Renderer:
@@ -28,7 +29,8 @@ class Renderer:
             part: dict[str, Any] = {"delta": self._delta(chunk)}
         else:
             part = {"text": chunk.text}
-        return self._event([{"index": 0, **part, "logprobs": chunk.logprobs, "finish_reason": None}])
+        pieces = {PIECES: chunk.pieces} if chunk.pieces > 1 else {}
+        return self._event([{"index": 0, **part, "logprobs": chunk.logprobs, "finish_reason": None}], **pieces)
 
     def end(self) -> bytes:
         """The last events: why the reply ended and what it cost, and that nothing follows."""

@@ -10,17 +10,24 @@ from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import Field
 
+from backends.remote import effort, reasoning
+from backends.remote.canonical import PIECES
 from backends.remote.continuation import CONTINUE_PROMPT as CONTINUE_PROMPT
 from backends.remote.continuation import GOES_ON, acut_chunks, cut_chunks, cut_generation, prepare, said_so_far
 from backends.remote.discovery import DiscoveringChat, ReplyObserver
 from backends.remote.estimate import estimate_tokens
+from backends.remote.gathered import gathered
 from backends.remote.normalizer import NoReplyError
 
 LONG = 300  # tokens of a prompt that might be too long for some window
 # Options that only compatible servers know.
-EXTRA_OPTIONS = ("top_k", "min_p", "repetition_penalty", "repeat_last_n", "ignore_eos", "chat_template_kwargs")
+EXTRA_OPTIONS = (
+    *("top_k", "min_p", "repetition_penalty", "repeat_last_n", "ignore_eos", "chat_template_kwargs"),
+    "structured_outputs",
+)
 
 
 class OpenAIChat(DiscoveringChat):
@@ -32,11 +39,22 @@ class OpenAIChat(DiscoveringChat):
     repeat_last_n: int | None = None
     ignore_eos: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
+    structured_outputs: dict[str, Any] | None = None
+    thinking_way: effort.Way | None = Field(None, description="how the server is told how much to think")
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
         """False: LangChain could not load a class of ours."""
         return False
+
+    def thinking_efforts(self, model: str | None = None) -> tuple[str, ...]:
+        """How much the server may be asked to think; nothing where its model is known not to do so."""
+        name = model or self.model_name
+        is_known = name == self.model_name and (self.profile or {}).get("reasoning_output") is False
+        return () if is_known and not self.compatible else effort.efforts_by(self._thinking_way(name))
+
+    def _thinking_way(self, model: str) -> effort.Way:
+        return effort.choose_way(self.thinking_way, self._probe.last_description(model).software)
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
         """An estimate of the number of tokens: the server's tokenizer is not known."""
@@ -63,7 +81,12 @@ class OpenAIChat(DiscoveringChat):
             payload["extra_body"] = extra
         if self.compatible and "max_completion_tokens" in payload:
             payload["max_tokens"] = payload.pop("max_completion_tokens")  # the name every server knows
-        prepare(payload, self._probe.last_description(payload["model"]).software)
+        software = self._probe.last_description(payload["model"]).software
+        effort.prepare(payload, self._thinking_way(payload["model"]))
+        if software in reasoning.KNOWN:
+            given = self._convert_input(input_).to_messages()
+            reasoning.prepare(payload, given, software, str(self.root_client.base_url))
+        prepare(payload, software)
         for message in payload.get("messages", []):
             if isinstance(message.get("content"), str):  # a lone surrogate cannot be sent
                 message["content"] = message["content"].encode("utf-8", "replace").decode()
@@ -163,7 +186,8 @@ class OpenAIChat(DiscoveringChat):
             return self._finish(result, messages, said, model)
 
     def _prepare(self, messages: list[BaseMessage], model: str | None) -> str | None:
-        """Find out what a request needs: its model, and whether the server goes on with a message by itself.
+        """Find out what a request needs: its model, and whether the server goes on with a message by itself, or reads
+        what was thought before.
 
         Returns the text that its answer may repeat; None where it begins a new message.
         """
@@ -173,13 +197,13 @@ class OpenAIChat(DiscoveringChat):
     async def _aprepare(self, messages: list[BaseMessage], model: str | None) -> str | None:
         """The same in the event loop."""
         await self._afind_model()
-        if said_so_far(messages) is None:
+        if said_so_far(messages) is None and not reasoning.is_told(messages):
             return None
         return await asyncio.to_thread(self._repeatable, messages, model)
 
     def _repeatable(self, messages: list[BaseMessage], model: str | None) -> str | None:
         said = said_so_far(messages)
-        if said is None or not self.compatible:
+        if not self.compatible or (said is None and not reasoning.is_told(messages)):
             return None
         return said if self._probe.description(model or self.model_name).software in GOES_ON else None
 
@@ -243,7 +267,8 @@ class OpenAIChat(DiscoveringChat):
                     output_tokens=part.usage.completion_tokens,
                     total_tokens=part.usage.total_tokens,
                 )
-            yield ChatGenerationChunk(message=message, generation_info=info or None)
+            chunk = ChatGenerationChunk(message=message, generation_info=info or None)
+            yield gathered(chunk, (part.model_extra or {}).get(PIECES, 1))
 
     def _name_model(self, chunk: ChatGenerationChunk, model: str | None) -> ChatGenerationChunk:
         """The chunk; the last one names the model that was asked for, where the server names none."""
@@ -257,15 +282,15 @@ class OpenAIChat(DiscoveringChat):
         generation = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         choices = chunk.get("choices")
         if generation is not None and choices:
-            _keep_reasoning(generation, choices[0].get("delta"))
-        return generation
+            reasoning.keep(generation.message, choices[0].get("delta"))
+        return None if generation is None else gathered(generation, chunk.get(PIECES, 1))
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
         result = super()._create_chat_result(response, generation_info)
         if result.llm_output and not result.llm_output.get("model_name"):
             result.llm_output["model_name"] = self.model_name
         for generation, choice in zip(result.generations, response.choices, strict=True):
-            _keep_reasoning(generation, choice.message.model_dump())
+            reasoning.keep(generation.message, choice.message.model_dump())
         return result
 
 
@@ -275,9 +300,3 @@ def may_be_too_long(messages: Sequence[BaseMessage]) -> bool:
     llama-cpp-python's server ends it so, and says why to who asks without a stream.
     """
     return estimate_tokens(messages) >= LONG
-
-
-def _keep_reasoning(generation: ChatGeneration, said: Any) -> None:
-    """Put what the model thinks beside its text, where LangChain looks for it; langchain-openai drops it."""
-    if isinstance(said, dict) and (reasoning := said.get("reasoning_content")):
-        generation.message.additional_kwargs["reasoning_content"] = reasoning

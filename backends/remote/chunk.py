@@ -5,7 +5,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 REASONING = ("reasoning_content", "reasoning", "thinking")  # the same by three names: vLLM's, OpenRouter's, Ollama's
-THINKING_PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"})
+DETAILS = "reasoning_details"  # the same in parts, where OpenRouter sends no more than those
+THINKING_PARTS = frozenset(
+    (
+        *("thinking", "reasoning", "reasoning_text", "summary_text", "redacted_thinking"),
+        *("reasoning.text", "reasoning.summary", "reasoning.encrypted"),
+    )
+)
 TEXT_FIELDS = ("text", "content", "output_text", "refusal", "value")
 UNTOLD = frozenset({"", "null", "none"})  # reasons for the end that are none
 FAILURES = frozenset({"error", "network_error", "insufficient_system_resource", "abort"})
@@ -27,7 +33,7 @@ class WrongShapeError(ValueError):
 class Chunk(NamedTuple):
     """What a row adds: text of the reply, what the model thinks, pieces of calls; and why the reply ended, if it did.
 
-    `is_message`: it is the message itself, and no difference to it.
+    `is_message`: it is the message itself, and no difference to it. `pieces`: how many rows its text is from.
     """
 
     text: str = ""
@@ -36,6 +42,7 @@ class Chunk(NamedTuple):
     finish_reason: str | None = None
     logprobs: dict[str, Any] | None = None
     is_message: bool = False
+    pieces: int = 1
 
 
 def find_choice(row: Mapping[str, Any], index: Any) -> Mapping[str, Any] | None:
@@ -79,7 +86,7 @@ def read_message(message: Mapping[str, Any]) -> Chunk:
     content = read_content(message.get("content"))
     refusal = message.get("refusal")
     text = content.text + (refusal if isinstance(refusal, str) else "")
-    told = (read_content(message.get(name)) for name in REASONING)
+    told = (read_content(message.get(name)) for name in (*REASONING, DETAILS))
     reasoning = content.reasoning or next((each for part in told if (each := part.text or part.reasoning)), "")
     return Chunk(text, reasoning, message.get("tool_calls") or message.get("function_call"))
 

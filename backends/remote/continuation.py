@@ -10,6 +10,8 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
+from backends.remote.gathered import count_pieces, gathered
+
 # The instruction to a server that would begin a new message.
 CONTINUE_PROMPT = (
     "Your last message was cut off. Go on exactly after its last character; repeat nothing and explain nothing."
@@ -91,7 +93,8 @@ def cut_repetition(text: str, said: str) -> str:
 def with_text(chunk: ChatGenerationChunk, text: str) -> ChatGenerationChunk:
     """The chunk with another text; all that stands beside it stays."""
     message = chunk.message.model_copy(update={"content": text})
-    return ChatGenerationChunk(message=message, generation_info=chunk.generation_info)
+    changed = ChatGenerationChunk(message=message, generation_info=chunk.generation_info)
+    return gathered(changed, count_pieces(chunk))
 
 
 def cut_chunks(chunks: Iterator[ChatGenerationChunk], said: str) -> Iterator[ChatGenerationChunk]:

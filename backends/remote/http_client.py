@@ -5,13 +5,15 @@ Knows connections and answers; what a body says is read in `normalizer`.
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from functools import cache
 from typing import Any
 
 import httpx2
 import openai
 
+from backends.remote.chunk import Chunk
+from backends.remote.gathering import gather
 from backends.remote.normalizer import BodyNormalizer, BrokenReplyError, failure_body, is_completion
 
 ssl_context = cache(httpx2.create_ssl_context)  # one for all clients: it takes longer to make than all else
@@ -141,14 +143,28 @@ class NormalizedAsyncStream(httpx2.AsyncByteStream):
         await self._response.aclose()
 
     async def _read(self, body: BodyNormalizer) -> AsyncGenerator[bytes]:
-        try:
-            async for part in self._response.aiter_bytes():
-                for event in body.stream(part):
+        async with aclosing(gather(self._chunks(body))) as chunks:
+            async for chunk in chunks:
+                if chunk is not None:
+                    yield body.render(chunk)
+                    continue
+                for event in body.end_stream():
                     yield event
-        except httpx2.RequestError as error:
-            raise_unless_finished(error, body)
         for event in body.end_stream():
             yield event
+
+    async def _chunks(self, body: BodyNormalizer) -> AsyncGenerator[Chunk | None]:
+        """What comes, with None once all of the reply has: what follows is read, so that the connection can stay."""
+        is_told = False
+        try:
+            async for part in self._response.aiter_bytes():
+                for chunk in body.read(part):
+                    yield chunk
+                if body.is_done and not is_told:
+                    is_told = True
+                    yield None
+        except httpx2.RequestError as error:
+            raise_unless_finished(error, body)
 
 
 def with_defaults(options: dict[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,10 @@ class LoadBalancedChat(BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return self.servers[0]._get_ls_params(stop=stop, **kwargs)
 
+    def thinking_efforts(self, model: str | None = None) -> tuple[str, ...]:
+        """How much the servers may be asked to think."""
+        return self.servers[0].thinking_efforts(model)
+
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], *_: Any, **__: Any) -> int:
         """An estimate of the number of tokens."""
         return self.servers[0].get_num_tokens_from_messages(messages)

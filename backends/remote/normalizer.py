@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 import httpx2
 import openai
 
+from backends.remote.beginnings import BEGINNINGS
 from backends.remote.canonical import Renderer
 from backends.remote.chunk import Chunk, WrongShapeError
 from backends.remote.error_body import ErrorBody, read_error
+from backends.remote.inline import InlineReader
 from backends.remote.reader import ErrorRow, IncompleteReplyError, ReplyReader
+from openai_account import is_official
 
 ROUTE = re.compile(r"(?P<chat>/chat)?/completions/?$")
 STATUS_ERRORS: dict[int, Callable[..., openai.APIStatusError]] = {
@@ -42,15 +45,22 @@ class BodyNormalizer:
     def __init__(self, response: httpx2.Response) -> None:
         """`response` is the answer, to a request that `is_completion` has found to be one for a reply."""
         self._response = response
-        self._reader = ReplyReader(response.charset_encoding)
         match = ROUTE.search(response.request.url.path)
-        self._renderer = Renderer(self._reader, is_chat=match is None or match["chat"] is not None)
+        is_chat = match is None or match["chat"] is not None
+        self._inline = inline_reader(response.request) if is_chat else None
+        self._reader = ReplyReader(response.charset_encoding, self._inline)
+        self._renderer = Renderer(self._reader, is_chat)
         self._is_ended = False
 
     @property
     def is_finished(self) -> bool:
         """Whether all of the reply is there."""
         return self._reader.is_finished
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the server said that nothing follows."""
+        return self._reader.is_done
 
     @property
     def has_begun(self) -> bool:
@@ -62,15 +72,23 @@ class BodyNormalizer:
 
         Raises openai.APIError kinds.
         """
+        for chunk in self.read(data):
+            yield self.render(chunk)
+        if self.is_done:
+            yield from self.end_stream()
+
+    def read(self, data: bytes) -> Iterator[Chunk]:
+        """What these bytes add, where `stream` would write it at once; `render` does. Raises openai.APIError kinds."""
         if self._is_ended:
             return
         try:
-            for chunk in self._reader.feed(data):
-                yield self._renderer.chunk(chunk)
+            yield from self._reader.feed(data)
         except (ErrorRow, WrongShapeError) as error:
             raise self._as_api_error(error) from error
-        if self._reader.is_done:
-            yield from self.end_stream()
+
+    def render(self, chunk: Chunk) -> bytes:
+        """The event of what was read."""
+        return self._renderer.chunk(chunk)
 
     def end_stream(self) -> Iterator[bytes]:
         """The events that are left when nothing more comes. Raises openai.APIError kinds."""
@@ -82,6 +100,7 @@ class BodyNormalizer:
                 yield self._renderer.chunk(chunk)
         except (ErrorRow, WrongShapeError, IncompleteReplyError) as error:
             raise self._as_api_error(error) from error
+        self._learn()
         yield self._renderer.end()
 
     def whole(self, data: bytes) -> tuple[int, bytes]:
@@ -93,7 +112,21 @@ class BodyNormalizer:
         except (ErrorRow, WrongShapeError, IncompleteReplyError) as error:
             body = self._error_body(error)
             return body.status or NO_STATUS, body.as_json()
+        self._learn()
         return self._response.status_code, self._renderer.whole(chunks)
+
+    def _learn(self) -> None:
+        """Note how the reply began, for those after it."""
+        inline, reader, request = self._inline, self._reader, self._response.request
+        if inline is None:
+            return
+        is_wrong = inline.is_trusted or (inline.is_lost and reader.finish_reason != "length")
+        if is_wrong and (reader.has_prompt or BEGINNINGS.expected(request) is not None):
+            BEGINNINGS.learn(request, None)
+        elif reader.has_prompt:
+            BEGINNINGS.learn(request, reader.prompt_form)
+        elif inline.is_plain and not inline.is_trusted and (form := reader.began_within()) is not None:
+            BEGINNINGS.learn(request, form)
 
     def _error_body(self, error: ErrorRow | WrongShapeError | IncompleteReplyError) -> ErrorBody:
         """What went wrong, as the server says it or in our words."""
@@ -111,6 +144,15 @@ class BodyNormalizer:
         if body.status is None or (kind := status_error(body.status)) is None:
             return openai.APIError(body.message, request, body=fields)
         return kind(body.message, response=response, body=fields)
+
+
+def inline_reader(request: httpx2.Request) -> InlineReader | None:
+    """What tells thinking apart in the text of the reply to a request; None for OpenAI's own, which leaves none."""
+    if is_official(str(request.url)):
+        return None
+    reader = InlineReader()
+    reader.expect(BEGINNINGS.expected(request))
+    return reader
 
 
 def is_completion(request: httpx2.Request) -> bool:

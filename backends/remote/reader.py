@@ -10,8 +10,10 @@ from typing import Any
 from backends.remote.chunk import FAILURES, Chunk, WrongShapeError, describe_shape, find_choice, read_choice
 from backends.remote.error_body import ErrorBody, find_error, find_words, one_line
 from backends.remote.events import Event, EventDecoder
+from backends.remote.inline import InlineReader, closed_form, opened_form
 from backends.remote.surrogates import SurrogateJoiner
 from backends.remote.usage import TokenUsage
+from backends.thinking.formats import ThinkingFormat
 
 QUOTED = 120  # characters of what is no JSON, in the words for it
 LONGEST_NOTE = 5000  # characters that are kept of what came beside the reply
@@ -36,14 +38,17 @@ class IncompleteReplyError(Exception):
 class ReplyReader:
     """One answer, fed with its bytes; what it says beside the text stands in its attributes, the last value of each."""
 
-    def __init__(self, charset: str | None = None) -> None:
-        """`charset`: as EventDecoder has it."""
+    def __init__(self, charset: str | None = None, inline: InlineReader | None = None) -> None:
+        """`charset`: as EventDecoder has it. `inline` tells thinking apart that is left in the text."""
         self.usage = TokenUsage()
         self.finish_reason: str | None = None
         self.names: dict[str, str] = {}  # id, model and the like, as far as they are told
         self.is_done = False  # the server said that nothing follows
         self.begun = False
         self._decoder = EventDecoder(charset)
+        self.prompt_form: ThinkingFormat | None = None  # of the thinking that the prompt ends within
+        self.has_prompt = False  # the server showed its prompt
+        self._inline = inline
         self._text, self._reasoning = SurrogateJoiner(), SurrogateJoiner()
         self._said: list[str] = []  # the text so far
         self._index: Any = None  # of the one choice that is read
@@ -74,7 +79,13 @@ class ReplyReader:
             raise IncompleteReplyError(self._words_in_place(), self.begun)
         rest = Chunk(self._text.finish(), self._reasoning.finish())
         if rest.text or rest.reasoning:
-            yield rest
+            yield from self._split(rest)
+        if self._inline is not None:
+            yield from self._inline.close(is_cut=self.finish_reason == "length")
+
+    def began_within(self) -> ThinkingFormat | None:
+        """The form of the thinking that the text began within, unseen; None where it did not."""
+        return closed_form("".join(self._said).lstrip())
 
     def _read_event(self, event: Event) -> Iterator[Chunk]:
         if self.is_done:
@@ -113,7 +124,18 @@ class ReplyReader:
             return
         self._is_document, self._has_rows = event.is_bare and not self.begun, self.begun
         self._observe(row, choice, chunk)
-        yield self._clean(chunk)
+        yield from self._split(self._clean(chunk))
+
+    def _split(self, chunk: Chunk) -> Iterator[Chunk]:
+        """The chunk, with what is thought in its text before it."""
+        if self._inline is None or self._inline.is_plain:
+            yield chunk
+            return
+        if chunk.reasoning:
+            self._inline.trust()
+        *before, last = list(self._inline.push(chunk.text, chunk.is_message)) or [Chunk()]
+        yield from before
+        yield chunk._replace(text=last.text, reasoning=chunk.reasoning + last.reasoning)
 
     @staticmethod
     def _only_failure(row: list[Any]) -> Any:
@@ -131,6 +153,9 @@ class ReplyReader:
         if chunk.finish_reason in FAILURES:
             message = find_words(row) or f'the server ended the reply with "{chunk.finish_reason}"'
             raise ErrorRow(ErrorBody(message, None, {}))
+        if isinstance(row.get("prompt_text"), str) and self._inline is not None:
+            self.has_prompt, self.prompt_form = True, opened_form(row["prompt_text"])
+            self._inline.expect(self.prompt_form)
         if row.get("object") == "chat.completion":  # all of it, and so its end
             self.finish_reason = self.finish_reason or "stop"
         self.finish_reason = chunk.finish_reason or self.finish_reason

@@ -17,7 +17,8 @@ from typing import Any
 from prompts.system import system_prompt
 
 Message = dict[str, str]  # role and content
-TEMPERATURE, TOP_K, TOP_P = 0.8, 40, 0.95  # everybody's, without penalties
+TEMPERATURE = float(os.environ.get("BENCHMARKS_TEMPERATURE", "0.8"))
+TOP_K, TOP_P = 40, 0.95  # everybody's, without penalties
 
 
 @dataclass(frozen=True)

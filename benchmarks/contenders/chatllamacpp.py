@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import llama_library
 from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Message, Task, ThreadedContender, to_langchain
 from benchmarks.contenders.llama import BATCH, NEVER
 
@@ -13,6 +14,7 @@ class ChatLlamaCppContender(ThreadedContender):
     """The stock model's `stream`, several at once where several are asked for."""
 
     def __init__(self, task: Task) -> None:
+        llama_library.load()
         super().__init__(task, alone=False)
         with warnings.catch_warnings(action="ignore"):
             stock = importlib.import_module("langchain_community.chat_models")  # only in the throw-away environment

@@ -46,7 +46,7 @@ class EngineContender(Contender):
         """The reply; its clock begins when the request is submitted."""
         recorder = EventRecorder()
         options = {**SAMPLING, "max_tokens": tokens}
-        request = self._chat._request(to_langchain(messages), None, recorder.emit, raw=False, options=options)
+        request = self._chat._request(to_langchain(messages), None, recorder.emit, raw=False, options=options).request
         began = time.perf_counter()
         self._chat.engine.submit(request)
         await recorder.ended

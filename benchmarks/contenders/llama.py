@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import llama_library
 from benchmarks.contenders import TEMPERATURE, TOP_K, TOP_P, Message, Task, ThreadedContender
 from benchmarks.contenders.chain import llama_build
 from prompts.template import render
@@ -18,6 +19,7 @@ class LlamaContender(ThreadedContender):
     def __init__(self, task: Task) -> None:
         from llama_cpp import Llama
 
+        llama_library.load()
         super().__init__(task, alone=True)
         self._llm: Any = Llama(
             task.path,

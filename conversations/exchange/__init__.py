@@ -1,7 +1,8 @@
 """Conversations out of the store into files, and in again; also what ChatGPT and Open WebUI export.
 
 `parse` gives conversations in our JSON form (`schema`), `import_all` writes them, `export_all` takes them out,
-`json_chunks` and `render_markdown` make the text of a file. Knows the formats and the store; nothing of pages.
+`json_chunks` and `render_markdown` make the text of a file; `remove` and `restore` are a deletion that may be undone.
+Knows the formats and the store; nothing of pages.
 """
 
 import io
@@ -13,12 +14,14 @@ from conversations.exchange.exporter import export_all, export_conversation
 from conversations.exchange.importer import ImportReport, import_all, import_conversation
 from conversations.exchange.markdown import render_markdown
 from conversations.exchange.parsed import ParsedFile, parse_stream
+from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
 
 __all__ = [
     "ExchangeError",
     "ImportReport",
     "ParsedFile",
+    "Removed",
     "export_all",
     "export_conversation",
     "import_all",
@@ -26,7 +29,9 @@ __all__ = [
     "json_chunks",
     "parse",
     "parse_file",
+    "remove",
     "render_markdown",
+    "restore",
 ]
 
 

@@ -30,8 +30,8 @@ def number_messages(
 
     Raises ExchangeError where messages are each other's ancestors.
     """
-    parents = _parents(nodes)
-    below = _children(nodes, parents)
+    parents = parents_of(nodes)
+    below = children_of(nodes, parents)
     messages: list[dict[str, Any]] = []
     numbers: dict[str, int | None] = {}
     waiting = below.get(None, [])[::-1]
@@ -55,7 +55,7 @@ def number_messages(
 def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], list[dict[str, Any]]]:
     """The nodes without the system messages that everything hangs on, and these; hidden ones stay where they are."""
     remaining, system = dict(nodes), list[dict[str, Any]]()
-    below = _children(nodes, _parents(nodes))
+    below = children_of(nodes, parents_of(nodes))
     at: str | None = None
     while len(children := below.get(at, [])) == 1:
         at = children[0]
@@ -78,13 +78,13 @@ def last_time(nodes: Mapping[str, Node]) -> float:
     return max((time for node in nodes.values() if node.message and (time := node.message["created"])), default=0.0)
 
 
-def _parents(nodes: Mapping[str, Node]) -> dict[str, str | None]:
+def parents_of(nodes: Mapping[str, Node]) -> dict[str, str | None]:
     """Each one's parent by its own word, else by the word of whoever lists it as a child."""
     listed = {child: at for at, node in nodes.items() for child in node.children}
     return {at: node.parent if node.parent in nodes else listed.get(at) for at, node in nodes.items()}
 
 
-def _children(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> dict[str | None, list[str]]:
+def children_of(nodes: Mapping[str, Node], parents: Mapping[str, str | None]) -> dict[str | None, list[str]]:
     """Children by parent, in the parent's order; None has the first messages."""
     below: dict[str | None, list[str]] = {}
     for at, parent in parents.items():

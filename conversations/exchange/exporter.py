@@ -8,10 +8,11 @@ from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from conversations.exchange.documents import read_documents, read_sources
-from conversations.exchange.schema import ConversationSchema, FeedbackSchema, MessageSchema, SummarySchema
-from conversations.store.schema import LIVE, Conversation, Feedback, Message, State, Summary
+from conversations.exchange.schema import CallSchema, ConversationSchema, FeedbackSchema, MessageSchema, SummarySchema
+from conversations.store.schema import LIVE, CallStatus, Conversation, Feedback, Message, State, Summary, ToolCall
 from conversations.store.store import NotFoundError, Store
 
+THINKING = ("thinking", "thinking_tokens", "thinking_ms")  # which stand only in a message that has them
 COMPUTED = {"head", "messages", "documents"}  # of a conversation's form, not columns of its table
 
 
@@ -42,6 +43,9 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     summaries: dict[int, list[dict[str, Any]]] = {}
     for summary in session.execute(SUMMARIES, bound):
         summaries.setdefault(summary.message_id, []).append(_fields(SummarySchema, summary))
+    calls: dict[int, list[dict[str, Any]]] = {}
+    for call in session.execute(CALLS, bound):
+        calls.setdefault(call.message_id, []).append(_call(call))
     head = None if row.head is None else numbers.get(row.head)
     fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
     documents = read_documents(session, row.id)
@@ -50,10 +54,12 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
         _message(m, numbers)
         | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])}
         | ({"sources": sources[m.id]} if m.id in sources else {})
+        | ({"calls": calls[m.id]} if m.id in calls else {})
         for m in messages
     ]
-    if not row.whole:
-        del fields["whole"]  # as documents: it stands there only where it says something
+    for name in ("whole", "reasoning_effort"):  # as documents: they stand there only where they say something
+        if not fields[name]:
+            del fields[name]
     return {**fields, "head": head, "messages": message_forms} | (
         {"documents": list(documents.values())} if documents else {}
     )
@@ -70,6 +76,9 @@ def _select_exported(schema: type[BaseModel], table: type[Any], *beside: str) ->
 MESSAGES = _select_exported(MessageSchema, Message, "id", "parent_id")
 THUMBS = _select_exported(FeedbackSchema, Feedback, "message_id")
 SUMMARIES = _select_exported(SummarySchema, Summary, "message_id")
+CALLS = _select_exported(CallSchema, ToolCall, "message_id")
+OPEN = (CallStatus.WAITING, CallStatus.APPROVED, CallStatus.RUNNING)
+ENDED = (*LIVE, State.REQUIRES_ACTION)  # states that have no sense in a file
 
 
 def _fields(schema: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
@@ -77,7 +86,15 @@ def _fields(schema: type[BaseModel], row: Row[Any]) -> dict[str, Any]:
     return {name: held[name] for name in schema.model_fields if name in held}
 
 
+def _call(row: Row[Any]) -> dict[str, Any]:
+    status = str(CallStatus.CANCELLED) if row.status in OPEN else row.status
+    fields = {name: value for name, value in _fields(CallSchema, row).items() if value or name != "thought"}
+    return {**fields, "status": status}
+
+
 def _message(row: Row[Any], numbers: Mapping[int, int]) -> dict[str, Any]:
     parent = None if row.parent_id is None else numbers[row.parent_id]
-    state = str(State.INTERRUPTED) if row.state in LIVE else row.state
-    return {"number": numbers[row.id], "parent": parent, **_fields(MessageSchema, row), "state": state}
+    state = str(State.INTERRUPTED) if row.state in ENDED else row.state
+    held = _fields(MessageSchema, row)
+    fields = {name: value for name, value in held.items() if value is not None or name not in THINKING}
+    return {"number": numbers[row.id], "parent": parent, **fields, "state": state}

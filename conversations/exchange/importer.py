@@ -3,7 +3,7 @@
 Everything is checked before anything is written, then all is written in one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,16 +12,19 @@ from sqlalchemy.orm import Session
 
 from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
-from conversations.exchange.exporter import serialize
+from conversations.exchange.exporter import THINKING, serialize
 from conversations.exchange.schema import digest, validate_conversation
 from conversations.store import store as stores
-from conversations.store.schema import Conversation, Feedback, Message, Summary
+from conversations.store.schema import Conversation, Feedback, Message, Summary, ToolCall
 from conversations.store.store import Store
+from conversations.store.text import searched_words
 from documents.settings import DocumentSettings
 
 BATCH = 2000  # messages that are written at once
 ID_BATCH = 500  # ids that are looked up at once
-NOT_COLUMNS = {"number", "parent", "feedback", "summaries", "sources"}  # of a message's form, not in its table
+NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
+NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
+NOT_COLUMNS = {"number", "parent", "feedback", "summaries", "sources", "calls"}  # of a message's form, not in its table
 
 
 @dataclass
@@ -33,9 +36,14 @@ class ImportReport:
     skipped: list[str] = field(default_factory=list)
 
 
-def import_conversation(store: Store, conversation: Mapping[str, Any]) -> str:
-    """Write one conversation in one transaction; returns its id here. Raises ExchangeError, and nothing is written."""
-    report = _import(store, [conversation], None)
+def import_conversation(
+    store: Store, conversation: Mapping[str, Any], complete: Callable[[Session, str], None] | None = None
+) -> str:
+    """Write one conversation in one transaction; returns its id here. Raises ExchangeError, and nothing is written.
+
+    `complete` adds to what was written, where something was.
+    """
+    report = _import(store, [conversation], None, complete)
     return (report.added or report.skipped)[0]
 
 
@@ -48,7 +56,12 @@ def import_all(store: Store, conversations: Iterable[Mapping[str, Any]]) -> Impo
     return _import(store, conversations, DocumentSettings.read())
 
 
-def _import(store: Store, conversations: Iterable[Mapping[str, Any]], limits: DocumentSettings | None) -> ImportReport:
+def _import(
+    store: Store,
+    conversations: Iterable[Mapping[str, Any]],
+    limits: DocumentSettings | None,
+    complete: Callable[[Session, str], None] | None = None,
+) -> ImportReport:
     """What was here before and comes back has no limits."""
     valid = [drop_dangling_sources(validate_conversation(conversation)) for conversation in conversations]
     if limits is not None:
@@ -58,6 +71,9 @@ def _import(store: Store, conversations: Iterable[Mapping[str, Any]], limits: Do
         for conversation in valid:
             writer.add(conversation)
         writer.flush()
+        if complete is not None:
+            for identity in writer.report.added:
+                complete(session, identity)
         if limits is not None and writer.documents:
             check_document_count(session, store.owner, limits)
     return writer.report
@@ -70,7 +86,7 @@ class ImportWriter:
         self.session, self.store = session, store
         self.report = ImportReport()
         self.rows: dict[Any, list[dict[str, Any]]] = {
-            table.__table__: [] for table in (Conversation, Message, Feedback, Summary)
+            table.__table__: [] for table in (Conversation, Message, Feedback, Summary, ToolCall)
         }
         self.documents = 0  # written
         self.last_id: int | None = None  # number given, on SQLite
@@ -122,13 +138,16 @@ class ImportWriter:
         numbers = self._reserve_ids(len(imported))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
-        conversations, messages, feedback, summaries = self.rows.values()
-        fields = {"whole": False, **fields, "id": identity, "owner": self.store.owner, "head": head}
+        conversations, messages, feedback, summaries, calls = self.rows.values()
+        fields = {**NOTHING_SET, **fields, "id": identity, "owner": self.store.owner, "head": head}
         conversations.append(fields)
         for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]
             row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}
-            messages.append({**row, "id": number, "conversation_id": identity, "parent_id": parent})
+            beside = {"conversation_id": identity, "parent_id": parent, "imported": True}
+            beside["thinking_folded"] = searched_words(message.get("thinking") or "")
+            messages.append({**dict.fromkeys(THINKING), **row, "id": number, **beside})  # all rows have all columns
+            calls += [{**NO_CALL, **call, "message_id": number} for call in message.get("calls", ())]
             feedback += [{**message["feedback"], "message_id": number}] if message["feedback"] else []
             summaries += [{**summary, "message_id": number} for summary in message["summaries"]]
         if len(messages) >= BATCH or conversation.get("documents"):

@@ -71,7 +71,27 @@ def _render_message(message: Mapping[str, Any]) -> list[str]:
     error = f"*Error: {_inline(message['error'])}*" if message["error"] else ""
     attached = f"*Attached: {_inline(', '.join(names))}*" if names else ""
     cited = f"*From: {_inline(', '.join(pages))}*" if pages else ""
-    return [f"## {heading}", *filter(None, [blockquote(message["text"]), attached, cited, error])]
+    texts = [_render_thinking(message), blockquote(message["text"]), attached, cited, error]
+    calls = [line for call in message.get("calls", ()) for line in _render_call(call)]
+    return [f"## {heading}", *calls, *filter(None, texts)]
+
+
+def _render_thinking(message: Mapping[str, Any]) -> str:
+    """What a model thought before it answered, folded up."""
+    if not message.get("thinking"):
+        return ""
+    milliseconds = message.get("thinking_ms")
+    time = "" if milliseconds is None else f" for {milliseconds / 1000:.1f} s"
+    return f"<details><summary>Thought{time}</summary>\n\n{blockquote(message['thinking'])}\n\n</details>"
+
+
+def _render_call(call: Mapping[str, Any]) -> list[str]:
+    """A call of a tool: what became of it and who allowed it, and its arguments and result word for word."""
+    origin = f" of {_inline(call['origin'])}" if call["origin"] not in {"", "own"} else ""
+    by = f" ({_inline(call['decided_by'])})" if call["decided_by"] else ""
+    title = f"*Called {_inline(call['name'])}{origin}: {call['status']}{by}, {_time(call['asked'])}*"
+    result = [blockquote(code_block(call["result"]))] if call["result"] else []
+    return [title, blockquote(code_block(call["arguments"], "json")), *result]
 
 
 def _entries(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

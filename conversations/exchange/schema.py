@@ -5,7 +5,8 @@
                         "documents": [{"name": "notes.pdf", "pages": ["text of page 1", …], …}]}]}
 
 Messages are numbered from 0 in the order in which they were added, so a parent's number is smaller than its child's.
-`documents`, and the `sources` of a message, stand there only where there are some: older programs read the rest.
+`documents`, and the `sources` and `calls` of a message, stand there only where there are some: older programs read the
+rest.
 """
 
 import base64
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from backends import effort
 from conversations.exchange.errors import ExchangeError, explain, preview
 from conversations.store.text import clean
 from conversations.store.tree import Tree
@@ -109,6 +111,24 @@ class SourceSchema(ExportSchema):
     number: Annotated[int, Field(ge=1, lt=2**31)] | None = Field(None, exclude_if=lambda number: number is None)
 
 
+class CallSchema(ExportSchema):
+    """A call of a tool in a reply, and what became of it; one that was not over counts as cancelled."""
+
+    step: Count
+    position: Count
+    thought: Count = Field(0, exclude_if=operator.not_)
+    call_id: CleanStr
+    name: CleanStr
+    origin: CleanStr = ""
+    arguments: CleanStr
+    result: CleanStr | None = None
+    status: Literal["done", "failed", "denied", "expired", "cancelled"]
+    asked: Timestamp
+    decided: Timestamp | None = None
+    finished: Timestamp | None = None
+    decided_by: Annotated[CleanStr, Field(max_length=24)] | None = None
+
+
 class DocumentSchema(ExportSchema):
     """A file's texts, a page each, or one for each of its `places`; one text where it has neither."""
 
@@ -160,6 +180,9 @@ class MessageSchema(ExportSchema):
     duration_ms: FiniteFloat | None = None
     tokens_per_second: FiniteFloat | None = None
     stop_reason: CleanStr | None = None
+    thinking: CleanStr | None = Field(None, exclude_if=operator.not_)
+    thinking_tokens: Count | None = Field(None, exclude_if=operator.not_)
+    thinking_ms: FiniteFloat | None = Field(None, exclude_if=operator.not_)
     retries: Count = 0
     error: CleanStr | None = None
     window: Count | None = None
@@ -168,6 +191,7 @@ class MessageSchema(ExportSchema):
     feedback: FeedbackSchema | None = None
     summaries: list[SummarySchema] = Field(default_factory=list)
     sources: list[SourceSchema] = Field(default_factory=list, exclude_if=operator.not_)
+    calls: list[CallSchema] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class ConversationSchema(ExportSchema):
@@ -183,6 +207,7 @@ class ConversationSchema(ExportSchema):
     persona: Annotated[dict[str, Any], BeforeValidator(_check_persona)] | None = None
     extra: JsonObject | None = None
     whole: bool = Field(False, exclude_if=operator.not_)
+    reasoning_effort: effort.Effort | None = Field(None, exclude_if=operator.not_)
     head: Count | None = None
     messages: list[MessageSchema] = Field(default_factory=list)
     documents: list[DocumentSchema] = Field(default_factory=list, exclude_if=operator.not_)

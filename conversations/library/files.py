@@ -13,15 +13,16 @@ from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from conversations.library import index as indexes
-from conversations.library import vectors
-from conversations.store.database import Database
+from conversations.library import scans, vectors
+from conversations.store.database import Database, DatabaseError
+from conversations.store.scan_tables import PagePicture
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store, announce_deletion
 from conversations.store.text import clean, format_count
 from documents.embedding import current_embedder, words_alone_reason
 from documents.errors import DocumentError
 from documents.kind import UNITS, display_name
-from documents.load import ProgressCallback, load
+from documents.load import Loaded, ProgressCallback, load
 from documents.search import TOP_K, PassageRetriever
 from documents.settings import DocumentSettings, EmbeddingSettings
 from documents.split import join_parts, split_parts
@@ -36,17 +37,37 @@ def add(
     on_page: ProgressCallback = lambda done, of: None,
     on_notice: Callable[[str], None] = lambda notice: None,
     charset: str | None = None,
+    scanning: scans.Scanning | None = None,
 ) -> Document:
     """Read a file and keep it, with a conversation or without one; its vectors follow in the background.
 
     `on_page` is called with pages read and their number; `on_notice` with what of the file is missing. `charset`: a
-    text's encoding as whoever sent it names it. Raises DocumentError, NotFoundError, SettingsError.
+    text's encoding as whoever sent it names it. `scanning`: the pages of it that were read before. Raises
+    DocumentError, NotFoundError, SettingsError.
     """
-    embedder = current_embedder()  # a wrong variable fails before anything is read
+    current_embedder()  # a wrong variable fails before anything is read
     limits, name = DocumentSettings.read(), display_name(name)
     with store.database.reading() as session:
         _check_allowed(session, store, name, conversation_id, limits)
-    loaded = load(name, data, limits, on_page, charset)
+    scanning = scanning or scans.begin(store, name, data, conversation_id)
+    try:
+        with scanning.alive():
+            loaded = load(name, data, limits, on_page, charset, scanning.done, scanning.keep)
+        row = _keep(scanning, loaded, limits)
+    except DatabaseError:  # what was read is kept for the next start
+        raise
+    except BaseException:
+        scanning.forget()
+        raise
+    if loaded.notice is not None:
+        on_notice(loaded.notice)
+    vectors.start(store.database, [row])
+    return row
+
+
+def _keep(scanning: scans.Scanning, loaded: Loaded, limits: DocumentSettings) -> Document:
+    """Keep what was read, all at once."""
+    store, conversation_id, embedder = scanning.store, scanning.conversation_id, current_embedder()
     parts = [replace(part, text=clean(part.text), place=part.place and clean(part.place)) for part in loaded.parts]
     pieces = list(split_parts(parts))
     row = Document(
@@ -55,7 +76,7 @@ def add(
         conversation_id=conversation_id,
         name=clean(loaded.name),
         kind=loaded.kind.name,
-        bytes=len(data),
+        bytes=len(scanning.data),
         pages=len(parts) if loaded.kind.unit else None,
         passages=len(pieces),
         text=join_parts(parts),
@@ -65,14 +86,12 @@ def add(
     )
     rows = [{"document_id": row.id, **asdict(piece)} for piece in pieces]
     with store.database.writing() as session:
-        _check_allowed(session, store, name, conversation_id, limits)  # it may have been deleted meanwhile
+        _check_allowed(session, store, loaded.name, conversation_id, limits)  # it may have been deleted meanwhile
         _touch(session, store, conversation_id)
         session.add(row)
         session.flush()
         session.execute(insert(Passage), rows)
-    if loaded.notice is not None:
-        on_notice(loaded.notice)
-    vectors.start(store.database, [row])
+        scanning.finish(session, row.id, parts)
     return row
 
 
@@ -164,6 +183,13 @@ def content(store: Store, document_id: str) -> str:
         return session.scalars(select(Document.text).where(Document.id == document_id)).one()
 
 
+def page_picture(store: Store, document_id: str, page: int) -> bytes | None:
+    """The small picture of a page that was read from one, as WebP; None where it has none or is not the owner's."""
+    query = select(PagePicture.data).join(Document).where(Document.owner == store.owner, Document.id == document_id)
+    with store.database.reading() as session:
+        return session.scalar(query.where(PagePicture.page == page))
+
+
 def delete(store: Store, document_id: str) -> None:
     """Delete a document with its passages; replies lose what they quote of it. Raises NotFoundError."""
     with store.database.writing() as session:
@@ -197,6 +223,11 @@ def conversation_retriever(database: Database, conversation_id: str) -> PassageR
 def passage_retriever(database: Database, document_ids: Sequence[str]) -> PassageRetriever:
     """What finds passages in these documents. The caller has asked whose they are."""
     return PassageRetriever(index=indexes.get_index(database, document_ids))
+
+
+def vector_counts(database: Database, document_ids: Sequence[str]) -> tuple[int, int]:
+    """How many passages of these documents can be found by meaning now, and how many once all vectors are made."""
+    return indexes.vector_counts(database, document_ids)
 
 
 def document_retriever(store: Store, document_ids: Sequence[str]) -> PassageRetriever:

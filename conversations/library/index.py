@@ -49,6 +49,17 @@ def get_index(database: Database, document_ids: Sequence[str]) -> Index:
         return index
 
 
+def vector_counts(database: Database, document_ids: Sequence[str]) -> tuple[int, int]:
+    """How many passages can be found by meaning now, and how many once all vectors are made."""
+    embedder = _usable_embedder()
+    if embedder is None:
+        return 0, 0
+    query = select(func.sum(Document.vectors), func.sum(Document.passages)).where(Document.id.in_(document_ids))
+    with database.reading() as session:
+        done, of = session.execute(query.where(Document.embedding == embedder.name)).one()
+    return int(done or 0), int(of or 0)
+
+
 def evict(document_id: str) -> None:
     """Drop every index with this document."""
     with _lock:
@@ -67,11 +78,12 @@ def _usable_embedder() -> Embedder | None:
 
 def _build(database: Database, document_ids: Sequence[str]) -> Index:
     """The index of words alone."""
-    columns = (Document.name, Passage.page, Passage.place, Document.id, Passage.id, Passage.start, Passage.end)
+    places = (Passage.page, Passage.place, Passage.start, Passage.end, Passage.region)
+    columns = (Document.name, Document.id, Passage.id, *places)
     query = select(*columns, Passage.text).join(Document).where(Document.id.in_(document_ids))
     with database.reading() as session:
         rows = session.execute(query.order_by(Document.created, Passage.id)).all()
-    names = ("file", "page", "place", "document", "passage", "start", "end")
+    names = ("file", "document", "passage", "page", "place", "start", "end", "region")
     return Index([Found(row.text, metadata=dict(zip(names, row, strict=False))) for row in rows])
 
 

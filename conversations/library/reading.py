@@ -1,6 +1,7 @@
 """Files that are being read in the background, and how far each is. Knows jobs of this process.
 
-Nothing of a file is kept before all of it is: a process that ends in the middle leaves nothing behind.
+Nothing of a file is kept before all of it is: a process that ends in the middle leaves nothing behind, but the pages
+that it read from pictures, with which the next start goes on.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from conversations.library import files
+from conversations.library import files, scans
 from conversations.store.database import Database, DatabaseError
 from conversations.store.schema import Document
 from conversations.store.store import NotFoundError, Store
@@ -24,7 +25,7 @@ POLL_INTERVAL = 0.2  # seconds between two looks of a reply that waits for a fil
 READERS = 2  # at a time: one that takes long does not hold up all others
 _threads = ThreadPoolExecutor(READERS, "documents")
 _lock = threading.Lock()
-_readings: dict[tuple[Database, str], list["Reading"]] = {}
+_readings: dict[tuple[Database, str | None], list["Reading"]] = {}
 
 
 @dataclass(eq=False)
@@ -38,18 +39,42 @@ class Reading(Progress):
 
 def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading:
     """Start to read a file of a conversation."""
-    reading = Reading(display_name(name), unit=counted_units(name))
-    with _lock:
-        _readings.setdefault((store.database, conversation_id), []).append(reading)
+    reading = _announce(store.database, conversation_id, name)
     _threads.submit(_read, reading, store, conversation_id, data)
     return reading
 
 
-def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> None:
+def resume(database: Database) -> None:
+    """Go on with every file whose pages a process was reading when it ended."""
+    scans.watch(database, lambda scan_id: _threads.submit(_resume, database, scan_id))
+
+
+def _announce(database: Database, conversation_id: str | None, name: str) -> Reading:
+    reading = Reading(display_name(name), unit=counted_units(name))
+    with _lock:
+        _readings.setdefault((database, conversation_id), []).append(reading)
+    return reading
+
+
+def _resume(database: Database, scan_id: str) -> None:
+    scanning = scans.take_over(database, scan_id)
+    if scanning is not None:
+        reading = _announce(database, scanning.conversation_id, scanning.name)
+        _read(reading, scanning.store, scanning.conversation_id, scanning.data, scanning)
+
+
+def _read(
+    reading: Reading,
+    store: Store,
+    conversation_id: str | None,
+    data: bytes,
+    scanning: scans.Scanning | None = None,
+) -> None:
     try:
         told = (reading.set_pages, reading.set_notice)
-        reading.document = files.add(store, reading.name, data, conversation_id, *told)
-        files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
+        reading.document = files.add(store, reading.name, data, conversation_id, *told, scanning=scanning)
+        if conversation_id is not None:
+            files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
         reading.error = str(error)
     except Exception as error:
@@ -57,7 +82,7 @@ def _read(reading: Reading, store: Store, conversation_id: str, data: bytes) -> 
         log.exception("a document could not be read")
     finally:
         reading.finished.set()
-        if reading.error is None and reading.notice is None:
+        if conversation_id is None or (reading.error is None and reading.notice is None):
             dismiss(store.database, conversation_id, reading)
 
 
@@ -67,7 +92,7 @@ def running(database: Database, conversation_id: str) -> list[Reading]:
         return list(_readings.get((database, conversation_id), ()))
 
 
-def dismiss(database: Database, conversation_id: str, reading: Reading) -> None:
+def dismiss(database: Database, conversation_id: str | None, reading: Reading) -> None:
     """It is over, and known to be."""
     with _lock:
         left = [each for each in _readings.pop((database, conversation_id), []) if each is not reading]

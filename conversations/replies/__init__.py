@@ -1,6 +1,6 @@
 """Replies: from a message to the text of its answer, watched and stopped. Knows the chain and the store; no page."""
 
-from conversations.replies import comparison, states, turn, watch
+from conversations.replies import approval, comparison, states, steering, strangers, turn, watch
 from conversations.replies.compaction import NOTE, disabled_reason
 from conversations.replies.comparison import Comparison
 from conversations.replies.generation import (
@@ -9,10 +9,10 @@ from conversations.replies.generation import (
     stream_completion,
     stream_messages,
 )
-from conversations.replies.metrics import reply_metrics, summary_metrics
+from conversations.replies.metrics import end_note, reply_metrics, summary_metrics
 from conversations.replies.preload import available_models, is_fetching, preload_model, reload_model
 from conversations.replies.relay.notifier import NOTIFY, channel_of
-from conversations.replies.reply import Reply, describe_wait, listeners, running_replies
+from conversations.replies.reply import Part, Reply, ThinkingPart, describe_wait, listeners, running_replies
 from conversations.replies.request import GenerationRequest
 from conversations.replies.writer import interrupt_all
 
@@ -21,13 +21,17 @@ __all__ = [
     "NOTIFY",
     "Comparison",
     "GenerationRequest",
+    "Part",
     "Reply",
+    "ThinkingPart",
+    "approval",
     "available_models",
     "channel_of",
     "comparison",
     "describe_wait",
     "disabled_reason",
     "document_note",
+    "end_note",
     "excess_note",
     "interrupt_all",
     "is_fetching",
@@ -37,6 +41,8 @@ __all__ = [
     "reply_metrics",
     "running_replies",
     "states",
+    "steering",
+    "strangers",
     "stream_completion",
     "stream_messages",
     "summary_metrics",

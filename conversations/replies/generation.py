@@ -5,8 +5,9 @@ Knows the tables and the chain; nothing of pages or of how the text is saved.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,9 @@ from conversations.replies import compaction, watch
 from conversations.replies.context import BranchContext, Compaction, last_dropped, up_to_question
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
+from conversations.replies.toolbox import open_calls, toolbox
 from conversations.store import citations
+from conversations.store.calls import read_calls
 from conversations.store.database import Database
 from conversations.store.schema import Conversation, Document, Message
 from conversations.store.store import newest_summary
@@ -31,6 +34,7 @@ from settings import Settings
 NO_PASSAGE = "No passage of the documents fits this question, so this reply is not from them."
 NO_ROOM = "The model's window has no room for a passage of the documents, so this reply is not from them."
 TOO_LONG = "The documents are {:,} tokens too long for this model's window of {:,} to be read whole: passages were."
+HALF_FOUND = "Of the {1:,} passages {0:,} could be found by meaning yet, all by their words."
 SMALL_MODEL = "The small model that ships cannot answer from documents: trust the passages below, not its words."
 
 
@@ -44,7 +48,13 @@ async def stream_reply(
     retriever = (
         await asyncio.to_thread(files.passage_retriever, database, context.documents) if context.documents else None
     )
+    if retriever is not None:
+        reply.report.vectors = await asyncio.to_thread(files.vector_counts, database, context.documents)
     whole = sections(retriever.index.passages) if retriever is not None and context.whole else ()
+    calls = None
+    if context.uses_tools:
+        calls = await open_calls(database, row, context, request.settings, reply, retriever)
+        context = await calls.resume()
     # 2. What stands for messages that no longer fit.
     compacted = await compaction.compact(database, row, context, request, reply) if summarizes else Compaction()
     # 3. The chain; with documents, what it quotes is kept beside it.
@@ -56,10 +66,12 @@ async def stream_reply(
         hidden=context.hidden_counts(compacted.messages),
         before=context.dropped_before(compacted.messages),
         model=request.model,
-        options=request.options,
+        options=effort_options(context) | dict(request.options),
         retriever=retriever,
+        control=reply.control,
         conversation=row.conversation_id,
         whole=whole,
+        toolbox=None if calls is None else toolbox(calls),
     )
     parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
     question = context.question.text
@@ -127,11 +139,12 @@ def save_used(database: Database, row: Message, reply: Reply, question: str) -> 
 
 def document_note(report: Report, settings: Settings) -> str | None:
     """What the reader of a reply that was to be made from documents has to know of it."""
-    excess = excess_note(report)
+    (done, of), excess = report.vectors, excess_note(report)
+    half = HALF_FOUND.format(done, of) if done < of and not report.whole else None
     if not report.passages:
-        return " ".join(filter(None, (excess, NO_ROOM if report.matches else NO_PASSAGE)))
+        return " ".join(filter(None, (excess, NO_ROOM if report.matches else NO_PASSAGE, half)))
     small = SMALL_MODEL if backends.is_default_model(report.backend or "", settings) else None
-    return " ".join(filter(None, (excess, small))) or None
+    return " ".join(filter(None, (excess, half, small))) or None
 
 
 def excess_note(report: Report) -> str | None:
@@ -143,7 +156,7 @@ async def stream_messages(
     messages: Sequence[BaseMessage], request: GenerationRequest, reply: Reply, retriever: Retriever | None = None
 ) -> AsyncIterator[str]:
     """Yield the text that follows the messages, to which only passages are added, and of which nothing is dropped
-    unasked.
+    unasked. Calls of the request's own tools are added to the reply.
 
     Raises ModelError kinds, of them ContextOverflowError where they do not fit.
     """
@@ -157,9 +170,12 @@ async def stream_messages(
         raw=request.raw,
         truncate=request.truncate,
         whole=sections(retriever.index.passages) if isinstance(retriever, PassageRetriever) and request.whole else (),
+        control=reply.control,
     )
     async for part in chain.astream({"messages": list(messages)}, {"callbacks": [reply.report]}):
-        yield part
+        if isinstance(part, AIMessageChunk):
+            reply.add_calls(part.tool_call_chunks)
+        yield part if isinstance(part, str) else str(part.text)
 
 
 async def stream_completion(text: str, request: GenerationRequest, reply: Reply) -> AsyncIterator[str]:
@@ -179,12 +195,34 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         documents = list(session.scalars(own))
         path = [message.id for message in history]
         summary = newest_summary(session, row.conversation_id, path) if with_summary else None
+        own_calls = read_calls(session, [row.id])
+        uses_tools = bool(conversation.tools or own_calls)
+        calls = {**read_calls(session, path), **own_calls} if uses_tools else {}
+        cited = citations.last_cited(session, path) if uses_tools else None
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
     dropped = last_dropped([*history, row])
     system = system_prompt(conversation)
     return BranchContext(
-        system, history, question, row.text, documents, stored, dropped, whole=conversation.whole and bool(documents)
+        system,
+        history,
+        question,
+        row.text,
+        documents,
+        stored,
+        dropped,
+        whole=conversation.whole and bool(documents),
+        tools=conversation.tools or (),
+        calls=calls,
+        row_id=row.id,
+        thinking=row.thinking or "",
+        cited=cited,
+        effort=conversation.reasoning_effort,
     )
+
+
+def effort_options(context: BranchContext) -> dict[str, Any]:
+    """The option that says how much the model is to think; none where the conversation leaves it to the model."""
+    return {} if context.effort is None else {"reasoning_effort": context.effort}
 
 
 def _branch(session: Session, number: int | None) -> list[Message]:

@@ -7,14 +7,17 @@ one is loaded.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from langchain_core.exceptions import ModelError
+from langchain_core.messages.tool import ToolCallChunk
 
 import backends
+from backends import ThinkingControl
 from chains.report import Report
+from chains.thinking import Thinking
 from conversations.replies.loop import loop
 from conversations.store.database import DatabaseError
 from conversations.store.schema import State
@@ -23,8 +26,13 @@ from conversations.store.text import clean
 log = logging.getLogger(__name__)
 StreamFactory = Callable[["Reply"], AsyncIterator[str]]
 PAUSE = 0.04  # seconds between two parts for a subscriber: each has its price, and nobody reads faster
+ONLY_THOUGHT = "The reply ended inside its thinking: raise max_tokens, or set a reasoning_budget."
 listeners: list[Callable[["Reply"], None]] = []  # called in the loop with every reply of this process that has ended
 _running: set["Reply"] = set()
+
+
+class ApprovalRequiredError(Exception):
+    """A call of a tool waits for a person: the reply ends for now, and goes on with his answer."""
 
 
 class Recorder(Protocol):
@@ -37,17 +45,39 @@ class Recorder(Protocol):
         """Keep the reply as it has ended."""
 
 
+class ThinkingPart(NamedTuple):
+    """A piece of what the model thinks before it answers."""
+
+    text: str
+
+
+Part = str | ThinkingPart | list[ToolCallChunk]
+
+
 class Reply:
     """Text that grows in the background loop. Read `text`, `state`, `report` and `error` from any thread."""
 
-    def __init__(self, stream: StreamFactory, text: str = "", recorder: Recorder | None = None) -> None:
-        """Start the task; `stream` yields what is added to `text`, and `recorder` keeps it. From any thread."""
+    def __init__(
+        self,
+        stream: StreamFactory,
+        text: str = "",
+        recorder: Recorder | None = None,
+        thinking: Thinking | None = None,
+    ) -> None:
+        """Start the task; `stream` yields what is added to `text`, and `recorder` keeps it. From any thread.
+
+        `thinking` is what the reply has thought already, where it goes on in the middle of that.
+        """
         self.text = text
         self.state = State.WAITING
         self.error: str | None = None
         self.failure: BaseException | None = None  # the exception that `error` describes
-        self.report = Report()
+        self.report = Report(thinking)
+        self.report.on_thinking = self._notify
+        self.control = ThinkingControl()  # of its thinking, where the model is in this process
+        self.calls: list[ToolCallChunk] = []  # pieces of calls that whoever asked for the reply carries out
         self.activity: str | None = None  # what it does before its first word, where that takes long
+        self.calls_over = 0  # calls of tools that are over
         self._finished = threading.Event()
         self._task: asyncio.Task[None] | None = None
         self._supervisor: asyncio.Task[None] | None = None
@@ -63,9 +93,19 @@ class Reply:
         """Whether it has not ended, so that more may come."""
         return not self._finished.is_set()
 
+    @property
+    def note(self) -> str | None:
+        """What a program's reader has to know where it ended with thinking alone; None where it did not."""
+        thought = self.report.thinking.text and not (self.text or self.calls)
+        return ONLY_THOUGHT if thought and not self.running else None
+
     def stop(self, state: State = State.STOPPED) -> None:
         """Cancel the task; the engine stops within one token, the text so far stays, and `state` says why."""
         loop().call_soon_threadsafe(self._cancel, state)
+
+    def answer_now(self) -> None:
+        """End its thinking within one token, so that the answer follows. From any thread."""
+        self.control.end()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether it has ended within `timeout` seconds (None: however long it takes); blocks the thread."""
@@ -81,16 +121,38 @@ class Reply:
         finally:
             self._subscribers.remove(subscriber)
 
-    async def follow(self, after: int = 0) -> AsyncIterator[str]:
+    def add_calls(self, pieces: Sequence[ToolCallChunk]) -> None:
+        """Add pieces of calls, which whoever asked for the reply carries out."""
+        self.calls.extend(pieces)
+
+    def follow(self, after: int = 0) -> AsyncIterator[str]:
         """Yield what is added beyond `after` characters until the end, the first part at once; in any event loop."""
-        subscriber = Subscriber()
+        return self._follow(after, with_all=False)
+
+    def follow_parts(self, after: int = 0, known: int = 0) -> AsyncIterator[Part]:
+        """Yield what is added until the end: text beyond `after` characters, thinking beyond `known`, and pieces of
+        calls; in any event loop."""
+        return self._follow(after, with_all=True, known=known)
+
+    async def _follow(self, after: int, with_all: bool, known: int = 0) -> AsyncIterator[Any]:
+        subscriber, told, seen = Subscriber(), 0, self.report.thinking
         self._subscribers.append(subscriber)
         try:
             while True:
                 running, text = self.running, self.text
-                if len(text) > after:
-                    yield text[after:]
-                    after = len(text)
+                if self.report.thinking is not seen:  # what was told was that of a try that failed
+                    known, seen = 0, self.report.thinking
+                thinking = seen.text if with_all else ""
+                calls = self.calls[told:] if with_all else []
+                if len(thinking) > known:
+                    yield ThinkingPart(thinking[known:])
+                    known = len(thinking)
+                if len(text) > after or calls:
+                    if len(text) > after:
+                        yield text[after:]
+                    if calls:
+                        yield calls
+                    after, told = len(text), told + len(calls)
                     if running:  # a subscriber from after the end gets no notice of it
                         await subscriber.pause()
                 elif running:
@@ -152,6 +214,8 @@ class Reply:
             self.state = self._stop_state or State.STOPPED
         elif error is None:
             self.state = State.DONE
+        elif isinstance(error, ApprovalRequiredError):
+            self.state = State.REQUIRES_ACTION
         else:
             self.state = State.FAILED
             self.failure = error
@@ -212,6 +276,8 @@ def describe_wait(reply: Reply | None) -> str:
         return f"Trying again: {report.retries[-1]}"
     if report.loading is not None:
         return _describe_loading(report.loading)
+    if report.thinking.is_open:
+        return f"Thinking for {report.thinking.seconds or 0:.0f} s…"
     return "Loading the model…" if report.backend is None else "Thinking…"
 
 

@@ -11,12 +11,15 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+import backends
+from chains.thinking import Thinking
 from conversations.replies import watch
 from conversations.replies.generation import stream_reply
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.writer import PROCESS, Record, reply_writer
 from conversations.store import store as stores
+from conversations.store.calls import cancel_waiting, read_calls
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Conversation, Message, State
 from conversations.store.store import Store
@@ -40,7 +43,35 @@ def start_turn(
     text = check_message(text)
     with store.database.writing() as session:
         conversation = store.ensure(session, identity, **(new or {}))
+        cancel_waiting(session, conversation.head)
         question = add_message(session, conversation, conversation.head, text=text)
+        answer = add_shown_reply(session, store, conversation, question)
+    return answer, start_reply(store.database, answer, request)
+
+
+def go_on(
+    store: Store,
+    after: int | None,
+    said: Sequence[Mapping[str, Any]],
+    request: GenerationRequest,
+    fields: Mapping[str, Any],
+) -> tuple[Message, Reply]:
+    """The row of the reply to the last of these messages, and the reply; `said` are their columns, the question's last.
+
+    They are added below the message `after`, whose calls wait no more, or to a new conversation, which gets `fields`.
+    Raises NotFoundError.
+    """
+    with store.database.writing() as session:
+        if after is None:
+            conversation = store.create(session, **fields)
+        else:
+            conversation = store.lock_conversation(session, store.message_row(session, after).conversation_id)
+            cancel_waiting(session, after)
+            for name, value in fields.items():
+                setattr(conversation, name, value)
+        for columns in said:
+            question = add_message(session, conversation, after, **columns)
+            after = question.id
         answer = add_shown_reply(session, store, conversation, question)
     return answer, start_reply(store.database, answer, request)
 
@@ -77,16 +108,30 @@ def continue_reply(store: Store, number: int, request: GenerationRequest) -> Mes
     with store.database.writing() as session:
         row = store.message_row(session, number)
         store.lock_conversation(session, row.conversation_id).updated = time.time()
-        if row.role != "assistant" or row.parent_id is None or not row.text:
+        own = read_calls(session, [number]).get(number, [])
+        if row.role != "assistant" or row.parent_id is None or not (row.text or own or row.thinking):
             raise MessageError("Only a reply that has begun can be continued.")
-        taken = {"state": State.WAITING, **_claim(store), "stopping": False, "error": None, "stop_reason": None}
-        free = update(Message).where(Message.id == number, Message.state.not_in(LIVE)).values(**taken)
-        is_local = watch.local_reply(store.database, number) is not None  # whatever the table says: clocks may jump
-        if is_local or session.execute(free.returning(Message.id)).first() is None:
+        if row.only_thought and not own and not backends.computes_here(request.backend):
+            raise MessageError(f"{request.backend} goes on with no thinking: regenerate the reply.")
+        if any(call.waiting for call in own):
+            raise MessageError("This reply waits for your answer to a call of a tool: give it, and the reply goes on.")
+        if not claim_reply(session, store, row):
             raise MessageError("This reply is being written already.")
-        session.refresh(row)  # its last text may have come since it was read
-    start_reply(store.database, row, request)
+        inside = row.only_thought and not own
+    start_reply(store.database, row, request, inside=inside)
     return row
+
+
+def claim_reply(session: Session, store: Store, row: Message) -> bool:
+    """Have this process write a reply that has ended, or paused, from now on; False where some process does already."""
+    marks = dict.fromkeys(("stopping", "answering"), False)
+    taken = {"state": State.WAITING, **_claim(store), **marks, "error": None, "stop_reason": None}
+    free = update(Message).where(Message.id == row.id, Message.state.not_in(LIVE)).values(**taken)
+    is_local = watch.local_reply(store.database, row.id) is not None  # whatever the table says: clocks may jump
+    if is_local or session.execute(free.returning(Message.id)).first() is None:
+        return False
+    session.refresh(row)  # its last text may have come since it was read
+    return True
 
 
 def compare(
@@ -137,7 +182,11 @@ def show_reply(conversation: Conversation, answer: Message, text: str) -> None:
     conversation.title = conversation.title or stores.make_title(text)
 
 
-def start_reply(database: Database, row: Message, request: GenerationRequest) -> Reply:
-    """The reply of this row, running in the background."""
+def start_reply(database: Database, row: Message, request: GenerationRequest, *, inside: bool = False) -> Reply:
+    """The reply of this row, running in the background; `inside`: it goes on in the middle of its thinking."""
     record = Record(reply_writer(database), row.id, row.completion_tokens or 0, row.duration_ms or 0)
-    return Reply(partial(stream_reply, database, row, request), row.text, record)
+    thinking = None
+    if row.thinking:
+        tokens, seconds = row.thinking_tokens or 0, (row.thinking_ms or 0) / 1000
+        thinking = Thinking.going_on(row.thinking, tokens, seconds, inside=inside)
+    return Reply(partial(stream_reply, database, row, request), row.text, record, thinking)

@@ -1,8 +1,8 @@
-"""The one door to running replies: watching one and stopping it, whichever process writes it. Knows no page.
+"""The one door to running replies: watching one, stopping it, having it answer now, whichever process writes it.
 
 What another process writes is read from the table, where its writer puts it about twice a second, and it is stopped by
 a mark that the same writer reads. On PostgreSQL that process also sends its text as it comes, and is notified of the
-stop at once.
+stop at once; to answer now is asked for alike. Knows no page.
 """
 
 import asyncio
@@ -11,12 +11,14 @@ from contextlib import suppress
 
 from sqlalchemy import select, update
 
+import backends
 from conversations.replies.relay.remote_reply import POLL
 from conversations.replies.reply import Reply
 from conversations.replies.writer import reply_writer
 from conversations.store.database import Database
 from conversations.store.schema import LIVE, Message, State
 from conversations.store.store import NotFoundError, Store, is_live, sweep
+from conversations.store.text import MessageError
 
 
 def local_reply(database: Database, number: int) -> Reply | None:
@@ -32,8 +34,16 @@ def snapshot(database: Database, number: int) -> Message | None:
     message = _row(database, number)
     if message is not None:
         message.state = reply.state if reply.state in LIVE else State.RUNNING  # it has ended when it is saved
-        message.text = reply.text
+        take_growth(message, reply)
     return message
+
+
+def take_growth(message: Message, reply: Reply) -> None:
+    """Give a message what its reply has thought and said so far."""
+    message.text = reply.text
+    if reply.report.thinking_ms is not None:
+        message.thinking, message.thinking_ms = reply.report.thinking.text, reply.report.thinking_ms
+    message.backend = reply.report.backend or message.backend
 
 
 def _remote_snapshot(database: Database, number: int) -> Message | None:
@@ -50,11 +60,6 @@ def _remote_snapshot(database: Database, number: int) -> Message | None:
 def _row(database: Database, number: int) -> Message | None:
     with database.reading() as session:
         return session.scalar(select(Message).where(Message.id == number))
-
-
-def has_push(database: Database) -> bool:
-    """Whether other processes send the text of their replies as it comes, so that looking often is worth it."""
-    return reply_writer(database).relay.notifier is not None
 
 
 async def follow(store: Store, number: int, after: int = 0) -> AsyncIterator[str]:
@@ -89,13 +94,61 @@ def stop(store: Store, number: int) -> None:
         reply_writer(store.database).relay.stop(row)
 
 
-def stop_all(store: Store, identity: str) -> None:
-    """End all replies of a conversation. Raises NotFoundError."""
+def answer_now(store: Store, number: int) -> None:
+    """Have a running reply end its thinking within one token, by the model's own mark, and answer.
+
+    Raises NotFoundError, and MessageError where there is no thinking that could be ended.
+    """
+    row, reply = store.message(number), local_reply(store.database, number)
+    if reply is not None:
+        end_thinking(reply)
+        return
+    _check_answer_now(row.live, bool(row.text), row.backend)
+    with store.database.writing() as session:
+        session.execute(update(Message).where(Message.id == number, is_live()).values(answering=True))
+    reply_writer(store.database).relay.answer_now(row)
+
+
+def end_thinking(reply: Reply) -> None:
+    """Do so with a reply of this process. Raises MessageError."""
+    has_answer = bool(reply.text) and not reply.report.thinking.is_open
+    _check_answer_now(reply.running, has_answer, reply.report.backend)
+    reply.answer_now()
+
+
+def _check_answer_now(is_running: bool, has_answer: bool, backend: str | None) -> None:
+    if not is_running:
+        raise MessageError("This reply has ended: there is no thinking to end.")
+    if has_answer:
+        raise MessageError("This reply answers already.")
+    if backend is not None and not backends.computes_here(backend):
+        raise MessageError(f"The thinking of {backend} cannot be ended: it is a server's. Stop the reply instead.")
+
+
+def can_answer_now(row: Message | None, reply: Reply | None) -> bool:
+    """Whether a reply thinks at the moment, and can be had end that; None stands for one of another process."""
+    if reply is not None:
+        thinking, backend = reply.report.thinking, reply.report.backend
+        goes_on = bool(thinking.text) and thinking.ended is None  # with what it thought before it was cut
+        thinks = (thinking.is_open or goes_on) and not reply.control.is_over and reply.running
+    elif row is not None:
+        thinks, backend = row.live and row.only_thought and not row.answering, row.backend
+    else:
+        return False
+    return thinks and backend is not None and backends.computes_here(backend)
+
+
+def running_in(store: Store, identity: str) -> list[int]:
+    """The running replies of a conversation, oldest first. Raises NotFoundError."""
     with store.database.reading() as session:
         store.conversation_row(session, identity)
-        query = select(Message.id).where(Message.conversation_id == identity, is_live())
-        numbers = list(session.scalars(query))
-    for number in numbers:
+        query = select(Message.id).where(Message.conversation_id == identity, is_live()).order_by(Message.id)
+        return list(session.scalars(query))
+
+
+def stop_all(store: Store, identity: str) -> None:
+    """End all replies of a conversation. Raises NotFoundError."""
+    for number in running_in(store, identity):
         with suppress(NotFoundError):  # deleted meanwhile
             stop(store, number)
 

@@ -13,11 +13,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
+from chains.report import Report
 from conversations.replies.loop import loop
 from conversations.replies.relay.relay import ReplyRelay
 from conversations.replies.reply import Reply
@@ -74,18 +75,38 @@ class Record:
             "backend": report.backend,
             "model": report.model,
             "prompt_tokens": report.prompt_tokens,
-            "completion_tokens": None if written is None else written + self.tokens,
+            "completion_tokens": None if written is None else written + report.written_before + self.tokens,
             "counted": report.counted,
             "estimated": report.estimated,
             "ttft_ms": report.ttft_ms,
             "duration_ms": round(until * 1000 + self.milliseconds, 1),
             "tokens_per_second": report.tokens_per_second,
             "stop_reason": report.stop_reason,
+            **thinking_columns(report),
             "retries": len(report.retries),
             "error": reply.error,
             "window": report.window,
             "dropped": report.dropped_messages,
         }
+
+
+class Asked(NamedTuple):
+    """The message numbers of replies that somebody stopped, deleted or took over, and of those that are to answer."""
+
+    stopping: list[int]
+    answering: list[int]
+
+
+def thinking_columns(report: Report) -> dict[str, Any]:
+    """The columns of what a model thought before it answered; none where it did not."""
+    if report.thinking_ms is None:
+        return {}
+    return {
+        "thinking": report.thinking.text,
+        "thinking_folded": searched_words(report.thinking.text),
+        "thinking_tokens": report.thinking_tokens,
+        "thinking_ms": report.thinking_ms,
+    }
 
 
 class ReplyWriter:
@@ -122,17 +143,21 @@ class ReplyWriter:
         try:
             while self.active:
                 await asyncio.sleep(PAUSE)
-                for number in await self.write(self._rows()) or ():
+                asked = await self.write(self._rows())
+                for number in asked.stopping if asked else ():
                     if number in self.active:
                         self.active[number][1].stop()
+                for number in asked.answering if asked else ():
+                    if number in self.active:
+                        self.active[number][1].answer_now()
         finally:  # else the next reply would find it beating
             self._saving = None
 
     def _rows(self) -> dict[int, dict[str, Any]]:
         return {number: entry.columns(reply) for number, (entry, reply) in list(self.active.items())}
 
-    async def write(self, rows: dict[int, dict[str, Any]]) -> list[int] | None:
-        """The message numbers of the replies that have to stop; None where nothing could be saved, which is logged.
+    async def write(self, rows: dict[int, dict[str, Any]]) -> Asked | None:
+        """What somebody asks of the replies; None where nothing could be saved, which is logged.
 
         `rows` are columns by message number, all saved in one transaction.
         """
@@ -144,19 +169,22 @@ class ReplyWriter:
             log.debug("replies are saved by interrupt()", exc_info=True)
         return None
 
-    def _save(self, rows: dict[int, dict[str, Any]]) -> list[int]:
-        """The message numbers of the replies that somebody stopped, deleted or took over. Raises SQLAlchemyError."""
+    def _save(self, rows: dict[int, dict[str, Any]]) -> Asked:
+        """What somebody asks of the replies. Raises SQLAlchemyError."""
+        asked = Asked([], [])
         if not rows:
-            return []
-        stopping = []
+            return asked
         with self.database.writing() as session:
             for number, values in sorted(rows.items()):
                 is_own = (Message.id == number, Message.process == PROCESS)
                 words = searched_words(values["text"])
                 query = update(Message).where(*is_own).values(heartbeat=self.database.now(), folded=words, **values)
-                if session.scalar(query.returning(Message.stopping)) is not False:
-                    stopping.append(number)
-        return stopping
+                marks = session.execute(query.returning(Message.stopping, Message.answering)).first()
+                if marks is None or marks.stopping:
+                    asked.stopping.append(number)
+                elif marks.answering:
+                    asked.answering.append(number)
+        return asked
 
 
 _writers: dict[Database, ReplyWriter] = {}

@@ -1,9 +1,22 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
 
-from conversations.store import personas, responses
+from conversations.store import personas, responses, versions
+from conversations.store.calls import AnsweredError, Decision
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
-from conversations.store.schema import STATE_NOTES, Conversation, Counter, Document, Feedback, Message, State, Summary
+from conversations.store.scan_tables import PagePicture
+from conversations.store.schema import (
+    STATE_NOTES,
+    CallStatus,
+    Conversation,
+    Counter,
+    Document,
+    Feedback,
+    Message,
+    State,
+    Summary,
+    ToolCall,
+)
 from conversations.store.search import Hit, search_conversations
 from conversations.store.statistics import VOTE_COMMENT, Period, Statistics, collect_statistics
 from conversations.store.store import (
@@ -21,22 +34,27 @@ __all__ = [
     "MAX_MESSAGE_LENGTH",
     "STATE_NOTES",
     "VOTE_COMMENT",
+    "AnsweredError",
+    "CallStatus",
     "Conversation",
     "Counter",
     "Database",
     "DatabaseError",
+    "Decision",
     "Document",
     "Feedback",
     "Hit",
     "Message",
     "MessageError",
     "NotFoundError",
+    "PagePicture",
     "Period",
     "State",
     "Statistics",
     "Store",
     "Summary",
     "Thread",
+    "ToolCall",
     "check_message",
     "clean",
     "collect_statistics",
@@ -51,4 +69,5 @@ __all__ = [
     "read_sources",
     "responses",
     "search_conversations",
+    "versions",
 ]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from conversations.store.database import Database
 from conversations.store.schema import Citation, Document, Passage
 from documents.source import Source as Source
+from documents.source import to_region
 
 
 def cite(database: Database, message_id: int, passages: Mapping[int, Found]) -> None:
@@ -24,10 +25,18 @@ def cite(database: Database, message_id: int, passages: Mapping[int, Found]) -> 
 
 def read_sources(session: Session, message_ids: Sequence[int]) -> dict[int, list[Source]]:
     """What these messages were made from, by its numbers in the prompt."""
-    columns = (Document.name, Passage.page, Passage.place, Passage.text, Citation.score, Citation.rank)
-    query = select(Citation.message_id, *columns).join(Passage, Passage.id == Citation.passage_id).join(Document)
+    passage = (Passage.page, Passage.place, Passage.text, Citation.score, Citation.rank, Passage.region)
+    query = select(Citation.message_id, Document.name, *passage, Document.id)
+    query = query.join(Passage, Passage.id == Citation.passage_id).join(Document)
     query = query.where(Citation.message_id.in_(message_ids)).order_by(Citation.message_id, Citation.rank)
     sources: dict[int, list[Source]] = {}
-    for message_id, name, page, place, text, score, number in session.execute(query):
-        sources.setdefault(message_id, []).append(Source(name, page, place, text, score, number))
+    for message_id, name, page, place, text, score, number, region, document in session.execute(query):
+        source = Source(name, page, place, text, score, number, to_region(region), document)
+        sources.setdefault(message_id, []).append(source)
     return sources
+
+
+def last_cited(session: Session, message_ids: Sequence[int]) -> int | None:
+    """The newest of these messages that was made from passages; None where none was."""
+    query = select(Citation.message_id).where(Citation.message_id.in_(message_ids))
+    return session.scalar(query.order_by(Citation.message_id.desc()).limit(1))

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -118,7 +119,8 @@ class Database:
                 connection.exec_driver_sql("VACUUM FULL")
             return
         with self._writer, self.engine.execution_options(transaction="none").connect() as connection:
-            connection.exec_driver_sql("INSERT INTO message_text(message_text) VALUES ('optimize')")
+            for index in ("message_text", "message_thinking", "call_text"):
+                connection.exec_driver_sql(f"INSERT INTO {index}({index}) VALUES ('optimize')")
             connection.exec_driver_sql("VACUUM")
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
         if busy:
@@ -186,6 +188,7 @@ def _engine(url: str, sqlite: bool) -> Engine:
     def prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver's own transactions end before DDL
         _enable_wal(connection)
+        connection.create_function("hashtext", 1, _hash_text, deterministic=True)
         for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -196,6 +199,11 @@ def _engine(url: str, sqlite: bool) -> Engine:
             connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
+
+
+def _hash_text(value: str) -> int:
+    """A number for a text, as PostgreSQL has it; not the same one."""
+    return zlib.crc32(value.encode())
 
 
 def _enable_wal(connection: sqlite3.Connection) -> None:

@@ -4,6 +4,7 @@ What is not the owner's, or has expired, is not found. Whoever goes on from a re
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from sqlalchemy import CTE, ColumnElement, Select, delete, literal, select, upda
 from sqlalchemy.orm import Session
 
 from conversations.store.database import Database
-from conversations.store.schema import ResponseItem, StoredResponse
+from conversations.store.schema import CallStatus, Message, ResponseItem, StoredResponse, ToolCall
 from conversations.store.store import NotFoundError, Store
 
 HOUR = 3600.0  # seconds
@@ -27,10 +28,14 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True)
 class History:
-    """The responses that a new one goes on from, the newest first, and their items, the oldest first."""
+    """The responses that a new one goes on from, the newest first, and their items, the oldest first.
+
+    `message_id` is the reply that the newest one told, where it is one of a conversation.
+    """
 
     ids: Sequence[str] = ()
     items: Sequence[dict[str, Any]] = ()
+    message_id: int | None = None
 
 
 def save(
@@ -42,8 +47,11 @@ def save(
     *,
     history: History,
     days: float,
+    message_id: int | None = None,
 ) -> None:
     """Keep a response for so many days, and those before it for as long; what has expired goes.
+
+    `message_id` is the reply that it tells, where it is one of a conversation, with which it is deleted.
 
     Raises DatabaseError.
     """
@@ -55,7 +63,13 @@ def save(
         previous = history.ids[0] if history.ids else None
         session.add(
             StoredResponse(
-                id=response_id, owner=store.owner, previous_id=previous, created=now, expires=expires, body=body
+                id=response_id,
+                owner=store.owner,
+                previous_id=previous,
+                created=now,
+                expires=expires,
+                body=body,
+                message_id=message_id,
             )
         )
         session.flush()
@@ -87,10 +101,18 @@ def _purge(session: Session, now: float | ColumnElement[float]) -> None:
     session.execute(delete(StoredResponse).where(StoredResponse.expires <= now))
 
 
-def get(store: Store, response_id: str) -> dict[str, Any]:
-    """The body of a response. Raises NotFoundError."""
+def get(store: Store, response_id: str) -> StoredResponse:
+    """A response. Raises NotFoundError."""
     with store.database.reading() as session:
-        return _row(session, store, response_id).body
+        return _row(session, store, response_id)
+
+
+def asked_calls(store: Store, response_id: str | None) -> list[tuple[str, ToolCall]]:
+    """Calls in replies that the owner's responses tell, each with its response: of one, else those that wait."""
+    query = select(StoredResponse.id, ToolCall).join(ToolCall, ToolCall.message_id == StoredResponse.message_id)
+    only = ToolCall.status == CallStatus.WAITING if response_id is None else StoredResponse.id == response_id
+    with store.database.reading() as session:
+        return [(identity, call) for identity, call in session.execute(query.where(_is_alive(store), only))]
 
 
 def input_items(store: Store, response_id: str) -> list[dict[str, Any]]:
@@ -102,10 +124,26 @@ def input_items(store: Store, response_id: str) -> list[dict[str, Any]]:
 
 
 def remove(store: Store, response_id: str) -> None:
-    """Remove a response with its items; nothing can go on from it any more. Raises NotFoundError."""
+    """Remove a response with its items; nothing can go on from it any more. Raises NotFoundError.
+
+    The last one of a conversation takes it along.
+    """
     with store.database.writing() as session:
         row = _row(session, store, response_id)
         session.execute(delete(StoredResponse).where(StoredResponse.id == row.id))
+        left = _left_conversation(session, row.message_id)
+    if left is not None:
+        with suppress(NotFoundError):  # somebody else may have deleted it meanwhile
+            store.delete(left)
+
+
+def _left_conversation(session: Session, message_id: int | None) -> str | None:
+    """The conversation of a message where no response tells of it any more."""
+    own = select(Message.conversation_id).where(Message.id == message_id).scalar_subquery()
+    told = select(StoredResponse.id).join(Message, Message.id == StoredResponse.message_id)
+    if session.scalar(told.where(Message.conversation_id == own).limit(1)) is not None:
+        return None
+    return session.scalar(select(Message.conversation_id).where(Message.id == message_id))
 
 
 def find_items(store: Store, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -120,6 +158,7 @@ def load_history(store: Store, response_id: str) -> History:
     """A response and all before it. Raises NotFoundError, which names the one that is missing."""
     branch = _branch(store, response_id)
     ids = select(branch.c.id, branch.c.previous_id).order_by(branch.c.above)
+    told = select(StoredResponse.message_id).where(StoredResponse.id == response_id)
     items = select(ResponseItem.item).join(branch, ResponseItem.response_id == branch.c.id)
     with store.database.reading() as session:
         rows = session.execute(ids).all()
@@ -127,7 +166,7 @@ def load_history(store: Store, response_id: str) -> History:
         if missing is not None:
             raise NotFoundError(_not_found(missing))
         values = session.scalars(items.order_by(branch.c.above.desc(), ResponseItem.number))
-        return History([row.id for row in rows], list(values))
+        return History([row.id for row in rows], list(values), session.scalar(told))
 
 
 def _branch(store: Store, response_id: str) -> CTE:

@@ -1,5 +1,5 @@
-"""The tables: conversations, messages as a tree and what hangs on them, documents, personas, the API's responses and
-counters. Knows no query.
+"""The tables: conversations, messages as a tree and what hangs on them, calls of tools, documents, personas, the API's
+responses and counters. Knows no query.
 
 Times are seconds since 1970. A row that was read is a plain record: it stays readable after its session, and nothing
 is written through it.
@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
-from conversations.store.text import clean, searched_words
+from conversations.store.text import clean, searched_call, searched_words
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -69,20 +69,42 @@ class State(StrEnum):
     STOPPED = "stopped"
     FAILED = "failed"
     INTERRUPTED = "interrupted"  # its process ended in the middle of it
+    REQUIRES_ACTION = "requires_action"  # a call of a tool waits for a person, and the reply goes on with the answer
+
+
+class CallStatus(StrEnum):
+    """How far a call of a tool is, or how it ended."""
+
+    WAITING = "waiting"  # for a person
+    APPROVED = "approved"  # by a person or a rule, and not begun
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    DENIED = "denied"
+    EXPIRED = "expired"  # nobody answered in time
+    CANCELLED = "cancelled"  # the reply was stopped, or the person wrote something else
 
 
 # What people read of a reply that ended neither well nor in an error.
 STATE_NOTES = {
     State.STOPPED: "Stopped",
     State.INTERRUPTED: "Interrupted: the program ended in the middle of this reply",
+    State.REQUIRES_ACTION: "Waits for your answer",
 }
 LIVE = (State.WAITING, State.RUNNING)
 IS_LIVE = "state IN ('waiting', 'running')"
+IS_OPEN = "status IN ('waiting', 'running')"
 
 
 def _fold_inserted(context: Any) -> str | None:
     """A new message's words, whoever inserts it."""
     return searched_words(context.get_current_parameters().get("text") or "")
+
+
+def _fold_asked(context: Any) -> str | None:
+    """A new call's words, whoever inserts it."""
+    given = context.get_current_parameters()
+    return searched_call(given["arguments"], given.get("result"))
 
 
 class Base(DeclarativeBase):
@@ -113,6 +135,11 @@ class Conversation(Base):
     backend: Mapped[str | None] = mapped_column(CleanText)  # what was picked to answer; None: the usual one
     model: Mapped[str | None] = mapped_column(CleanText)  # and which model of its server
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
+    tools: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # names of those that are switched on
+    grants: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # by tool: always, or never
+    reasoning_effort: Mapped[str | None] = mapped_column(
+        CleanString(16)
+    )  # how much its models are to think, of `backends.EFFORTS`; None: as they do
 
 
 class Message(Base):
@@ -144,6 +171,10 @@ class Message(Base):
     duration_ms: Mapped[float | None] = mapped_column(Double)
     tokens_per_second: Mapped[float | None] = mapped_column(Double)
     stop_reason: Mapped[str | None] = mapped_column(CleanText)
+    thinking: Mapped[str | None] = mapped_column(CleanText)  # of the model, before it answered
+    thinking_folded: Mapped[str | None] = mapped_column(CleanText, deferred=True)  # for the search alone
+    thinking_tokens: Mapped[int | None] = mapped_column(TokenCount)
+    thinking_ms: Mapped[float | None] = mapped_column(Double)
     retries: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[str | None] = mapped_column(CleanText)
     window: Mapped[int | None] = mapped_column(TokenCount)  # the model's, in tokens
@@ -151,7 +182,11 @@ class Message(Base):
     process: Mapped[str | None] = mapped_column(CleanString(100))  # who writes this reply, while it is live
     heartbeat: Mapped[float | None] = mapped_column(Double)
     stopping: Mapped[bool] = mapped_column(Boolean, default=False)  # somebody asked the process to stop it
+    answering: Mapped[bool] = mapped_column(
+        Boolean, default=False, server_default=false()
+    )  # and to end its thinking, and answer
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
+    imported: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # a file brought it
 
     @property
     def live(self) -> bool:
@@ -159,9 +194,60 @@ class Message(Base):
         return self.state in LIVE
 
     @property
+    def only_thought(self) -> bool:
+        """Whether it has thought, and not said a word."""
+        return bool(self.thinking and not self.text)
+
+    @property
     def hidden(self) -> bool:
         """Whether an import brought it as one that nobody is shown: it is neither drawn nor sent to a model."""
         return (self.extra or {}).get("hidden") is True
+
+
+class ToolCall(Base):
+    """A call of a tool in a reply, what became of it, and who decided that.
+
+    `step` counts the model's answers in the reply, from 0: calls of one step were asked together, after `position`
+    characters of the text and `thought` of what was thought. `strange`: its result may hold words of strangers.
+    `passage` is what stood last of such words in the window when a person was asked: `source` and `text`.
+    """
+
+    __tablename__ = "tool_call"
+    __table_args__ = (
+        Index("tool_call_open", "message_id", sqlite_where=text(IS_OPEN), postgresql_where=text(IS_OPEN)),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
+    step: Mapped[int] = mapped_column(Integer)
+    position: Mapped[int] = mapped_column(Integer)
+    thought: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    call_id: Mapped[str] = mapped_column(CleanText)  # the model's own name for it
+    name: Mapped[str] = mapped_column(CleanText)
+    origin: Mapped[str] = mapped_column(CleanText, default="")  # of the tool: ours, or the server's name
+    arguments: Mapped[str] = mapped_column(CleanText)  # JSON; of a call that nobody could read as the model wrote it
+    result: Mapped[str | None] = mapped_column(CleanText)
+    folded: Mapped[str | None] = mapped_column(CleanText, deferred=True, default=_fold_asked)  # for the search alone
+    status: Mapped[str] = mapped_column(CleanString(16))
+    strange: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    passage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    asked: Mapped[float] = mapped_column(Double)
+    expires: Mapped[float | None] = mapped_column(Double)
+    decided: Mapped[float | None] = mapped_column(Double)
+    finished: Mapped[float | None] = mapped_column(Double)
+    decided_by: Mapped[str | None] = mapped_column(CleanString(24))  # page, terminal, api, sms, always, never, nobody
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for a person."""
+        return self.status == CallStatus.WAITING
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it ran; None where it did not."""
+        if self.finished is None or self.status not in {CallStatus.DONE, CallStatus.FAILED}:
+            return None
+        return max(0.0, self.finished - (self.decided or self.asked))
 
 
 class Feedback(Base):
@@ -217,7 +303,8 @@ class Document(Base):
 class Passage(Base):
     """A piece of a document: `text` is the document's text from `start` to `end`; `page` counts from 1.
 
-    `place` is where it stands, in words, None where its document's kind has no places.
+    `place` is where it stands, in words, None where its document's kind has no places. `region` holds the boxes of its
+    lines (left, top, right, bottom, as shares of the page), where it was read from a picture.
     """
 
     __tablename__ = "passage"
@@ -230,6 +317,7 @@ class Passage(Base):
     end: Mapped[int] = mapped_column(Integer)
     text: Mapped[str] = mapped_column(CleanText)
     vector: Mapped[bytes | None] = mapped_column(LargeBinary)  # 32-bit floats, of length 1
+    region: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class Citation(Base):
@@ -257,7 +345,10 @@ class SavedPersona(Base):
 
 
 class StoredResponse(Base):
-    """A response that the API keeps until `expires`; `body` is what its client got, `previous_id` the one before it."""
+    """A response that the API keeps until `expires`; `body` is what its client got, `previous_id` the one before it.
+
+    `message_id` is the reply that it tells, where tools of this server were called: then it is one of a conversation.
+    """
 
     __tablename__ = "response"
 
@@ -267,6 +358,7 @@ class StoredResponse(Base):
     created: Mapped[float] = mapped_column(Double)
     expires: Mapped[float] = mapped_column(Double, index=True)
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
 
 
 class ResponseItem(Base):

@@ -1,10 +1,12 @@
-"""Search in one owner's conversations: in messages and titles. Knows the text indexes of both databases.
+"""Search in one owner's conversations: messages, calls of tools, titles, and on request what models thought.
 
-What is typed is words, never a query language. Every word has to occur, in one message or in the title; a word of two
-letters or more also finds words that begin with it. Text and question are folded alike (`documents/folding.py`) for
-either database. Their indexes cut texts at spaces, which is no way to find words in most scripts beyond Latin, Greek,
-Cyrillic and Armenian (Chinese, Japanese, Thai, Arabic, Hindi…) or emoji: these are looked for inside the owner's
-texts, without an index.
+Knows the text indexes of both databases.
+
+What is typed is words, never a query language. Every word has to occur in one message, in the arguments and the result
+of one call, or in the title; a word of two letters or more also finds words that begin with it. Text and question are
+folded alike (`documents/folding.py`) for either database. Their indexes cut texts at spaces, which is no way to find
+words in most scripts beyond Latin, Greek, Cyrillic and Armenian (Chinese, Japanese, Thai, Arabic, Hindi…) or emoji:
+these are looked for inside the owner's texts, without an index.
 """
 
 import re
@@ -12,13 +14,26 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, column, func, literal_column, select, table, text
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    TableClause,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
-from conversations.store.schema import IS_LIVE, Conversation, Message
+from conversations.store.schema import IS_LIVE, Conversation, Message, ToolCall
 from conversations.store.store import Store
-from conversations.store.text import UNSTORABLE
+from conversations.store.text import ESCAPE, UNSTORABLE
 from documents.folding import fold_words
 
 MAX_QUERY = 300  # characters of what is typed that count
@@ -32,18 +47,52 @@ INDEXED = "\u0590"  # words of letters before this one are in the indexes
 # What an import brought as hidden is not found either.
 SHOWN_SQLITE = "json_type(message.extra, '$.hidden') IS NOT 'true'"
 SHOWN_POSTGRESQL = "CAST(message.extra -> 'hidden' AS text) IS DISTINCT FROM 'true'"
-MESSAGE_TEXT = table("message_text", column("rowid"))  # SQLite's
+
+
+class Searched(NamedTuple):
+    """Where texts are searched: their rows, their words where these are folded, and an index of either database.
+
+    `words` is what PostgreSQL's index has of a row, letter by letter as its migration wrote it; `fts` is SQLite's.
+    """
+
+    number: Any
+    folded: Any
+    words: ColumnElement[str]
+    fts: TableClause
+
+
+MESSAGES = Searched(
+    Message.id,
+    Message.folded,
+    func.coalesce(Message.folded, Message.text),
+    table("message_text", column("rowid")),
+)
+THOUGHTS = Searched(
+    Message.id,
+    Message.thinking_folded,
+    func.coalesce(Message.thinking_folded, Message.thinking),
+    table("message_thinking", column("rowid")),
+)
+CALLS = Searched(
+    ToolCall.id,
+    ToolCall.folded,
+    literal_column("coalesce(tool_call.folded, tool_call.arguments || ' ' || coalesce(tool_call.result, ''))"),
+    table("call_text", column("rowid")),
+)
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A conversation that was found; `message_id` is the newest message that did it, None where only the title did."""
+    """A conversation that was found; `message_id` is the newest message that did it, or one of whose calls did; None
+    where only the title did.
+    """
 
     conversation_id: str
     title: str
     message_id: int | None
-    snippet: str  # plain text around the first hit, on one line
+    snippet: str  # plain text around the first hit, on one line; of a call behind the tool's name
     updated: float
+    is_thought: bool = False  # the words are none of what was said: a model thought them
 
 
 @dataclass(frozen=True)
@@ -60,8 +109,11 @@ class SearchQuery:
         yield from self.substrings
 
 
-def search_conversations(store: Store, typed: str, limit: int = 50) -> list[Hit]:
-    """The conversations with all these words, the last changed first, each once; nothing typed, nothing found."""
+def search_conversations(store: Store, typed: str, limit: int = 50, with_thinking: bool = False) -> list[Hit]:
+    """The conversations with all these words, the last changed first, each once; nothing typed, nothing found.
+
+    `with_thinking`: those as well in which a model thought them, and nobody said them.
+    """
     query = parse_query(typed)
     patterns = [re.compile(pattern) for pattern in query.patterns()]
     if not patterns:
@@ -69,23 +121,50 @@ def search_conversations(store: Store, typed: str, limit: int = 50) -> list[Hit]
     newest = select(Conversation.id, Conversation.title, Conversation.updated).where(Conversation.owner == store.owner)
     with store.database.reading() as session:
         conversations = session.execute(newest.order_by(Conversation.updated.desc())).all()
-        messages_by_conversation = _newest_matches(
-            session, store, query, [identity for identity, _, _ in conversations[:NEWEST_CONVERSATIONS]], limit
-        )
+        newest_ones = [identity for identity, _, _ in conversations[:NEWEST_CONVERSATIONS]]
+        said = _newest_matches(session, store, query, newest_ones, limit, (MESSAGES, CALLS))
+        thought = _newest_matches(session, store, query, newest_ones, limit, (THOUGHTS,)) if with_thinking else {}
+        messages_by_conversation = thought | said
         matching = (row for row in conversations if row[0] in messages_by_conversation or _all(patterns, row[1]))
         hits = list(islice(matching, limit))
-        message_ids = [
-            messages_by_conversation[identity] for identity, _, _ in hits if identity in messages_by_conversation
-        ]
-        messages = select(Message.conversation_id, Message.text).where(Message.id.in_(message_ids))
-        texts = dict(session.execute(messages).all())
-    first = re.compile("|".join(query.patterns()))
+        found = [messages_by_conversation[identity] for identity, _, _ in hits if identity in messages_by_conversation]
+        first = re.compile("|".join(query.patterns()))
+        snippets = _snippets(session, found, patterns, first)
+        snippets |= _thought_snippets(session, [thought[each] for each in thought.keys() - said.keys()], first)
+    numbered = [(messages_by_conversation.get(identity), identity, title, updated) for identity, title, updated in hits]
     return [
         Hit(
-            identity, title, messages_by_conversation.get(identity), snippet(texts.get(identity, title), first), updated
+            identity,
+            title,
+            number,
+            snippet(title, first) if number is None else snippets.get(number, title),
+            updated,
+            is_thought=identity in thought and identity not in said,
         )
-        for identity, title, updated in hits
+        for number, identity, title, updated in numbered
     ]
+
+
+def _thought_snippets(session: Session, message_ids: Sequence[int], first: re.Pattern[str]) -> dict[int, str]:
+    """What is shown of each message in which it was thought."""
+    rows = session.execute(select(Message.id, Message.thinking).where(Message.id.in_(message_ids)))
+    return {number: snippet(thinking or "", first) for number, thinking in rows}
+
+
+def _snippets(
+    session: Session, message_ids: Sequence[int], patterns: list[re.Pattern[str]], first: re.Pattern[str]
+) -> dict[int, str]:
+    """What is shown of each message that was found: of its text where that has all the words, else of a call of it."""
+    texts = dict(session.execute(select(Message.id, Message.text).where(Message.id.in_(message_ids))).all())
+    shown = {number: snippet(said, first) for number, said in texts.items()}
+    by_calls = [number for number, said in texts.items() if not _all(patterns, said)]
+    columns = ToolCall.message_id, ToolCall.name, ToolCall.arguments, ToolCall.result
+    calls = select(*columns).where(ToolCall.message_id.in_(by_calls)).order_by(ToolCall.id)
+    for number, name, arguments, result in session.execute(calls):
+        said = f"{ESCAPE.sub(' ', arguments)} {result or ''}"
+        if _all(patterns, said):
+            shown[number] = f"{name}: {snippet(said, first)}"
+    return shown
 
 
 def parse_query(typed: str) -> SearchQuery:
@@ -118,16 +197,21 @@ def _all(patterns: list[re.Pattern[str]], title: str) -> bool:
 
 
 def _newest_matches(
-    session: Session, store: Store, wanted: SearchQuery, newest: list[str], limit: int
+    session: Session,
+    store: Store,
+    wanted: SearchQuery,
+    newest: list[str],
+    limit: int,
+    places: Sequence[Searched],
 ) -> dict[str, int]:
     """The newest message with all of it in each conversation; of more than `limit` conversations, in the newest ones.
 
     A common word fills the list from the newest ones, so that all its messages need not be read.
     """
-    matching = _matching(store, wanted)
-    few = matching.limit(COMMON_WORD) if store.database.sqlite else matching.where(Message.conversation_id.in_(newest))
+    matching = [_matching(store, wanted, searched) for searched in places]
     rows: Sequence[Row[str, int, int]] = []
-    for query in (few.subquery(), matching.subquery()):
+    for queries in ([_newest(store, query, newest) for query in matching], matching):
+        query = union_all(*(select(each.subquery()) for each in queries)).subquery()
         last = select(query.c.conversation_id, func.max(query.c.id), func.count()).group_by(query.c.conversation_id)
         each = last.subquery()
         newest_first = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
@@ -137,24 +221,36 @@ def _newest_matches(
     return {identity: number for identity, number, _ in rows}
 
 
-def _matching(store: Store, wanted: SearchQuery) -> Select[int, str]:
-    """The owner's messages that hold all of it; SQLite gives the newest first, at no cost."""
+def _newest(store: Store, matching: Select[int, str], conversations: list[str]) -> Select[int, str]:
+    """The newest of them: on SQLite by their numbers, on PostgreSQL those of these conversations."""
+    if store.database.sqlite:
+        return matching.limit(COMMON_WORD)
+    return matching.where(Message.conversation_id.in_(conversations))
+
+
+def _matching(store: Store, wanted: SearchQuery, searched: Searched) -> Select[int, str]:
+    """The owner's messages that hold all of it, or of whose calls one does; SQLite gives the newest first, at no cost.
+
+    A message that is being written is not among them, nor one that is hidden.
+    """
     query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
+    if searched is CALLS:
+        query = query.join(ToolCall, ToolCall.message_id == Message.id)
     sqlite = store.database.sqlite
     query = query.where(text(SHOWN_SQLITE if sqlite else SHOWN_POSTGRESQL))
     position = func.instr if sqlite else func.strpos
     for term in wanted.substrings:
-        query = query.where(position(Message.folded, term) > 0)
+        query = query.where(position(searched.folded, term) > 0)
     if sqlite and wanted.words:
+        fts = searched.fts
         expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
-        query = query.join(MESSAGE_TEXT, MESSAGE_TEXT.c.rowid == Message.id)
-        return query.where(literal_column("message_text").op("MATCH")(expression)).order_by(MESSAGE_TEXT.c.rowid.desc())
-    query = query.where(text(f"NOT ({IS_LIVE})"))
+        query = query.join(fts, fts.c.rowid == searched.number)
+        return query.where(literal_column(fts.name).op("MATCH")(expression)).order_by(fts.c.rowid.desc())
+    if searched is not CALLS:
+        query = query.where(text(f"NOT ({IS_LIVE})"))
+    if searched is THOUGHTS:
+        query = query.where(Message.thinking.is_not(None))
     if wanted.words:
         expression = " & ".join(f"'{word}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
-        query = query.where(
-            func.message_words(func.coalesce(Message.folded, Message.text)).op("@@")(
-                func.to_tsquery("simple", expression)
-            )
-        )
-    return query.order_by(Message.id.desc()) if sqlite else query
+        query = query.where(func.message_words(searched.words).op("@@")(func.to_tsquery("simple", expression)))
+    return query.order_by(searched.number.desc()) if sqlite else query

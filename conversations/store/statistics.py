@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, case, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, case, cast, func, or_, select
 
-from conversations.store.schema import Conversation, Feedback, Message, State
+from conversations.store.schema import CallStatus, Conversation, Feedback, Message, State, ToolCall
 from conversations.store.store import Store
 
 DAY = 86_400  # seconds
@@ -34,12 +34,14 @@ class MessageCount(NamedTuple):
 
 
 class TokenUsage(NamedTuple):
-    """Tokens that a backend read and wrote on one day."""
+    """Tokens that a backend read and wrote on one day, those that it thought among these, and for how many seconds."""
 
     day: date
     backend: str
     read: int
     written: int
+    thought: int = 0
+    thought_seconds: float = 0.0
 
 
 class Speed(NamedTuple):
@@ -49,6 +51,7 @@ class Speed(NamedTuple):
     replies: int
     ttft_ms: float | None
     tokens_per_second: float | None
+    thinking_ms: float | None = None
 
 
 class FailureCount(NamedTuple):
@@ -68,6 +71,16 @@ class Ratings(NamedTuple):
     votes: int
 
 
+class ToolUse(NamedTuple):
+    """Calls of a tool: how many, of them failed and not allowed, and the median of the seconds that they took."""
+
+    name: str
+    calls: int
+    failed: int
+    refused: int
+    seconds: float | None
+
+
 @dataclass(frozen=True)
 class Statistics:
     """All of it, for one period."""
@@ -78,6 +91,7 @@ class Statistics:
     speeds: list[Speed]
     failures: list[FailureCount]
     ratings: list[Ratings]
+    tools: list[ToolUse]
 
 
 @dataclass(frozen=True)
@@ -106,6 +120,7 @@ def collect_statistics(store: Store, period: Period) -> Statistics:
         _speeds(store, period),
         _failure_counts(replies),
         _ratings(store, period),
+        _tool_uses(store, period),
     )
 
 
@@ -117,6 +132,8 @@ def _sums(store: Store, period: Period) -> Sequence[Row[Any]]:
         func.count().label("messages"),
         func.sum(Message.prompt_tokens).label("read"),
         func.sum(Message.completion_tokens).label("written"),
+        func.sum(Message.thinking_tokens).label("thought"),
+        func.sum(Message.thinking_ms).label("thinking_ms"),
     )
     query = _select_owned(store, period, select(*by, *counted)).group_by(*by).order_by(day)
     with store.database.reading() as session:
@@ -144,17 +161,15 @@ def _conversations(store: Store, period: Period) -> int:
 
 def _speeds(store: Store, period: Period) -> list[Speed]:
     """By backend, the one with most replies first."""
-    query = _select_owned(store, period, select(Message.backend, Message.ttft_ms, Message.tokens_per_second))
-    query = query.where(Message.role == "assistant", Message.ttft_ms.is_not(None))
+    figures = (Message.ttft_ms, Message.tokens_per_second, Message.thinking_ms)
+    query = _select_owned(store, period, select(Message.backend, *figures))
+    query = query.where(Message.role == "assistant", or_(*(figure.is_not(None) for figure in figures)))
     by_backend = defaultdict(list)
     with store.database.reading() as session:
         for row in session.execute(query.order_by(Message.id.desc()).limit(NEWEST)):
             by_backend[row.backend or UNKNOWN].append(row)
     most = sorted(by_backend.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [
-        Speed(name, len(rows), _median(r.ttft_ms for r in rows), _median(r.tokens_per_second for r in rows))
-        for name, rows in most
-    ]
+    return [Speed(name, len(rows), *(_median(row[at] for row in rows) for at in (1, 2, 3))) for name, rows in most]
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -176,6 +191,28 @@ def _ratings(store: Store, period: Period) -> list[Ratings]:
         return [Ratings(row[0] or UNKNOWN, *map(int, row[1:])) for row in session.execute(query)]
 
 
+def _tool_uses(store: Store, period: Period) -> list[ToolUse]:
+    """By tool, the most called first; of the newest calls."""
+    query = select(ToolCall).join(Message).join(Conversation)
+    query = query.where(Conversation.owner == store.owner, ToolCall.asked >= period.since)
+    by_name = defaultdict(list)
+    with store.database.reading() as session:
+        for call in session.scalars(query.order_by(ToolCall.id.desc()).limit(NEWEST)):
+            by_name[call.name].append(call)
+    refused = {CallStatus.DENIED, CallStatus.EXPIRED, CallStatus.CANCELLED}
+    most = sorted(by_name.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [
+        ToolUse(
+            name,
+            len(calls),
+            sum(call.status == CallStatus.FAILED for call in calls),
+            sum(call.status in refused for call in calls),
+            _median(call.seconds for call in calls),
+        )
+        for name, calls in most
+    ]
+
+
 def _message_counts(sums: Sequence[Row[Any]]) -> list[MessageCount]:
     """How many messages were sent, by day and role."""
     counts: Counter[tuple[int, str]] = Counter()
@@ -185,14 +222,17 @@ def _message_counts(sums: Sequence[Row[Any]]) -> list[MessageCount]:
 
 
 def _token_usage(replies: Sequence[Row[Any]]) -> list[TokenUsage]:
-    """Tokens read and written, by day and backend."""
-    read: Counter[tuple[int, str]] = Counter()
-    written: Counter[tuple[int, str]] = Counter()
+    """Tokens read and written, and of them thought, by day and backend."""
+    sums: defaultdict[tuple[int, str], list[float]] = defaultdict(lambda: [0] * 4)
     for row in replies:
-        key = row.day, row.backend or UNKNOWN
-        read[key] += row.read or 0
-        written[key] += row.written or 0
-    return [TokenUsage(_date(key[0]), key[1], read[key], written[key]) for key in sorted(read)]
+        told = (row.read, row.written, row.thought, row.thinking_ms)
+        sums[row.day, row.backend or UNKNOWN] = [
+            before + (more or 0) for before, more in zip(sums[row.day, row.backend or UNKNOWN], told, strict=True)
+        ]
+    return [
+        TokenUsage(_date(day), backend, int(read), int(written), int(thought), milliseconds / 1000)
+        for (day, backend), (read, written, thought, milliseconds) in sorted(sums.items())
+    ]
 
 
 def _failure_counts(replies: Sequence[Row[Any]]) -> list[FailureCount]:

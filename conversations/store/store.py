@@ -13,9 +13,20 @@ from typing import Any
 from sqlalchemy import Select, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from conversations.store.calls import has_left_calls, read_calls, sweep_calls
 from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
-from conversations.store.schema import IS_LIVE, Conversation, Document, Feedback, Message, State, Summary
+from conversations.store.schema import (
+    IS_LIVE,
+    CallStatus,
+    Conversation,
+    Document,
+    Feedback,
+    Message,
+    State,
+    Summary,
+    ToolCall,
+)
 from conversations.store.tree import Tree
 from settings import Settings
 
@@ -39,6 +50,7 @@ class Thread:
     feedback: dict[int, Feedback] = field(default_factory=dict)
     summary: Summary | None = None  # the newest one on this branch
     sources: dict[int, list[Source]] = field(default_factory=dict)  # passages that replies were made from
+    calls: dict[int, list[ToolCall]] = field(default_factory=dict)  # of tools, by their reply
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ class Store:
                 {feedback.message_id: feedback for feedback in feedback_rows},
                 newest_summary(session, conversation_id, path),
                 read_sources(session, shown_ids),
+                read_calls(session, shown_ids),
             )
 
     def message(self, message_id: int) -> Message:
@@ -91,6 +104,39 @@ class Store:
             if session.scalar(owned.where(Conversation.owner == self.owner)) is None:
                 return []
             return read_sources(session, [message_id]).get(message_id, [])
+
+    def calls(self, message_id: int) -> list[ToolCall]:
+        """The calls of tools in a reply, in order; none for a message of somebody else."""
+        sweep(self.database)
+        with self.database.reading() as session:
+            owned = select(Message.id).join(Conversation).where(Message.id == message_id)
+            if session.scalar(owned.where(Conversation.owner == self.owner)) is None:
+                return []
+            return read_calls(session, [message_id]).get(message_id, [])
+
+    def call_row(self, session: Session, number: int) -> ToolCall:
+        """A call of the owner. Raises NotFoundError."""
+        query = select(ToolCall).join(Message).join(Conversation)
+        row = session.scalar(query.where(ToolCall.id == number, Conversation.owner == self.owner))
+        if row is None:
+            raise NotFoundError(f"There is no call {number} of yours.")
+        return row
+
+    def calls_of(self, conversation_id: str) -> list[ToolCall]:
+        """All calls in a conversation of the owner, oldest first."""
+        query = select(ToolCall).join(Message).join(Conversation).where(Conversation.owner == self.owner)
+        with self.database.reading() as session:
+            return list(session.scalars(query.where(Conversation.id == conversation_id).order_by(ToolCall.id)))
+
+    def waiting_calls(self, conversation_id: str | None = None) -> list[ToolCall]:
+        """The owner's calls that wait for him, oldest first; of one conversation where it is named."""
+        sweep(self.database)
+        query = select(ToolCall).join(Message).join(Conversation).where(Conversation.owner == self.owner)
+        query = query.where(ToolCall.status == CallStatus.WAITING)
+        if conversation_id is not None:
+            query = query.where(Conversation.id == conversation_id)
+        with self.database.reading() as session:
+            return list(session.scalars(query.order_by(ToolCall.id)))
 
     def newest_chat(self) -> Conversation | None:
         """The chat in which somebody wrote last, comparisons left out; None where there is none."""
@@ -133,7 +179,8 @@ class Store:
         announce_deletion(self.database, conversation_id)
 
     def clear(self, conversation_id: str, **fields: Any) -> None:
-        """Delete the messages of a conversation, and its documents; set `fields`. Replies in it end.
+        """Delete the messages of a conversation, its documents, and what was always or never allowed in it; set
+        `fields`. Replies in it end.
 
         Raises NotFoundError.
         """
@@ -141,7 +188,7 @@ class Store:
             conversation = self.lock_conversation(session, conversation_id)
             session.execute(delete(Message).where(Message.conversation_id == conversation_id))
             session.execute(delete(Document).where(Document.conversation_id == conversation_id))
-            for name, value in {"head": None, "title": "", **fields}.items():
+            for name, value in {"head": None, "title": "", "grants": None, **fields}.items():
                 setattr(conversation, name, value)
         announce_deletion(self.database, conversation_id)
 
@@ -229,16 +276,18 @@ def count_by_owner(database: Database) -> dict[str, int]:
 
 
 def sweep(database: Database) -> None:
-    """Mark the replies whose process died as interrupted, whoever owns them."""
+    """Mark the replies whose process died as interrupted, whoever owns them, and bring calls of tools in order."""
     now = database.now()
     dead = or_(
         Message.heartbeat < now - HEARTBEAT_TIMEOUT, Message.heartbeat > now + HEARTBEAT_TIMEOUT
     )  # a clock may be set back
     with database.reading() as session:
-        if session.scalar(select(Message.id).where(is_live(), dead).limit(1)) is None:
+        is_left = session.scalar(select(Message.id).where(is_live(), dead).limit(1)) is not None
+        if not is_left and not has_left_calls(session):
             return
     with database.writing() as session:
         session.execute(update(Message).where(is_live(), dead).values(state=State.INTERRUPTED))
+        sweep_calls(session)
 
 
 def is_live() -> Any:

@@ -7,6 +7,7 @@ from functools import partial
 from documents.folding import fold_words
 
 MAX_MESSAGE_LENGTH = 100_000  # characters of one message
+ESCAPE = re.compile(r"\\[bfnrt]")  # of white space in JSON, whose letter would be taken for the next word's
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL refuses the first, UTF-8 the others
 
 
@@ -30,6 +31,13 @@ def check_message(text: str) -> str:
 def searched_words(text: str) -> str | None:
     """What is searched instead of a text; None where that is the text itself, of which the indexes fold ASCII alike."""
     return None if text.isascii() else fold_words(clean(text))
+
+
+def searched_call(arguments: str, result: str | None) -> str | None:
+    """What is searched instead of a call's arguments and result; None where that is these, with a space between."""
+    spaced = ESCAPE.sub(" ", arguments)
+    said = f"{spaced} {result or ''}"
+    return fold_words(clean(said)) if spaced != arguments or not said.isascii() else None
 
 
 def format_count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from deploy.install import llama
+from deploy.install import left_out, llama
 from deploy.install.llama import ROOT, NoCompilerError
 from deploy.install.packages import Environment, InstallError
 from deploy.install.progress import Progress
@@ -46,6 +46,7 @@ class Installation:
 
     def install_llamacpp(self) -> None:
         """llama.cpp, ready or compiled; afterwards faster kernels, which `finish` puts in its place."""
+        left_out.forget(self.prefix)
         try:
             if not llama.is_installed(self.environment):
                 self._first_llama()
@@ -54,6 +55,7 @@ class Installation:
             if llama.could_be_faster(self.environment):
                 self._compile_faster()
         except NoCompilerError as error:
+            left_out.remember(self.prefix, str(error))
             self.progress.fail("llamacpp", str(error))
         except (InstallError, ValueError) as error:
             self._fail("llamacpp", str(error))
@@ -72,8 +74,12 @@ class Installation:
         """Check that all is as the requirements have it. Raises InstallError."""
         if self._faster:
             self._put(self._faster)
-        if not self.failed and llama.is_installed(self.environment):
+        if self.failed:
+            return
+        if llama.is_installed(self.environment):
             self._install("requirements.txt")
+            self.mark(name)
+        elif left_out.reason(self.prefix):
             self.mark(name)
 
     def mark(self, name: str) -> None:

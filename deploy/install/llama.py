@@ -19,6 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.install import kernels
 from deploy.install.packages import Environment, InstallError
@@ -45,6 +46,11 @@ PORTABLE = (
 )
 
 
+# Which kernels are compiled where nobody says: on x86-64 those that fit this CPU too. On others that was never tried.
+KERNELS = "auto" if PORTABLE else "none"
+LAST_LINES = 20  # of a compiler's words, that a failure shows: nobody can read a file of an image that was not made
+
+
 class NoCompilerError(InstallError):
     """Nothing that compiles C and C++; its text says what to install."""
 
@@ -62,7 +68,7 @@ class Build:
     def read(cls) -> "Build":
         """As LLAMA_CPP_KERNELS, LLAMA_CMAKE_ARGS and LLAMA_CPP_PICTURES have it. Raises ValueError."""
         own, pictures = shlex.split(os.environ.get("LLAMA_CMAKE_ARGS", "")), bool(os.environ.get("LLAMA_CPP_PICTURES"))
-        variants = () if own else tuple(kernels.choose(os.environ.get("LLAMA_CPP_KERNELS")))
+        variants = () if own else tuple(kernels.choose(os.environ.get("LLAMA_CPP_KERNELS") or KERNELS))
         loaded = ("-DGGML_BACKEND_DL=ON", "-DGGML_CPU_ALL_VARIANTS=ON") if variants else PORTABLE
         return cls(pin(), variants, tuple(own) or ("-DGGML_NATIVE=OFF", *loaded), pictures)
 
@@ -100,7 +106,7 @@ def is_installed(environment: Environment) -> bool:
 
 
 def could_be_faster(environment: Environment) -> bool:
-    """Whether kernels compiled for this CPU would beat those that are installed: it has more than AVX2."""
+    """Whether kernels that somebody wants compiled would beat the ready ones: this CPU has more than AVX2."""
     if os.environ.get("LLAMA_CMAKE_ARGS"):
         return False
     best = kernels.choose(os.environ.get("LLAMA_CPP_KERNELS"))[:1]
@@ -146,9 +152,15 @@ def _compile(environment: Environment, build: Build, folder: Path, tell: Tell) -
     tell("llama.cpp: its sources are fetched")
     tools = _install_tools(environment, folder.parent / "tools")
     sources = _unpack(environment, build, folder, tools)
-    options = ["-C", "build.targets=llama;mtmd" if build.pictures else "build.targets=llama"]
-    options += ["-C", f"build-dir={folder / 'objects'}", "-C", "wheel.exclude=include/**;llama_cpp/lib/*/**"]
-    with (folder.parent / "build.log").open("w") as log:
+    # Debian 12's pip has no short word for it.
+    settings = (
+        "build.targets=llama;mtmd" if build.pictures else "build.targets=llama",
+        f"build-dir={folder / 'objects'}",
+        "wheel.exclude=include/**;llama_cpp/lib/*/**",
+    )
+    options = [f"--config-settings={each}" for each in settings]
+    words = folder.parent / "build.log"
+    with words.open("w") as log:
         pip = _pip(environment, "wheel", "--verbose", "--no-cache-dir", *options, "-w", str(folder), str(sources))
         variables = _variables(build, folder, tools)
         process = subprocess.Popen(
@@ -161,7 +173,8 @@ def _compile(environment: Environment, build: Build, folder: Path, tell: Tell) -
             if step := STEP.search(line):
                 tell(f"llama.cpp is compiled for this machine: {step[1]} of {step[2]} steps")
     if process.wait():
-        raise InstallError(f"compiling llama.cpp failed: {folder.parent / 'build.log'} has its words")
+        last = "\n".join(words.read_text().splitlines()[-LAST_LINES:])
+        raise InstallError(f"compiling llama.cpp failed. The last lines of {words}:\n{last}")
     return next(folder.glob("*.whl"))
 
 
@@ -214,12 +227,19 @@ def _unpack(environment: Environment, build: Build, folder: Path, tools: Path) -
         done = subprocess.run(fetch, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tools)})
         if done.returncode:
             raise InstallError(f"the sources of {build.pin} cannot be had: {done.stderr.strip()[-300:]}")
-        with tarfile.open(next(Path(made).glob("*.tar.gz"))) as archive:
-            archive.extractall(made, filter="data")
+        extract(next(Path(made).glob("*.tar.gz")), Path(made))
         unpacked = next(path for path in Path(made).iterdir() if path.is_dir())
         trim(unpacked, build.variants)
         unpacked.rename(sources)
     return sources
+
+
+def extract(archive: Path, folder: Path) -> None:
+    """Unpack sources, of which nothing comes to stand outside the folder."""
+    # Python before 3.11.4, as Debian 12 has it, knows no filters.
+    safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, **safely)
 
 
 def trim(sources: Path, variants: tuple[str, ...]) -> None:

@@ -1,16 +1,31 @@
-"""PDF, page by page, by pypdfium2: text, values of forms, notes. Knows pages and their letters; nothing of pictures.
+"""PDF, page by page, by pypdfium2: text, values of forms, notes. Knows pages and their letters; pictures are OCR's.
 
 A hyphen at a line's end stays there, with the line: whether it belongs to the word, only the reader knows. A font that
-does not say which letters its signs stand for gives no text, and that is said.
+does not say which letters its signs stand for gives no text. Pages with such a font, without text or with pictures are
+read as pictures where what does that is installed; without it the first two are said.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from documents.part import Limits, Part, UnreadableFileError, format_pages
+from documents.part import Box, Limits, Part, Unread, UnreadableFileError, format_pages
+from documents.scan.pages import Page, read_pages
+from documents.scan.raster import (
+    Place,
+    check_pictures,
+    is_blank,
+    pictures_of,
+    render,
+    shows_its_letters,
+    unread_places,
+    without_decoration,
+    words_of,
+)
+from documents.scan.recognizer import missing_packages
 
 HYPHEN = re.compile("\ufffe(?:\r?\n)?")  # PDFium's sign for one at a line's end, in the place of the line's end
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
@@ -22,45 +37,119 @@ WHY = "its font does not say which letters its signs stand for"
 UNREADABLE = "[Page {} could not be read: " + WHY + ". Run OCR over the file and attach it again.]"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a page has: its `text`, None where its letters are not known; `notes` over it; pictures not read before."""
+
+    number: int
+    text: str | None
+    notes: str
+    places: list[Place]
+    is_blank: bool
+    is_drawn_right: bool = True  # of unknown letters: whether the page shows what they are
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether there is something on it, and no letter that is known, and it can be read from the page."""
+        return self.is_drawn_right if self.text is None else not (self.text.strip() or self.is_blank)
+
+    @property
+    def words(self) -> str:
+        """Its text and its notes."""
+        return "\n\n".join(filter(None, [self.text, self.notes]))
+
+
 def read(path: Path, limits: Limits) -> Iterator[Part]:
-    """The text of each page. Raises UnreadableFileError for too many pages, and where none has letters.
+    """The text of each page. Raises UnreadableFileError for too many pages, and where no font has letters.
 
     Raises PdfiumError for damage and passwords.
     """
     import pypdfium2  # type: ignore[import-untyped]
 
     document = pypdfium2.PdfDocument(path.read_bytes())  # a path would be looked up: /dev/stdin is no name of a file
-    count = len(document)
-    limits.check_pages(count)
+    limits.check_pages(len(document))
     document.init_forms()
-    unread: list[int] = []
-    has_words = False
-    for number, page in enumerate(document, 1):
-        text = _page_text(document, page)
-        page.close()
-        has_words = has_words or bool(text and text.strip())
-        unread += [number] if text is None else []
-        text = UNREADABLE.format(number) if text is None else text
-        yield Part(text, number, count, f"page {number}", number in unread[-1:])
+    unread, has_words = list[int](), bool(limits.done)
+    for part in _read_letters(document) if missing_packages() else _read_all(document, limits):
+        if part.unread is Unread.FONT:
+            unread.append(part.page or 1)
+        has_words = has_words or bool(part.unread is None and part.text.strip())
+        yield part
     if unread and not has_words:
-        pages = format_pages(unread)
+        pages = format_pages(sorted(unread))
         raise UnreadableFileError(f"cannot be read ({pages}): {WHY}. Run OCR over it and attach it again.")
 
 
-def _page_text(document: Any, page: Any) -> str | None:
-    """The text of a page and what lies over it; None where its letters are not known."""
+def _read_letters(document: Any) -> Iterator[Part]:
+    """The text of each page, or why it has none."""
+    for seen in _look_through(document, with_pictures=False):
+        part = _part(document, seen)
+        is_unread = part.unread is None and seen.is_picture and not part.text
+        yield replace(part, unread=Unread.PICTURE) if is_unread else part
+
+
+def _read_all(document: Any, limits: Limits) -> Iterator[Part]:
+    """The text of each page that has nothing else, then of those with pictures, as they are done."""
+    others = list[Seen]()
+    for seen in _look_through(document):
+        if seen.places or seen.is_picture:
+            others.append(seen)
+        else:
+            yield _part(document, seen)
+    scans = list[Seen]()
+    for seen, places in zip(others, without_decoration([each.places for each in others], len(document)), strict=True):
+        if not (places or seen.is_picture):
+            yield _part(document, seen)
+        elif seen.number not in limits.done:
+            scans.append(replace(seen, places=places))
+    if scans:
+        yield from read_pages(_pages(document, scans, limits), limits)
+
+
+def _part(document: Any, seen: Seen) -> Part:
+    """The words of a page; of one whose letters are not known, why there are none."""
+    part = Part(seen.words, seen.number, len(document), f"page {seen.number}")
+    return part if seen.text is not None else replace(part, text=UNREADABLE.format(seen.number), unread=Unread.FONT)
+
+
+def _pages(document: Any, scans: Sequence[Seen], limits: Limits) -> Iterator[Page]:
+    """Pages as pictures; of those with text only the pictures on them are read. Raises UnreadableFileError."""
+    for seen in scans:
+        page = document[seen.number - 1]
+        check_pictures(page, seen.number, limits)
+        picture = render(page, with_notes=seen.text is None or not seen.notes)
+        areas: tuple[Box, ...] = ()
+        known: tuple[Box, ...] = ()
+        if not seen.is_picture:
+            areas, known = tuple(box for box, _ in seen.places), words_of(page)
+        yield Page(_part(document, seen), picture, areas, known)
+        page.close()
+
+
+def _look_through(document: Any, *, with_pictures: bool = True) -> Iterator[Seen]:
+    """What each page has."""
     from documents.annotation import read_annotations
 
-    text_page = page.get_textpage()
+    for number, page in enumerate(document, 1):
+        notes = "\n".join(read_annotations(document, page))
+        text_page = page.get_textpage()
+        text = _page_text(text_page)
+        places = unread_places(page, text_page, pictures_of(page)) if with_pictures else []
+        text_page.close()
+        yield Seen(number, text, notes, places, is_blank(page), text is not None or shows_its_letters(page))
+        page.close()
+
+
+def _page_text(text_page: Any) -> str | None:
+    """The text of a page; None where its letters are not known."""
     text = text_page.get_text_range()
     if CONTROL.search(text) or _has_unmapped(text_page):
         text = _known_letters(text_page)
-    text_page.close()
     unknown = text.count(UNMAPPED) + len(PRIVATE.findall(text))
     if unknown > MOSTLY * len("".join(text.split())):
         return None
     text = HYPHEN.sub("-\n", PRIVATE.sub("•", re.sub(f"{UNMAPPED}+", UNMAPPED, text)))
-    return "\n\n".join(filter(None, ["\n".join(text.splitlines()), "\n".join(read_annotations(document, page))]))
+    return "\n".join(text.splitlines())
 
 
 def _has_unmapped(text_page: Any) -> bool:

@@ -145,7 +145,7 @@ def _draw_search(store: Store, conversation_id: str) -> None:
         passages = sources_of(files.search(store, conversation_id, question))
         if not passages:
             st.caption("Nothing found")
-        sources.draw_passages(passages)
+        sources.draw_passages(store, passages)
 
 
 def _draw_upload(limits: DocumentSettings) -> None:

@@ -9,7 +9,7 @@ import backends
 from backends import BackendStatus
 from conversations.replies import available_models, disabled_reason, is_fetching
 from conversations.store import Conversation, NotFoundError, Store, clean
-from page.chat import installation, local_models, menu, personas, sampling
+from page.chat import installation, local_models, menu, personas, sampling, thinking, tools
 from page.session.binding import accept_change, bind
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
@@ -32,7 +32,9 @@ def draw(context: PageContext, conversation: Conversation | None) -> Selection:
         )
         pick_model(selection, context, picked, context.store)
         personas.draw(context.store, conversation)
+        tools.draw(context.store, conversation, context.settings)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
+            thinking.draw(context.store, conversation, selection)
             selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
             _draw_system_prompt(context, conversation)
             _draw_readiness(context, statuses, selection)
@@ -72,7 +74,7 @@ def pick_backend(
         on_change=accept_change,
         args=("backend", key, lambda chosen: pick(store, Picked(chosen))),
         label_visibility="collapsed",
-        width=160,
+        width=136,
     )
     status = by_name.get(name) if name else None
     return Selection(status.name if status else None, status.problem if status else context.choice.reason)
@@ -106,7 +108,7 @@ def _pick_served_model(selection: Selection, context: PageContext, picked: Picke
         on_change=accept_change,
         args=("model", key, lambda chosen: pick(store, Picked(backend, chosen))),
         label_visibility="collapsed",
-        width=200,
+        width=180,
     )
     if model:
         selection.model = model

@@ -82,7 +82,8 @@ def _draw_row(conversation: Conversation) -> None:
 
 def _draw_hits(store: Store, query: str) -> None:
     """Draw search hits with the words around them; pressing one opens its branch there."""
-    results = search_conversations(store, query)
+    with_thinking = st.checkbox("Also in what models thought", key="search-thinking", persist_state="session")
+    results = search_conversations(store, query, with_thinking=with_thinking)
     st.caption(f"{len(results)} found" if results else "Nothing found")
     with st.container(gap="xxsmall"):
         for hit in results:
@@ -101,7 +102,7 @@ def _draw_hit(store: Store, hit: Hit) -> None:
         args=(store, hit),
     )
     if hit.message_id is not None:
-        st.caption(escape_markdown(hit.snippet))
+        st.caption(f"{':material/neurology: Thought: ' if hit.is_thought else ''}{escape_markdown(hit.snippet)}")
 
 
 def _open_hit(store: Store, hit: Hit) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import backends
-from backends import Entry, LocalName
+from backends import Entry, LocalName, models
 from conversations.store import Store
 from page.session.binding import accept_change, bind
 from page.session.context import PageContext
@@ -37,7 +37,7 @@ def draw(selection: Selection, context: PageContext, picked: Picked, store: Stor
         on_change=accept_change,
         args=(f"{backend}-model", key, keep),
         label_visibility="collapsed",
-        width=260,
+        width=180,
     )
     if name:
         selection.backend = str(LocalName(backend, name))
@@ -51,21 +51,18 @@ def _label(name: str, entry: Entry | None, context: PageContext) -> str:
     if entry is None:
         return f"{name} (no longer there)"
     needed = backends.estimate_memory(entry, context.settings)
-    return " · ".join([name, *([format_bytes(needed.total)] if needed else [])])
+    return " · ".join([name, *([models.format_bytes(needed.total)] if needed else [])])
 
 
 def draw_memory(context: PageContext, backend: str | None) -> None:
     """Draw what the model needs by its file, and beside it what it was measured to take."""
     found = backends.resident(backend or "")
     if found is not None and found.held is not None:
-        expected = f"Memory: {format_bytes(found.estimate)} expected with every chat at its longest"
-        measured = "" if found.measured is None else f", {format_bytes(found.measured)} measured"
+        expected = f"Memory: {models.format_bytes(found.estimate)} expected with every chat at its longest"
+        measured = "" if found.measured is None else f", {models.format_bytes(found.measured)} measured"
         st.caption(escape_markdown(f"{expected}{measured}"))
-    names = [f"{each.label} ({format_bytes(each.size)})" for each in backends.residents() if each.held is not None]
+    names = [
+        f"{each.label} ({models.format_bytes(each.size)})" for each in backends.residents() if each.held is not None
+    ]
     if names:
         st.caption(escape_markdown(f"Loaded: {', '.join(names)}"))
-
-
-def format_bytes(size: int) -> str:
-    """A size for people."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"

@@ -103,31 +103,30 @@ def _pin(store: Store, conversation_id: str, pinned: bool) -> None:
 def _delete(store: Store, conversation_id: str) -> None:
     """Delete a conversation; this browser session alone keeps what Undo brings back."""
     try:
-        dumped = exchange.export_conversation(store, conversation_id)
-        store.delete(conversation_id)
+        removed = exchange.remove(store, conversation_id)
     except NotFoundError:  # it is gone already, which was the aim
         open_conversation()
         return
-    st.session_state["deleted"] = dumped
+    st.session_state["deleted"] = removed
     open_conversation()
 
 
 def draw_undo(store: Store) -> None:
     """Draw the offer to bring back the conversation that was deleted last."""
-    dumped: dict[str, Any] | None = st.session_state.get("deleted")
-    if dumped is None:
+    removed: exchange.Removed | None = st.session_state.get("deleted")
+    if removed is None:
         return
     with st.container(key="deleted", border=True):
-        st.caption(f"Deleted: {escape_markdown(str(dumped['title']))}")
+        st.caption(f"Deleted: {escape_markdown(str(removed.form['title']))}")
         with st.container(horizontal=True):
             st.button("Undo", icon=":material/undo:", on_click=_restore, args=(store,))
             st.button("Forget", help="Delete it for good", on_click=_forget)
 
 
 def _restore(store: Store) -> None:
-    dumped = st.session_state.get("deleted")
-    if dumped is not None:
-        open_conversation(exchange.import_conversation(store, dumped))
+    removed = st.session_state.get("deleted")
+    if removed is not None:
+        open_conversation(exchange.restore(store, removed))
         _forget()  # after it is back: until then this is all there is of it
 
 

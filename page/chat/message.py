@@ -5,20 +5,40 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.replies import NOTE
-from conversations.store import STATE_NOTES, Feedback, Message, State
+from conversations.replies import NOTE, end_note
+from conversations.store import Feedback, Message, Store, ToolCall
 from documents.source import Source
-from page.chat import sources
+from page.blocks import render_blocks
+from page.chat import calls, reply, sources
+from page.chat.growing import thought_blocks
 from page.chat.markers import link_markers
 from page.chat.metrics import format_metrics
 from page.session.error import draw_error
-from page.session.markdown import escape_markdown, link, safe_markdown
+from page.session.markdown import escape_markdown, link
+
+STRANGERS = ":material/group: Holds words of strangers: of a document, a tool or an imported file."
 
 
-def draw_body(message: Message, feedback: Feedback | None, passages: Sequence[Source] = (), question: str = "") -> None:
-    """Draw a person's message as it was typed, and a reply to `question` as Markdown, with its passages."""
+def draw_body(
+    store: Store,
+    message: Message,
+    feedback: Feedback | None,
+    passages: Sequence[Source] = (),
+    question: str = "",
+    *,
+    made_calls: Sequence[ToolCall] = (),
+    holds_strangers: bool = False,
+    stream_data: dict[str, Any] | None = None,
+) -> None:
+    """Draw a person's message as it was typed, and a reply to `question` as Markdown, with its passages and calls.
+
+    `stream_data`: that of the tab, where it followed the growing reply. `holds_strangers`: as
+    `conversations.replies.strangers` has it.
+    """
     if message.role == "assistant":
-        _draw_reply(message, passages, question)
+        calls.draw(made_calls)
+        _draw_reply(store, message, passages, question, stream_data)
+        calls.draw_cards(made_calls)
     elif message.role == "user":
         st.text(message.text)
         _draw_attachments(message)
@@ -26,24 +46,29 @@ def draw_body(message: Message, feedback: Feedback | None, passages: Sequence[So
         with st.expander(escape_markdown(message.role.capitalize()), icon=":material/data_object:"):
             st.text(message.text)
             _draw_attachments(message)
+    if holds_strangers:
+        st.caption(STRANGERS)
     if feedback is not None and feedback.comment:
         st.caption(f":material/comment: {escape_markdown(feedback.comment)}")
 
 
-def _draw_reply(message: Message, passages: Sequence[Source], question: str) -> None:
+def _draw_reply(
+    store: Store, message: Message, passages: Sequence[Source], question: str, stream_data: dict[str, Any] | None
+) -> None:
     """Draw a reply that has ended, with what its reader is to know."""
-    if message.text:
-        st.markdown(safe_markdown(link_markers(message.text, passages, message.id, question)))
-    _draw_thinking(message)
+    text = link_markers(message.text, passages, message.id, question) if message.text else ""
+    if blocks := (*thought_blocks(message), *render_blocks(text)):
+        reply.draw(message.id, blocks, stream_data)
+    _draw_reasoning(message)
     _draw_attachments(message)
     if message.error:
         draw_error(message.error)
     if note := (message.extra or {}).get(NOTE):
         st.caption(f":material/info: {escape_markdown(str(note))}")
-    note = STATE_NOTES.get(State(message.state))
+    note = end_note(message)
     line = " ".join(filter(None, (f"{note}." if note else "", format_metrics(message))))
     st.caption(escape_markdown(line))
-    sources.draw(passages, message.id, message.text, question)
+    sources.draw(store, passages, message.id, message.text, question)
 
 
 def _draw_attachments(message: Message) -> None:
@@ -68,7 +93,7 @@ def _entries(message: Message, name: str) -> list[dict[str, Any]]:
     return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
 
 
-def _draw_thinking(message: Message) -> None:
+def _draw_reasoning(message: Message) -> None:
     """Draw what an import brought of a reply's reasoning and calls, folded up."""
     held = [(message.extra or {}).get(name) for name in ("reasoning", "details")]
     texts = [text for each in held if isinstance(each, list) for text in each if isinstance(text, str)]

@@ -39,8 +39,8 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
         "text": message.text,
         "version": versions.index(message.id) + 1,
         "versions": len(versions),
-        "can": allowed_verbs(message, message is thread.messages[-1], selection),
-        "others": others,
+        "can": tuple(allowed_verbs(message, message is thread.messages[-1], selection)),
+        "others": tuple(others),
         "value": value,
         "found": current_conversation().highlighted_id == message.id,
     }
@@ -64,7 +64,7 @@ def allowed_verbs(message: Message, is_last: bool, selection: Selection) -> list
     if able and message.parent_id is not None:
         verbs.append("regenerate")
         cut = message.state in CUT_SHORT or message.stop_reason == "length"
-        if is_last and cut and message.text:
+        if is_last and cut and (message.text or (message.only_thought and selection.computes_here)):
             verbs.append("continue")
     return verbs
 

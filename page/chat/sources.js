@@ -4,11 +4,12 @@ export default function ({ data, parentElement }) {
   const host = parentElement.host ?? parentElement.getRootNode().host ?? anchor;
   const message = host.closest('[data-testid="stChatMessage"]');
   if (!message) return;
+  const names = Object.fromEntries(data.names);
   const markers = () => [...message.querySelectorAll('a[href^="#source-"]')];
 
   function name() {
     for (const link of markers()) {
-      const known = data.names[link.hash.slice(1)];
+      const known = names[link.hash.slice(1)];
       if (!known) continue; // typed by somebody: it leads nowhere
       const label = link.textContent.includes(data.ours) ? `${known}, found by this page` : known;
       if (link.getAttribute("aria-label") !== label) {
@@ -23,7 +24,7 @@ export default function ({ data, parentElement }) {
     if (!passage) return;
     passage.tabIndex = -1;
     passage.setAttribute("role", "note");
-    passage.setAttribute("aria-label", data.names[key]);
+    passage.setAttribute("aria-label", names[key]);
     passage.scrollIntoView({ block: "center" });
     passage.focus({ preventScroll: true });
   }
@@ -31,7 +32,7 @@ export default function ({ data, parentElement }) {
   function press(event) {
     const link = event.target.closest?.('a[href^="#source-"]');
     const key = link?.hash.slice(1);
-    if (!key || !data.names[key]) return;
+    if (!key || !names[key]) return;
     event.preventDefault();
     const folded = [...message.querySelectorAll("details")].find((each) => each.querySelector(`.st-key-${CSS.escape(key)}`))
       ?? [...message.querySelectorAll("details")].at(-1);

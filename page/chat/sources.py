@@ -1,4 +1,4 @@
-"""Passages of documents as people see them: place and exact words. Knows neither where they are kept nor how found.
+"""Passages of documents as people see them: place and exact words, and where on a scan. Knows not how they are found.
 
 The words and names of a document are data: drawn as text, or as labels in which every character stands for itself.
 """
@@ -8,9 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from conversations.store import Store
 from documents.alignment import mark, used_numbers
 from documents.marker import OURS
 from documents.source import Source
+from page.chat import region
 from page.chat.markers import source_key
 from page.session.markdown import escape_markdown
 
@@ -23,7 +25,7 @@ links = st.components.v2.component(
 )
 
 
-def draw(sources: Sequence[Source], message_id: int, text: str, question: str) -> None:
+def draw(store: Store, sources: Sequence[Source], message_id: int, text: str, question: str) -> None:
     """Draw the passages that a reply was made from, folded up: first those that it names."""
     if not sources:
         return
@@ -34,25 +36,25 @@ def draw(sources: Sequence[Source], message_id: int, text: str, question: str) -
     with st.expander(escape_markdown(_label(used or others)), icon=":material/format_quote:"):
         if any(marker.is_ours for marker in markers):
             st.caption(OURS_NOTE)
-        _draw_linked(used, message_id)
+        _draw_linked(store, used, message_id)
         if used and others:
             st.caption("Also given to the model:")
-        _draw_linked(others, message_id)
+        _draw_linked(store, others, message_id)
     _draw_links(sources, message_id)
 
 
-def draw_growing(sources: Sequence[Source], message_id: int) -> None:
+def draw_growing(store: Store, sources: Sequence[Source], message_id: int) -> None:
     """Draw the passages that a growing reply was given, folded up."""
     if sources:
         with st.expander(escape_markdown(_label(sources)), icon=":material/format_quote:"):
-            _draw_linked(sources, message_id)
+            _draw_linked(store, sources, message_id)
         _draw_links(sources, message_id)
 
 
 def _draw_links(sources: Sequence[Source], message_id: int) -> None:
     """Draw nothing: what opens a passage when its marker is pressed, and names the markers for screen readers."""
     names = {source_key(message_id, source.number): f"Source {source.number}: {source.location}" for source in sources}
-    links(key=f"links-{message_id}", data={"names": names, "ours": OURS})
+    links(key=f"links-{message_id}", data={"names": tuple(names.items()), "ours": OURS})
 
 
 def _label(sources: Sequence[Source]) -> str:
@@ -62,20 +64,21 @@ def _label(sources: Sequence[Source]) -> str:
     return f"Sources: {' · '.join([*places[:MAX_LABEL_PLACES], *more])}"
 
 
-def _draw_linked(sources: Sequence[Source], message_id: int) -> None:
+def _draw_linked(store: Store, sources: Sequence[Source], message_id: int) -> None:
     """Draw passages that markers lead to."""
     for each in sources:
         with st.container(key=source_key(message_id, each.number), gap=None):
-            _draw_passage(each)
+            _draw_passage(store, each)
 
 
-def draw_passages(sources: Sequence[Source]) -> None:
+def draw_passages(store: Store, sources: Sequence[Source]) -> None:
     """Draw passages that a search found, with their numbers."""
     for each in sources:
-        _draw_passage(each)
+        _draw_passage(store, each)
 
 
-def _draw_passage(source: Source) -> None:
+def _draw_passage(store: Store, source: Source) -> None:
     score = f" · score {source.score:.3g}" if source.score else ""
     st.caption(f"**{escape_markdown(f'[{source.number}] {source.location}')}**{score}")
     st.text(source.quote)
+    region.draw(store, source)

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 import backends
+from backends import models
 from documents import e5
 from documents.embedding import current_embedder, words_alone_reason
 from documents.settings import DocumentSettings, EmbeddingSettings
@@ -126,7 +127,7 @@ def _draw_models() -> None:
     """Draw the models that ship: SmolLM2's weights, if pip brought them, and the card of each folder in models/."""
     st.header("The models that ship", anchor=False)
     base = backends.shipped
-    there = f"{base.BASE_SIZE / 1e6:.0f} MB" if base.base_gguf() else safe_markdown(base.absence())
+    there = models.format_bytes(base.BASE_SIZE) if base.base_gguf() else safe_markdown(base.absence())
     st.markdown(f"**{base.BASE_NAME}** ({base.BASE_LICENCE}): {there}.")
     for card in sorted(MODELS.glob("*/README.md")):
         _draw_card(card)

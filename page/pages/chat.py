@@ -4,9 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from conversations.replies import preload_model
+from conversations.replies import preload_model, strangers
 from conversations.store import Message, NotFoundError, Store, Thread
-from page.chat import context_meter, files, form, header, live, message_actions, personas, sidebar, welcome
+from page.chat import context_meter, files, form, header, live, message_actions, news, personas, reply, sidebar, welcome
 from page.chat.message import draw_body
 from page.session.actions import run_pending, submit_input
 from page.session.context import PageContext, load_context, warn_if_exposed
@@ -25,7 +25,10 @@ def draw() -> None:
     preload_model(context.choice.name, context.settings)
     follow_address()
     st.html(STYLE)
+    reply.draw_style()
     warn_if_exposed(context.settings)
+    listing = news.listing_version(context.store) if context.stream else ""
+    thread: Thread | None = None
     try:
         thread = _read_thread(context.store)
         selection = header.draw(context, thread.conversation if thread else None)
@@ -43,6 +46,8 @@ def draw() -> None:
     _draw_input(context, selection)
     context_meter.draw(thread)
     sidebar.draw(context)
+    if context.stream:
+        news.draw(context.stream, thread.conversation if thread else None, listing)
 
 
 def _draw_input(context: PageContext, selection: Selection) -> None:
@@ -98,11 +103,12 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
             context_meter.draw_edge(edge, thread.summary, selection.no_summary_reason)
         if message.hidden:
             continue
-        _draw_message(context.store, thread, message, selection, is_first_live=[message.id] == live_ids[:1])
+        _draw_message(context, thread, message, selection, is_first_live=[message.id] == live_ids[:1])
     files.draw_readings(context.store, thread.conversation.id)
     if not thread.messages:
         files.draw_invitation(context.store, thread.conversation.id)
-    live.redraw_on_change(context.store, thread.conversation)
+    if context.stream is None:
+        live.redraw_on_change(context.store, thread.conversation)
 
 
 def _question(thread: Thread, message: Message) -> str:
@@ -114,19 +120,31 @@ def _show_earlier() -> None:
     current_conversation().message_limit += PAGE_SIZE
 
 
-def _draw_message(store: Store, thread: Thread, message: Message, selection: Selection, is_first_live: bool) -> None:
+def _draw_message(
+    context: PageContext, thread: Thread, message: Message, selection: Selection, is_first_live: bool
+) -> None:
     """Draw a message with its sources, actions and open forms."""
     role = message.role if message.role in {"user", "assistant"} else "system"
     feedback, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
-                live.draw(store, message, is_first_live)
+                live.draw(context.store, message, is_first_live, context.stream, thread.calls.get(message.id, ()))
             elif editing:
                 form.draw_edit(message)
             else:
-                draw_body(message, feedback, thread.sources.get(message.id, ()), _question(thread, message))
+                passages, question = thread.sources.get(message.id, ()), _question(thread, message)
+                draw_body(
+                    context.store,
+                    message,
+                    feedback,
+                    passages,
+                    question,
+                    made_calls=thread.calls.get(message.id, ()),
+                    holds_strangers=message.id in strangers.holders([message], thread.calls, thread.sources),
+                    stream_data=context.stream,
+                )
         if not message.live and not editing:
-            message_actions.draw(store, thread, message, selection)
+            message_actions.draw(context.store, thread, message, selection)
         if feedback is not None and current_conversation().commenting_id == message.id:
-            form.draw_comment(store, feedback)
+            form.draw_comment(context.store, feedback)

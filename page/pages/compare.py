@@ -4,20 +4,24 @@ A comparison is a conversation: it lasts, and the chat page can go on with any o
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
 import backends
-from backends import BackendStatus
+from backends import BackendStatus, Entry
 from chains.report import Report
-from conversations.replies import Comparison, GenerationRequest, comparison, preload_model, watch
-from conversations.store import STATE_NOTES, Message, MessageError, NotFoundError, State, Store
-from page.chat import live
+from conversations.replies import Comparison, GenerationRequest, comparison, end_note, preload_model, watch
+from conversations.store import Message, MessageError, NotFoundError, Store
+from page.blocks import render_blocks
+from page.chat import live, reply
+from page.chat.growing import thought_blocks
 from page.pages import chat
 from page.session import current
 from page.session.context import PageContext, draw_title, load_context
 from page.session.error import draw_error
-from page.session.markdown import escape_markdown, growing_markdown, safe_markdown
+from page.session.markdown import escape_markdown, safe_markdown
+from page.session.picked import Picked, pick
 
 COLUMNS = 3  # columns of one row
 
@@ -35,7 +39,8 @@ def draw() -> None:
     """Draw the page: one question, and the replies of several backends side by side."""
     context = load_context()
     draw_title("Compare", wide=True)
-    names = _pick_backends(backends.status(context.settings))
+    reply.draw_style()
+    names = _pick_models(backends.status(context.settings), backends.chat_models(context.settings))
     for name in names:  # so that nobody's first word waits for its model
         preload_model(name, context.settings)
     state = _state()
@@ -43,7 +48,7 @@ def draw() -> None:
     error, state.error = state.error, None
     conversation_id = _open_comparison(state)
     if conversation_id is not None:
-        _draw_comparison(context.store, conversation_id)
+        _draw_comparison(context.store, conversation_id, context.stream)
     elif names:
         st.caption("One question, every model that is ready. Ask something below.")
     if error:
@@ -58,11 +63,12 @@ def _state() -> CompareState:
     return state
 
 
-def _pick_backends(statuses: list[BackendStatus]) -> list[str]:
-    """Draw the picker of backends and what the others lack; the names picked."""
+def _pick_models(statuses: list[BackendStatus], entries: list[Entry]) -> list[str]:
+    """Draw the picker of backends and of models on this machine, and what the others lack; the names picked."""
     ready = [status.name for status in statuses if status.problem is None]
+    names = list(dict.fromkeys([*ready, *(entry.full_name for entry in entries)]))
     picked = st.multiselect(
-        "Backends", ready, ready, key="compared", persist_state="session", placeholder="Choose at least one"
+        "Backends", names, ready, key="compared", persist_state="session", placeholder="Choose at least one"
     )
     for status in statuses:
         if status.problem:
@@ -94,8 +100,8 @@ def _run_pending(context: PageContext, names: list[str], state: CompareState) ->
         state.questions.pop(0)
 
 
-def _draw_comparison(store: Store, conversation_id: str) -> None:
-    """Draw question and replies; while one of them grows, all are drawn again at every tick."""
+def _draw_comparison(store: Store, conversation_id: str, stream_data: dict[str, Any] | None) -> None:
+    """Draw question and replies; a browser that cannot follow those that grow looks at all of them at every tick."""
     try:
         compared = comparison.read(store, conversation_id)
     except NotFoundError:
@@ -105,50 +111,44 @@ def _draw_comparison(store: Store, conversation_id: str) -> None:
         return
     with st.container(key="question"), st.chat_message("user"):
         st.text(compared.question.text)
-    growing = any(message.live for message in compared.replies)
-    if growing:
-        st.fragment(_draw_replies, run_every=live.TICK)(store, compared)
+    if stream_data is None and any(message.live for message in compared.replies):
+        st.fragment(_look, run_every=live.TICK)(store, compared)
     else:
-        _draw_replies(store, compared)
+        _draw_replies(store, compared, stream_data)
 
 
-def _draw_replies(store: Store, compared: Comparison) -> None:
-    """Draw all replies as they are now, in rows of COLUMNS."""
-    growing = any(message.live for message in compared.replies)
-    compared.replies = [_refresh(store, message) if message.live else message for message in compared.replies]
-    if growing and not any(message.live for message in compared.replies):
+def _look(store: Store, compared: Comparison) -> None:
+    """Draw all replies as they are now."""
+    compared.replies = [live.refresh(store, each) if each.live else each for each in compared.replies]
+    if not any(message.live for message in compared.replies):
         st.rerun()
+    _draw_replies(store, compared, None)
+
+
+def _draw_replies(store: Store, compared: Comparison, stream_data: dict[str, Any] | None) -> None:
+    """Draw all replies, in rows of COLUMNS."""
     for first in range(0, len(compared.replies), COLUMNS):
         row = range(first, min(first + COLUMNS, len(compared.replies)))
         for at, column in zip(row, st.columns(len(row)), strict=True):
-            with column, st.container(border=True, key=f"reply-{compared.replies[at].id}"):
-                _draw_reply(store, compared, at)
+            with column, st.container(border=True, key=f"compared-{compared.replies[at].id}"):
+                _draw_reply(store, compared, at, stream_data)
 
 
-def _refresh(store: Store, message: Message) -> Message:
-    """A live reply as it is now, from this process where it writes it, else from the database."""
-    reply = watch.local_reply(store.database, message.id)
-    if reply is None:
-        return watch.snapshot(store.database, message.id) or message
-    message.text = reply.text
-    return message
-
-
-def _draw_reply(store: Store, compared: Comparison, at: int) -> None:
+def _draw_reply(store: Store, compared: Comparison, at: int, stream_data: dict[str, Any] | None) -> None:
     """Draw a reply, its metrics, and what can be done with it."""
     message = compared.replies[at]
     won = ":material/trophy: " if message.id == compared.winner else ""
     st.subheader(won + escape_markdown(compared.backend_name(at) or "?"), anchor=False)
-    reply = watch.local_reply(store.database, message.id)
-    _draw_metrics(message if reply is None else reply.report)
-    if message.text:
-        st.markdown(growing_markdown(message.text) if message.live else safe_markdown(message.text))
-    elif message.live:
-        st.caption(escape_markdown(live.waiting_text(reply)))
+    growing = watch.local_reply(store.database, message.id)
+    _draw_metrics(message if growing is None else growing.report)
+    if message.live:
+        live.draw_words(store, message, stream_data)
+    elif message.text or message.thinking:
+        reply.draw(message.id, (*thought_blocks(message), *render_blocks(message.text)), stream_data)
     if message.error:
         draw_error(message.error)
-    if message.state in STATE_NOTES:
-        st.caption(STATE_NOTES[State(message.state)])
+    if note := end_note(message):
+        st.caption(note)
     if message.live:
         st.button(
             "Stop",
@@ -201,9 +201,9 @@ def _continue_in_chat(store: Store, message: Message) -> None:
         store.select_branch(message.id)
     except NotFoundError:
         return
-    if message.backend:
-        st.session_state["backend"] = message.backend
     current.open_conversation(message.conversation_id)
+    if message.backend:
+        pick(store, Picked(message.backend))
     st.switch_page(st.Page(chat.draw, title="Chat", url_path="chat"), query_params={"c": message.conversation_id})
 
 

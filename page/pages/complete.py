@@ -1,10 +1,12 @@
 """The page Complete: a text that the model goes on with. It belongs to this tab alone, and nothing of it is stored.
 
-The continuation runs outside the script, as every reply does; this page looks at it, and takes it over when it ends.
+The continuation runs outside the script, as every reply does; its browser follows it, and this page takes it over when
+it ends.
 """
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -12,7 +14,9 @@ import backends
 from backends import ProviderModel
 from conversations.replies import Reply, preload_model, stream_completion
 from conversations.store import STATE_NOTES, MessageError, State, check_message
-from page.chat import live, sampling
+from page.blocks import plain_blocks
+from page.chat import live, reply, sampling
+from page.chat.growing import waiting_text
 from page.chat.header import pick_backend, pick_model
 from page.chat.metrics import format_metrics
 from page.session.binding import accept_change, bind
@@ -21,6 +25,7 @@ from page.session.error import draw_error
 from page.session.markdown import escape_markdown
 from page.session.picked import read_picked
 from page.session.selection import Selection
+from page.stream.completion import Completion
 
 SUGGESTION = "Data Science is"
 MAX_UNDO = 100  # that can be undone
@@ -33,7 +38,7 @@ class Draft:
 
     text: str = ""
     history: list[str] = field(default_factory=list)
-    reply: Reply | None = None
+    growing: Completion | None = None
     last_reply: Reply | None = None
     error: str | None = None
     is_wanted: bool = False
@@ -51,9 +56,10 @@ class Draft:
 
     def adopt_reply(self) -> None:
         """Add what a continuation brought to the text, once it has ended."""
-        if self.reply is not None and not self.reply.running:
-            self.replace(self.text + self.reply.text)
-            self.reply, self.last_reply = None, self.reply
+        ended = self.growing
+        if ended is not None and not ended.reply.running:
+            self.replace(ended.whole)
+            self.growing, self.last_reply = None, ended.reply
 
 
 def draw() -> None:
@@ -62,13 +68,17 @@ def draw() -> None:
     draft: Draft = st.session_state.setdefault("draft", Draft())
     draft.adopt_reply()
     draw_title("Complete")
+    reply.draw_style()
     st.caption("The model goes on with your text, word by word. Nothing of it is kept.")
     selection = _pick_model(context)
     if draft.is_wanted:
         _start(draft, context, selection)
         draft.is_wanted = False
-    if draft.reply is not None:
-        st.fragment(_draw_growing, run_every=live.TICK)(draft)
+    if draft.growing is not None:
+        if context.stream is None:
+            st.fragment(_look, run_every=live.TICK)(draft.growing)
+        else:
+            _draw_growing(draft.growing, context.stream)
         return
     key = bind("completing", draft.text)
     st.text_area(
@@ -142,7 +152,7 @@ def _want_continuation(draft: Draft) -> None:
 
 def _start(draft: Draft, context: PageContext, selection: Selection) -> None:
     """Start a continuation of the text as it stands in the box."""
-    if draft.reply is not None or selection.backend is None:
+    if draft.growing is not None or selection.backend is None:
         return
     try:
         text = check_message(draft.text)
@@ -150,17 +160,23 @@ def _start(draft: Draft, context: PageContext, selection: Selection) -> None:
         draft.error = str(error)
         return
     draft.last_reply = None
-    draft.reply = Reply(partial(stream_completion, text, selection.request(context, None)))
+    continuation = Reply(partial(stream_completion, text, selection.request(context, None)))
+    draft.growing = Completion(context.owner.name, draft.text, continuation)
 
 
-def _draw_growing(draft: Draft) -> None:
-    """Draw the text so far, and Stop, which stands in this fragment so that no other widget shares its fate."""
-    reply = draft.reply
-    if reply is None or not reply.running:
+def _look(growing: Completion) -> None:
+    """Draw the text as it is now."""
+    if not growing.reply.running:
         st.rerun()
+    _draw_growing(growing, None)
+
+
+def _draw_growing(growing: Completion, stream_data: dict[str, Any] | None) -> None:
+    """Draw the text so far, and Stop, which where the page looks again and again shares no other widget's fate."""
+    wait = "" if growing.reply.text else waiting_text(growing.reply)
     with st.container(border=True, height=320, autoscroll=True, key="growing"):
-        st.text(draft.text + reply.text + " ▌")
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=reply.stop, shortcut="Escape")
-        if not reply.text:
-            st.caption(escape_markdown(live.waiting_text(reply)))
+        if stream_data is not None:
+            reply.draw_growing("completion", growing.topic, stream_data, wait, plain=True)
+        else:
+            reply.draw_now("completion", plain_blocks(growing.whole), growing=True, wait=wait, plain=True)
+    st.button("Stop", icon=":material/stop_circle:", key="stop", on_click=growing.reply.stop, shortcut="Escape")

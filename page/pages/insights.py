@@ -58,6 +58,19 @@ def draw() -> None:
         for column, chart in zip(st.columns(2), (left, right), strict=True):
             with column:
                 _draw_chart(chart)
+    _draw_tools(statistics)
+
+
+def _draw_tools(statistics: Statistics) -> None:
+    """Draw how often each tool was called, how that ended, and how long it took."""
+    if not statistics.tools:
+        return
+    st.subheader("Tools")
+    rows = [
+        {"tool": use.name, "calls": use.calls, "failed": use.failed, "refused": use.refused, "seconds": use.seconds}
+        for use in statistics.tools
+    ]
+    st.dataframe(rows, hide_index=True, alt="Every tool that was called, how often, how it ended, and its seconds")
 
 
 def _draw_totals(statistics: Statistics) -> None:
@@ -68,6 +81,8 @@ def _draw_totals(statistics: Statistics) -> None:
         st.metric("Conversations", f"{statistics.conversations:,}", border=True)
         st.metric("Messages", f"{sum(row.messages for row in statistics.messages):,}", border=True)
         st.metric("Tokens written", f"{sum(row.written for row in statistics.usage):,}", border=True)
+        if thought := sum(row.thought for row in statistics.usage):
+            st.metric("Of them thought", f"{thought:,}", border=True)
         st.metric("Failed replies", f"{failed / replies:.1%}" if replies else "–", border=True)
 
 
@@ -118,6 +133,7 @@ def build_charts(statistics: Statistics) -> list[Chart]:
             ],
             partial(bar_spec, "Backend", "Tokens a second", backend),
         ),
+        *_thinking_charts(statistics, backend),
         Chart(
             "Failures",
             "replies that ended in an error, by kind",
@@ -142,6 +158,32 @@ def build_charts(statistics: Statistics) -> list[Chart]:
             ),
             "No thumbs and no votes in this period.",
         ),
+    ]
+
+
+def _thinking_charts(statistics: Statistics, backend: Spec) -> list[Chart]:
+    """The two charts of what was thought; none where nothing was."""
+    days = [
+        {
+            "Day": row.day,
+            "Tokens thought": row.thought,
+            "Backend": row.backend,
+            "Seconds": round(row.thought_seconds, 1),
+        }
+        for row in statistics.usage
+        if row.thought or row.thought_seconds
+    ]
+    medians = [
+        {"Backend": row.backend, "Seconds": round(row.thinking_ms / 1000, 3)}
+        for row in statistics.speeds
+        if row.thinking_ms is not None
+    ]
+    if not days:
+        return []
+    daily, bars = partial(daily_spec, "Tokens thought", backend), partial(bar_spec, "Backend", "Seconds", backend)
+    return [
+        Chart("Thinking a day", "tokens before the answer, among those written", days, daily),
+        Chart("Time to think", "median seconds, of replies that thought", medians, bars),
     ]
 
 

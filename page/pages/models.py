@@ -106,12 +106,20 @@ def _row(entry: models.Entry, settings: Settings) -> dict[str, Any]:
         "Window": f"{entry.window:,}" if entry.window else "-",
         "Size": models.format_bytes(entry.size),
         "Memory": models.format_bytes(need.total) if need else "-",
+        "Loaded": _loaded(entry),
         "Here": "broken" if entry.problem else (models.judge_here(need.total) if need else None) or "-",
         "Can": ", ".join(sorted(map(str, entry.abilities))) or "complete a text",
         "Template": _template(entry, settings),
         "Licence": entry.licence or "-",
         "Kept by": str(entry.origin),
     }
+
+
+def _loaded(entry: models.Entry) -> str:
+    """Whether this process holds the model, and what it was measured to take."""
+    sizes = [each.measured for each in backends.residents() if each.held is not None and entry.has_key(each.key)]
+    measured = [models.format_bytes(size) for size in sizes if size]
+    return ", ".join(["loaded", *(f"{size} measured" for size in measured)]) if sizes else "-"
 
 
 def _template(entry: models.Entry, settings: Settings) -> str:
@@ -131,7 +139,7 @@ def _draw_model(entries: Sequence[models.Entry], context: PageContext, allowed: 
     with st.container(border=True, key="model"):
         st.table([{"What": name, "Value": escape_markdown(text)} for name, text in _facts(entry, context, allowed)])
         if allowed and entry.is_removable:
-            with st.popover("Remove", icon=":material/delete:"):
+            with st.expander("Remove", icon=":material/delete:"):  # a popover would open below the window's edge
                 st.markdown(f"Delete {escape_markdown(entry.name)}, {models.format_bytes(entry.size)}?")
                 st.button("Delete it", key="models-delete", type="primary", on_click=_remove, args=(entry,))
         elif entry.is_removable is False:
@@ -172,6 +180,8 @@ def _draw_recommended(settings: Settings, allowed: bool) -> None:
     """Draw the short list of good small models, with what each needs here."""
     st.header("Good small models", anchor=False)
     st.caption("By size; memory at a window of 8,192 tokens, against what this machine has.")
+    if told := models.none_fits(models.machine_memory()):
+        st.warning(escape_markdown(told), icon=":material/block:")
     for each in models.RECOMMENDED:
         need = each.estimate().total
         fit = models.judge_here(need) or "unknown"

@@ -13,8 +13,9 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from conversations.library import reading
-from conversations.replies import turn
+from conversations.replies import approval, turn
 from conversations.store import (
+    Decision,
     MessageError,
     NotFoundError,
     Store,
@@ -23,8 +24,7 @@ from conversations.store import (
     make_title,
 )
 from documents.errors import DocumentError
-from documents.kind import SNIFF_BYTES, detect_kind
-from documents.load import too_large_message
+from documents.load import check_file
 from documents.settings import DocumentSettings
 from page.session.context import PageContext
 from page.session.current import CurrentConversation, current_conversation
@@ -35,9 +35,9 @@ from page.session.selection import Selection
 
 @dataclass(frozen=True)
 class Action:
-    """`verb` is attach, send, edit, regenerate or continue; all but the first two are about the message `message_id`.
+    """`verb` is attach, send, edit, regenerate, continue or answer.
 
-    `files` are names and bytes.
+    The last is about the call `call_id`, those between about the message `message_id`. `files` are names and bytes.
     """
 
     verb: str
@@ -45,6 +45,8 @@ class Action:
     message_id: int = 0
     text: str = ""
     backend: str | None = None
+    call_id: int = 0
+    decision: Decision = Decision.NO
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
 
 
@@ -89,10 +91,8 @@ def enqueue_files(text: str, uploads: Sequence[UploadedFile]) -> bool:
 
 def file_problem(name: str, data: bytes, limits: DocumentSettings) -> str | None:
     """Why a file is refused at once, as far as its size and first bytes tell."""
-    if len(data) > limits.max_bytes:
-        return too_large_message(name, len(data), limits)
     try:
-        detect_kind(name, data[:SNIFF_BYTES])
+        check_file(name, data, limits)
     except DocumentError as error:
         return str(error)
     return None
@@ -125,6 +125,8 @@ def _run(context: PageContext, action: Action, selection: Selection) -> None:
         turn.edit(store, action.message_id, action.text, request)
     elif action.verb == "regenerate":
         turn.regenerate(store, action.message_id, request)
+    elif action.verb == "answer":
+        approval.answer(store, action.call_id, action.decision, "page", request)
     else:
         turn.continue_reply(store, action.message_id, request)
 

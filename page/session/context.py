@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from langchain_core.exceptions import ModelNotFoundError
@@ -16,6 +17,7 @@ from exposure import exposure_warning
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
 from page.session.owner import Owner, identify_owner, login_providers
+from page.session.stream import stream_data
 from settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class PageContext:
     owner: Owner
     store: Store
     limits: DocumentSettings  # of documents
+    stream: dict[str, Any] | None = None  # what a component needs to follow what changes; None: the page looks again
 
 
 def load_context() -> PageContext:
@@ -40,7 +43,8 @@ def load_context() -> PageContext:
         settings = backends.read_settings()
         choice = backends.choose(settings)
         owner = identify_owner(settings)
-        return PageContext(settings, choice, owner, open_store(settings, owner.name), DocumentSettings.read())
+        store, followed = open_store(settings, owner.name), stream_data(settings, owner.name)
+        return PageContext(settings, choice, owner, store, DocumentSettings.read(), followed)
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
         draw_error(str(error))
         st.stop()

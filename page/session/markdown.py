@@ -1,4 +1,4 @@
-"""What others wrote, made safe to show: replies as Markdown that fetches nothing, names and titles as plain words."""
+"""What others wrote, made safe for Streamlit: Markdown that fetches nothing, names and titles as plain words."""
 
 import re
 from functools import lru_cache
@@ -21,17 +21,11 @@ DIRECTIVE = re.compile(r"([:@]|\bwww)(?=\S)", re.IGNORECASE)
 
 @lru_cache(CACHED)
 def safe_markdown(text: str, *, keeps_lines: bool = True) -> str:
-    """A reply's Markdown as Streamlit is to draw it, fetching nothing: no image is left, code stays as it is.
+    """Markdown as Streamlit is to draw it, fetching nothing: no image is left, code stays as it is.
 
     `keeps_lines`: as `rewrite` has it.
     """
     return _break_images(rewrite(text.replace("\x00", "\ufffd"), keeps_lines=keeps_lines))
-
-
-def growing_markdown(text: str) -> str:
-    """The same of a reply that is being written, with a cursor: below what its mark would keep from ending."""
-    markdown = safe_markdown(text)
-    return markdown + ("\n\n▌" if markdown.rstrip().endswith(("$$", "```", "~~~")) else " ▌")
 
 
 def _break_images(text: str) -> str:

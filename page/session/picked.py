@@ -34,11 +34,10 @@ class Picked:
 
 
 def read_picked(conversation: Conversation | None) -> Picked:
-    """What was picked in this conversation, else last in this tab."""
-    last: Picked = st.session_state.get("picked", Picked())
+    """What was picked in this conversation; in one that has not begun, last in this tab."""
     if conversation is not None:
-        own = Picked(conversation.backend, conversation.model)
-        return own if own.backend else last
+        return Picked(conversation.backend, conversation.model)
+    last: Picked = st.session_state.get("picked", Picked())
     fields = current_conversation().new_fields
     if last.backend:
         fields.setdefault("backend", last.backend)

@@ -1,6 +1,6 @@
-"""What stands between the code of a reply, rewritten so that Streamlit's Markdown draws what was meant.
+"""What stands between the code of a text, rewritten so that a renderer of Markdown draws what was meant.
 
-Formulas get the marks that Streamlit knows, line breaks stay, and what Streamlit alone would take for a directive, an
+Formulas get dollars as their marks, line breaks stay, and what Streamlit alone would take for a directive, an
 icon, an emoji, a dash or a formula stays text. Code is left alone. Knows Markdown; nothing of what is safe in it.
 """
 
@@ -33,7 +33,7 @@ WORDS = re.compile(r"\d[^\\^_={}<>+*]*\s[^\\^_={}<>+*]*")  # what two prices hav
 
 
 def rewrite(text: str, *, keeps_lines: bool = True) -> str:
-    """The text of a reply, whole or growing, as `st.markdown` is to be given it.
+    """The text of a reply, whole or growing, or of a file, as it is to be rendered.
 
     `keeps_lines`: a single line break is one; otherwise it is a space, as it is in files whose lines are filled.
     """

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import backends
 from conversations.replies import GenerationRequest
 from page.session.context import PageContext
 
@@ -26,6 +27,11 @@ class Selection:
     def can_answer(self) -> bool:
         """Whether a message sent now gets a reply."""
         return self.backend is not None and self.problem is None
+
+    @property
+    def computes_here(self) -> bool:
+        """Whether the model runs in this process."""
+        return self.backend is not None and backends.computes_here(self.backend)
 
     def request(self, context: PageContext, backend: str | None) -> GenerationRequest:
         """A request to this backend, or to another, which is sent no model: its name holds for one server only."""

@@ -1,7 +1,7 @@
 """What a backend needs around it before it can answer in a test."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,18 @@ import pytest
 
 import backends
 from settings import DEFAULT_MODEL, Settings
+from tests.api.process import served
 from tests.bare import write_bare
 from tests.conftest import GGUF
+from tests.smollm2 import NOTHING_SET
+
+
+@pytest.fixture(scope="session")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Our own server over SmolLM2, as a process; its base URL."""
+    folder = tmp_path_factory.mktemp("server")
+    with served(folder, **{**NOTHING_SET, "LLM_BACKEND": "llamacpp", "MAX_TOKENS": "300", "SEED": "1"}) as process:
+        yield f"{process.url}/v1"
 
 
 @pytest.fixture
@@ -19,7 +29,7 @@ def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
 
     def prepare(name: str) -> None:
         if name == "openai":
-            url = request.getfixturevalue("openai_server")
+            url = request.getfixturevalue("own_server")
             monkeypatch.setenv("OPENAI_BASE_URL", url)
             loaded: Any = backends.loaded_model("openai")
             if loaded is not None and loaded.openai_api_base != url:

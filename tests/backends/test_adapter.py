@@ -17,6 +17,7 @@ from backends.local import shipped
 from backends.local.base import file_hash
 from settings import DEFAULT_MODEL, Settings, SettingsError
 from tests.adapters import write_adapter, write_gguf
+from tests.broken_gguf import rewrite
 from tests.conftest import GGUF
 
 GREEDY: dict[str, Any] = {"temperature": 0, "repetition_penalty": 1.0, "max_tokens": 24}
@@ -127,32 +128,14 @@ def test_what_was_saved_with_an_adapter_goes_before_what_the_model_has(load: Cal
     template = "{% for m in messages %}{{ m.content }}{% endfor %}"
     tensors = safetensors.torch.load_file(adapter / "adapter_model.safetensors")
     write_gguf(tensors, adapter / "adapter.gguf", "gpt2", {"tokenizer.chat_template": template})
-    with_sampling(adapter / "adapter.gguf", 0.25)
+    rewrite(adapter / "adapter.gguf", adapter / "new.gguf", metadata={"general.sampling.temp": 0.25})
+    (adapter / "new.gguf").replace(adapter / "adapter.gguf")
     (adapter / "chat_template.jinja").write_text(template)
     (adapter / "generation_config.json").write_text('{"do_sample": true, "temperature": 0.25}')
     model = load(adapter)
     assert model.sampling_defaults["temperature"] == 0.25
     assert model.template.text == template
     assert load(GPT2_ADAPTER="", LLAMACPP_LORA="").template.text != template
-
-
-def with_sampling(path: Path, temperature: float) -> None:
-    """Write a GGUF anew with a temperature in its metadata."""
-    import gguf
-
-    reader, target = gguf.GGUFReader(path), path.with_suffix(".new")
-    writer = gguf.GGUFWriter(target, "gpt2")
-    for field in reader.fields.values():
-        if not field.name.startswith("GGUF.") and field.name != "general.architecture":
-            writer.add_key_value(field.name, field.contents(), field.types[0])
-    writer.add_float32("general.sampling.temp", temperature)
-    for tensor in reader.tensors:
-        writer.add_tensor(tensor.name, tensor.data)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    target.replace(path)
 
 
 # What is no adapter of this model -> what is said of it.

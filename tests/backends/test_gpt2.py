@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -341,6 +342,22 @@ def test_any_other_model_takes_turns(llama: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_shipped_model_goes_through_the_network(engine: Any) -> None:
     assert isinstance(engine.network, Network)
+
+
+def test_a_chat_takes_the_memory_of_its_own_tokens(engine: Any) -> None:
+    """Not that of the window: large pages would hold nearly all of it."""
+    import torch
+
+    network, process = Network(engine.pipeline.model, 8), psutil.Process()
+    tokens = engine.encode("the sea is wide and the fish are many")
+    config = engine.pipeline.model.config
+    window = 2 * 4 * config.n_layer * config.n_positions * config.n_embd
+    with torch.inference_mode():
+        network.compute([Chunk(0, 0, tokens)])  # what a step takes for itself
+        before = process.memory_info().rss
+        for row in range(1, 8):
+            network.compute([Chunk(row, 0, tokens)])
+    assert process.memory_info().rss - before < 7 * window / 3
 
 
 def test_eight_bits_nearly_say_the_same(engine: Any) -> None:

@@ -126,10 +126,10 @@ def test_the_next_speaker_is_an_end_too(bare: str) -> None:
     """A model without a chat template ends where a line of the user's begins."""
     model: Any = backends.load(bare, Settings.read())
     for ignored in (False, True):
-        decoder = model._request([HumanMessage("hi")], None, print, False, {"ignore_eos": ignored}).decoder
+        decoder = model._request([HumanMessage("hi")], None, print, False, {"ignore_eos": ignored}).request.decoder
         shown = decoder.push(b"Hello!\nUser: and you?") + decoder.close()
         assert shown == ("Hello!\nUser: and you?" if ignored else "Hello!")
-        decoder = model._request([HumanMessage("hi")], ["and"], print, False, {"ignore_eos": ignored}).decoder
+        decoder = model._request([HumanMessage("hi")], ["and"], print, False, {"ignore_eos": ignored}).request.decoder
         assert decoder.push(b"You and I") == "You "
 
 

@@ -23,7 +23,7 @@ def test_the_second_message_of_a_chat_calls_few_functions(tmp_path: Path) -> Non
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "LLAMACPP_MODEL": str(GGUF)}
     command = [sys.executable, "-m", "benchmarks.calls", "--json", "--rounds", "5"]
     figures = json.loads(subprocess.check_output(command, cwd=tmp_path, env=environment, text=True))
-    assert 100 < figures["calls"] <= 270
+    assert 100 < figures["calls"] <= 300
     assert figures["transactions"] == 2  # one writes the message and the reply's row, one reads what it is made from
     assert figures["jobs for other threads"] == 1
 

@@ -1,6 +1,7 @@
 """How packages and llama.cpp come into .venv: pip and uv themselves, against indexes on loopback."""
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from deploy.install import kernels, llama, pip_configuration
 from deploy.install.llama import Build, NoCompilerError
 from deploy.install.packages import Environment, InstallError, prepare
 from deploy.install.pip_configuration import UntranslatableError
+from settings import ROOT
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.server
@@ -190,6 +192,38 @@ def test_kernels_by_name() -> None:
     assert kernels.choose(f"{last}, {one}") == [last, one]
     with pytest.raises(ValueError, match="LLAMA_CPP_KERNELS=sapphirerapids: sapphirerapids is none of"):
         kernels.choose("sapphirerapids")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64" or not kernels.choose("all"), reason="elsewhere it is one library")
+def test_where_nobody_says_those_are_compiled_that_fit_and_a_ready_wheel_stays(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LLAMA_CPP_KERNELS", "LLAMA_CMAKE_ARGS", "LLAMA_CPP_PICTURES"):
+        monkeypatch.delenv(name, raising=False)
+    usual = Build.read()
+    assert usual.variants == tuple(kernels.choose("auto"))
+    assert "-DGGML_BACKEND_DL=ON" in usual.switches
+    assert not llama.could_be_faster(environment)
+    monkeypatch.setenv("LLAMA_CPP_KERNELS", "auto")
+    assert Build.read().key == usual.key
+    assert llama.could_be_faster(environment) is (usual.variants[0] not in kernels.BASES)
+    monkeypatch.setenv("LLAMA_CPP_KERNELS", "none")
+    assert (Build.read().variants, "-DGGML_AVX2=ON" in Build.read().switches) == ((), True)
+
+
+@pytest.mark.parametrize("python", [sys.executable, "/usr/bin/python3"])
+def test_sources_are_unpacked_by_every_python(python: str, tmp_path: Path) -> None:
+    """Debian 12's own, which the image has, knows no filters of archives."""
+    if not Path(python).is_file():
+        pytest.skip(f"there is no {python}")
+    source = tmp_path / "source-1.0"
+    source.mkdir()
+    (source / "CMakeLists.txt").write_text("project(x)")
+    archive = shutil.make_archive(str(tmp_path / "source"), "gztar", tmp_path, source.name)
+    code = "import sys; from pathlib import Path as P; from deploy.install.llama import extract; "
+    code += "extract(P(sys.argv[1]), P(sys.argv[2]))"
+    subprocess.run([python, "-c", code, archive, str(tmp_path / "made")], check=True, cwd=ROOT)
+    assert (tmp_path / "made" / source.name / "CMakeLists.txt").read_text() == "project(x)"
 
 
 def test_sources_lose_what_is_not_called(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A real nginx before two processes on one PostgreSQL, with clients of the API and a real browser."""
 
+import asyncio
 import json
 import os
 import re
@@ -15,11 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from openai import OpenAI
 from playwright.sync_api import Page, expect
 
 from benchmarks.postgresql import Server
 from settings import ROOT
+from tests.api.mcp.test_routes import TOOLS
 from tests.api.process import Process, served
 from tests.asgi import listening
 from tests.conftest import answers, free_port
@@ -218,6 +222,17 @@ def test_the_api_streams_through_it_from_both_processes(proxy: Proxy, scripted: 
     assert str(talk["reply"]).strip() == scripted.reply
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(f"{proxy.url}/metrics")
+
+
+async def test_mcp_goes_through_it_to_either_process(proxy: Proxy, scripted: Patient) -> None:
+    """No session ties a client to a process: each message may be answered by another one."""
+    await asyncio.to_thread(proxy.all)
+    before = len(proxy.lines())
+    async with Client(streamable_http_client(f"{proxy.url}/mcp")) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
+        told = [await client.call_tool("ask", {"question": f"number {number}?"}) for number in range(6)]
+    assert [getattr(each.content[0], "text", "").strip() for each in told] == [scripted.reply] * 6
+    assert len(set(proxy.servers("/mcp", before))) == 2
 
 
 @pytest.mark.browser

@@ -128,6 +128,7 @@ def watcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
             talk(server, loopback)
             found.wait(f'sum(assistant_replies_total{{backend="llamacpp", state="done"}}) == {2 * replies}')
             found.wait(f'sum(assistant_failures_total{{backend="openai"}}) == {replies}')
+            found.wait(f'sum(assistant_replies_total{{backend="openai", state="failed"}}) == {replies}')
         found.at = found.wait('up{job="assistant"} == 1')  # a busy machine may miss a later one
         yield found
 

@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from openai import APIConnectionError, AsyncOpenAI, InternalServerError
 from sqlalchemy import create_engine, text
 from starlette.types import Receive, Scope, Send
@@ -23,6 +25,7 @@ from benchmarks.postgresql import Server
 from deploy import ray_serve
 from deploy.ray_gate import RetryMiddleware
 from settings import Settings, SettingsError
+from tests.api.mcp.test_routes import TOOLS
 from tests.conftest import QUICK, free_port, variables
 
 # Ray declares its settings as pydantic did before, and leaves its nodes' processes and log files to their end.
@@ -182,6 +185,13 @@ async def both(served: Served) -> Served:
 
 async def test_more_requests_bring_a_replica_on_the_other_node(both: Served) -> None:
     assert len({process.ppid() for process in replicas().values()}) == 2
+
+
+async def test_mcp_is_answered_by_replicas(both: Served) -> None:
+    async with Client(streamable_http_client(f"{both.url}/mcp")) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == TOOLS
+        told = await asyncio.gather(*(client.call_tool("ask", {"question": "hi, how are you?"}) for _ in range(4)))
+    assert all(getattr(each.content[0], "text", "") and not each.is_error for each in told)
 
 
 async def test_fifty_streams_outlive_a_replica_and_a_session_goes_on_elsewhere(both: Served) -> None:

@@ -20,7 +20,7 @@ from documents.kind import MAX_NAME, counted_units, detect_kind, display_name
         ("a.txt", b"\xd0\xcf\x11\xe0", "a.txt is no TXT file: its first bytes are those of an Office file of before"),
         ("a.txt", b"%PDF-1.7", "a.txt is no TXT file: its first bytes are those of a PDF"),
         ("a.csv", b"PK\x03\x04", "a.csv is no CSV file: its first bytes are those of a ZIP archive"),
-        ("a.html", b"\x89PNG\r\n", "a.html is no HTML file: its first bytes are those of a picture"),
+        ("a.html", b"\x89PNG\r\n", "a.html is no HTML file: its first bytes are those of a PNG picture"),
         ("a.md", b"{\\rtf1", "a.md is no MD file: its first bytes are those of an RTF file"),
         ("a.txt", b"ab\0c", "a.txt is no TXT file: its first bytes are those of binary data"),
     ],

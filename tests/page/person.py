@@ -1,10 +1,12 @@
 """What a person does in the page, and sees there."""
 
 import base64
+import re
 from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from settings import ROOT
 
@@ -69,6 +71,29 @@ def close_popover(tab: Page) -> None:
             expect(body).to_have_count(0, timeout=1_000)
             return
     expect(body).to_have_count(0)
+
+
+def without_stream(tab: Page) -> None:
+    """From its next load on the page of this tab looks again and again: its stream does not come through."""
+    tab.add_init_script("delete window.SharedWorker")  # what a shared worker asks for, a test cannot catch
+    tab.route(re.compile("/events[?]"), lambda route: route.fulfill(status=502, body="no"))
+
+
+def asked(tab: Page) -> list[BackMsg]:
+    """What this tab asks its script for from its next load on."""
+    sent: list[BackMsg] = []
+
+    def note(frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            message = BackMsg.FromString(frame)
+            if message.WhichOneof("type") == "rerun_script":
+                sent.append(message)
+
+    def meet(socket: WebSocket) -> None:
+        socket.on("framesent", note)
+
+    tab.on("websocket", meet)
+    return sent
 
 
 def expect_stopped(tab: Page) -> None:

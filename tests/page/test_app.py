@@ -1,6 +1,12 @@
 """The page without a browser."""
 
+import json
+import os
+import re
+import subprocess
+import sys
 import time
+from html import unescape
 from typing import Any
 
 import pytest
@@ -59,8 +65,35 @@ def wait_for_models(app: AppTest, name: str) -> None:
         app.run()
 
 
+def replies(drawn: Any) -> list[str]:
+    """The words of replies, or what they wait for, of a page or a part of it."""
+    found = [element.proto for element in drawn.get("bidi_component")]
+    growing = [_words(json.loads(each.json)) for each in found if each.component_name in {"reply", "reply_alone"}]
+    ended = [each.proto.body for each in drawn.get("html") if each.proto.body.startswith('<div class="reply">')]
+    return [*(_words({"blocks": [each]}) for each in ended), *growing]
+
+
+def _words(told: dict[str, Any]) -> str:
+    return unescape(re.sub("<[^>]*>", "", "".join(told["blocks"]))).strip() or str(told.get("wait"))
+
+
 def texts(app: AppTest) -> list[str]:
-    return [str(element.value) for message in app.chat_message for element in [*message.text, *message.markdown]]
+    return [str(text) for message in app.chat_message for text in [*(t.value for t in message.text), *replies(message)]]
+
+
+def test_a_page_is_drawn_without_pandas() -> None:
+    """Which Streamlit imports for a list or a dict that a component is given."""
+    program = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=300).run()
+app.chat_input[0].set_value("hi").run()
+app.run()
+print(len(app.chat_message), "pandas" in sys.modules, "mcp" in sys.modules)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["2", "False", "False"], done.stderr
 
 
 def test_the_small_model_says_what_it_is_and_how_to_switch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +223,7 @@ def test_what_people_type_is_data(loopback: Loopback) -> None:
     loopback.reply = "![i](http://example.com/b.png)"
     app: Any = wait_for_reply(page().chat_input[0].set_value(text).run())
     assert app.chat_message[0].text[0].value == text
-    assert "![" not in app.chat_message[1].markdown[0].value
+    assert replies(app.chat_message[1]) == ["!i"]  # a link, which nobody fetches unasked
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_an_edited_message_is_another_branch(talk: Loopback, tab: Page) -> None:
 def test_a_cut_reply_goes_on_where_it_stopped(slow: Loopback, tab: Page) -> None:
     tab.get_by_role("button", name="Stop").click()
     expect_stopped(tab)
-    words = messages(tab).last.get_by_test_id("stMarkdownContainer").first
+    words = messages(tab).last.locator(".reply")
     begun = words.inner_text().strip()
     slow.reply = "and this is the rest"
     click_button(tab, "Continue")

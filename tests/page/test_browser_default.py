@@ -20,4 +20,4 @@ def test_with_nothing_set_it_knows_the_capital_of_france(start: Start, tab: Page
     expect(tab.get_by_text("of 8,192 tokens")).to_be_visible()
     tab.goto(f"{tab.url.partition('?')[0].rstrip('/')}/about")
     expect(tab.get_by_text("A new chat begins with llamacpp")).to_contain_text("SmolLM2-135M-Instruct")
-    expect(tab.get_by_text("(Apache-2.0): 98 MB")).to_be_visible()
+    expect(tab.get_by_text("(Apache-2.0): 98.4 MB")).to_be_visible()

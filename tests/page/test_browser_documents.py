@@ -113,18 +113,18 @@ def test_the_small_model_shows_the_passage_of_a_file_that_was_dragged_in(llamacp
 
 
 def test_what_cannot_be_read_says_why(talk: Loopback, tab: Page, tmp_path: Path) -> None:
-    for name, data in (("photo.png", b"\x89PNG"), ("scan.pdf", pdf(["", ""]))):
+    for name, data in (("photo.gif", b"GIF89a"), ("scan.pdf", pdf(["", ""]))):
         (tmp_path / name).write_bytes(data)
-    choose_files(tab, tmp_path / "photo.png")
+    choose_files(tab, tmp_path / "photo.gif")
     send_message(tab, QUESTION)
-    expect(tab.get_by_text("photo.png: files of this kind are not read, only PDF, DOCX")).to_be_visible()
+    expect(tab.get_by_text("photo.gif: files of this kind are not read, only PDF, DOCX")).to_be_visible()
     expect(tab.get_by_placeholder("Write a message")).to_have_value(QUESTION)
     expect(messages(tab)).to_have_count(0)
     assert talk.requests == []
     tab.get_by_placeholder("Write a message").fill("")
     choose_files(tab, tmp_path / "scan.pdf")
     tab.get_by_role("button", name="Send message").click()
-    expect(tab.get_by_text("scan.pdf holds no text, only pictures of it: run OCR over it first")).to_be_visible()
+    expect(tab.get_by_text("scan.pdf holds no text, ")).to_be_visible()
     click_button(tab, "Dismiss")
     expect(tab.get_by_text("scan.pdf holds no text")).to_have_count(0)
 

@@ -17,6 +17,7 @@ from tests.page.person import (
     open_popover,
     send_message,
     wait_until_longer,
+    without_stream,
 )
 
 pytestmark = pytest.mark.browser
@@ -137,8 +138,12 @@ def test_a_press_that_also_goes_out_with_a_tick_counts_once(talk: Loopback, tab:
 
         socket.on_message(forward)
 
+    without_stream(tab)
     tab.route_web_socket("**/_stcore/stream", meet)
     tab.reload()
+    for _ in range(600):
+        if not ticks:
+            tab.wait_for_timeout(100)
     send_message(tab, "hi")
     expect(tab.get_by_text("openai ·")).to_be_visible()
     tab.wait_for_timeout(1500)
@@ -231,15 +236,15 @@ def test_formulas_are_drawn_and_what_only_streamlit_knows_stays_text(talk: Loopb
     expect(tab.get_by_text("Draw $5 and \\(this\\) :red[too]")).to_be_visible()
     reply = messages(tab).last
     expect(reply.get_by_text("end", exact=True)).to_be_visible()
-    expect(reply.locator(".katex-display")).to_have_count(2)
-    expect(reply.locator(".katex")).to_have_count(6)
-    expect(reply.locator(".katex-error")).to_have_count(0)
-    expect(reply.locator("pre")).to_have_text(AS_TYPED[-1])  # Streamlit loads what draws code after the text
+    expect(reply.locator("math[display=block]")).to_have_count(2)
+    expect(reply.locator("math")).to_have_count(6)
+    expect(reply.locator("code.formula")).to_have_count(0)
+    expect(reply.locator("pre")).to_have_text(AS_TYPED[-1])
     text = reply.inner_text().replace("\u2060", "")
     for each in AS_TYPED:
         assert each in text, text
     assert "counts.\nThen a second line:" in text
-    assert reply.locator("li .katex-display").count() == 1
+    assert reply.locator("li math[display=block]").count() == 1
     assert reply.locator("[class*=stMarkdownColored], [class*=stMarkdownBadge], [role=img], img").count() == 0
 
 

@@ -44,6 +44,20 @@ def test_conversations_are_listed_opened_and_searched(talk: Loopback, tab: Page)
     expect(tab.get_by_text("Nothing found")).to_be_visible()
 
 
+def test_what_was_thought_is_found_where_somebody_asks_for_it(talk: Loopback, tab: Page) -> None:
+    talk.script.append("think 3")
+    talked(tab, "hi")
+    search = tab.get_by_role("textbox", name="Search")
+    search.fill("thought2")
+    search.press("Enter")
+    expect(tab.get_by_text("Nothing found")).to_be_visible()
+    tab.get_by_text("Also in what models thought").click()
+    expect(tab.get_by_text("1 found")).to_be_visible()
+    expect(tab.get_by_text("Thought: thought0 thought1 thought2")).to_be_visible()
+    tab.locator("[class*=st-key-hit-]").get_by_role("button").click()
+    expect(messages(tab).first).to_contain_text("hi")
+
+
 def test_a_search_leads_to_the_branch_of_what_was_found(talk: Loopback, tab: Page) -> None:
     talked(tab, "hi")
     talk.reply = "penguins live there"

@@ -68,10 +68,11 @@ def chat() -> Iterator[Start]:
     """Starts one; it answers from llamacpp unless told."""
     with ExitStack() as stack:
 
-        def begin(*words: str, **environment: str) -> Chat:
+        def begin(*words: str, wait: str = "", **environment: str) -> Chat:
+            """`wait`: what it asks before it reads the first line."""
             made = Chat(*words, **{"LLM_BACKEND": "llamacpp", **environment})
             stack.callback(made.child.close, force=True)
-            made.wait_for_prompt()
+            made.expect(wait) if wait else made.wait_for_prompt()
             return made
 
         yield begin

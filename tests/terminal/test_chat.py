@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from conversations.exchange import parse_file
+from tests.conftest import GGUF
 from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
 from tests.terminal.conftest import ALT_ENTER, CTRL_C, CTRL_D, TAB, UP, Start
@@ -85,6 +86,7 @@ def test_a_failed_reply_is_a_line_and_the_chat_goes_on(chat: Start, loopback: Lo
     talk.wait_for_prompt()
     talk.send_line("hi")
     talk.expect("It is a fine day .")
+    talk.wait_for_prompt()
     talk.send_key(CTRL_D)
     assert talk.wait_for_exit() == 0
     assert len(mine("terminal").listing()) == 2
@@ -96,6 +98,25 @@ def test_lines_of_one_message(chat: Start, loopback: Loopback) -> None:
     talk.child.send("two" + ALT_ENTER + "three\r")
     talk.expect("It is a fine day .")
     assert loopback.requests[-1]["messages"][-1]["content"] == "one\ntwo\nthree"
+
+
+def test_a_model_of_this_machine_is_listed_chosen_and_answers(chat: Start, tmp_path: Path) -> None:
+    (tmp_path / "other.gguf").write_bytes(GGUF.read_bytes())
+    talk = chat(MODELS_DIRS=str(tmp_path))
+    for line, seen in (
+        ("/backend", "llamacpp:other"),
+        ("/backend llamacpp:othr", "othr: there is no such model here"),
+        ("hi", "llamacpp · "),
+        ("/backend llamacpp:other", "llamacpp:other answers from now on."),
+        ("hi", "llamacpp:other · "),
+    ):
+        talk.send_line(line)
+        talk.expect(seen)
+        talk.wait_for_prompt()
+    talk.send_line("/backend")
+    talk.wait_for_prompt()
+    (marked,) = [line.split() for line in talk.shown.splitlines() if line.lstrip().startswith("*")][-1:]
+    assert marked[1:] == ["llamacpp:other", "ready"]
 
 
 def test_every_command(chat: Start, loopback: Loopback, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from conversations.library import files
 from tests.conversations.talk import mine
+from tests.documents.scan.drawing import draw, encode, lines, needs_scans
+from tests.documents.test_scans import scan
 from tests.loopback import Loopback
 from tests.pdf import pdf
 from tests.terminal.conftest import TAB, Run, Start, run_process
@@ -210,3 +212,19 @@ def test_ask_reads_a_file_whole_and_names_what_was_quoted_of_it(notes: Path, run
     assert mentioned["mentions"] == [{"start": len(FACT), "end": len(FACT), "by": "server"}]
     assert FACT in " ".join(mentioned["quote"].split())
     assert "name what is to be read whole" in run("ask", "--whole", QUESTION).err
+
+
+@needs_scans
+def test_find_in_a_picture_and_in_a_scan(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "page.png").write_bytes(encode(draw(lines("Notes of the keeper", FACT), size=(1600, 400))))
+    sheets = [(draw(lines(text), size=(1600, 2000)), "") for text in ("A quiet harbour.", FACT)]
+    (tmp_path / "scan.pdf").write_bytes(scan(sheets))
+    found = run("find", "How tall is the lighthouse?", "page.png", "scan.pdf")
+    assert (found.code, found.err) == (0, "")
+    assert sorted(line[4:] for line in found.out.splitlines()) == [
+        f"page.png, page 1: Notes of the keeper {FACT}",
+        f"scan.pdf, page 2: {FACT}",
+    ]
+    [source] = json.loads(run("find", "tall", "scan.pdf", "--json").out)["sources"]
+    assert (source["page"], len(source["region"]), len(source["region"][0])) == (2, 1, 4)
+    assert "document" not in source

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,31 @@ def test_each_line_is_a_message(run: Run, loopback: Loopback) -> None:
     [kept] = mine("terminal").listing()
     assert texts(mine("terminal"), kept.id)[::2] == ["hi", "how are\nyou?"]
     assert [len(r["messages"]) for r in loopback.requests] == [2, 4]
+
+
+def test_what_was_thought_is_no_part_of_the_text(run: Run, loopback: Loopback) -> None:
+    loopback.script.extend(["think 3", "think 2"])
+    done = run("chat", said="hi\n/thoughts\n/thoughts on\nhi\n/thoughts always\n", LLM_BACKEND="openai")
+    thought = ("thought0 thought1 thought2 ", "thought0 thought1 ")
+    assert done.out.splitlines() == [
+        f"{loopback.reply} ", thought[0], "What models think is shown as it comes.", f"{loopback.reply} ",
+    ]  # fmt: skip
+    first, rest = done.err.split("\n", 1)
+    assert first == "Thought for 0 s. /thoughts shows it."
+    assert "openai · 8 tokens · thought for 0." in rest
+    assert f"\n{thought[1]}\n\n" in rest
+    assert thought[0] not in rest
+    assert "/thoughts always: say on or off" in rest
+    for words in (("export", "--all"), ("export", "--all", "--format", "markdown")):
+        assert "thought0 thought1 thought2" in run(*words).out
+
+
+def test_ask_tells_programs_what_was_thought(run: Run, loopback: Loopback) -> None:
+    loopback.script.extend(["think 3"])
+    told = json.loads(run("ask", "hi", "--json", LLM_BACKEND="openai").out)
+    assert (told["thinking"], told["thinking_tokens"]) == ("thought0 thought1 thought2 ", 3)
+    assert told["thinking_ms"] > 0
+    assert "thinking" not in json.loads(run("ask", "hi", "--json", LLM_BACKEND="llamacpp").out)
 
 
 def test_a_line_that_failed_is_exit_1_and_the_next_is_answered(run: Run, loopback: Loopback) -> None:
@@ -189,3 +215,20 @@ def test_a_full_disk_is_one_line(loopback: Loopback) -> None:
 def test_no_stdin_at_all(loopback: Loopback) -> None:
     assert shell("chat <&-") == (0, "")
     assert shell("ask hi <&-") == (0, "")
+
+
+def test_ask_holds_the_reply_to_a_schema(run: Run, tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"happy": {"type": "boolean"}}, "required": ["happy"]}
+    file = tmp_path / "mood.json"
+    file.write_text(json.dumps({**schema, "additionalProperties": False}), encoding="utf-8")
+    done = run("ask", "how are you?", "--schema", str(file), LLM_BACKEND="llamacpp")
+    assert done.code == 0, done.err
+    assert json.loads(done.out).keys() == {"happy"}
+    file.write_text("{", encoding="utf-8")
+    wrong = run("ask", "how are you?", "--schema", str(file), LLM_BACKEND="llamacpp")
+    assert wrong.code == 2
+    assert "mood.json" in wrong.err
+    file.write_text('{"not": {}}', encoding="utf-8")
+    refused = run("ask", "how are you?", "--schema", str(file), LLM_BACKEND="llamacpp")
+    assert refused.code == 1
+    assert "not at #/not" in refused.err

@@ -15,6 +15,7 @@ import gguf
 import numpy as np
 from jinja2 import TemplateError
 
+import llama_library
 from prompts import template
 from training.formats import Card, Logits, Trained
 
@@ -183,6 +184,7 @@ def open_reader(path: Path, window: int = 512) -> Iterator[LlamaReader]:
     """The file in llama.cpp, for at most `window` tokens. Raises ValueError where llama.cpp refuses it."""
     from llama_cpp import Llama as Engine
 
+    llama_library.load()
     threads = min(os.cpu_count() or 1, 8)
     with redirect_stderr(StringIO()):  # verbose=False lets llama.cpp's warnings through
         try:

@@ -15,6 +15,7 @@ from typing import Any
 import gguf
 import numpy as np
 
+import llama_library
 from training.formats import Card, Trained, adapter
 from training.formats.base import Base, gguf_shapes
 from training.formats.gguf import LlamaReader, add_sampling
@@ -106,6 +107,7 @@ def open_reader(path: Path, trained: Trained, window: int = 512) -> Iterator[Lla
     """The adapter in llama.cpp beside its base. Raises ValueError where llama.cpp refuses it."""
     from llama_cpp import Llama as Engine
 
+    llama_library.load()
     assert trained.adapter is not None
     threads = min(os.cpu_count() or 1, 8)
     base = str(trained.adapter[1].path)

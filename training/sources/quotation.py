@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.dialogue import Reading
-from training.reading import UNANSWERED, as_typed, cite, draw_location
+from training.reading import UNANSWERED, as_typed, cite, draw_locations
 from training.sources import text
 from training.sources._files import require_items
 
@@ -56,9 +56,9 @@ def _readings(passages: list[list[str]], rng: random.Random) -> Iterator[Reading
         asked = [(q, cite(rng, a, rank + 1)) for q, a in rng.sample(found, min(3, len(found)))]
         everything = others + " ".join(chosen[rank])
         strange = [q for q, _ in _questions(passages[0], rng) if not _is_named(q, everything)] if passages else []
-        if strange and rng.random() < 0.4:
+        if strange and rng.random() < 0.2:
             asked.append((rng.choice(strange), UNANSWERED))
-        located = tuple((draw_location(rng), " ".join(each)) for each in chosen)
+        located = tuple(zip(draw_locations(rng, number), (" ".join(each) for each in chosen), strict=True))
         yield Reading("quotation", located, tuple((as_typed(rng, q), a) for q, a in asked))
 
 

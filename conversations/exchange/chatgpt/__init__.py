@@ -1,7 +1,8 @@
 """What ChatGPT exports (conversations.json): each conversation is a mapping of nodes. Knows that format and our form.
 
-Every message is kept, branches too. What the assistant wrote to a tool or to itself becomes a message of role "tool",
-so that it is no reply; images and other files become their names. What has no place in our form stands in `extra`.
+Every message is kept, branches too. What the assistant thought stands with the reply that it led to; what it wrote to a
+tool becomes a message of role "tool", so that it is no reply; images and other files become their names. What has no
+place in our form stands in `extra`.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from conversations.exchange.branches import (
 )
 from conversations.exchange.chatgpt.beside import Beside
 from conversations.exchange.chatgpt.message import convert_message
+from conversations.exchange.chatgpt.thoughts import join_thoughts
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields
 from conversations.exchange.schema import validate_conversation
@@ -29,7 +31,7 @@ def convert(item: dict[str, Any], beside: Beside) -> dict[str, Any]:
     """A conversation in our form; one without a mapping has no messages. Raises ExchangeError."""
     fields = Fields(item)
     identity = first_valid_id(*(fields.text(name) for name in ("conversation_id", "id")))
-    nodes = _nodes(fields.take("mapping"), beside.ratings.get(identity, {}), beside)
+    nodes = join_thoughts(_nodes(fields.take("mapping"), beside.ratings.get(identity, {}), beside))
     nodes, system = extract_system_prompt(nodes)
     created = fields.time("create_time") or first_time(nodes)
     updated = fields.time("update_time") or last_time(nodes) or created

@@ -5,11 +5,11 @@ from typing import Any
 from conversations.exchange.chatgpt.beside import Beside
 from conversations.exchange.chatgpt.content import CONTEXT_FIELDS, MAX_POINTER, Content, read_content
 from conversations.exchange.chatgpt.links import link_citations
+from conversations.exchange.chatgpt.thoughts import KINDS as THOUGHT_KINDS
 from conversations.exchange.fields import Fields, is_empty, show_json
 from conversations.exchange.markdown import code_block
 
 ROLES = {"user", "assistant", "system", "tool"}
-THINKING_TYPES = {"thoughts", "reasoning_recap"}
 PLAIN_TYPES = {"", "text", "multimodal_text", "code", "execution_output", *CONTEXT_FIELDS}
 # What says how a message was computed, stored or sent, and nothing of what was said.
 TECHNICAL = (
@@ -68,7 +68,7 @@ def _role(fields: Fields, content: Content) -> tuple[str, dict[str, Any]]:
         return "system", extra
     if recipient not in {"", "all"}:
         return "tool", {**extra, "recipient": recipient}
-    if content.kind in THINKING_TYPES or (role == "assistant" and not content.is_known):
+    if content.kind in THOUGHT_KINDS or (role == "assistant" and not content.is_known):
         return "tool", extra
     return (role, extra) if role in ROLES else ("tool", {**extra, "role": role or None})
 

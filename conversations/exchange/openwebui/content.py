@@ -1,11 +1,13 @@
 """What a message of Open WebUI's says: its text, and what stands in it or beside it. Knows texts, parts and blocks.
 
-Blocks of reasoning, tool calls and code stand in a reply's text there; here they stand beside it. Images and files
-become their names.
+Blocks of reasoning, tool calls and code stand in a reply's text there; here they stand beside it, and reasoning is what
+was thought. Images and files become their names.
 """
 
 import re
-from typing import Any
+from collections.abc import Iterable
+from html import unescape
+from typing import Any, NamedTuple
 
 from conversations.exchange.fields import Fields, is_empty, storable
 
@@ -13,11 +15,22 @@ BLOCK = re.compile(
     r"""<details\b[^<>]{0,200}?\btype=["'](?:reasoning|tool_calls|code_interpreter|code_execution)["']""", re.IGNORECASE
 )
 KNOWN_PARTS = ("text", "image", "image_url", "input_image", "file", "input_file", "audio", "input_audio")
+REASONING = re.compile(r"""^<details\b[^>]*?\btype=["']reasoning["'][^>]*>""", re.IGNORECASE)
+DURATION = re.compile(r"""\bduration=["'](\d{1,9}(?:\.\d{1,9})?)["']""", re.IGNORECASE)
+SUMMARY = re.compile(r"^\s*<summary>.*?</summary>", re.IGNORECASE | re.DOTALL)
+QUOTED = re.compile(r"^> ?", re.MULTILINE)
 CLOSED = re.compile(r"</details>\s*", re.IGNORECASE)
 
 
-def read_content(fields: Fields, is_reply: bool) -> tuple[str, dict[str, Any]]:
-    """The text, and what stands beside it."""
+class Thought(NamedTuple):
+    """What was thought before a reply, and how long."""
+
+    text: str = ""
+    seconds: float | None = None
+
+
+def read_content(fields: Fields, is_reply: bool) -> tuple[str, Thought, dict[str, Any]]:
+    """The text, what was thought before it, and what stands beside it."""
     content, output = fields.take("content"), fields.items("output")
     parts = content if isinstance(content, list) else [content]
     text = "\n".join(filter(None, map(_words, parts)))
@@ -26,18 +39,17 @@ def read_content(fields: Fields, is_reply: bool) -> tuple[str, dict[str, Any]]:
     files = [each for each in [*parts, *fields.items("files")] if isinstance(each, dict)]
     attachments = [attachment for file in files if (attachment := _attachment(file))]
     text, blocks = _extract_blocks(text) if is_reply else (text, [])
-    thoughts = [thought for item in output for thought in _thoughts(item)]
-    if thought := fields.text("reasoning_content", "reasoning"):
-        thoughts.append(thought)
+    reasoning = [block for block in blocks if REASONING.match(block)]
+    told = [Thought(fields.text("reasoning_content", "reasoning"))]
+    thought = _joined([*map(_block_thought, reasoning), *map(_item_thought, output), *told])
     beside = {
         "attachments": attachments,
-        "details": [block.strip() for block in blocks],
-        "reasoning": thoughts,
+        "details": [block.strip() for block in blocks if block not in reasoning],
         "content": [storable(part) for part in parts if _is_unknown(part)],
         "output": [storable(item) for item in output if _is_unsaid(item, text)],
     }
     text = text or "\n".join(f"[{each['kind']}: {each['name']}]" for each in attachments)
-    return text, {name: value for name, value in beside.items() if value}
+    return text, thought, {name: value for name, value in beside.items() if value}
 
 
 def _words(part: Any) -> str:
@@ -78,17 +90,43 @@ def _output_text(item: Any) -> str:
     return "\n".join(_texts(fields.take("content"))) if fields.text("type") == "message" else ""
 
 
-def _thoughts(item: Any) -> list[str]:
-    """The words of an item that is reasoning: in full, else summed up."""
+def _block_thought(block: str) -> Thought:
+    """The words of a block of reasoning, which are quoted there, and how long it says that they took."""
+    opened = REASONING.match(block)
+    start = opened.end() if opened else 0
+    inner = SUMMARY.sub("", CLOSED.sub("", block[start:]), count=1).strip("\n")
+    lines = unescape(inner).split("\n")
+    is_quoted = all(line.startswith(">") for line in lines)
+    told = DURATION.search(block[:start])
+    words = QUOTED.sub("", "\n".join(lines)) if is_quoted else "\n".join(lines)
+    return Thought(words.strip(), float(told[1]) if told else None)
+
+
+def _item_thought(item: Any) -> Thought:
+    """That of an item that is reasoning: in full, else summed up."""
     fields = Fields(item)
     if fields.text("type") != "reasoning":
-        return []
-    return _texts(fields.take("content")) or _texts(fields.take("summary"))
+        return Thought()
+    words = _texts(fields.take("content")) or _texts(fields.take("summary"))
+    told = fields.take("duration")
+    is_time = type(told) in (int, float) and 0 <= told < 1e9
+    return Thought("\n\n".join(words), float(told) if is_time else None)
+
+
+def _joined(thoughts: Iterable[Thought]) -> Thought:
+    """All that was thought, once: a newer message has the same in a block, and as an item."""
+    found: dict[str, Thought] = {}
+    for each in thoughts:
+        key = "".join(each.text.split())
+        if each.text and (key not in found or found[key].seconds is None):
+            found[key] = each
+    spans = [each.seconds for each in found.values() if each.seconds is not None]
+    return Thought("\n\n".join(each.text for each in found.values()), sum(spans) if spans else None)
 
 
 def _is_unsaid(item: Any, text: str) -> bool:
     """Whether an item of the output is kept nowhere else."""
-    if is_empty(item) or _thoughts(item):
+    if is_empty(item) or _item_thought(item).text:
         return False
     said = _output_text(item)
     return not said or said.strip() not in text

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conversations.exchange.fields import Fields, is_address, is_empty, show_json
-from conversations.exchange.openwebui.content import read_content
+from conversations.exchange.openwebui.content import Thought, read_content
 
 ROLES = {"user", "assistant", "system", "tool"}
 COUNTS = {
@@ -25,7 +25,9 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
         value = {} if is_empty(value) else {"role": "unknown", "content": show_json("unknown message", value)}
     fields = Fields(value)
     role = _role(fields)
-    text, beside = read_content(fields, is_reply=role == "assistant")
+    text, thought, beside = read_content(fields, is_reply=role == "assistant")
+    if role != "assistant" and thought.text:
+        beside, thought = {**beside, "reasoning": [thought.text]}, Thought()
     error, created = fields.take("error"), fields.time("timestamp", "created_at")
     counts, usage = _counts(fields)
     feedback, annotation = _feedback(Fields(fields.object("annotation")), created)
@@ -33,9 +35,9 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
     fields.drop(*TECHNICAL)
     beside |= {n: v for n, v in {"references": _references(value), "annotation": annotation}.items() if v}
     beside |= fields.rest()
-    if not text and not error and (not beside or "role" not in value):
+    if not (text or thought.text or error) and (not beside or "role" not in value):
         return None
-    if not text and not error:  # nothing but what stands beside a reply: it is no answer
+    if not (text or thought.text or error):  # nothing but what stands beside a reply: it is no answer
         role, text = "tool" if role == "assistant" else role, show_json("without words", beside)
     is_reply = role == "assistant"
     return {
@@ -46,7 +48,7 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
         "state": "failed" if error else "interrupted" if is_reply and interrupted else "done",
         "error": _error(error) if error else None,
         "model": (written_by or model) if is_reply else None,
-        **(counts if is_reply else {}),
+        **({**counts, **_thinking(thought, usage)} if is_reply else {}),
         "feedback": feedback,
     }
 
@@ -78,6 +80,19 @@ def _counts(fields: Fields) -> tuple[dict[str, Any], dict[str, Any]]:
             counts[name] = held
     rest = usage.rest()
     return counts | ({"counted": True} if counts else {}), {"usage": rest} if rest else {}
+
+
+def _thinking(thought: Thought, usage: dict[str, Any]) -> dict[str, Any]:
+    """What was thought, its seconds and its tokens, as far as they are told; nothing where nothing was."""
+    if not thought.text:
+        return {}
+    details = Fields(Fields(usage.get("usage")).object("completion_tokens_details", "output_tokens_details"))
+    told = details.take("reasoning_tokens")
+    return {
+        "thinking": thought.text,
+        "thinking_ms": thought.seconds * 1000 if thought.seconds else None,
+        "thinking_tokens": told if type(told) is int and 0 < told < MAX_COUNT else None,
+    }
 
 
 def _feedback(annotation: Fields, created: float | None) -> tuple[dict[str, Any] | None, dict[str, Any]]:

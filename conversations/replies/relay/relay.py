@@ -65,6 +65,10 @@ class ReplyRelay:
         """Ask the process that writes a reply to end it. From any thread."""
         self._send(row, {"stop": row.id})
 
+    def answer_now(self, row: Message) -> None:
+        """Ask the process that writes a reply to end its thinking. From any thread."""
+        self._send(row, {"answer": row.id})
+
     def cached(self, number: int) -> Message | None:
         """The message of another process's reply as it is now; None where the table has to be read. From any thread."""
         remote = self.remote_replies.get(number)
@@ -129,6 +133,8 @@ class ReplyRelay:
                 remote.finish()
             case {"stop": int(number)} if (reply := self.replies.get(number)) is not None:
                 reply.stop()
+            case {"answer": int(number)} if (reply := self.replies.get(number)) is not None:
+                reply.answer_now()
             case {"watch": int(number), "to": str(to), "have": int(have), "lost": bool(lost)}:
                 self._add_watcher(number, to, have, lost)
 

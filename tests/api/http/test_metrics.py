@@ -57,6 +57,23 @@ def test_requests_replies_tokens_and_times_are_counted(serve: Serve) -> None:
     assert grown(before, after, "tokens_per_second_sum", backend="llamacpp") > 20
 
 
+def test_what_was_thought_is_counted_apart_and_paid_for(serve: Serve, loopback: Loopback) -> None:
+    client = serve(LLM_BACKEND="openai", TOKEN_QUOTA="1000")
+    before = figures(client)
+    loopback.script.append("think 5")
+    answer = client.post("/v1/chat/completions", json=HI)
+    usage = answer.json()["usage"]
+    written = 5 + len(loopback.reply.split())
+    assert usage["completion_tokens_details"]["reasoning_tokens"] == 5
+    assert usage["completion_tokens"] == written
+    after = later(client, before, "thinking_tokens_total", backend="openai")
+    assert grown(before, after, "thinking_tokens_total", backend="openai") == 5
+    assert grown(before, after, "completion_tokens_total", backend="openai") == written
+    assert 0 < grown(before, after, "thinking_seconds_total", backend="openai") < 30
+    left = int(client.post("/v1/chat/completions", json={}).headers["x-ratelimit-remaining-tokens"])
+    assert left == 1000 - usage["prompt_tokens"] - written
+
+
 def test_errors_are_counted_by_kind(serve: Serve, loopback: Loopback) -> None:
     client = serve(LLM_BACKEND="openai")
     before = figures(client)

@@ -13,6 +13,8 @@ Talk = Callable[..., OpenAI]
 # Noise: drawn from the whole vocabulary, and to the last token.
 NOISE: dict[str, Any] = {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "max_tokens": 900, "ignore_eos": True}
 HI: Any = [{"role": "user", "content": "hi, how are you?"}]
+# A chat template that opens the thinking itself.
+THINKS = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: <think>\n{# </think> #}"
 
 
 @pytest.fixture

@@ -131,3 +131,18 @@ def test_what_is_too_long_to_be_read_whole_says_by_how_much(talk: Talk) -> None:
         )
     assert "too long for this model's window of 1,024 to be read whole" in chat.model_extra["notice"]
     assert chat.model_extra["sources"]
+
+
+def test_a_marker_is_found_behind_what_was_thought_in_the_text(client: OpenAI, loopback: Loopback) -> None:
+    file = keep(client)
+    loopback.reply, loopback.pause = "Ingrid Holm [1] .", 0.01
+    loopback.script.extend(["think 3"] * 2)
+    asked: Any = {"model": "default", "messages": ASKED, "extra_body": {"files": [file], "reasoning_format": "none"}}
+    message: Any = client.chat.completions.create(**asked).choices[0].message
+    deltas: list[Any] = [row.choices[0].delta for row in client.chat.completions.create(**asked, stream=True)]
+    streamed = "".join(delta.content or "" for delta in deltas)
+    assert streamed == message.content
+    assert streamed.startswith("<think>\nthought0 ")
+    for (annotation,) in (message.annotations, deltas[-1].annotations):
+        place = quoted(annotation)
+        assert streamed[place["start_index"] : place["end_index"]] == "[1]"

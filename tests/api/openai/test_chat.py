@@ -199,7 +199,7 @@ WRONG: list[tuple[Any, str, str | None]] = [
     ({"messages": [{"role": "user", "content": None}]}, "invalid_value", "messages.0.content"),
     ({"messages": [{"role": "user", "content": 5}]}, "invalid_value", "messages.0.content"),
     ({"messages": [{"role": "assistant", "content": 5}]}, "invalid_value", "messages.0.content"),
-    ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.role"),
+    ({"messages": [{"role": "tool", "content": "x"}]}, "invalid_value", "messages.0.tool_call_id"),
     ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "invalid_value", "messages.0.content.0.text"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
@@ -208,8 +208,8 @@ WRONG: list[tuple[Any, str, str | None]] = [
     ),
     (
         {"messages": [{"role": "assistant", "content": "x", "tool_calls": [{"id": "1"}]}]},
-        "unsupported_parameter",
-        "messages.0.tool_calls",
+        "invalid_value",
+        "messages.0.tool_calls.0.function",
     ),
     ([], "invalid_value", None),
 ]

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,13 @@ from openai import AsyncOpenAI
 
 from tests.api.conftest import Serve
 from tests.api.openai.conftest import HI, Talk
+from tests.byte_server import STOP, TEXT, ByteServer, delta, stream, words
+from tests.byte_server import chunk as row
+from tests.loopback import Loopback
 
 NODE = Path(__file__).parent / "node"
 LLM = Path(sys.executable).parent / "llm"
+CAN = {"supports_schema": True, "supports_tools": True}
 
 
 def langchain(served: httpx.Client, **options: Any) -> ChatOpenAI:
@@ -100,7 +106,7 @@ def llm(tmp_path: Path) -> Any:
     def run(served: httpx.Client, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         address = f"{served.base_url}/v1"
         entries: list[dict[str, Any]] = [
-            {"model_id": "ours", "model_name": "default", "api_base": address},
+            {"model_id": "ours", "model_name": "default", "api_base": address, **CAN},
             {"model_id": "ours-text", "model_name": "default", "api_base": address, "completion": True},
             {"model_id": "ours-responses", "model_name": "default", "api_base": address, "responses": True},
         ]
@@ -168,3 +174,70 @@ def test_openais_client_for_node(serve: Serve) -> None:
     assert told["response"] == told["delta"]
     assert told["last"] == "response.completed"
     assert told["refused"] == {"status": 404, "code": "model_not_found", "kind": "NotFoundError"}
+
+
+def test_the_llm_commands_schema(serve: Serve, llm: Any) -> None:
+    schema = {"type": "object", "properties": {"happy": {"type": "boolean"}}, "required": ["happy"]}
+    closed = json.dumps({**schema, "additionalProperties": False})
+    told = llm(serve(), "-m", "ours", "--schema", closed, "hi")
+    assert told.returncode == 0, told.stderr
+    assert isinstance(json.loads(told.stdout)["happy"], bool)
+
+
+def test_the_llm_commands_tools(serve: Serve, llm: Any, loopback: Loopback) -> None:
+    loopback.script.extend(["call llm_version", "say That is all."])
+    told = llm(serve(LLM_BACKEND="openai"), "-m", "ours", "-T", "llm_version", "Which version?")
+    assert told.stdout.strip() == "That is all.", told.stderr
+    assert loopback.requests[-1]["messages"][-1]["role"] == "tool"
+
+
+def test_replies_of_a_schema_for_clients_of_node(serve: Serve) -> None:
+    told = run_node("forms.mjs", serve())
+    ways = {"ai-responses", "ai-chat", "ai-compatible"}
+    assert set(told) == {"chat", "responses", *ways, *(f"{way}-streamed" for way in ways)}
+    for name, reply in told.items():
+        assert isinstance(reply["happy"], bool), name
+        assert reply["mood"] in {"good", "bad"}, name
+
+
+def test_clients_of_node_run_the_functions_that_are_called(serve: Serve, loopback: Loopback) -> None:
+    runs = 8
+    loopback.script.extend(['call weather {"city": "Paris"}', "say Take a hat."] * runs)
+    told = run_node("functions.mjs", serve(LLM_BACKEND="openai"))
+    assert told["cities"] == ["Paris"] * runs
+    assert [answer.strip() for answer in told["answers"]] == ["Take a hat."] * runs
+    assert "Sun in Paris." in json.dumps(loopback.requests[-1]["messages"][-1])
+
+
+def test_clients_of_node_read_what_is_thought(thinks: httpx.Client) -> None:
+    told = run_node("thinking.mjs", thinks)
+    ways = {"ai-responses", "ai-compatible"}
+    assert set(told) == {"openai-chat", "openai-responses", *ways, *(f"{way}-streamed" for way in ways)}
+    assert all(turns == [["Let me see.", TEXT]] * 2 for turns in told.values()), told
+
+
+@pytest.fixture
+def thinks(serve: Serve, byte_server: ByteServer) -> httpx.Client:
+    """The API over a server whose model thinks."""
+    byte_server.answer(stream(delta(reasoning_content="Let me see."), *words(), row(STOP)))
+    return serve(LLM_BACKEND="openai")
+
+
+@pytest.mark.parametrize("summary", [None, "auto"])
+def test_langchains_model_reads_what_is_thought_over_responses(thinks: httpx.Client, summary: str | None) -> None:
+    model = langchain(thinks, use_responses_api=True, reasoning={"summary": summary})
+    whole = model.invoke("hi")
+    streamed = reduce(add, model.stream("hi"))
+    for message in (whole, streamed) if summary else (whole,):  # of a stream it reads summaries alone
+        thoughts = [block for block in message.content if isinstance(block, dict) and block["type"] == "reasoning"]
+        assert "Let me see." in json.dumps(thoughts)
+    assert whole.text == streamed.text == TEXT
+    assert model.invoke([HumanMessage("hi"), whole, HumanMessage("and?")]).text == TEXT
+
+
+def test_the_llm_command_shows_what_is_thought(thinks: httpx.Client, llm: Any) -> None:
+    told = llm(thinks, "-m", "ours-responses", "hi")
+    assert told.stdout.strip() == TEXT
+    assert "Let me see." in told.stderr
+    hidden = llm(thinks, "-m", "ours-responses", "-R", "hi")
+    assert (hidden.stdout, hidden.stderr.strip()) == (told.stdout, "")

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from tests.loopback import Loopback
 
 CLIENTS = 50
 WORDS = 40
+STREAMS = 200
 LONG = {"prompt": "I like music and", **NOISE}
 WHILE = {**LONG, "stream": True, "max_tokens": 400}
 
@@ -57,6 +58,50 @@ async def test_fifty_streams_of_a_server_keep_each_its_words(serve: Serve, loopb
         texts = await asyncio.gather(*(streamed(client, number, 500) for number in range(CLIENTS)))
     assert [text.split() for text in texts] == [[f"{n}:{place}" for place in range(WORDS)] for n in range(CLIENTS)]
     await asyncio.to_thread(wait, lambda: idle("openai"))
+
+
+async def test_of_two_hundred_streams_none_is_left_behind(serve: Serve, loopback: Loopback) -> None:
+    """When the median stream is at its end, each of them has at least half of its words."""
+    together, stream = gate(STREAMS), loopback._stream
+    loopback.pause, loopback.length = 0.02, WORDS
+    loopback.script.extend(["slow"] * STREAMS)
+    told, ended, least = [0] * STREAMS, list[int](), list[int]()
+
+    async def held(todo: str, reply: str, request: Any) -> AsyncIterator[str]:
+        await together()
+        async for line in stream(todo, reply, request):
+            yield line
+
+    async def follow(client: httpx.AsyncClient, number: int) -> None:
+        body = {"messages": HI, "stream": True}
+        async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            async for line in answer.aiter_lines():
+                told[number] += line.count("word")
+        ended.append(number)
+        if len(ended) == STREAMS // 2:
+            least.append(min(told))
+
+    loopback._stream = held  # type: ignore[method-assign]
+    served = serve(LLM_BACKEND="openai", MAX_QUEUE=str(STREAMS))
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=served.base_url, timeout=300, limits=limits) as client:
+        await asyncio.gather(*(follow(client, number) for number in range(STREAMS)))
+    assert told == [WORDS] * STREAMS
+    assert least[0] >= WORDS / 2
+    await asyncio.to_thread(wait, lambda: idle("openai"))
+
+
+def gate(count: int) -> Callable[[], Awaitable[None]]:
+    """A gate in the server that opens once so many stand before it: they begin to speak together."""
+    waiting, opened = list[int](), asyncio.Event()
+
+    async def enter() -> None:
+        waiting.append(1)
+        if len(waiting) == count:
+            opened.set()
+        await opened.wait()
+
+    return enter
 
 
 @pytest.fixture

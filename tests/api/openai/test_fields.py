@@ -125,7 +125,7 @@ WANTED: list[tuple[str, Any]] = [
     ("tool_choice", "required"),
     ("audio", {"voice": "a"}),
     ("min_tokens", 1),
-    ("guided_json", {"type": "object"}),
+    ("structural_tag", {"type": "x"}),
     ("reasoning_effort", "low"),
     ("suffix", "x"),
     ("echo", True),

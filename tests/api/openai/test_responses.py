@@ -139,9 +139,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"input": [{"role": "user"}]}, "invalid_value", "input.0.content"),
     ({"input": [{"role": "tool", "content": "x"}]}, "invalid_value", "input.0.role"),
     ({"input": "hi", "max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
-    ({"input": [{"type": "function_call_output", "call_id": "x"}]}, "unsupported_parameter", "input.0"),
+    ({"input": [{"type": "function_call_output", "call_id": "x"}]}, "invalid_value", "input.0.output"),
     ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "unsupported_parameter", "input.0.content"),
-    ({"input": "hi", "text": {"format": {"type": "json_object"}}}, "unsupported_parameter", "text.format"),
+    ({"input": "hi", "text": {"format": {"type": "yaml"}}}, "unsupported_parameter", "response_format"),
 ]
 
 

@@ -44,6 +44,17 @@ def test_a_text_is_answered_and_remembered_by_number(serve: Serve, loopback: Loo
     assert len(stored().listing()) == 1
 
 
+def test_a_text_message_holds_nothing_of_what_was_thought(serve: Serve, loopback: Loopback) -> None:
+    phone = Phone(serve(**SIGNED))
+    loopback.script.append("think 3")
+    assert phone.text("hi") == loopback.reply
+    assert phone.text("/more") == loopback.reply
+    [kept] = stored().listing()
+    assert "thought2" in str(export_conversation(stored(), kept.id)["messages"][1]["thinking"])
+    phone.text("and now?")
+    assert "thought" not in str(asked(loopback))
+
+
 def test_the_shipped_model_answers(serve: Serve) -> None:
     assert Phone(serve(**{**SIGNED, "LLM_BACKEND": "llamacpp"})).text("hi, how are you?") not in {"", SORRY}
 

@@ -6,14 +6,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import llama_cpp
 import numpy as np
 
+import llama_library
 from backends.llama.context import Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.model import Model
+from backends.llama.pace import Pace
+from backends.llama.states import StateFolder
 from backends.local.decoder import StreamDecoder
 from backends.local.engine import Event, Request
 from backends.local.sampling import Sampling
@@ -58,10 +61,13 @@ class Watched:
 class Watching(LlamaEngine):
     """The engine, with a note of what was drawn for whom."""
 
-    def __init__(self, model: Model, limits: Limits, cache: int) -> None:
+    def __init__(
+        self, model: Model, limits: Limits, cache: int, pace: Pace | None = None, folder: StateFolder | None = None
+    ) -> None:
         self.watched = model.api = Watched(model.api)
         self.drawn: dict[Request, list[int]] = {}
-        super().__init__(model, limits, cache)
+        super().__init__(model, limits, cache, folder)
+        self._pace = pace or self._pace
 
     def _accept(self, request: Request, token: int) -> bool:
         self.drawn.setdefault(request, []).append(token)
@@ -73,9 +79,18 @@ class Watching(LlamaEngine):
 
 
 @contextmanager
-def opened(parallel: int = 8, total: int = 4096, *, window: int = 1024, cache: int = 2**26) -> Iterator[Watching]:
+def opened(
+    parallel: int = 8,
+    total: int = 4096,
+    *,
+    window: int = 1024,
+    cache: int = 2**26,
+    path: Path = GGUF,
+    pace: Pace | None = None,
+    folder: StateFolder | None = None,
+) -> Iterator[Watching]:
     """An engine of this size, closed afterwards; on one thread, which on a busy machine waits for no other."""
-    engine = Watching(Model(GGUF, 0), Limits(window, parallel, total, 1), cache)
+    engine = Watching(Model(path, 0), Limits(window, parallel, total, 1), cache, pace, folder)
     try:
         yield engine
     finally:
@@ -93,12 +108,14 @@ class Ear:
         stop: Sequence[str] = (),
         hear: Callable[[Event], object] = lambda event: None,
         expected: int | None = None,
+        conversation: str | None = None,
         **sampling: Any,
     ) -> None:
         ids = engine.encode(prompt) if isinstance(prompt, str) else list(prompt)
         self.engine, self.events, self._over, self._hear = engine, list[Event](), threading.Event(), hear
         options = Sampling(**{**GREEDY, "max_tokens": 20, **sampling})
-        self.request = Request(ids, options, StreamDecoder(stop), self._emit, expected=expected)
+        text = StreamDecoder(stop)
+        self.request = Request(ids, options, text, self._emit, expected=expected, conversation=conversation)
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)
@@ -140,7 +157,7 @@ class Alone:
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        self._api: Any = llama_cpp.llama_cpp
+        self._api: Any = llama_library.load()
         params = self._api.llama_context_default_params()
         params.n_ctx = params.n_batch = params.n_ubatch = 1024
         params.n_threads = params.n_threads_batch = 1
@@ -173,12 +190,12 @@ class Alone:
             logits = self._compute(drawn[-1:])
         return drawn
 
-    def same(self, request: Request, drawn: Sequence[int], expected: Sequence[int]) -> bool:
+    def same(self, request: Request, drawn: Sequence[int], expected: Sequence[int], tie: float = TIE) -> bool:
         """Whether two begin alike; where they part, the two tokens must be a tie."""
         for at, (one, other) in enumerate(zip(drawn, expected, strict=False)):
             if one != other:
                 logits = self.logits([*request.prompt, *expected[:at]])
-                return bool(abs(logits[one] - logits[other]) < TIE)
+                return bool(abs(logits[one] - logits[other]) < tie)
         return True
 
     def close(self) -> None:

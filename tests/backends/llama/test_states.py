@@ -1,12 +1,14 @@
-"""What a model computed for a conversation outlasts the model: in files that are whole, private, bounded, deleted."""
+"""What a model computed for a conversation outlasts model and process: in files that are whole, private and bounded."""
 
 import asyncio
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,12 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 import backends
-from backends.llama.states import MAX_AGE, StateFolder, forget, identify
+from backends.llama.archive import KNOWN, StateArchive
+from backends.llama.states import MAX_AGE, SavedState, StateFolder, forget, identify
 from chains.assistant import build
 from conversations.replies import GenerationRequest, turn
 from settings import DEFAULT_MODEL, ROOT, Settings
+from tests.backends.llama.chats import Ear, opened
 from tests.conftest import GGUF
 from tests.conversations.talk import mine, over
 
@@ -78,23 +82,158 @@ def test_the_reply_is_the_same_with_what_came_back() -> None:
     assert ask(SECOND, [HumanMessage(FIRST), AIMessage(reply)]) == later
 
 
-def test_another_process_takes_up_what_this_one_left() -> None:
+TALKING = """
+import asyncio, sys, threading
+import backends
+from chains.assistant import build
+from langchain_core.messages import AIMessage, HumanMessage
+conversation, *said = sys.argv[1:]
+kinds = (HumanMessage, AIMessage)
+history = [kinds[at % 2](text) for at, text in enumerate(said[:-1])]
+options = {"temperature": 0.0, "max_tokens": 6}
+chain = build(backends.read_settings(), "llamacpp", options=options, conversation=conversation)
+print(asyncio.run(chain.ainvoke({"history": history, "input": said[-1]})).replace("\\n", " "))
+print(backends.loaded_model("llamacpp").engine.prefilled_tokens, flush=True)
+"""
+
+
+def talking(conversation: str, *said: str, wait: bool = False) -> "subprocess.Popen[str]":
+    """Another process that says the last of this in a conversation; it ends then, or waits to be killed."""
+    code = TALKING + "threading.Event().wait()\n" * wait
+    command = [sys.executable, "-c", code, conversation, *said]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True)
+
+
+def computed(conversation: str, *said: str) -> int:
+    """How many tokens of the prompt another process computes."""
+    return int(talking(conversation, *said).communicate(timeout=300)[0].split()[-1])
+
+
+def test_another_process_takes_up_what_this_one_left_and_for_that_conversation_alone() -> None:
     reply = ask(FIRST)
-    leave()
-    code = (
-        "import asyncio, sys, backends; from chains.assistant import build\n"
-        "from langchain_core.messages import AIMessage, HumanMessage\n"
-        "settings = backends.read_settings()\n"
-        "chain = build(settings, 'llamacpp', options={'temperature': 0.0, 'max_tokens': 6}, conversation='one')\n"
-        "history = [HumanMessage(sys.argv[1]), AIMessage(sys.argv[2])]\n"
-        "asyncio.run(chain.ainvoke({'history': history, 'input': sys.argv[3]}))\n"
-        "print(backends.loaded_model('llamacpp').engine.prefilled_tokens)"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code, FIRST, reply, SECOND]
-    there = int(subprocess.check_output(command, env=environment, text=True))
-    ask(SECOND, [HumanMessage(FIRST), AIMessage(reply)], conversation=None)
-    assert there == prefilled() < 40
+    backends.unload()
+    assert computed("another", FIRST, reply, SECOND) > 40 > computed("one", FIRST, reply, SECOND)
+
+
+def test_what_was_said_outlasts_a_process_that_is_killed() -> None:
+    with talking("one", FIRST, wait=True) as process:
+        try:
+            assert process.stdout is not None
+            *reply, _ = process.stdout.readline(), process.stdout.readline()
+            until(lambda: len(files()) == 1)
+        finally:
+            process.kill()
+    ask(SECOND, [HumanMessage(FIRST), AIMessage(reply[0].strip())])
+    assert prefilled() < 40
+
+
+class Watched(StateFolder):
+    """A folder that writes once it may, with a note of which files were read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, "model", 2**26)
+        self.may_write, self.read = threading.Event(), list[str]()
+
+    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> bool:
+        self.may_write.wait()
+        return super().save(conversation, tokens, state, began)
+
+    def find(self, conversation: str) -> SavedState | None:
+        self.read.append(conversation)
+        return super().find(conversation)
+
+
+def put(archive: StateArchive, conversation: str, tokens: list[int], size: int, began: float) -> bool:
+    return archive.put(conversation, tokens, began, size, lambda: bytes(size))
+
+
+def test_a_conversation_that_goes_on_is_written_again_and_an_older_one_never_over_it(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path / "states", "model", 1000)
+    archive = StateArchive(folder, 1000)
+    put(archive, "one", [1, 2], 10, 5.0)
+    put(archive, "one", [1, 2, 3], 20, 6.0)
+    put(archive, "one", [1, 9], 30, 5.5)
+    assert archive.holds("one", [1, 2, 3], 6.0)
+    assert archive.holds("one", [7], 1.0)
+    assert not archive.holds("one", [1, 2, 3, 4], 7.0)
+    put(archive, "two", [1], 2000, 5.0)
+    assert archive.holds("two", [1], 5.0)  # it never has room: nobody tries again
+    archive.close()
+    assert (folder.find("one"), folder.find("two")) == (SavedState(files_of(tmp_path)[0], (1, 2, 3), name("one")), None)
+
+
+def test_what_the_disk_was_too_slow_for_is_written_later(tmp_path: Path) -> None:
+    folder = Watched(tmp_path / "states")
+    archive = StateArchive(folder, 1000)
+    kept = [put(archive, each, [1], 400, 5.0) for each in ("one", "two", "three", "four")]
+    assert kept[:2] == [True, True]
+    assert not kept[3]
+    assert not archive.holds("four", [1], 5.0)
+    folder.may_write.set()
+    until(lambda: put(archive, "four", [1], 400, 5.0))
+    archive.close()
+    assert folder.find("four") is not None
+
+
+def test_a_file_is_ones_own_until_another_process_writes_it(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path / "states", "model", 1000)
+    archive = StateArchive(folder, 1000)
+    assert archive.is_own("one")  # there is none
+    put(archive, "one", [1, 2], 10, 5.0)
+    until(lambda: folder.find("one") is not None and archive.is_own("one"))
+    StateFolder(tmp_path / "states", "model", 1000).save("one", [1, 2, 3, 4], bytes(10), 6.0)
+    assert not archive.is_own("one")
+    archive.close()
+    assert not StateArchive(folder, 1000).is_own("one")  # as after a restart
+
+
+def test_conversations_beyond_count_are_forgotten(tmp_path: Path) -> None:
+    folder = Watched(tmp_path / "states")
+    archive = StateArchive(folder, 2**26)
+    for number in range(KNOWN + 1):
+        put(archive, f"conversation {number}", [1], 2**27, 5.0)
+    assert not archive.holds("conversation 0", [1], 5.0)
+    assert archive.holds("conversation 1", [1], 5.0)
+    assert archive.holds(f"conversation {KNOWN}", [1], 5.0)
+
+
+def test_a_conversation_that_stands_in_its_place_is_not_looked_for_in_its_file(tmp_path: Path) -> None:
+    folder = Watched(tmp_path / "states")
+    folder.may_write.set()
+    with opened(2, 2048, folder=folder) as engine:
+        prompt = engine.encode(FIRST)
+        for _ in range(3):
+            ear = Ear(engine, prompt, max_tokens=5, ignore_eos=True, conversation="one").ask()
+            ear.reply()
+            prompt += [*engine.drawn[ear.request], *engine.encode(SECOND)]
+        assert folder.read == ["one"]  # at its first turn: a process before may have left it
+        until(lambda: engine._due() is None)
+        StateFolder(tmp_path / "states", "model", 2**26).save("one", prompt, b"another's", time.time())
+        Ear(engine, prompt, max_tokens=5, conversation="one").ask().reply()
+        assert folder.read == ["one", "one"]
+
+
+def test_a_conversation_larger_than_the_cache_is_let_be(tmp_path: Path) -> None:
+    folder = Watched(tmp_path / "states")
+    with opened(2, 2048, cache=1000, folder=folder) as engine:
+        Ear(engine, FIRST, max_tokens=5, conversation="one").ask().reply()
+        until(lambda: engine._due() is None)  # else its thread would spin
+
+
+def files_of(root: Path) -> list[Path]:
+    return sorted(root.glob("states/model/*"))
+
+
+def name(conversation: str) -> str:
+    """As its file has it."""
+    return hashlib.sha256(conversation.encode()).hexdigest()[:32]
+
+
+def until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_nothing_of_what_belongs_to_no_conversation_is_written() -> None:
@@ -187,7 +326,8 @@ def test_as_much_as_fits_is_kept_of_the_newest(tmp_path: Path) -> None:
         path = next(p for p in (tmp_path / "states").glob("*/*") if p.stat().st_mtime > time.time() - 50)
         os.utime(path, (time.time() - 100 + number,) * 2)
     assert folder.save("newest", [3], bytes(100), now)
-    kept = [state.tokens for each in (folder, other) for state in each.all()]
+    names = [*(f"conversation {number}" for number in range(3)), "newest"]
+    kept = [state.tokens for each in (folder, other) for name in names if (state := each.find(name))]
     assert (1, 2, 0) not in kept
     assert (3,) in kept
     old = next(iter((tmp_path / "states").glob("model/*")))

@@ -60,7 +60,7 @@ def write_sentencepiece(
 
 
 def _write_network(writer: gguf.GGUFWriter, vocabulary: int, width: int = 32) -> None:
-    writer.add_context_length(512)
+    writer.add_context_length(2048)
     writer.add_embedding_length(width)
     writer.add_block_count(1)
     writer.add_feed_forward_length(width)

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from backends import llamacpp
 from backends.llama.context import Limits
 from backends.llama.header import Header, Tensor
 from backends.llama.memory import context_bytes, repacked_bytes
+from backends.local import shipped
 from backends.local.memory import Memory, judge, machine_memory
 from backends.models.memory import estimate
-from settings import DEFAULT_MODEL
+from backends.models.recommended import MODELS, none_fits
+from settings import DEFAULT_MODEL, Settings
 from tests.conftest import GGUF
 
 AVX2 = frozenset({"avx2"})
@@ -36,6 +39,18 @@ def test_the_shipped_model_needs_its_weights_and_what_its_chats_keep() -> None:
     assert saved.later == saved.context > 0
     assert estimate(DEFAULT_MODEL, parallel=1).weights < saved.weights  # no second copy of its matrices
     assert estimate(DEFAULT_MODEL, int8=True).weights < saved.weights
+
+
+def test_adapters_lie_beside_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = shipped.adapter_gguf()
+    assert adapter is not None
+    size = adapter.stat().st_size
+    assert estimate(GGUF, adapters=[adapter, adapter]).weights == pytest.approx(
+        estimate(GGUF).weights + 2 * size, abs=2
+    )
+    alone = llamacpp.needed_memory(Settings.read())
+    monkeypatch.setenv("LLAMACPP_LORA", f"{adapter}:0.5")
+    assert llamacpp.needed_memory(Settings.read()) == alone + size
 
 
 def test_keys_and_values_are_those_of_the_heads_that_have_some() -> None:
@@ -99,3 +114,12 @@ def test_memory_is_the_machines_or_the_containers_where_that_is_less(tmp_path: P
     (tmp_path / "memory.current").write_text("1000000\n")
     assert machine_memory(meminfo, tmp_path) == Memory(4_096_000, 3_096_000)
     assert machine_memory() is not None
+
+
+def test_where_none_of_the_good_small_ones_fits_that_is_said() -> None:
+    smallest = min(each.estimate().total for each in MODELS)
+    said = none_fits(Memory(smallest, smallest))
+    assert said is not None
+    assert said.startswith("None of these fits: the smallest needs ")
+    assert none_fits(Memory(2 * smallest, 0)) is None  # tight
+    assert none_fits(None) is None

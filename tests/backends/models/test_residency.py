@@ -42,9 +42,6 @@ class Thing:
     def close(self) -> None:
         self.ended.append("closed")
 
-    def leave(self) -> None:
-        self.ended.append("left")
-
 
 def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
@@ -90,11 +87,11 @@ def test_the_least_used_one_leaves_and_never_one_that_is_used(residency: Residen
     first.release()  # used last
     got(residency.request("c", order("c", 4 * MB, 10 * MB))).release()
     assert [each.key for each in residency.residents()] == ["a", "c"]
-    assert second.model.ended == ["left"]
+    assert second.model.ended == ["closed"]
     held = residency.lease("c")
     assert held is not None
     first.model.queue_length = 1  # it answers somebody who took no lease
-    with pytest.raises(BusyMemoryError, match=r"d needs 4 MB of memory, and MODELS_MEMORY allows 10 MB.*a \(4 MB\), c"):
+    with pytest.raises(BusyMemoryError, match=r"d needs 4\.0 MB .* MODELS_MEMORY allows 10\.0 MB.*a \(4\.0 MB\), c"):
         got(residency.request("d", order("d", 4 * MB, 10 * MB)))
 
 
@@ -114,7 +111,7 @@ def test_who_nobody_uses_leaves_and_who_is_used_stays(residency: Residency[Thing
     idle.release()
     forever.release()
     until(lambda: residency.find("idle") is None)
-    until(lambda: idle.model.ended == ["left"])
+    until(lambda: idle.model.ended == ["closed"])
     assert residency.find("used") is not None
     used.release()
     until(lambda: residency.find("used") is None)
@@ -173,14 +170,16 @@ def test_a_failure_reaches_all_who_wait_and_is_tried_again_later(residency: Resi
 
 
 def test_all_are_closed_at_the_end_even_one_that_is_being_loaded(residency: Residency[Thing]) -> None:
-    go, late = threading.Event(), Thing()
+    begun, go, late = threading.Event(), threading.Event(), Thing()
     there = got(residency.request("a", order("a")))
 
     def build_late() -> Thing:
+        begun.set()
         assert go.wait(60)
         return late
 
     future = residency.request("b", Order("b", build_late, lambda: 1))
+    assert begun.wait(60), "who has not begun when all is closed is never built"
     threading.Timer(0.05, go.set).start()
     residency.close()
     assert there.model.ended == ["closed"]
@@ -252,7 +251,7 @@ def test_a_reply_that_runs_keeps_its_model_and_the_other_is_refused_in_figures(m
 @pytest.mark.usefixtures("fresh_backends")
 def test_a_model_that_cannot_fit_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELS_MEMORY", "1MB")
-    with pytest.raises(NoMemoryError, match=r"llamacpp needs 1\d\d MB of memory, and MODELS_MEMORY allows 1 MB"):
+    with pytest.raises(NoMemoryError, match=r"llamacpp needs 1\d\d MB of memory, and MODELS_MEMORY allows 1\.0 MB"):
         backends.load("llamacpp", backends.read_settings())
 
 

@@ -34,6 +34,21 @@ def full() -> dict[str, Any]:
         "completion_tokens": 5,
         "duration_ms": 12.5,
     }
+    call = {
+        "step": 1,
+        "position": 5,
+        "thought": 7,
+        "call_id": "call_0",
+        "name": "read_page",
+        "origin": "own",
+        "arguments": '{"url": "http://127.0.0.1/"}',
+        "result": "It is closed.",
+        "status": "done",
+        "asked": 200.25,
+        "decided": 200.5,
+        "finished": 201.0,
+        "decided_by": "page",
+    }
     reply = message(
         1,
         0,
@@ -47,6 +62,9 @@ def full() -> dict[str, Any]:
         counted=True,
         estimated=True,
         ttft_ms=0.1,
+        thinking="First <b>this</b>,\n\nthen that.",
+        thinking_tokens=9,
+        thinking_ms=1200.5,
         duration_ms=1 / 3,
         tokens_per_second=1e-7,
         stop_reason="length",
@@ -57,6 +75,7 @@ def full() -> dict[str, Any]:
         extra={"z": [1, 1.0, None], "a": {"b": "ü"}},
         feedback=thumb,
         summaries=[summary, {**summary, "text": "They met again."}],
+        calls=[call],
     )
     return {
         "id": "Ab_-9",
@@ -66,6 +85,7 @@ def full() -> dict[str, Any]:
         "updated": 1700000001.5,
         "pinned": True,
         "whole": True,
+        "reasoning_effort": "low",
         "system": "Be kind.",
         "persona": PERSONA,
         "extra": {"source": "elsewhere"},

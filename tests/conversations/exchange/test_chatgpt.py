@@ -35,32 +35,33 @@ def test_every_branch_and_role_is_kept(soup: dict[str, Any]) -> None:
     assert [(m["parent"], m["role"], m["text"]) for m in soup["messages"]] == [
         (None, "user", "What soup can I make of this?"),
         (0, "assistant", "Leek soup."),
-        (0, "tool", "Weighing\nHow much per head?"),
-        (2, "tool", "```python\nprint(4 * 250)\n```"),
-        (3, "tool", "```\n1000\n```"),
-        (4, "assistant", "A kilo of\npotatoes."),
+        (0, "tool", "```python\nprint(4 * 250)\n```"),
+        (2, "tool", "```\n1000\n```"),
+        (3, "assistant", "A kilo of\npotatoes."),
         (None, "user", "[image: file_777]"),
-        (6, "assistant", "Pea soup."),
+        (5, "assistant", "Pea soup."),
     ]
-    assert soup["head"] == 5
+    assert soup["head"] == 4
+    assert [m["thinking"] for m in soup["messages"] if "thinking" in m] == ["Weighing\nHow much per head?"]
+    assert soup["messages"][4]["thinking"]
 
 
 def test_images_are_names(soup: dict[str, Any]) -> None:
     image = {"kind": "image", "name": "fridge.jpg", "id": "file-abc"}
     pdf = {"kind": "file", "name": "prices.pdf", "id": "file-def"}
     assert soup["messages"][0]["extra"] == {"attachments": [image, pdf]}
-    assert soup["messages"][6]["extra"] == {"attachments": [{"kind": "image", "name": "file_777"}]}
+    assert soup["messages"][5]["extra"] == {"attachments": [{"kind": "image", "name": "file_777"}]}
 
 
 def test_model_state_and_time(soup: dict[str, Any]) -> None:
     said = soup["messages"]
-    assert [(m["model"], m["state"], m["stop_reason"]) for m in (said[1], said[5], said[7])] == [
+    assert [(m["model"], m["state"], m["stop_reason"]) for m in (said[1], said[4], said[6])] == [
         ("gpt-4o", "done", "stop"),
         ("gpt-4o", "stopped", "interrupted"),
         (None, "interrupted", None),
     ]
-    assert said[7]["created"] == said[6]["created"] == 1700000008.0
-    assert said[4]["extra"] == {"name": "python"}
+    assert said[6]["created"] == said[5]["created"] == 1700000008.0
+    assert said[3]["extra"] == {"name": "python"}
 
 
 def test_one_without_messages_is_left_out_and_an_unknown_end_is_the_newest() -> None:

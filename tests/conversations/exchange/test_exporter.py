@@ -15,10 +15,17 @@ from conversations.exchange import (
     json_chunks,
     parse,
 )
-from conversations.exchange.schema import FeedbackSchema, MessageSchema, SummarySchema, validate_conversation
+from conversations.exchange.schema import (
+    CallSchema,
+    FeedbackSchema,
+    MessageSchema,
+    SummarySchema,
+    validate_conversation,
+)
 from conversations.replies import turn
 from conversations.store.database import Database
-from conversations.store.schema import Conversation, Feedback, Message, State, Summary
+from conversations.store.schema import Conversation, Feedback, Message, State, Summary, ToolCall
+from conversations.store.search import search_conversations
 from conversations.store.store import NotFoundError, Store
 from tests.conversations.exchange.made import chain, document, full, message
 from tests.conversations.talk import ask, mine, over
@@ -39,15 +46,19 @@ def other(tmp_path: Any) -> Any:
 
 def test_every_lasting_column_is_in_the_form() -> None:
     here = {
-        Message: {"id", "conversation_id", "parent_id", "process", "heartbeat", "stopping", "folded"},
+        Message: {
+            *("id", "conversation_id", "parent_id", "process", "heartbeat", "stopping", "answering", "imported"),
+            *("folded", "thinking_folded"),
+        },
+        ToolCall: {"id", "message_id", "strange", "passage", "expires", "folded"},
         Feedback: {"message_id"},
         Summary: {"id", "message_id"},
     }
-    forms = {Message: MessageSchema, Feedback: FeedbackSchema, Summary: SummarySchema}
+    forms = {Message: MessageSchema, Feedback: FeedbackSchema, Summary: SummarySchema, ToolCall: CallSchema}
     for table, left_out in here.items():
         held = set(table.__table__.columns.keys()) - left_out
         assert held <= set(forms[table].model_fields), table  # type: ignore[attr-defined]
-    picked = {"backend", "model"}  # of one installation: another has others
+    picked = {"backend", "model", "tools", "grants"}  # of one installation; no file switches a tool on, or gives leave
     assert set(Conversation.__table__.columns.keys()) - {"owner"} - picked <= set(full())
     assert set(MessageSchema.model_fields) - {"sources"} == set(full()["messages"][1])
 
@@ -210,3 +221,12 @@ def test_two_beginnings_are_branches() -> None:
 def _messages(store: Store) -> list[Message]:
     with store.database.reading() as session:
         return list(session.query(Message).order_by(Message.id))
+
+
+@pytest.mark.usefixtures("database_url")
+def test_imported_thinking_is_found_on_request() -> None:
+    thought = message(1, 0, "assistant", thinking="A Köhler, 鷺")
+    import_all(mine(), [{"created": 1.0, "updated": 2.0, "messages": [message(0), thought]}])
+    for words in ("kohler", "鷺"):
+        assert search_conversations(mine(), words) == []
+        assert [hit.is_thought for hit in search_conversations(mine(), words, with_thinking=True)] == [True]

@@ -143,5 +143,5 @@ def test_whatever_stands_there(items: list[Any]) -> None:
         if not report.skipped:
             assert export_conversation(store, identity) == {**conversation, "id": identity}
     for conversation in found:
-        assert all(message["text"] or message["error"] for message in conversation["messages"])
+        assert all(m["text"] or m["error"] or m.get("thinking") for m in conversation["messages"])
         assert "<script" not in render_markdown(conversation)

@@ -48,7 +48,7 @@ def test_what_stands_beside_a_message(bird: dict[str, Any]) -> None:
     assert second["extra"] == {"attachments": [image]}
     assert (robin["prompt_tokens"], robin["completion_tokens"], robin["counted"]) == (31, 4, True)
     assert robin["feedback"] == {"value": -1, "comment": "It was a wren.", "created": 1710000002}
-    assert "small, brown" in wren["extra"]["details"][0]
+    assert (wren["thinking"], wren["thinking_ms"], wren["extra"]) == ("small, brown", 2000.0, None)
     assert (failed["state"], failed["error"]) == ("failed", "the model is not loaded")
     assert failed["extra"]["tool_calls"][0]["function"]["name"] == "look"
     assert "base64" not in json.dumps(bird)

@@ -11,15 +11,18 @@ from io import BytesIO
 import numpy as np
 import pytest
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+import backends
 from conversations.library import files, vectors
+from conversations.replies import GenerationRequest, turn
+from conversations.replies.generation import HALF_FOUND
 from conversations.store.database import connect
 from conversations.store.schema import Document, Passage
 from conversations.store.store import NotFoundError, Store
 from documents import e5, priority
 from settings import ROOT, SettingsError
-from tests.conversations.talk import mine
+from tests.conversations.talk import mine, over
 
 pytestmark = [
     pytest.mark.server,  # documents are read by a process of their own
@@ -115,6 +118,20 @@ def test_words_answer_at_once_and_meaning_when_vectors_are_there() -> None:
         rows = [np.frombuffer(each, np.float32) for each in session.scalars(select(Passage.vector)) if each]
     assert len(rows) == row.passages
     assert np.allclose(np.linalg.norm(rows, axis=1), 1)
+
+
+def test_a_reply_says_that_only_some_passages_could_be_found_by_meaning() -> None:
+    store = mine()
+    row = finish(store, kept(store, pdf(2)))
+    request = GenerationRequest(backends.read_settings(), "llamacpp", {"max_tokens": 4})
+    reply = over(store, turn.send(store, row.conversation_id, ASKED, request))
+    assert "by meaning" not in (reply.extra or {})["note"]
+    with store.database.writing() as session:
+        first = session.scalar(select(func.min(Passage.id)).where(Passage.document_id == row.id))
+        session.execute(update(Passage).where(Passage.document_id == row.id, Passage.id != first).values(vector=None))
+        session.get_one(Document, row.id).vectors = 1
+    reply = over(store, turn.send(store, row.conversation_id, "off sick office", request))
+    assert HALF_FOUND.format(1, row.passages) in (reply.extra or {})["note"]
 
 
 def test_a_process_that_was_killed_loses_one_batch_at_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def count(table: type[StoredResponse | ResponseItem]) -> int:
 
 def test_what_is_kept_is_found_as_it_was(database_url: str) -> None:
     name = kept("a")
-    assert responses.get(store(), name) == {"id": name, "text": ODD}
+    assert responses.get(store(), name).body == {"id": name, "text": ODD}
     assert responses.input_items(store(), name) == [said("ask a", "msg_a_in")]
     assert responses.find_items(store(), ["msg_a_out", "msg_b"]) == {"msg_a_out": said("answer a", "msg_a_out")}
 
@@ -70,7 +70,7 @@ def test_nobody_finds_what_is_another_ones(database_url: str) -> None:
         with pytest.raises(NotFoundError, match="Response with id 'resp_a' not found"):
             ask(other, name)
     assert responses.find_items(other, ["msg_a_out"]) == {}
-    assert responses.get(store(), name)["id"] == name
+    assert responses.get(store(), name).body["id"] == name
 
 
 def test_an_item_whose_id_its_client_made_up_is_found_by_nobody(database_url: str) -> None:

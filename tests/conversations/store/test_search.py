@@ -328,23 +328,24 @@ def test_letters_that_make_another_word_stay() -> None:
         assert hits(words) == [], words
 
 
-def test_the_index_is_used() -> None:
+@pytest.mark.parametrize("column", ["text", "thinking"])
+def test_the_index_is_used(column: str) -> None:
     """Among many messages the database reads those with the word, not all."""
     store = mine()
     with store.database.writing() as session:
         found = store.create(session)
         session.add_all(
-            Message(conversation_id=found.id, role="user", text=f"about number {n} of many", created=n)
+            Message(conversation_id=found.id, role="user", created=n, **{column: f"about number {n} of many"})
             for n in range(3000)
         )
     statements: list[tuple[str, Any]] = []
     event.listen(store.database.engine, "before_cursor_execute", lambda *call: statements.append(call[2:4]))
-    assert len(search_conversations(store, "2718 number")) == 1
-    searches = [each for each in statements if "max(" in each[0]]
+    assert len(search_conversations(store, "2718 number", with_thinking=column == "thinking")) == 1
+    searches = [each for each in statements if "max(" in each[0] and (column == "text" or "thinking" in each[0])]
     assert searches
     how, index, scan = ("EXPLAIN QUERY PLAN ", "VIRTUAL TABLE INDEX", "'SCAN message'")
     if not store.database.sqlite:
-        how, index, scan = ("EXPLAIN ", "Bitmap Index Scan on message_text", "Seq Scan on message ")
+        how, index, scan = ("EXPLAIN ", f"Bitmap Index Scan on message_{column}", "Seq Scan on message ")
     with store.database.engine.connect() as connection:
         connection.exec_driver_sql("ANALYZE")  # autovacuum's work; without statistics PostgreSQL expects a few rows
         for statement, values in searches:

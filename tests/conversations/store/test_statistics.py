@@ -59,6 +59,15 @@ def test_messages_and_tokens_are_summed_by_day() -> None:
 
 
 @pytest.mark.usefixtures("database_url")
+def test_what_was_thought_is_counted_apart() -> None:
+    for tokens, milliseconds in ((3, 1500.0), (4, 500.0), (None, None)):
+        keep(mine(), backend="gpt2", completion_tokens=9, thinking_tokens=tokens, thinking_ms=milliseconds)
+    seen = collect_statistics(mine(), Period())
+    assert seen.usage == [TokenUsage(date(2026, 3, 14), "gpt2", 0, 27, 7, 2.0)]
+    assert seen.speeds == [Speed("gpt2", 2, None, None, 1000.0)]
+
+
+@pytest.mark.usefixtures("database_url")
 @pytest.mark.parametrize(
     ("at", "offset", "day"),
     [("23:59:59.9", 0, 14), ("23:30:00", 3600, 15), ("00:00:00", 0, 14), ("00:30:00", -3600, 13)],

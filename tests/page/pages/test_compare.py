@@ -7,13 +7,16 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
+import backends
 from conversations.replies import comparison
+from tests.conftest import GGUF
 from tests.conversations.talk import mine
 from tests.loopback import Loopback
+from tests.page import person
 from tests.page.conftest import Start
 from tests.page.person import messages, picture_folder, send_message
 from tests.page.test_accessibility import NAMELESS, violations
-from tests.page.test_app import wait_for_reply
+from tests.page.test_app import replies, wait_for_reply
 
 ME = "session:me"
 PLACE = "Ask all of them"
@@ -65,7 +68,7 @@ def test_one_question_is_answered_by_each_with_its_figures(loopback: Loopback) -
     app = asked(page(), "hi, how are you?", "llamacpp", "openai")
     assert heads(app) == ["llamacpp", "openai"]
     assert app.chat_message[0].text[0].value == "hi, how are you?"
-    assert loopback.reply in [str(m.value).strip() for m in app.markdown]
+    assert loopback.reply in replies(app)
     assert [m.label for m in app.metric] == ["First token", "Tokens/s", "Tokens"] * 2
     assert [m.value for m in app.metric if m.label == "Tokens"][1] == "6"
     again = page(address(app))
@@ -131,7 +134,7 @@ def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, 
     tab.set_viewport_size({"width": 390, "height": 844})
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     tab.set_viewport_size({"width": 1200, "height": 700})
-    reply = tab.locator("[class*=st-key-reply-]").last.locator("> .stElementContainer .stMarkdown").last.inner_text()
+    reply = tab.locator(".reply").last.inner_text()
     tab.get_by_role("button", name="Go on with this one").last.click()
     expect(messages(tab).last).to_contain_text(reply)
     send_message(tab, "tell me a joke")
@@ -139,11 +142,30 @@ def test_they_stream_together_and_one_goes_on_in_the_chat(gpt2: str, tab: Page, 
     expect(messages(tab).last).to_contain_text("llamacpp ·")
 
 
+def test_a_model_of_this_machine_is_one_side_and_the_chat_goes_on_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fresh_backends: None
+) -> None:
+    (tmp_path / "other.gguf").write_bytes(GGUF.read_bytes())
+    monkeypatch.setenv("LLAMACPP_MODEL", str(GGUF))
+    monkeypatch.setenv("MODELS_DIRS", str(tmp_path))
+    app = page()
+    assert "llamacpp:other" in app.multiselect(key="compared").options
+    assert "llamacpp:other" not in app.multiselect(key="compared").value  # none is loaded that nobody chose
+    app = asked(app, "hi", "llamacpp", "llamacpp:other")
+    assert [each.replace("\u2060", "") for each in heads(app)] == ["llamacpp", "llamacpp:other"]
+    assert {each.label for each in backends.residents()} >= {"llamacpp", "llamacpp:other"}
+    store = mine(ME)
+    app.button(key=buttons(app, "Go on with this one")[1]).click().run()
+    thread = store.thread(address(app))
+    assert (thread.conversation.backend, thread.messages[-1].backend) == ("llamacpp:other", "llamacpp:other")
+
+
 @pytest.mark.browser
 def test_a_reload_and_another_page_leave_it_running(
     start: Start, loopback: Loopback, tab: Page, chromium: Browser
 ) -> None:
     loopback.script.append("slow")
+    sent = person.asked(tab)
     tab.goto(start(OPENAI_BASE_URL=loopback.url, LLAMACPP_MODEL="/none.gguf", GPT2_MODEL="/none") + "/compare")
     tab.get_by_placeholder(PLACE).fill("hi")
     tab.keyboard.press("Enter")
@@ -154,6 +176,7 @@ def test_a_reload_and_another_page_leave_it_running(
     tab.get_by_text("Show my name").wait_for()
     tab.get_by_role("link", name="Compare").click()
     tab.get_by_text("word40 ").wait_for()
+    assert not any(each.rerun_script.is_auto_rerun for each in sent)
     with chromium.new_context() as context:
         other = context.new_page()
         other.goto(tab.url)

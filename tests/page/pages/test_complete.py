@@ -1,6 +1,7 @@
 """The page Complete, without a browser and in a real one."""
 
 import time
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.loopback import Loopback
 from tests.page.conftest import reset
+from tests.page.person import asked, without_stream
 from tests.page.test_accessibility import NAMELESS, violations
 
 TEXT = "Text to continue"
@@ -100,21 +102,35 @@ def test_a_provider_that_only_chats_says_so(monkeypatch: pytest.MonkeyPatch) -> 
     assert app.button(key="continue").disabled
 
 
+def looks(sent: list[Any]) -> bool:
+    """Whether a tab has run its script to look how far a reply is."""
+    return any(each.rerun_script.is_auto_rerun for each in sent)
+
+
 @pytest.mark.browser
-def test_it_streams_and_stops(scripted: tuple[Loopback, str], tab: Page) -> None:
+@pytest.mark.parametrize("follows", [True, False], ids=["followed", "looked at"])
+def test_it_streams_and_stops(scripted: tuple[Loopback, str], tab: Page, follows: bool) -> None:
     loopback = reset(scripted[0])
     loopback.script.append("slow")
+    if not follows:
+        without_stream(tab)
+    sent = asked(tab)
     tab.goto(scripted[1] + "/complete")
     tab.get_by_label(TEXT).fill("Once <b>bold</b> ")
     tab.get_by_role("button", name="Continue").click()
     tab.get_by_text("Once <b>bold</b> word0 word1 ").wait_for()
     assert not loopback.gone
     tab.get_by_text("word9 ").wait_for()
+    if follows:
+        assert not looks(sent)
+    else:
+        while not looks(sent):  # all words so far may have come with the first drawing
+            tab.wait_for_timeout(50)
     tab.get_by_role("button", name="Stop").click()
     expect(tab.get_by_text("Stopped.")).to_be_visible()
     assert "Once <b>bold</b> word0 word1 " in tab.get_by_label(TEXT).input_value()
     assert loopback.gone
-    assert loopback.sent < 100
+    assert loopback.sent < 100 or not follows  # who looks has tried to follow first
     tab.get_by_role("button", name="Undo").click()
     expect(tab.get_by_label(TEXT)).to_have_value("Once <b>bold</b> ")
 

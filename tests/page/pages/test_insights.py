@@ -73,6 +73,16 @@ def test_the_sums_are_those_of_the_store() -> None:
     assert speed["Tokens a second"].tolist() == [200.0]
 
 
+def test_thinking_has_its_own_figures_and_charts() -> None:
+    reply(backend="gpt2", completion_tokens=300, thinking_tokens=120, thinking_ms=2500.0, ttft_ms=40.0)
+    reply(backend="gpt2", completion_tokens=100, ttft_ms=40.0)
+    app = page()
+    assert (figures(app)["Tokens written"], figures(app)["Of them thought"]) == ("400", "120")
+    assert titles(app)[4:6] == ["Thinking a day", "Time to think"]
+    thought = next(t.value for t in app.table if "Tokens thought" in t.value)
+    assert (thought["Tokens thought"].tolist(), thought["Seconds"].tolist()) == ([120], [2.5])
+
+
 def test_the_period_is_chosen_and_others_are_never_counted() -> None:
     count = weeks(mine(ME), days=60)
     app = page()

@@ -1,5 +1,6 @@
 """The page Models: without a browser for what it shows to whom, and in a real one against a hub on this machine."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 
+import backends
 from tests.conftest import GGUF
 from tests.hub import GATED, Hub, places, running
 from tests.page.conftest import Start
@@ -53,6 +55,22 @@ def test_what_lies_here_is_a_table_and_one_model_is_told_of(hub: Hub) -> None:
     facts = app.table[0].value
     assert "weights 21.7 MB" in facts.to_string()
     assert "Remove" not in [button.label for button in app.button]
+
+
+def test_a_loaded_model_says_so_with_what_it_was_measured_to_take(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
+) -> None:
+    monkeypatch.setenv("LLAMACPP_MODEL", str(GGUF))
+    assert {row.Loaded for row in page().dataframe[0].value.itertuples()} == {"-"}
+    backends.load("llamacpp", backends.read_settings()).invoke("hi", max_tokens=2)
+    app = page()
+    loaded = {(row.Model, row.Kind, row._4): row.Loaded for row in app.dataframe[0].value.itertuples()}
+    assert re.fullmatch(r"loaded, [\d.]+ MB measured", loaded.pop(("default/model-f16", "gpt2", "F16")))
+    assert set(loaded.values()) == {"-"}
+    app.selectbox(key="models-chosen").select("default/model-f16 (llamacpp)").run()
+    assert "MB measured" in app.table[0].value.to_string()
+    backends.unload()
+    assert {row.Loaded for row in page().dataframe[0].value.itertuples()} == {"-"}
 
 
 @pytest.mark.parametrize("values", [{"HOST": "0.0.0.0"}, {"MODELS_DOWNLOAD": "none"}])
@@ -108,7 +126,7 @@ def test_a_model_is_found_downloaded_cancelled_gone_on_with_and_removed(
     about.press_sequentially("talker")
     expect(tab.get_by_role("option")).to_have_count(1)
     about.press("Enter")
-    tab.get_by_role("button", name="Remove").click()
+    tab.get_by_text("Remove", exact=True).click()
     tab.get_by_role("button", name="Delete it").click()
     expect(tab.get_by_text("me/one/talker-Q4_K_M is deleted; 21.7 MB are free again.")).to_be_visible()
     assert not list((tmp_path / "home" / "ours").rglob("*.gguf"))

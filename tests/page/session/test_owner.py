@@ -44,7 +44,7 @@ def talked(tab: Page, address: str, text: str) -> str:
     tab.goto(address)
     send_message(tab, text)
     tab.wait_for_url("**c=*")
-    expect(tab.get_by_text("tokens/s")).to_be_visible()
+    expect(tab.get_by_text(" tokens ·")).to_be_visible()
     return tab.url
 
 

@@ -1,10 +1,10 @@
-"""What Streamlit is given for a reply: formulas in its form, lines kept, directives as text, code untouched."""
+"""What is rendered of a text: formulas with dollars, lines kept, directives as text, code untouched."""
 
 import time
 
 import pytest
 
-from page.session.markdown import growing_markdown, safe_markdown
+from page.session.markdown import safe_markdown
 from page.session.prose import JOINER, rewrite
 
 
@@ -133,18 +133,6 @@ def test_single_line_breaks_are_kept(text: str, written: str) -> None:
 
 def test_the_lines_of_a_file_may_be_filled() -> None:
     assert safe_markdown("one\ntwo \\(x\\)", keeps_lines=False) == "one\ntwo $x$"
-
-
-def test_a_growing_reply_ends_its_formula_and_its_code_before_the_cursor() -> None:
-    text, seen = "So \\(x\\):\n\\[\ny\n\\]\n```\nz\n```", set()
-    for length in range(1, len(text) + 1):
-        grown = growing_markdown(text[:length])
-        assert grown.endswith("▌")
-        assert not grown.endswith(("$$ ▌", "``` ▌"))
-        seen.add(grown.count("$$"))
-    assert seen == {0, 2}
-    assert growing_markdown("\\[x\\]") == "$$\nx\n$$\n\n▌"
-    assert growing_markdown("so") == "so ▌"
 
 
 def test_no_image_comes_through_a_formula() -> None:

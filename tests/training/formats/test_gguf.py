@@ -9,9 +9,12 @@ import pytest
 import torch
 from llama_cpp import Llama
 
+import llama_library
 from tests.training.formats import CARD, network, words
 from training.formats import Trained
 from training.formats import gguf as format_gguf
+
+llama_library.load()
 
 
 def written(folder: Path, precision: str, **differs: Any) -> tuple[Path, Trained]:

@@ -61,10 +61,6 @@ def kind(content_type: str, **fields: Any) -> dict[str, Any]:
             "T\nhttps://a.example\n\nshort\n\nlong",
         ),
         (kind("system_error", name="ToolError", text="it broke"), "ToolError: it broke"),
-        (kind("thoughts", thoughts=[{"summary": "only this", "content": ""}]), "only this"),
-        (kind("thoughts", thoughts=[{"summary": "A", "content": "b"}, {"content": "c"}]), "A\nb\n\nc"),
-        (kind("thoughts", thoughts=[{"summary": "A", "content": "", "chunks": ["d", "e"]}]), "A\nde"),
-        (kind("reasoning_recap", content="Thought for 4s"), "Thought for 4s"),
         (
             kind("computer_output", screenshot=SHOT, state={"title": "Shop", "url": "https://s.example"}),
             "Shop\nhttps://s.example",
@@ -114,7 +110,6 @@ def test_what_nobody_knows_is_shown_as_its_json(content: Any, kept: list[str]) -
     [
         (kind("citable_code_output", output_str="4", footnotes=[{"title": "foot"}]), {}, "foot"),
         (kind("tether_quote", text="w", url="https://p.example", domain="place.example"), {}, "place.example"),
-        (kind("thoughts", thoughts=[{"content": "a", "confidence": "low"}]), {}, "confidence"),
         (kind("multimodal_text", parts=[{"text": "a", "mood": "calm"}]), {}, "calm"),
         (kind("multimodal_text", parts=[DRAWN]), {}, '"seed": 7'),
         (kind("execution_output", text="5"), {"aggregate_result": RUN}, "plot(1)"),

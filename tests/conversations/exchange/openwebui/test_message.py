@@ -73,24 +73,66 @@ def test_pages_that_a_reply_was_made_from(sources: Any, references: list[tuple[s
     assert [(each["title"], each["url"]) for each in found] == references
 
 
+ITEM = {"type": "reasoning", "content": [{"type": "output_text", "text": "I wonder"}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "milliseconds"),
+    [
+        ({"content": f"{THOUGHT}yes"}, 3000.0),
+        ({"content": THOUGHT.replace("<details type", "<details id='1' type") + "yes"}, 3000.0),
+        ({"content": THOUGHT.replace('"', "'") + "yes"}, 3000.0),
+        ({"content": THOUGHT.replace(' duration="3"', "") + "yes"}, None),
+        ({"content": THOUGHT.replace('"3"', '"0"') + "yes"}, None),
+        ({"content": THOUGHT.replace('"3"', '"soon"') + "yes"}, None),
+        ({"content": THOUGHT.replace("&gt; I", "I") + "yes"}, 3000.0),
+        ({"content": THOUGHT.replace("<summary>Thought</summary>\n", "") + "yes"}, 3000.0),
+        ({"content": f"{THOUGHT}yes", "output": [ITEM]}, 3000.0),
+        ({"output": [ITEM]}, None),
+        ({"output": [{**ITEM, "duration": 2.5}]}, 2500.0),
+        ({"output": [{**ITEM, "duration": "long"}]}, None),
+        ({"output": [{"type": "reasoning", "content": [], "summary": [{"text": "I wonder"}]}]}, None),
+        ({"output": [{"type": "reasoning", "summary": "I wonder"}]}, None),
+        ({"reasoning_content": "I wonder"}, None),
+        ({"reasoning": "I wonder"}, None),
+    ],
+)
+def test_what_was_thought_stands_with_its_reply(fields: dict[str, Any], milliseconds: float | None) -> None:
+    message = reply(**fields)
+    assert (message["text"].strip(), message["thinking"], message.get("thinking_ms")) == (
+        "yes",
+        "I wonder",
+        milliseconds,
+    )
+    assert "I wonder" not in json.dumps(message["extra"])
+
+
+def test_thoughts_are_joined_and_read_as_they_were_written() -> None:
+    second = THOUGHT.replace("&gt; I wonder", "&gt; 1 &lt; 2 &amp;amp; so\n&gt;\n&gt; &gt; quoted")
+    usage = {"completion_tokens": 9, "completion_tokens_details": {"reasoning_tokens": 5}}
+    message = reply(content=f"{THOUGHT}one\n{second}two", usage=usage)
+    assert message["thinking"] == "I wonder\n\n1 < 2 &amp; so\n\n> quoted"
+    assert (message["thinking_ms"], message["thinking_tokens"], message["completion_tokens"]) == (6000.0, 5, 9)
+    assert message["text"] == "one\ntwo"
+
+
+def test_a_reply_that_only_thought_is_one_without_words() -> None:
+    message = reply(content=THOUGHT, done=False)
+    assert (message["role"], message["text"], message["thinking"]) == ("assistant", "", "I wonder")
+    assert message["state"] == "interrupted"
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"content": f"{THOUGHT}yes"}, "I wonder"),
-        ({"content": THOUGHT.replace("<details type", "<details id='1' type") + "yes"}, "I wonder"),
-        ({"content": THOUGHT.replace('"', "'") + "yes"}, "I wonder"),
         ({"content": "yes" + THOUGHT.replace("reasoning", "code_interpreter")}, "I wonder"),
-        ({"output": [{"type": "reasoning", "content": [{"type": "output_text", "text": "I wonder"}]}]}, "I wonder"),
-        ({"output": [{"type": "reasoning", "content": [], "summary": [{"text": "I wonder"}]}]}, "I wonder"),
-        ({"output": [{"type": "reasoning", "summary": "I wonder"}]}, "I wonder"),
-        ({"reasoning_content": "I wonder"}, "I wonder"),
         ({"output": [{"type": "function_call", "name": "look", "arguments": "{}"}]}, "look"),
         ({"content": ["yes", {"type": "hologram", "colour": "blue"}, [["nested"]]]}, "blue"),
         ({"content": ["yes", ["nested"]]}, "nested"),
         ({"output": [{"type": "message", "content": [{"text": "another wording"}]}]}, "another wording"),
     ],
 )
-def test_thoughts_and_calls_stand_beside_the_words(fields: dict[str, Any], words: str) -> None:
+def test_calls_and_code_stand_beside_the_words(fields: dict[str, Any], words: str) -> None:
     message = reply(**fields)
     assert message["text"].strip() == "yes"
     assert words in json.dumps(message["extra"])
@@ -99,7 +141,6 @@ def test_thoughts_and_calls_stand_beside_the_words(fields: dict[str, Any], words
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"content": THOUGHT}, "I wonder"),
         ({"content": "", "tool_calls": [{"id": "call_1"}]}, "call_1"),
         ({"content": None, "statusHistory": [{"action": "web_search"}]}, "web_search"),
         ({"content": "", "code_executions": [{"code": "f()"}]}, "f()"),

@@ -1,0 +1,139 @@
+"""Tools as OpenAI's clients offer them, and calls of them as they are sent back, whole and in pieces.
+
+The tools are the client's: nothing is carried out here. Knows no route.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall, ToolMessage
+from langchain_core.messages.tool import ToolCall, ToolCallChunk
+from pydantic import BaseModel, Field
+
+from api.http.errors import ApiError
+
+Tools = Annotated[list[dict[str, Any]], Field(max_length=512)]
+Choice = str | dict[str, Any]
+IDLE = (None, "none", "auto")  # choices that ask for nothing where there are no tools
+
+
+class FunctionCall(BaseModel):
+    """Name and arguments, which are JSON as text."""
+
+    name: str
+    arguments: str
+
+
+class MessageToolCall(BaseModel):
+    """A call in an assistant's message."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionCall
+
+
+def tool_options(tools: Any, choice: Any, parallel: bool | None) -> dict[str, Any]:
+    """The chain's options for these tools. Raises ApiError 400 for a choice where there are none."""
+    if not tools:
+        if choice not in IDLE:
+            text = f"tool_choice: {json.dumps(choice)[:100]} asks for a tool, and there are none. Send tools."
+            raise ApiError(400, text, code="unsupported_parameter", param="tool_choice")
+        return {}
+    if unnamed := next((tool for tool in tools if tool.get("type", "function") != "function"), None):
+        text = f"tools: only functions are called here, not {str(unnamed.get('type'))[:100]}. Leave it out."
+        raise ApiError(400, text, code="unsupported_parameter", param="tools")
+    given = {"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def read_calls(calls: Sequence[MessageToolCall]) -> dict[str, Any]:
+    """The arguments with which LangChain's message of the assistant holds these calls."""
+    valid, invalid = list[ToolCall](), list[InvalidToolCall]()
+    for call in calls:
+        name, arguments = call.function.name, _parse(call.function.arguments)
+        if arguments is None:
+            raw = call.function.arguments
+            invalid.append(InvalidToolCall(name=name, args=raw, id=call.id, error=None, type="invalid_tool_call"))
+        else:
+            valid.append(ToolCall(name=name, args=arguments, id=call.id, type="tool_call"))
+    return {"tool_calls": valid, "invalid_tool_calls": invalid}
+
+
+def _parse(arguments: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(arguments or "{}")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def check_results(messages: Sequence[BaseMessage], param: str) -> None:
+    """Raise ApiError 400 where a result of a tool follows no call that it is of."""
+    called: set[str | None] = set()
+    for message in messages:
+        if isinstance(message, AIMessage):
+            called |= {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
+        elif isinstance(message, ToolMessage) and message.tool_call_id not in called:
+            name = message.tool_call_id[:100]
+            text = f"{param}: the result of the call {name!r} follows no such call. Send the call before it."
+            raise ApiError(400, text, code="invalid_value", param=param)
+
+
+def whole_calls(pieces: Sequence[ToolCallChunk]) -> list[MessageToolCall]:
+    """The calls that these pieces make, in order."""
+    calls: dict[int, MessageToolCall] = {}
+    for piece in pieces:
+        place = piece["index"] or 0
+        call = calls.setdefault(
+            place, MessageToolCall(id=f"call_{place}", function=FunctionCall(name="", arguments=""))
+        )
+        call.id = piece["id"] or call.id
+        call.function.name = piece["name"] or call.function.name
+        call.function.arguments += piece["args"] or ""
+    return [calls[place] for place in sorted(calls)]
+
+
+def joined(pieces: Sequence[ToolCallChunk]) -> Iterator[ToolCallChunk]:
+    """The pieces, what came meanwhile of one call's arguments in one."""
+    last: ToolCallChunk | None = None
+    for piece in pieces:
+        if last is not None and piece["index"] == last["index"] and not piece["name"] and not piece["id"]:
+            last = {**last, "args": (last["args"] or "") + (piece["args"] or "")}
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last
+
+
+def call_delta(piece: ToolCallChunk) -> dict[str, Any]:
+    """A piece of a call as a chunk has it."""
+    function: dict[str, Any] = {"name": piece["name"]} if piece["name"] else {}
+    begun = {"id": piece["id"], "type": "function"} if piece["id"] else {}
+    return {"index": piece["index"] or 0, **begun, "function": {**function, "arguments": piece["args"] or ""}}
+
+
+def flat_tools(tools: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """Tools of responses, whose functions are flat, as chat has them; others as they are."""
+    return (
+        None if tools is None else [_nested(tool) if tool.get("type") == "function" else dict(tool) for tool in tools]
+    )
+
+
+def flat_choice(choice: Choice | None) -> Choice | None:
+    """A choice of responses as chat has it."""
+    if not isinstance(choice, dict):
+        return choice
+    if choice.get("type") == "function":
+        return {"type": "function", "function": {"name": choice.get("name")}}
+    if choice.get("type") == "allowed_tools":
+        allowed = {"mode": choice.get("mode", "auto"), "tools": flat_tools(choice.get("tools"))}
+        return {"type": "allowed_tools", "allowed_tools": allowed}
+    return choice
+
+
+def _nested(tool: Mapping[str, Any]) -> dict[str, Any]:
+    function = {name: value for name, value in tool.items() if name != "type" and value is not None}
+    return {"type": "function", "function": tool.get("function", function)}

@@ -1,0 +1,99 @@
+"""Scans in a real Chromium: a photographed receipt and a scanned contract, asked about; the region is shown."""
+
+import os
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from benchmarks.page_pictures import photograph, scanned_pdf, skew, to_jpeg
+from tests.documents.scan.drawing import draw, lines, needs_scans
+from tests.loopback import Loopback
+from tests.page.conftest import Start
+from tests.page.person import choose_files, messages, picture_folder, send_message
+from tests.page.test_accessibility import NAMELESS, violations
+from tests.page.test_browser_documents import ask, unfolded
+from tests.smollm2 import NOTHING_SET, needs_smollm2
+
+pytestmark = [pytest.mark.browser, needs_scans]
+UPDATE = bool(os.environ.get("UPDATE_DOCS"))  # makes the picture of docs/documents.md anew
+SHEET = (1240, 1754)
+CONTRACT = [
+    ["LEASE OF THE LIGHTHOUSE KEEPER'S COTTAGE", "", "between the Harbour Board and Marta Ulgen.",
+     "It begins on the first of May."],
+    ["Rent", "", "The rent is 480 euros a month.", "It is due on the third working day.", "", "Deposit", "",
+     "The deposit is two months' rent."],
+    ["Notice", "", "Either side may give three months' notice.", "", "Signed at Ardmore, 14 April."],
+]  # fmt: skip
+RECEIPT = [
+    *lines("HARBOUR STORES", "Quay 7, Ardmore", "", "Lamp oil", "Candles", "Rope 20 m", "", "TOTAL", left=120, top=120),
+    *lines("", "", "", "18.40", "7.25", "31.00", "", "56.65", left=760, top=120),
+]
+
+
+def contract() -> bytes:
+    """Three sheets as a scanner gives them, a little askew."""
+    chance = np.random.default_rng(3)
+    sheets = [draw(lines(*page, left=150, top=200), size=SHEET, points=36) for page in CONTRACT]
+    return scanned_pdf([to_jpeg(skew(each, chance), 80) for each in sheets])
+
+
+def receipt() -> bytes:
+    """A photograph of one."""
+    sheet = draw(RECEIPT, size=(1000, 800), points=38)
+    return to_jpeg(photograph(sheet, np.random.default_rng(5)), 70)
+
+
+def shown(sources: Locator) -> Image.Image:
+    """The first picture of a region."""
+    picture = sources.get_by_role("img").first
+    expect(picture).to_be_visible()
+    address = str(picture.get_attribute("src"))
+    assert address.startswith("data:image/webp;base64,")
+    return Image.open(BytesIO(b64decode(address.partition(",")[2])))
+
+
+def test_a_contract_and_a_receipt_are_answered_with_page_and_region(talk: Loopback, tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "lease.pdf").write_bytes(contract())
+    (tmp_path / "receipt.jpg").write_bytes(receipt())
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url))
+    talk.reply = "The rent is 480 euros a month [1]."
+    choose_files(tab, tmp_path / "lease.pdf", tmp_path / "receipt.jpg")
+    sources = ask(tab, "How much is the rent a month?")
+    expect(sources.locator("summary")).to_contain_text("lease.pdf, page 2")
+    assert "The rent is 480 euros a month." in str(talk.requests[-1]["messages"])
+    region = shown(sources)
+    colours = np.asarray(region.convert("RGB")).reshape(-1, 3).astype(int)
+    marked = (colours[:, 0] > 230) & (colours[:, 2] < 190)
+    assert 0.02 < marked.mean() < 0.9, "the lines stand out, and not all of the page"
+    assert tab.evaluate(NAMELESS) == []
+    assert [*violations(tab)] == []
+    sources.get_by_role("img").first.scroll_into_view_if_needed()
+    tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / "scans.png"))
+    talk.reply = "56.65 [1]"
+    sources = ask(tab, "What is the total for candles and lamp oil?")
+    expect(sources.locator("summary")).to_contain_text("receipt.jpg, page 1")
+    assert shown(sources).width > 500
+    assert not [url for url in asked if not url.startswith(("http://127.0.0.1:", "data:", "blob:"))]
+    unfolded(tab)
+    expect(tab.get_by_text("3 pages · 3 passages")).to_be_visible()
+
+
+@needs_smollm2
+def test_smollm2_reads_a_scanned_contract(start: Start, tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "lease.pdf").write_bytes(contract())
+    tab.goto(start(**NOTHING_SET))
+    tab.get_by_placeholder("Write a message").wait_for()
+    choose_files(tab, tmp_path / "lease.pdf")
+    send_message(tab, "How much is the rent a month?")
+    expect(messages(tab)).to_have_count(2)
+    sources = messages(tab).last.get_by_test_id("stExpander")
+    sources.locator("summary").click()
+    expect(sources.locator("summary")).to_contain_text("lease.pdf, page 2")
+    assert shown(sources).width > 500
+    expect(messages(tab).last).to_contain_text("480")
