@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from backends.local.sampling import UnsupportedOptionError
 from backends.local.template import ChatTemplate
 from backends.thinking.control import ThinkingControl
-from backends.thinking.effort import OFF, ON
+from prompts.effort import OFF, ON
 
 UNLIMITED = -1  # as llama-server has it
 

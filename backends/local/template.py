@@ -10,9 +10,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backends.thinking.effort import LEVELS, OFF, ON, USUAL_LEVELS
 from backends.thinking.formats import ThinkingFormat, find_format
 from prompts import template as renderer
+from prompts.effort import LEVELS, OFF, ON, USUAL_LEVELS
 from prompts.special_tokens import SpecialToken, SpecialTokens
 from settings import Settings
 

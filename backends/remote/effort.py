@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from langchain_core.exceptions import ModelInvalidRequestError
 
-from backends.thinking.effort import LEVELS, OFF, ON, USUAL_LEVELS
+from prompts.effort import LEVELS, OFF, ON, USUAL_LEVELS
 
 Way = Literal["reasoning_effort", "chat_template_kwargs", "no"]
 TEMPLATES = ("llama-server", "vllm", "sglang")  # software that renders the model's own template

@@ -1,18 +1,18 @@
-"""How much a model is asked to think: the names that there are, which of them a model knows, and how each is told.
+"""How much a model is asked to think: which of the names a model knows, and how each is told.
 
 Knows what chat models say of themselves; no backend by name.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
 
-OFF, ON = "none", "on"  # does not think; thinks as much as it likes to
-Effort = Literal["none", "on", "minimal", "low", "medium", "high", "xhigh", "max"]
-EFFORTS: tuple[str, ...] = get_args(Effort)
-LEVELS = tuple(effort for effort in EFFORTS if effort not in (OFF, ON))
-USUAL_LEVELS = ("low", "medium", "high")  # those of whoever names none
+from prompts.effort import EFFORTS as EFFORTS
+from prompts.effort import OFF as OFF
+from prompts.effort import ON as ON
+from prompts.effort import USUAL_LEVELS as USUAL_LEVELS
+from prompts.effort import Effort as Effort
 
 
 @runtime_checkable

@@ -19,11 +19,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from backends import effort
 from conversations.exchange.errors import ExchangeError, explain, preview
 from conversations.store.text import clean
 from conversations.store.tree import Tree
 from documents.kind import UNITS, display_name
+from prompts.effort import Effort
 from prompts.persona import Persona
 
 FORMAT, VERSION = "llm-assistant", 1
@@ -207,7 +207,7 @@ class ConversationSchema(ExportSchema):
     persona: Annotated[dict[str, Any], BeforeValidator(_check_persona)] | None = None
     extra: JsonObject | None = None
     whole: bool = Field(False, exclude_if=operator.not_)
-    reasoning_effort: effort.Effort | None = Field(None, exclude_if=operator.not_)
+    reasoning_effort: Effort | None = Field(None, exclude_if=operator.not_)
     head: Count | None = None
     messages: list[MessageSchema] = Field(default_factory=list)
     documents: list[DocumentSchema] = Field(default_factory=list, exclude_if=operator.not_)
