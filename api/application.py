@@ -8,6 +8,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 
+from api.anthropic import messages
+from api.anthropic.errors import PATH as MESSAGES
+from api.anthropic.errors import ErrorBody as AnthropicError
+from api.anthropic.errors import shape
 from api.http import body, cost, docs, errors, health, log, metrics, trace
 from api.http.access_log import AccessLogMiddleware
 from api.http.origin import OriginMiddleware
@@ -36,6 +40,12 @@ app = FastAPI(
 # These demand a key where one is set, and what they answer counts for the limits.
 for family in (routes, models, chat, completions, responses, answer_now, control, files, mcp):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
+app.include_router(
+    messages.router,
+    dependencies=[messages.named, cost.rate_limited],
+    responses=errors.error_responses(401, 403, 429, model=AnthropicError),
+)
+errors.shapes[MESSAGES] = shape
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):
     app.include_router(family.router)

@@ -42,6 +42,7 @@ class Report(AsyncCallbackHandler):
         self.vectors = (0, 0)  # passages of files that could be found by meaning, of those that once can be
         self.excess: int | None = None  # tokens that the files are too long to be read whole, where somebody asked
         self.stop_reason: str | None = None
+        self.stop_sequence: str | None = None  # the text that ended it, where it was one that was asked for
         self.notice: str | None = None  # what the reader has to know of the reply, as the backend says it
         self.not_held: str | None = None  # what of the tools' schemas no call is held to, as the backend says it
         self.queue_position: int | None = None
@@ -188,6 +189,7 @@ class Report(AsyncCallbackHandler):
         self.model = metadata.get("model_name") or self.model
         self.server, self.notice, self.not_held = (metadata.get(name) for name in ("server", "notice", "not_held"))
         self.stop_reason = metadata.get("finish_reason") or metadata.get("stop_reason")
+        self.stop_sequence = metadata.get("stop_sequence")
         self._take_usage(message)
 
     def _take_usage(self, message: AIMessage) -> None:

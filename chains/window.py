@@ -7,8 +7,9 @@ Knows messages and counts; nothing of the model but its window and how it counts
 """
 
 import asyncio
+import json
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -79,6 +80,14 @@ def prompt_tokens(model: BaseChatModel | None, messages: Sequence[BaseMessage], 
 def count(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     """Tokens of a prompt; of a model at a server the server may be asked, and the thread waits for it."""
     return model.count_tokens(messages) if isinstance(model, RemoteModel) else estimate(model, messages)
+
+
+def count_with_tools(model: BaseChatModel, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]) -> int:
+    """Tokens of a prompt with these tools in it, as OpenAI has them; the thread may wait as for `count`."""
+    if counts_exactly(model):
+        return model.get_num_tokens_from_messages(list(messages), tools=[dict(tool) for tool in tools] or None)
+    beside = sum(estimate_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
+    return count(model, messages) + beside
 
 
 def estimate(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from api.http.context import request_context
 from api.http.errors import ApiError
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 HASHED_KEY = re.compile(r"(?P<name>[^\s:#][^\s:]*):(?P<hash>[0-9a-f]{64})")
 ANONYMOUS = "api"  # the owner where nobody needs a key: a conversation's id, which nobody guesses, is the key to it
 bearer = HTTPBearer(auto_error=False, description="One of API_KEYS; not needed where none is set.")
+key_header = APIKeyHeader(name="x-api-key", auto_error=False, description="The same, as Anthropic's clients send it.")
 
 
 @dataclass(frozen=True)
@@ -84,23 +85,33 @@ def authenticate(
     request: Request,
     state: StateDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+    key: str | None = None,
 ) -> Principal:
-    """The caller, noted in the context of the request. Raises ApiError 401 for a missing or wrong key, 503."""
+    """The caller, noted in the context of the request. Raises ApiError 401 for a missing or wrong key, 503.
+
+    `key` came in a header of its own; of two that are sent one has to be right.
+    """
     hashes = _current_hashes(state.settings)
     if not hashes:
         return _identify(request, ANONYMOUS, f"address:{state.pseudonyms.of('address', client_address(request))}")
-    sent_hash = hash_key(credentials.credentials) if credentials is not None else ""
-    matches = [hmac.compare_digest(sent_hash, key_hash) for key_hash in hashes]  # all are compared, whichever it is
-    if not any(matches):
-        text = "The key is wrong." if credentials is not None else "A key is needed."
+    given = (None if credentials is None else credentials.credentials, key)
+    sent = [hash_key(each) for each in given if each is not None]
+    right = [each for each in sent if _is_among(each, hashes)]
+    if not right:
+        text = "The key is wrong." if sent else "A key is needed."
         raise ApiError(
             401,
-            f"{text} Send Authorization: Bearer and one of the server's API_KEYS.",
+            f"{text} Send Authorization: Bearer (or x-api-key) and one of the server's API_KEYS.",
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-    owner = f"key:{state.pseudonyms.of('key', sent_hash)}"
+    owner = f"key:{state.pseudonyms.of('key', right[0])}"
     return _identify(request, owner, owner)
+
+
+def _is_among(sent_hash: str, hashes: tuple[str, ...]) -> bool:
+    """Whether it is one of them; all are compared, whichever it is."""
+    return any([hmac.compare_digest(sent_hash, key_hash) for key_hash in hashes])  # noqa: C419
 
 
 def _identify(request: Request, owner: str, name: str) -> Principal:
@@ -136,8 +147,9 @@ async def _authenticate(
     request: Request,
     state: StateDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None,
+    key: Annotated[str | None, Security(key_header)] = None,
 ) -> Principal:
-    return authenticate(request, state, credentials)
+    return authenticate(request, state, credentials, key)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(_authenticate)]

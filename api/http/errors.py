@@ -1,11 +1,11 @@
-"""Failures as clients are answered: a status and OpenAI's error object, the same for every route.
+"""Failures as clients are answered: a status and OpenAI's error object, or that of the family whose path was asked.
 
 Knows kinds of failure; nothing of routes.
 """
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asgi_correlation_id import correlation_id
@@ -63,6 +63,16 @@ class ApiError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
 
+Shape = Callable[[ApiError], dict[str, Any]]
+shapes: dict[str, Shape] = {}  # the JSON of a failure by how a path begins, where a family of clients has its own
+
+
+def error_body(path: str, error: ApiError) -> dict[str, Any]:
+    """The JSON of a failure at this path, as the clients know it who ask there."""
+    shape = next((shape for beginning, shape in shapes.items() if path.startswith(beginning)), None)
+    return error.body if shape is None else shape(error)
+
+
 class ErrorDetail(BaseModel):
     """A failure: `message` for people, `code` for programs."""
 
@@ -78,9 +88,9 @@ class ErrorBody(BaseModel):
     error: ErrorDetail
 
 
-def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """A route's `responses` for these statuses, documented as errors."""
-    return {status: {"model": ErrorBody} for status in statuses}
+def error_responses(*statuses: int, model: type[BaseModel] = ErrorBody) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` for these statuses, documented as errors; `model` is the family's own form."""
+    return {status: {"model": model} for status in statuses}
 
 
 # The first kind that fits: status and code. What the backend's own server refuses is no fault of our client.
@@ -133,10 +143,11 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
     return _respond(request, to_api_error(error))
 
 
-async def _handle_crash(_: Request, error: Exception) -> JSONResponse:
+async def _handle_crash(request: Request, error: Exception) -> JSONResponse:
     """What nobody foresaw: the server logs it, and the id with which it is found there is in the answer."""
     answer = _internal_error(error)
-    return JSONResponse(answer.body, answer.status, {"X-Request-ID": correlation_id.get() or ""})
+    body = error_body(request.scope["path"], answer)
+    return JSONResponse(body, answer.status, {"X-Request-ID": correlation_id.get() or ""})
 
 
 def _internal_error(error: BaseException) -> ApiError:
@@ -145,7 +156,7 @@ def _internal_error(error: BaseException) -> ApiError:
 
 def _respond(request: Request, error: ApiError) -> JSONResponse:
     request_context(request.scope).error = error.code or f"status_{error.status}"
-    return JSONResponse(error.body, error.status, error.headers)
+    return JSONResponse(error_body(request.scope["path"], error), error.status, error.headers)
 
 
 async def _handle_http(request: Request, error: Exception) -> JSONResponse:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.context import request_context
-from api.http.errors import ApiError
+from api.http.errors import ApiError, error_body
 from api.http.state import AppState
 
 EXPOSED_HEADERS = [
@@ -40,7 +40,7 @@ class OriginMiddleware:
         error = origin_error(scope, state)
         if error is not None:
             request_context(scope).error = error.code
-            await JSONResponse(error.body, error.status)(scope, receive, send)
+            await JSONResponse(error_body(scope["path"], error), error.status)(scope, receive, send)
             return
         await self._with_cors(state.api.cors_origins)(scope, receive, send)
 

@@ -8,17 +8,18 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
+from api.http.models import resolve_model
+from api.http.open_model import request_body
 from api.http.sources import NumberedCitation
 from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
-from api.openai import models
 from api.openai.annotations import FileCitation
-from api.openai.choices import NOTICE, Choices, FinishReason, Usage, finish_reason, start_replies
+from api.openai.choices import NOTICE, Choices, FinishReason, Usage, finish_reason
 from api.openai.chunks import completion_chunks
 from api.openai.control import register
 from api.openai.files import FileIds
 from api.openai.message import InputMessage, to_langchain_messages
-from api.openai.request import MultiChoiceRequest, request_body, text_responses
+from api.openai.request import MultiChoiceRequest, text_responses
 from api.openai.thinking import DeltaWriter, Style, ThinkingParams, inline_text
 from api.openai.tool_calls import Choice, MessageToolCall, Tools, tool_options, whole_calls
 from conversations.library import files
@@ -141,11 +142,10 @@ async def chat(
     body: Annotated[ChatCompletionRequest, Depends(request_body(ChatCompletionRequest))],
 ) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
-    backend = await models.resolve_model(state, body.model)
+    backend = await resolve_model(state, body.model)
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
-    choices = start_replies(
-        state, backend, [to_langchain_messages(body.messages)], body, body.n or 1, retriever, whole=bool(body.whole)
-    )
+    prompts, whole = [to_langchain_messages(body.messages)], bool(body.whole)
+    choices = Choices.start(state, backend, prompts, body.options(), body.n or 1, retriever, whole=whole)
     if body.stream:
         await choices.job.wait_first(request)
         envelope = {**choices.envelope("chatcmpl", body), "object": "chat.completion.chunk"}

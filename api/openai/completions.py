@@ -8,12 +8,13 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.http.body import json_body_schema
+from api.http.models import resolve_model
+from api.http.open_model import request_body
 from api.http.sse import EventStream, Piece, with_error_event
 from api.http.state import StateDep
-from api.openai import models
-from api.openai.choices import FinishReason, Usage, finish_reason, start_replies
+from api.openai.choices import Choices, FinishReason, Usage, finish_reason
 from api.openai.chunks import completion_chunks
-from api.openai.request import MultiChoiceRequest, request_body, text_responses
+from api.openai.request import MultiChoiceRequest, text_responses
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
 Text = Annotated[str, Field(min_length=1)]
@@ -79,9 +80,9 @@ async def completions(
     body: Annotated[TextCompletionRequest, Depends(request_body(TextCompletionRequest))],
 ) -> Any:
     """The continuations of one text or several."""
-    backend = await models.resolve_model(state, body.model)
+    backend = await resolve_model(state, body.model)
     prompts = [[HumanMessage(text)] for text in body.prompts]
-    choices = start_replies(state, backend, prompts, body, body.n or 1, raw=True)
+    choices = Choices.start(state, backend, prompts, body.options(), body.n or 1, raw=True)
     if body.stream:
         await choices.job.wait_first(request)
         envelope = {**choices.envelope("cmpl", body), "object": "text_completion"}

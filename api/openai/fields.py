@@ -7,67 +7,11 @@ and values; no route.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
 
-from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import BaseModel
 
-NOTHING: tuple[Any, ...] = (None, "", [], {})
+from api.http.refused import NoEffect, Refused, Table
 
-
-@dataclass(frozen=True)
-class NoEffect:
-    """A field that is taken, whatever it holds: no answer depends on it."""
-
-
-@dataclass(frozen=True, eq=False)  # typing takes equal ones for the same, and 0 equals False
-class Refused:
-    """A field that asks for what nothing here does; `neutral` are the values that ask for nothing, beside the empty.
-
-    `empty_asks`: an empty one asks for something, too. It is also an annotation of a field that is declared.
-    """
-
-    neutral: tuple[Any, ...] = ()
-    empty_asks: bool = False
-
-    @property
-    def allowed(self) -> tuple[Any, ...]:
-        """Every value that is taken."""
-        return (*((None,) if self.empty_asks else NOTHING), *self.neutral)
-
-    @property
-    def remedy(self) -> str:
-        """What is wrong with any other value, and what to send instead."""
-        values = " or ".join(json.dumps(value) for value in (self.neutral or (None,)))
-        return f"This server cannot do that. Leave it out, or send {values}."
-
-    def accepts(self, value: Any) -> bool:
-        """Whether a value of JSON asks for nothing."""
-        return any(_equal(value, allowed) for allowed in self.allowed)
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._check)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return self.json_schema()
-
-    def json_schema(self) -> JsonSchemaValue:
-        """The JSON Schema of what is taken; an object of nulls alone is as an empty one."""
-        values: JsonSchemaValue = {"enum": list(self.allowed)}
-        nulls = {"type": "object", "additionalProperties": {"type": "null"}}
-        return values if self.empty_asks else {"anyOf": [values, nulls]}
-
-    def _check(self, value: Any) -> Any:
-        if not self.accepts(value):
-            raise PydanticCustomError("unsupported_parameter", "{remedy}", {"remedy": self.remedy})
-        return value
-
-
-Unsupported = Annotated[Any, Refused()]
-
-Table = Mapping[str, NoEffect | Refused]
 # OpenAI's own fields.
 OPENAI: Table = {
     # Who asks, how it is kept, how it is computed (a prediction brings the same text sooner), and calls of no tool.
@@ -158,43 +102,6 @@ OTHERS: Table = {
     "truncate_prompt_tokens": Refused(),
 }
 TABLE: Table = {**OPENAI, **OTHERS}
-
-
-def is_empty(value: Any) -> bool:
-    """Whether a value of JSON is null or empty; false and 0 are neither."""
-    return value is None or (isinstance(value, str | list | dict) and not value)
-
-
-def _equal(value: Any, allowed: Any) -> bool:
-    """Whether two values of JSON are the same: 1 and 1.0 are, 0 and false are not, and null in an object is nothing."""
-    if isinstance(value, dict) and isinstance(allowed, dict):
-        value = {name: part for name, part in value.items() if part is not None}
-    return isinstance(value, bool) == isinstance(allowed, bool) and bool(value == allowed)
-
-
-def add_schemas(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Complete the JSON Schema of a request by OpenAI's fields of the table, and by empty values for its own.
-
-    Pydantic's `json_schema_extra`.
-    """
-    properties = schema["properties"]
-    for name in properties.keys() - set(schema.get("required", ())) - getattr(model, "asks_when_empty", frozenset()):
-        properties[name] = _or_empty(properties[name])
-    for name, field in OPENAI.items():
-        if name not in model.model_fields:
-            properties[name] = (
-                {"description": "no answer depends on it"}
-                if isinstance(field, NoEffect)
-                else {"description": "refused for any other value", **field.json_schema()}
-            )
-
-
-def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a field that may be null or empty as well."""
-    notes: dict[str, Any] = {name: schema[name] for name in ("default", "description", "title") if name in schema}
-    rest = {name: value for name, value in schema.items() if name not in notes}
-    kinds = [kind for kind in rest.get("anyOf", [rest]) if kind != {"type": "null"}]
-    return {"anyOf": [*kinds, {"enum": list(NOTHING)}], **notes}
 
 
 def markdown(models: Mapping[str, type[BaseModel]]) -> str:

@@ -12,18 +12,18 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
+from api.http.calls import check_results, drop_empty_end
 from api.http.errors import ApiError
+from api.http.open_model import OpenModel
 from api.openai.message import (
     AssistantMessage,
     Content,
     PromptMessage,
-    drop_empty_end,
     make_message,
     message_kind,
     texts,
 )
-from api.openai.request import OpenModel
-from api.openai.tool_calls import FunctionCall, MessageToolCall, check_results, read_calls
+from api.openai.tool_calls import FunctionCall, MessageToolCall, read_calls
 from chains.thinking import KEY, thought
 from conversations.store import responses
 

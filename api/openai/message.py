@@ -12,9 +12,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
-from api.openai.fields import Unsupported
-from api.openai.request import OpenModel
-from api.openai.tool_calls import MessageToolCall, check_results, read_calls
+from api.http.calls import check_results, drop_empty_end
+from api.http.open_model import OpenModel
+from api.http.refused import Unsupported
+from api.openai.tool_calls import MessageToolCall, read_calls
 from chains.thinking import KEY
 
 Role = Literal["system", "developer", "user", "assistant"]
@@ -207,15 +208,3 @@ def make_message(role: Role, content: Any, name: str | None = None) -> BaseMessa
         return AIMessage(content, name=name or None)
     # A server that knows the developer's role gets it; elsewhere it is the system's.
     return SystemMessage(content, name=name or None, additional_kwargs={"__openai_role__": role})
-
-
-def _is_empty(message: BaseMessage) -> bool:
-    calls = isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls)
-    return message.type == "ai" and not message.text and not calls
-
-
-def drop_empty_end(messages: list[BaseMessage]) -> list[BaseMessage]:
-    """The messages without empty ones of the assistant at the end: it is still to speak."""
-    while len(messages) > 1 and _is_empty(messages[-1]):
-        messages = messages[:-1]
-    return messages

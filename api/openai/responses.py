@@ -14,19 +14,22 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
+from api.http.calls import joined
 from api.http.errors import ApiError, error_responses, to_api_error
 from api.http.jobs import Job
+from api.http.models import resolve_model
+from api.http.open_model import OpenModel, request_body
 from api.http.sse import EventStream, Piece, encode, merge_pieces
 from api.http.state import AppState, StateDep
-from api.openai import models, own_turns
-from api.openai.choices import Choices, finish_reason, start_replies
+from api.openai import own_turns
+from api.openai.choices import Choices, finish_reason
 from api.openai.context import ResponseContext, keep, load_context
 from api.openai.files import FileIds
 from api.openai.items import InputItem, approvals, new_id
 from api.openai.own_tools import offers_own, own_names
 from api.openai.own_turns import OwnDraft
 from api.openai.reasoning_item import SUMMARIES
-from api.openai.request import NO_LIMIT, CompletionRequest, OpenModel, request_body, text_responses
+from api.openai.request import NO_LIMIT, CompletionRequest, text_responses
 from api.openai.response import (
     ItemList,
     OutputMessage,
@@ -40,7 +43,7 @@ from api.openai.response import (
 )
 from api.openai.response_events import OutputItems
 from api.openai.thinking import Budget
-from api.openai.tool_calls import Choice, Tools, flat_choice, flat_tools, joined, tool_options, whole_calls
+from api.openai.tool_calls import Choice, Tools, flat_choice, flat_tools, tool_options, whole_calls
 from conversations.library import files
 from conversations.replies import GenerationRequest, ThinkingPart
 from conversations.store import DatabaseError, NotFoundError, Store
@@ -168,14 +171,14 @@ async def responses(
     body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest))],
 ) -> Any:
     """The answer to a text or a chat, which may go on from an earlier one."""
-    backend = await models.resolve_model(state, body.model)
+    backend = await resolve_model(state, body.model)
     context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
     if offers_own(body.tools) or approvals(body.input):
         return await own_response(state, store, request, body, backend, context)
     messages = context.messages(body.instructions)
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
     truncate, whole = body.truncation == "auto", bool(body.whole)
-    choices = start_replies(state, backend, [messages], body, 1, retriever, truncate=truncate, whole=whole)
+    choices = Choices.start(state, backend, [messages], body.options(), 1, retriever, truncate=truncate, whole=whole)
     days = state.api.response_retention_days
     response = create_response(body, keeps=days > 0)
     state.replies[store.owner, response.id] = choices.replies[0]

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.http.calls import joined
+from api.http.open_model import OpenModel
 from api.http.sse import Piece
-from api.openai.request import NO_LIMIT, OpenModel
-from api.openai.tool_calls import call_delta, joined
+from api.openai.request import NO_LIMIT
+from api.openai.tool_calls import call_delta
 from backends import effort
 from conversations.replies import ThinkingPart
 

@@ -4,13 +4,14 @@ The tools are the client's: nothing is carried out here. Knows no route.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall, ToolMessage
+from langchain_core.messages import InvalidToolCall
 from langchain_core.messages.tool import ToolCall, ToolCallChunk
 from pydantic import BaseModel, Field
 
+from api.http.calls import whole
 from api.http.errors import ApiError
 
 Tools = Annotated[list[dict[str, Any]], Field(max_length=512)]
@@ -68,44 +69,14 @@ def _parse(arguments: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def check_results(messages: Sequence[BaseMessage], param: str) -> None:
-    """Raise ApiError 400 where a result of a tool follows no call that it is of."""
-    called: set[str | None] = set()
-    for message in messages:
-        if isinstance(message, AIMessage):
-            called |= {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
-        elif isinstance(message, ToolMessage) and message.tool_call_id not in called:
-            name = message.tool_call_id[:100]
-            text = f"{param}: the result of the call {name!r} follows no such call. Send the call before it."
-            raise ApiError(400, text, code="invalid_value", param=param)
-
-
 def whole_calls(pieces: Sequence[ToolCallChunk]) -> list[MessageToolCall]:
     """The calls that these pieces make, in order."""
-    calls: dict[int, MessageToolCall] = {}
-    for piece in pieces:
-        place = piece["index"] or 0
-        call = calls.setdefault(
-            place, MessageToolCall(id=f"call_{place}", function=FunctionCall(name="", arguments=""))
+    return [
+        MessageToolCall(
+            id=call["id"] or "", function=FunctionCall(name=call["name"] or "", arguments=call["args"] or "")
         )
-        call.id = piece["id"] or call.id
-        call.function.name = piece["name"] or call.function.name
-        call.function.arguments += piece["args"] or ""
-    return [calls[place] for place in sorted(calls)]
-
-
-def joined(pieces: Sequence[ToolCallChunk]) -> Iterator[ToolCallChunk]:
-    """The pieces, what came meanwhile of one call's arguments in one."""
-    last: ToolCallChunk | None = None
-    for piece in pieces:
-        if last is not None and piece["index"] == last["index"] and not piece["name"] and not piece["id"]:
-            last = {**last, "args": (last["args"] or "") + (piece["args"] or "")}
-            continue
-        if last is not None:
-            yield last
-        last = piece
-    if last is not None:
-        yield last
+        for call in whole(pieces)
+    ]
 
 
 def call_delta(piece: ToolCallChunk) -> dict[str, Any]:

@@ -261,10 +261,10 @@ class LocalChat(BaseChatModel):
         room = self.engine.window - len(ids)
         sampling = self._sampling(options, room)
         turns = () if sampling.ignore_eos else rendered.stop  # where a model without an end token would end
-        stop_strings = [*(stop if stop is not None else self.stop or ()), *turns]
+        stop_strings = stop if stop is not None else self.stop or ()
         continues = messages[-1].type == "ai"  # and its first space belongs to the text
         thought = thought_so_far(messages) if continues else ""
-        decoder = StreamDecoder(stop_strings, strip=not raw and not continues)
+        decoder = StreamDecoder(stop_strings, ends=turns, strip=not raw and not continues)
         # Who may fill the window hardly ever does.
         expected = Sampling.max_tokens if sampling.max_tokens == room else None
         request = Request(ids, sampling, decoder, emit, expected=expected, conversation=conversation)

@@ -16,6 +16,7 @@ from backends.local.thinking import Begun
 from backends.local.tools.reading import CallPiece, CallReader, Piece
 from backends.thinking.reader import Thought
 
+STOP_SEQUENCE = "stop_sequence"  # where it says which of the asked texts ended the reply
 NOT_HELD = "not_held"  # where a reply's metadata says what of the tools' schemas was left to the model
 
 
@@ -71,6 +72,8 @@ class ChunkWriter:
         request = self.request
         if finish == "stop" and self._reader is not None and self._reader.count:
             finish = "tool_calls"
+        sequence = request.decoder.stop_sequence
+        ended = {} if sequence is None else {STOP_SEQUENCE: sequence}
         usage = usage_metadata(len(request.prompt), request.tokens - request.reported)
         if self._thinking is not None and self._thinking.counter.thought:
             usage["output_token_details"] = OutputTokenDetails(reasoning=self._thinking.counter.thought)
@@ -79,7 +82,7 @@ class ChunkWriter:
                 content="",
                 chunk_position="last",
                 usage_metadata=usage,
-                response_metadata={"model_name": self._model, "finish_reason": finish, **self._not_held},
+                response_metadata={"model_name": self._model, "finish_reason": finish, **ended, **self._not_held},
             ),
             generation_info={"finish_reason": finish},
         )

@@ -10,13 +10,18 @@ from collections.abc import Sequence
 class StreamDecoder:
     """A reply growing byte by byte; `push` and `close` return text that no later byte can change."""
 
-    def __init__(self, stop: Sequence[str] = (), *, strip: bool = False) -> None:
-        """`strip`: leave out white space before the first visible character."""
+    def __init__(self, stop: Sequence[str] = (), *, ends: Sequence[str] = (), strip: bool = False) -> None:
+        """`ends` are the template's own, where text says that a turn is over, and end the reply like `stop`.
+
+        `strip`: leave out white space before the first visible character.
+        """
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self._stop = [s for s in stop if s]
+        self._asked = frozenset(stop)
+        self._stop = [s for s in (*stop, *ends) if s]
         self._strip = strip
         self._held = self._space = ""
         self.stopped = False
+        self.stop_sequence: str | None = None  # the one of `stop` that ended the reply
 
     def push(self, data: bytes) -> str:
         """The text that can no longer become part of a stop string; sets `stopped` where one is complete."""
@@ -39,9 +44,10 @@ class StreamDecoder:
         return text
 
     def _release(self) -> str:
-        end = min((at for s in self._stop if (at := self._held.find(s)) >= 0), default=-1)
+        end, found = min(((at, s) for s in self._stop if (at := self._held.find(s)) >= 0), default=(-1, ""))
         if end >= 0:
             self.stopped = True
+            self.stop_sequence = found if found in self._asked else None
             text, self._held = self._held[:end], ""
             return self._strip_start(text)
         cut = len(self._held) - self._overlap()

@@ -19,7 +19,8 @@ generation.max-examples = 10
 
 [[operations]]
 include-method = "POST"
-include-path = ["/v1/files", "/predict", "/v1/chat/completions", "/v1/completions", "/v1/responses"]
+include-path = ["/v1/files", "/predict", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages",
+  "/v1/messages/count_tokens"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "5xx"]
 """
 

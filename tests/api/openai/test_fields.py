@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from api.http.open_model import MAX_HEADER, format_names
+from api.http.refused import NoEffect, Refused
 from api.openai.chat import ChatCompletionRequest
 from api.openai.completions import TextCompletionRequest
-from api.openai.fields import TABLE, NoEffect, Refused, markdown
-from api.openai.request import MAX_HEADER, format_names
+from api.openai.fields import TABLE, markdown
 from api.openai.responses import ResponseRequest
 from settings import ROOT
 from tests.api.conftest import Serve
