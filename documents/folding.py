@@ -49,6 +49,8 @@ class _Words(dict[int, str]):
             self[code] = letter
         elif category == "So":
             self[code] = f" {letter} "  # emoji: each is a word
+        elif category not in {"Cn", "Co"}:  # a million of them would be kept for nothing
+            self[code] = " "
         return self.get(code, " ")
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,10 +57,15 @@ def export(
 
 
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="of ours, of ChatGPT or of Open WebUI; zip too")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="ours or another program's (docs/import.md); zip too")
+    ],
     owner: Owner = "terminal",
 ) -> None:
     """Read conversations into the store; one that cannot be read is named, and the others come in.
+
+    Files of ChatGPT, Claude, Open WebUI, LibreChat, HF chat-ui, llama.cpp's page, LM Studio, Gemini, AI Studio,
+    TypingMind, SillyTavern, DeepSeek, characters' cards, ShareGPT and plain messages are known by what stands in them.
 
     Example: python cli.py import conversations.json
     """
@@ -67,13 +73,19 @@ def import_(
 
     with _report_errors():
         parsed = [(path, exchange.parse_file(path)) for path in files]
-        report = exchange.import_all(_store(owner), [each for _, found in parsed for each in found])
+        conversations = chain.from_iterable(found for _, found in parsed)
+        personas = [persona for _, found in parsed for persona in found.personas]
+        report = exchange.import_all(_store(owner), conversations, personas)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
     left_out = [(path, line) for path, found in parsed for line in found.left_out]
     counts = {"left out": len(left_out), "empty": sum(found.empty for _, found in parsed)}
     missing = "".join(f"; {count} {'was' if count == 1 else 'were'} {what}" for what, count in counts.items() if count)
-    print(f"{_count_conversations(len(report.added))} imported{renamed}{skipped}{missing}")
+    names = ", ".join(dict.fromkeys(name for _, found in parsed for name in found.programs))
+    source = f" from {names}" if names else ""
+    saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
+    line = f"{_count_conversations(len(report.added))} imported{source}{renamed}{skipped}{missing}{saved}"
+    print(strip_control(line))
     _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])
 
 

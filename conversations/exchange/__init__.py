@@ -13,7 +13,7 @@ from conversations.exchange.errors import ExchangeError
 from conversations.exchange.exporter import export_all, export_conversation
 from conversations.exchange.importer import ImportReport, import_all, import_conversation
 from conversations.exchange.markdown import render_markdown
-from conversations.exchange.parsed import ParsedFile, parse_stream
+from conversations.exchange.parsed import ParsedFile, known_forms, parse_stream
 from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
 
@@ -27,6 +27,7 @@ __all__ = [
     "import_all",
     "import_conversation",
     "json_chunks",
+    "known_forms",
     "parse",
     "parse_file",
     "remove",

@@ -1,4 +1,4 @@
-"""From a file to JSON values: size, and the zip that ChatGPT sends, of which only conversations are unpacked.
+"""From a file to what stands in it: its size, and the zips that services send, of which only chats are unpacked.
 
 Knows no conversation. Every error is one line that says what is wrong with the bytes.
 """
@@ -6,26 +6,44 @@ Knows no conversation. Every error is one line that says what is wrong with the 
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from conversations.exchange.errors import ExchangeError, preview
-from conversations.exchange.syntax import Unreadable, parse_json
+from conversations.exchange.png import SIGNATURE, read_card
+from conversations.exchange.stream import Contents, read_contents, unwrap
+from conversations.exchange.syntax import parse_json
 
-MAX_BYTES = 500_000_000  # bytes of conversations, unpacked; pictures beside them do not count
+MAX_BYTES = 4_000_000_000  # bytes of conversations, unpacked; pictures beside them do not count
+MAX_WHOLE = 8_000_000  # bytes of a file that is read at once; a longer one an item at a time
 MAX_BESIDE = 50_000_000  # bytes of a file that lies beside them
+MAX_PICTURE = 50_000_000  # bytes of a picture that is a character's card
 MAX_RATIO = 200  # times its packed size; chats pack 5 to 20 times
 RATIO_EXEMPT = 10_000_000  # bytes that may swell as they like
-MEMBER = re.compile(r"(?:.*/)?conversations(?:[-_ ]?\d+)?\.json")
+MEMBER = re.compile(r"(?:.*/)?conversations(?:[-_ ]?\d+|/[^/]+)?\.json")
+OTHER = re.compile(r"(?:.*/)?[^/]+\.(?:json|jsonl|txt)|(?:.*/)?[^/.]+", re.IGNORECASE)  # AI Studio's have no suffix
+PROJECT = re.compile(r"(?:.*/)?projects/[^/]+\.json")
 BESIDE = (
-    *("message_feedback.json", "conversation_asset_file_names.json", "library_files.json"),
-    *("projects.json", "group_chats.json"),
+    *("message_feedback.json", "conversation_asset_file_names.json", "library_files.json", "group_chats.json"),
+    *("projects.json", "memories.json", "assistants.json"),
 )
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is of an empty one
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of conversations, alone or in a zip; `is_sure`: by its name it has to be one."""
+
+    name: str
+    size: int
+    open: Callable[[], BinaryIO]
+    is_packed: bool = False
+    is_sure: bool = True
 
 
 @dataclass
@@ -43,19 +61,47 @@ def check_size(count: int) -> None:
         raise ExchangeError(f"it has {count:,} bytes, at most {MAX_BYTES:,} are read; split it")
 
 
-def read_file(stream: BinaryIO, size: int, name: str, path: Path | None = None) -> tuple[Archive, Iterator[Any]]:
-    """What a file holds, and its JSON values: of a zip each part of its conversations, one at a time.
+def open_file(stream: BinaryIO, size: int, name: str, path: Path | None = None) -> tuple[Archive, Sequence[Member]]:
+    """What lies beside conversations, and the files that hold some, or may.
 
-    The values are read as they are asked for, and raise ExchangeError too. `path` is where the file lies, if it does:
-    of what was unpacked, the files beside conversations are read there.
+    `path` is where the file lies, if it does: of what was unpacked, the files beside conversations are read there.
+    Raises ExchangeError.
     """
     start = stream.read(4)
     stream.seek(0)
     if start in ZIP_STARTS:
-        with _unpacking():
-            return _open_zip(zipfile.ZipFile(stream), name)
+        with unpacking():
+            return _open_zip(zipfile.ZipFile(stream))
     check_size(size)
-    return _read_siblings(path), (parse_json(data, name) for data in [stream.read()])
+    return _read_siblings(path), [Member(name, size, partial(_from_start, stream))]
+
+
+def read_member(member: Member, lists: Sequence[str], whole: int = MAX_WHOLE) -> Contents:
+    """What stands in a file; one of more than `whole` bytes is read as its items are asked for.
+
+    Raises ExchangeError, also while items are read.
+    """
+    with unpacking() if member.is_packed else nullcontext():
+        stream = member.open()
+        start = stream.read(len(SIGNATURE))
+        stream.seek(0)
+        if start == SIGNATURE:
+            return Contents(iter([read_card(stream.read(MAX_PICTURE))]))
+        if member.size > whole:
+            contents = read_contents(stream, member.name, lists)
+            return replace(contents, items=_unpacked(contents.items)) if member.is_packed else contents
+        data = stream.read(member.size + 1)  # of a zip what is longer than it says is refused by its checksum
+    return unwrap(parse_json(data, member.name), lists)
+
+
+def _unpacked(items: Iterator[Any]) -> Iterator[Any]:
+    with unpacking():
+        yield from items
+
+
+def _from_start(stream: BinaryIO) -> BinaryIO:
+    stream.seek(0)
+    return stream
 
 
 def _read_siblings(path: Path | None) -> Archive:
@@ -67,32 +113,25 @@ def _read_siblings(path: Path | None) -> Archive:
         found.names = [each.name for each in path.parent.iterdir()]
     for name in sorted(set(BESIDE) & set(found.names)):
         _read_beside(name, path.with_name(name), found)
+    for project in sorted(path.parent.glob("projects/*.json")):
+        _read_beside(f"projects/{project.name}", project, found)
     return found
 
 
-def _open_zip(archive: zipfile.ZipFile, name: str) -> tuple[Archive, Iterator[Any]]:
-    infos = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX")]
-    members = sorted((i for i in infos if MEMBER.fullmatch(i.filename)), key=lambda info: info.filename)
-    names = [info.filename for info in infos]
-    _check_members(members, names)
-    found = Archive(names=names)
+def _open_zip(archive: zipfile.ZipFile) -> tuple[Archive, Sequence[Member]]:
+    infos = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX") and not info.is_dir()]
+    sure = sorted((i for i in infos if MEMBER.fullmatch(i.filename)), key=lambda info: info.filename)
+    found = Archive(names=[info.filename for info in infos])
     for info in infos:
-        if (base := info.filename.rpartition("/")[2]) in BESIDE:
-            _read_beside(base, (archive, info), found)
-    return found, _values(archive, members, name)
-
-
-def _values(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], name: str) -> Iterator[Any]:
-    """The value of each member; where one of several cannot be read, that stands in its place."""
-    for info in members:
-        with _unpacking():
-            data = _read_member(archive, info)
-        try:
-            yield parse_json(data, name)
-        except ExchangeError as error:
-            if len(members) == 1:
-                raise
-            yield [Unreadable(f"{preview(info.filename)}: {error}")]
+        base = info.filename.rpartition("/")[2]
+        if base in BESIDE or PROJECT.fullmatch(info.filename):
+            _read_beside(base if base in BESIDE else f"projects/{base}", (archive, info), found)
+    members = sure or [info for info in infos if OTHER.fullmatch(info.filename)]
+    _check_members(members, found.names)
+    return found, [
+        Member(i.filename, i.file_size, partial(_open_member, archive, i), is_packed=True, is_sure=bool(sure))
+        for i in members
+    ]
 
 
 def _read_beside(name: str, source: Path | tuple[zipfile.ZipFile, zipfile.ZipInfo], found: Archive) -> None:
@@ -101,8 +140,8 @@ def _read_beside(name: str, source: Path | tuple[zipfile.ZipFile, zipfile.ZipInf
         size = source.stat().st_size if isinstance(source, Path) else source[1].file_size
         if size > MAX_BESIDE:
             raise ExchangeError(f"it has {size:,} bytes, at most {MAX_BESIDE:,} are read")
-        with _unpacking():
-            data = source.read_bytes() if isinstance(source, Path) else _read_member(*source)
+        with unpacking():
+            data = source.read_bytes() if isinstance(source, Path) else _read_whole(*source)
         found.beside[name] = parse_json(data, name) if data.strip() else None
     except (ExchangeError, OSError) as error:
         found.notes.append(f"{name} beside it is left out: {error}")
@@ -110,10 +149,13 @@ def _read_beside(name: str, source: Path | tuple[zipfile.ZipFile, zipfile.ZipInf
 
 def _check_members(members: list[zipfile.ZipInfo], names: list[str]) -> None:
     """Check what a zip says of its members, before any is unpacked. Raises ExchangeError."""
-    if not members and any(name.rpartition("/")[2] == "chat.html" for name in names):
+    bases = {name.rpartition("/")[2] for name in names}
+    if not members and "chat.html" in bases:
         raise ExchangeError(
             "it is a zip without conversations.json: its chat.html is for reading only; export once more"
         )
+    if not members and "MyActivity.html" in bases:
+        raise ExchangeError("its MyActivity.html is for reading only: ask Takeout for My Activity as JSON")
     if not members:
         raise ExchangeError("it is a zip without conversations.json")
     check_size(sum(info.file_size for info in members))
@@ -130,7 +172,7 @@ def _check_ratio(info: zipfile.ZipInfo) -> None:
 
 
 @contextmanager
-def _unpacking() -> Iterator[None]:
+def unpacking() -> Iterator[None]:
     """A block in which a broken zip raises ExchangeError."""
     try:
         yield
@@ -140,8 +182,12 @@ def _unpacking() -> Iterator[None]:
         raise ExchangeError(f"it is a zip that cannot be unpacked: {error}") from None
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """A member; what is longer than it says is refused by the checksum, what swells too much before it is read."""
+def _open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> BinaryIO:
+    """A member; what swells too much is refused before it is read."""
     _check_ratio(info)
-    with archive.open(info) as member:
+    return cast(BinaryIO, archive.open(info))
+
+
+def _read_whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with _open_member(archive, info) as member:
         return member.read(info.file_size + 1)

@@ -1,10 +1,13 @@
 """Conversations in our JSON form into the tables. Knows tables; no file and no other format.
 
-Everything is checked before anything is written, then all is written in one transaction.
+Everything is checked before anything is written, then all is written in one transaction. Few conversations at once are
+in memory.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import insert, select, text
@@ -14,14 +17,16 @@ from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
 from conversations.exchange.exporter import THINKING, serialize
 from conversations.exchange.schema import digest, validate_conversation
+from conversations.exchange.spool import Spool
 from conversations.store import store as stores
-from conversations.store.schema import Conversation, Feedback, Message, Summary, ToolCall
+from conversations.store.schema import Conversation, Feedback, Message, SavedPersona, Summary, ToolCall
 from conversations.store.store import Store
 from conversations.store.text import searched_words
 from documents.settings import DocumentSettings
+from prompts.persona import Persona
 
 BATCH = 2000  # messages that are written at once
-ID_BATCH = 500  # ids that are looked up at once
+AT_ONCE = 20  # conversations whose ids are looked up at once
 NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
 NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
 NOT_COLUMNS = {"number", "parent", "feedback", "summaries", "sources", "calls"}  # of a message's form, not in its table
@@ -29,11 +34,15 @@ NOT_COLUMNS = {"number", "parent", "feedback", "summaries", "sources", "calls"} 
 
 @dataclass
 class ImportReport:
-    """The ids of what was imported, of those that had to get a new one, and of what was there unchanged."""
+    """The ids of what was imported, of those that had to get a new one, and of what was there unchanged.
+
+    `personas` are the names of those that were saved.
+    """
 
     added: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    personas: list[str] = field(default_factory=list)
 
 
 def import_conversation(
@@ -47,13 +56,15 @@ def import_conversation(
     return (report.added or report.skipped)[0]
 
 
-def import_all(store: Store, conversations: Iterable[Mapping[str, Any]]) -> ImportReport:
+def import_all(
+    store: Store, conversations: Iterable[Mapping[str, Any]], personas: Iterable[Persona] = ()
+) -> ImportReport:
     """Write all of them, or nothing. Raises ExchangeError, also for documents beyond the limits, and SettingsError.
 
     An id is kept where it is free. What is there unchanged is skipped; where the id is taken by somebody else, or by a
     conversation that has changed, the imported one gets a new id (the same one when it is imported again).
     """
-    return _import(store, conversations, DocumentSettings.read())
+    return _import(store, conversations, DocumentSettings.read(), personas=personas)
 
 
 def _import(
@@ -61,16 +72,21 @@ def _import(
     conversations: Iterable[Mapping[str, Any]],
     limits: DocumentSettings | None,
     complete: Callable[[Session, str], None] | None = None,
+    personas: Iterable[Persona] = (),
 ) -> ImportReport:
     """What was here before and comes back has no limits."""
-    valid = [drop_dangling_sources(validate_conversation(conversation)) for conversation in conversations]
-    if limits is not None:
-        check_limits(valid, limits)
+    checked = Spool()
+    for conversation in conversations:
+        checked.append(_checked(conversation, limits))
+    coming = iter(checked)
     with store.database.writing() as session:
-        writer = ImportWriter(session, store, valid)
-        for conversation in valid:
-            writer.add(conversation)
+        writer = ImportWriter(session, store)
+        while some := list(islice(coming, AT_ONCE)):
+            writer.look_up([conversation["id"] for conversation in some])
+            for conversation in some:
+                writer.add(conversation)
         writer.flush()
+        writer.add_personas(personas)
         if complete is not None:
             for identity in writer.report.added:
                 complete(session, identity)
@@ -79,10 +95,18 @@ def _import(
     return writer.report
 
 
+def _checked(conversation: Mapping[str, Any], limits: DocumentSettings | None) -> dict[str, Any]:
+    """A conversation as it is written. Raises ExchangeError."""
+    valid = drop_dangling_sources(validate_conversation(conversation))
+    if limits is not None:
+        check_limits([valid], limits)
+    return valid
+
+
 class ImportWriter:
     """One import: rows that wait to be written, and the ids that are taken."""
 
-    def __init__(self, session: Session, store: Store, conversations: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, session: Session, store: Store) -> None:
         self.session, self.store = session, store
         self.report = ImportReport()
         self.rows: dict[Any, list[dict[str, Any]]] = {
@@ -91,10 +115,10 @@ class ImportWriter:
         self.documents = 0  # written
         self.last_id: int | None = None  # number given, on SQLite
         self.taken: set[str] = set()
-        wanted = [c["id"] for c in conversations]
-        for start in range(0, len(wanted), ID_BATCH):
-            some = Conversation.id.in_(wanted[start : start + ID_BATCH])
-            self.taken |= set(session.scalars(select(Conversation.id).where(some)))
+
+    def look_up(self, ids: Sequence[str]) -> None:
+        """Learn which of these ids are taken."""
+        self.taken |= set(self.session.scalars(select(Conversation.id).where(Conversation.id.in_(ids))))
 
     def add(self, conversation: Mapping[str, Any]) -> None:
         """Find an id, and write where it is not there already."""
@@ -110,6 +134,21 @@ class ImportWriter:
         self.report.added.append(identity)
         if identity != conversation["id"]:
             self.report.renamed.append(identity)
+
+    def add_personas(self, personas: Iterable[Persona]) -> None:
+        """Save personas; one that is there is left alone, and another one of its slug gets a new slug."""
+        owned = self.session.scalars(select(SavedPersona).where(SavedPersona.owner == self.store.owner))
+        there = {row.slug: (row.name, tuple(row.sentences)) for row in owned}
+        for persona in personas:
+            if (persona.name, persona.sentences) in there.values():
+                continue
+            slug, number = persona.slug, 2
+            while slug in there:
+                slug, number = f"{persona.slug}-{number}", number + 1
+            there[slug] = (persona.name, persona.sentences)
+            fields = {**persona.to_dict(), "slug": slug, "owner": self.store.owner, "created": time.time()}
+            self.session.add(SavedPersona(**fields))
+            self.report.personas.append(persona.name)
 
     def flush(self) -> None:
         """Write what waits: conversations first, then what hangs on them."""

@@ -3,100 +3,157 @@
 One conversation that cannot be taken in does not keep the others out: it is named with the cause.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from conversations.exchange import chatgpt, openwebui, schema
+from conversations.exchange.chatgpt import Beside
 from conversations.exchange.errors import ExchangeError, preview
-from conversations.exchange.file import read_file
+from conversations.exchange.file import MAX_WHOLE, Archive, Member, open_file, read_member
+from conversations.exchange.form import Form, Source
+from conversations.exchange.forms import FORMS, OURS
+from conversations.exchange.spool import Spool
+from conversations.exchange.stream import Contents
 from conversations.exchange.syntax import Unreadable
+from prompts.persona import Persona
 
-LISTS = ("conversations", "chats", "items", "data")  # names under which others wrap their list
+LISTS = ("conversations", "chats", "history", "items", "data")  # names under which others wrap their list
+LOOKED_AT = 50  # items by which a form is recognised
+JSON = re.compile(r"\.jsonl?$", re.IGNORECASE)  # what of a zip's other files should have been read
 EMPTY = "it holds no conversation"
-Convert = Callable[[dict[str, Any]], dict[str, Any]]
+UNKNOWN = f"it is not a chat export that is known: {', '.join(form.name for form in FORMS)}"
 
 
-class ParsedFile(list[dict[str, Any]]):
+def known_forms() -> list[str]:
+    """The names of the programs whose files are read, this one first."""
+    return [form.name for form in FORMS]
+
+
+class UnknownFormError(ExchangeError):
+    """No form is known for what stands in a file."""
+
+
+class ParsedFile(Spool):
     """Conversations in our form, and what is not among them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.left_out: list[str] = []  # a line each: which conversation, and why
         self.empty = 0  # conversations without any message
-        self.notes: list[str] = []  # what else of the file is not read
+        self.notes: list[str] = []  # what else of the file is not read, or not kept
+        self.forms: list[str] = []  # whose forms were read
+        self.personas: list[Persona] = []
         self._seen = 0
 
-    def add(self, items: list[Any], convert: Convert) -> None:
+    @property
+    def programs(self) -> list[str]:
+        """The other programs whose forms were read."""
+        return [name for name in self.forms if name != OURS.name]
+
+    def add(self, items: Iterable[Any], form: Form, source: Source) -> None:
         """Take in every item that can be; conversations are counted from 1 through the whole file."""
         for item in items:
             self._seen += 1
             try:
-                conversation = _convert(item, convert)
+                conversation = _convert(item, form, source)
             except ExchangeError as error:
                 self.left_out.append(f"conversation {self._seen}{_name(item)}{error}")
                 continue
-            if conversation["messages"] or convert is schema.validate_conversation:
+            if conversation["messages"] or form is OURS:
                 self.append(conversation)
             else:
                 self.empty += 1
 
+    def finish(self, form: Form, source: Source) -> None:
+        """Take in what lies beside the items, and note what is not kept."""
+        for conversation in form.beside(source) if form.beside else ():
+            self.append(conversation)
+        if form.name not in self.forms:
+            self.forms.append(form.name)
+        lost = ", ".join(f"{what} ({count:,})" for what, count in source.lost.items())
+        self.notes += [f"of {form.name}, not kept: {lost}"] if lost else []
+        self.notes += source.remarks
+        self.personas += source.personas
 
-def parse_stream(stream: BinaryIO, size: int, name: str, path: Path | None = None) -> ParsedFile:
+
+def parse_stream(
+    stream: BinaryIO, size: int, name: str, path: Path | None = None, whole: int = MAX_WHOLE
+) -> ParsedFile:
     """The conversations of a file of `size` bytes, which lies at `path` if at all.
 
-    Raises ExchangeError where there is none, naming the cause.
+    Raises ExchangeError where there is none, naming the cause. Of more than `whole` bytes one item is in memory at a
+    time.
     """
-    archive, values = read_file(stream, size, name, path)
-    beside = chatgpt.Beside.read(archive.beside, archive.names)
-    parsed = ParsedFile()
-    wrong: list[str] = []
-    for value in values:
+    archive, members = open_file(stream, size, name, path)
+    parsed, wrong = ParsedFile(), list[str]()
+    sources = dict[str, tuple[Form, Source]]()  # by form: what is lost is counted through all members
+    beside = Beside.read(archive.beside, archive.names)
+    for member in members:
+        begun = len(parsed)
         try:
-            items, convert = _recognize(value, beside)
+            _take(member, archive, beside, parsed, sources, whole)
         except ExchangeError as error:
-            wrong.append(str(error))
-        else:
-            parsed.add(items, convert)
+            parsed.cut(begun)
+            if member.is_sure or (not isinstance(error, UnknownFormError) and JSON.search(member.name)):
+                wrong.append(str(error) if len(members) == 1 else f"{preview(member.name)}: {error}")
+    for form, source in sources.values():
+        parsed.finish(form, source)
     parsed.notes += [*archive.notes, *beside.notes]
-    lines = [*parsed.left_out, *wrong]
-    if lines and not parsed and not parsed.empty:
-        raise ExchangeError(lines[0] + (f"; {len(lines) - 1} more like it" if len(lines) > 1 else ""))
-    parsed.left_out += [f"a part of it: {why}" for why in wrong if why != EMPTY]
+    _check_found(parsed, wrong, members)
     return parsed
 
 
-def _recognize(value: Any, beside: chatgpt.Beside) -> tuple[list[Any], Convert]:
-    """The conversations of a value as they are, and what makes them ours. Raises ExchangeError for no chats at all."""
-    if isinstance(value, dict) and value.get("format") == schema.FORMAT:
-        return schema.conversations_of(value), schema.validate_conversation
-    items = _items(value)
-    if any(isinstance(item, dict) and "mapping" in item for item in items):
-        return items, lambda item: chatgpt.convert(item, beside)
-    if any(isinstance(item, dict) and openwebui.is_chat(item) for item in items):
-        return items, openwebui.convert
-    if not items:
-        raise ExchangeError(EMPTY)
-    if all(isinstance(item, Unreadable) for item in items):
-        return items, openwebui.convert
-    raise ExchangeError("it is not a chat export of ours, of ChatGPT or of Open WebUI")
+def _take(
+    member: Member,
+    archive: Archive,
+    beside: Beside,
+    parsed: ParsedFile,
+    sources: dict[str, tuple[Form, Source]],
+    whole: int,
+) -> None:
+    """Add the conversations of one file. Raises ExchangeError where it is none, or is cut short."""
+    contents = read_member(member, LISTS, whole)
+    form, items = _recognize(contents)
+    _, source = sources.setdefault(form.name, (form, Source(beside=archive.beside, chatgpt=beside)))
+    source.name, source.around = member.name, contents.around
+    parsed.add(form.gather(items, source), form, source)
 
 
-def _items(value: Any) -> list[Any]:
-    """The conversations of a value: a list, a list in an object, or one alone."""
-    if isinstance(value, dict) and not ("mapping" in value or openwebui.is_chat(value)):
-        value = next((value[name] for name in LISTS if isinstance(value.get(name), list)), value)
-    return value if isinstance(value, list) else [value]
+def _check_found(parsed: ParsedFile, wrong: list[str], members: Iterable[Member]) -> None:
+    """Check that something was found, and note what was not read. Raises ExchangeError."""
+    lines = [*parsed.left_out, *wrong]
+    if not parsed and not parsed.empty and not parsed.personas:
+        if not lines:
+            names = ", ".join(preview(member.name) for member in islice(members, 3))
+            raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")
+        raise ExchangeError(lines[0] + (f"; {len(lines) - 1} more like it" if len(lines) > 1 else ""))
+    parsed.left_out += [f"a part of it: {why}" for why in wrong if why != EMPTY]
 
 
-def _convert(item: Any, convert: Convert) -> dict[str, Any]:
+def _recognize(contents: Contents) -> tuple[Form, Iterator[Any]]:
+    """The form of what stands there, and its items. Raises ExchangeError for no chats at all."""
+    first = list(islice(contents.items, LOOKED_AT))
+    known = [contents.around, *(item for item in first if isinstance(item, dict))]
+    form = next((form for form in FORMS if any(form.recognizes(each) for each in known)), None)
+    if form is not None:
+        return form, chain(first, contents.items)
+    if not first:
+        raise UnknownFormError(EMPTY)
+    if all(isinstance(item, Unreadable) for item in first):
+        return OURS, chain(first, contents.items)
+    raise UnknownFormError(UNKNOWN)
+
+
+def _convert(item: Any, form: Form, source: Source) -> dict[str, Any]:
     """One conversation in our form. Raises ExchangeError."""
     if isinstance(item, Unreadable):
         raise ExchangeError(item.why)
     if not isinstance(item, dict):
         raise ExchangeError(f"{preview(item)}, not an object")
     try:
-        return convert(item)
+        return form.convert(item, source)
     except RecursionError:
         raise ExchangeError("it is nested too deep to be a chat") from None
 
@@ -107,5 +164,5 @@ def _name(item: Any) -> str:
         return ": "
     if not isinstance(item, dict):
         return " is "
-    title = item.get("title")
-    return f" ({preview(title)}): " if isinstance(title, str) and title else ": "
+    title = next((item[name] for name in ("title", "name") if isinstance(item.get(name), str)), "")
+    return f" ({preview(title)}): " if title else ": "

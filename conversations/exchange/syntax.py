@@ -12,6 +12,10 @@ from typing import Any
 from conversations.exchange.errors import ExchangeError, preview
 
 READING = "for reading only: export with --format json what is to be imported"
+WEB_PAGE = (
+    "it is a web page, for reading only: import the export's conversations.json, or the zip; "
+    "of Gemini ask Takeout for JSON"
+)
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
@@ -28,12 +32,7 @@ def parse_json(data: bytes, name: str) -> Any:
     An item of a list that cannot be read is `Unreadable`, where another item can.
     """
     text = _decode(data)
-    if not text.strip():
-        raise ExchangeError("it is empty")
-    if text.lstrip().startswith(("# ", "<!--")) or name.lower().endswith((".md", ".markdown")):
-        raise ExchangeError(f"it is Markdown, {READING}")
-    if text.lstrip().startswith("<"):
-        raise ExchangeError("it is a web page, for reading only: import the export's conversations.json, or the zip")
+    check_text(text, name)
     try:
         return _parse(text)
     except ExchangeError:
@@ -43,10 +42,21 @@ def parse_json(data: bytes, name: str) -> Any:
         raise
 
 
+def check_text(text: str, name: str) -> None:
+    """Check that a text, of which this is the beginning, may be JSON. Raises ExchangeError."""
+    begun = text.lstrip()
+    if not begun:
+        raise ExchangeError("it is empty")
+    if begun.startswith(("# ", "<!--")) or name.lower().endswith((".md", ".markdown")):
+        raise ExchangeError(f"it is Markdown, {READING}")
+    if begun.startswith("<"):
+        raise ExchangeError(WEB_PAGE)
+
+
 def _parse(text: str) -> Any:
     """The value of a text. Raises ExchangeError."""
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant)
     except RecursionError:
         raise ExchangeError("it is nested too deep to be a chat") from None
     except json.JSONDecodeError as error:
@@ -104,7 +114,7 @@ def _decode(data: bytes) -> str:
         raise ExchangeError(f"it is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8") from None
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are all different: of two messages with one id, one would be lost."""
     unique = dict(pairs)
     if len(unique) < len(pairs):
@@ -113,5 +123,5 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return unique
 
 
-def _refuse_constant(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
     raise ExchangeError(f"it is not JSON: {name} is no number")

@@ -32,8 +32,9 @@ def _draw_import(context: PageContext) -> None:
         "in a terminal, where of a zip only the conversations count. About shows your name."
     )
     st.file_uploader(
-        "Conversations from this program, ChatGPT or Open WebUI",
+        "Conversations from this program, ChatGPT, Claude, Open WebUI or others",
         key=f"import-{turn}",
+        help=f"Known by what stands in them, zips too: {', '.join(exchange.known_forms())}.",
         on_change=_import_file,
         args=(context, f"import-{turn}"),
     )
@@ -52,11 +53,14 @@ def _import_file(context: PageContext, key: str) -> None:
     st.session_state["imports"] += 1
     try:
         parsed = exchange.parse(file, file.name)
-        report = exchange.import_all(context.store, parsed)
+        report = exchange.import_all(context.store, parsed, parsed.personas)
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return
     counts = {"left out": len(parsed.left_out), "empty": parsed.empty}
     missing = "".join(f", {count} {what}" for what, count in counts.items() if count)
-    summary = f"{len(report.added)} added, {len(report.skipped)} there already{missing}."
+    saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
+    names = ", ".join(parsed.programs)
+    source = f" from {names}" if names else ""
+    summary = f"{len(report.added)} added{source}, {len(report.skipped)} there already{missing}{saved}."
     st.session_state["imported"] = [summary, *parsed.left_out, *parsed.notes]

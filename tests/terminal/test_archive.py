@@ -13,6 +13,7 @@ import pytest
 
 import cli
 from conversations.exchange import export_conversation, import_conversation, parse_file
+from conversations.store import personas
 from settings import ROOT
 from tests.conversations.exchange.made import FIXTURES, chain, document, full
 from tests.conversations.talk import mine, texts
@@ -99,7 +100,9 @@ def test_markdown_is_for_people(tmp_path: Path, run: Run) -> None:
     assert "export with --format json" in run("import", path).line
 
 
-@pytest.mark.parametrize(("file", "also"), [("chatgpt.json", "; 1 was empty"), ("openwebui.json", "")])
+@pytest.mark.parametrize(
+    ("file", "also"), [("chatgpt.json", " from ChatGPT; 1 was empty"), ("openwebui.json", " from Open WebUI")]
+)
 def test_what_others_export(file: str, also: str, run: Run) -> None:
     assert run("import", FIXTURES / file).out == f"2 conversations imported{also}\n"
     found = mine("terminal").listing()
@@ -147,20 +150,32 @@ def test_of_many_owners_some_are_named(run: Run) -> None:
     assert others.endswith("'owner 19' (1), 5 more")
 
 
+def test_a_card_becomes_a_persona_and_what_is_not_kept_is_said(run: Run) -> None:
+    card, chat = FIXTURES / "card-v2.json", FIXTURES / "claude.json"
+    done = run("import", card, chat)
+    assert done.out == (
+        "2 conversations imported from a character's card, Claude; 1 was empty; personas saved: Keeper\n"
+    )
+    assert f"{chat}: of Claude, not kept: pictures of tools (1), files, but for their names (1)" in done.err
+    again = run("import", card).out
+    assert again == "0 conversations imported from a character's card; 1 unchanged ones were there already\n"
+    assert [persona.name for persona in personas.listing(mine("terminal"))] == ["Keeper"]
+
+
 def test_what_was_left_out_is_named_and_counted(tmp_path: Path, run: Run) -> None:
     good = {"id": "good", "mapping": {"a": {"message": {"author": {"role": "user"}, "content": "hi"}}}}
     bad = {"title": "Bad\x1b[2J", "mapping": 7}
     path = tmp_path / "export.json"
     path.write_text(json.dumps([good, None, bad, {"title": "empty", "mapping": {}}, {"mapping": None}]))
     done = run("import", path)
-    assert (done.code, done.out) == (0, "1 conversation imported; 2 were left out; 2 were empty\n")
+    assert (done.code, done.out) == (0, "1 conversation imported from ChatGPT; 2 were left out; 2 were empty\n")
     assert done.err.splitlines() == [
         f"{path}: conversation 2 is null, not an object",
         rf"{path}: conversation 3 ('Bad\x1b[2J'): mapping: should be an object (7)",
     ]
     path.write_text(json.dumps([good, *[None] * 30]))
     done = run("import", path)
-    assert done.out == "0 conversations imported; 1 unchanged ones were there already; 30 were left out\n"
+    assert done.out == "0 conversations imported from ChatGPT; 1 unchanged ones were there already; 30 were left out\n"
     assert (len(done.err.splitlines()), done.err.splitlines()[-1]) == (21, "and 10 more")
 
 

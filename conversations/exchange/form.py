@@ -1,0 +1,69 @@
+"""What an importer is: whose form it reads, how an item of it is recognised, and what makes it ours.
+
+Knows no form. An importer is a file in `conversations/exchange/forms`, whose last line is its `Form`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from conversations.exchange.chatgpt.beside import Beside
+from prompts.persona import Persona
+
+
+@dataclass
+class Source:
+    """Where conversations come from: the file's name, what lies beside them, and what of them is not kept.
+
+    `lost` counts what an export has and this program has no place for, by its name; `remarks` are said once each.
+    """
+
+    name: str = ""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
+    chatgpt: Beside = field(default_factory=Beside)
+    lost: Counter[str] = field(default_factory=Counter)
+    remarks: dict[str, None] = field(default_factory=dict)
+    personas: list[Persona] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """What a file is called, for a conversation that has no title of its own."""
+        name = PurePosixPath(self.name.replace("\\", "/")).name
+        for suffix in (".json", ".jsonl", ".conversation", ".txt", ".png"):
+            name = name.removesuffix(suffix)
+        return " ".join("".join(mark if mark.isprintable() else " " for mark in name).split())
+
+    def lose(self, what: str, count: int = 1) -> None:
+        """Note that this many of something are not kept."""
+        if count:
+            self.lost[what] += count
+
+    def remark(self, line: str) -> None:
+        """Note what is to be told of the whole file."""
+        self.remarks[line] = None
+
+
+Convert = Callable[[dict[str, Any], Source], dict[str, Any]]
+Gather = Callable[[Iterable[Any], Source], Iterator[Any]]
+
+
+def each_item(items: Iterable[Any], source: Source) -> Iterator[Any]:
+    """The items as they are: each is a conversation."""
+    return iter(items)
+
+
+@dataclass(frozen=True)
+class Form:
+    """`recognizes` an item, or a part of one that `gather` puts together with others; `convert` raises ExchangeError.
+
+    `beside` gives conversations of what lies beside the items, after these.
+    """
+
+    name: str
+    recognizes: Callable[[dict[str, Any]], bool]
+    convert: Convert
+    gather: Gather = each_item
+    beside: Callable[[Source], Iterable[dict[str, Any]]] | None = None
