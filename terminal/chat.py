@@ -40,6 +40,9 @@ def chat(
     max_tokens: MaxTokens = None,
     seed: Seed = None,
     thinking: Thinking = None,
+    temporary: Annotated[
+        bool, typer.Option("--temporary", help="keep nothing of it: it is in memory alone, and gone when it ends")
+    ] = False,
 ) -> None:
     """Talk with the assistant; `/help` in the chat lists what can be typed. From a pipe each line is a message.
 
@@ -52,6 +55,8 @@ def chat(
     replace_unencodable()
     if (resume or conversation) and (persona or system is not None):
         raise SettingsError("--persona and --system begin a new conversation: leave --resume and --conversation out.")
+    if temporary and (resume or conversation):
+        raise SettingsError("--temporary begins a new conversation: leave --resume and --conversation out.")
     if resume and conversation:
         raise SettingsError("--resume and --conversation: give one of the two.")
     personas.check_exclusive(system, persona)
@@ -61,7 +66,7 @@ def chat(
     from terminal import session
     from terminal import thinking as efforts
 
-    state = session.open_chat(target, options, conversation, resume)
+    state = session.open_chat(target, options, conversation, resume, temporary)
     if speaker is not None:
         state.set_persona(speaker)
     elif system is not None:

@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.exceptions import ModelError
 
 from conversations.replies import preload_model
-from conversations.store import DatabaseError, MessageError, NotFoundError, open_store
+from conversations.store import DatabaseError, MessageError, NotFoundError, open_store, open_temporary
 from settings import SettingsError
 from terminal import document, reply, slash
 from terminal.line import LineReader, PipeReader, PromptReader
@@ -23,10 +23,13 @@ OWNER = "terminal"
 EXPECTED_ERRORS = (SettingsError, ModelError, MessageError, DatabaseError)  # their texts are lines for people
 
 
-def open_chat(target: Target, options: Mapping[str, Any], conversation_id: str | None, resume: bool) -> ChatState:
-    """The chat of this conversation, of the last one, or a new one. Raises SettingsError."""
+def open_chat(
+    target: Target, options: Mapping[str, Any], conversation_id: str | None, resume: bool, temporary: bool = False
+) -> ChatState:
+    """The chat of this conversation, of the last one, or a new one, be it temporary. Raises SettingsError."""
     try:
-        chat = ChatState(open_store(target.settings, OWNER), target, options)
+        store = open_temporary() if temporary else open_store(target.settings, OWNER)
+        chat = ChatState(store, target, options)
         conversation = (
             chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
         )
@@ -72,7 +75,7 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     reply.settle_last(chat, screen)
     _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.print_note), screen)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # one more Ctrl-C, while threads end, is no traceback
-    if chat.conversation_id is not None:
+    if chat.conversation_id is not None and not chat.is_temporary:
         screen.print_note(f"python cli.py chat --conversation {chat.conversation_id} goes on with this.")
     return True
 
@@ -80,6 +83,8 @@ def _run(chat: ChatState, screen: Screen) -> bool:
 def _greet(chat: ChatState, screen: Screen) -> None:
     """Print who answers, the documents, and the last two messages."""
     screen.print_note(f"{chat.target.label} ({chat.target.reason}). /help lists the commands, exit ends the chat.")
+    if chat.is_temporary:
+        screen.print_note("A temporary chat: nothing of it is kept, and it is gone when this ends.")
     persona = chat.new_fields.get("persona")
     if persona:
         screen.print_note(f"{persona['name']}: {persona['description']}")

@@ -78,7 +78,8 @@ def _backend(chat: ChatState, screen: Screen, name: str) -> None:
 
 
 def _reset(chat: ChatState, screen: Screen, rest: str) -> None:
-    notice = "A new conversation begins; the old one stays in the store."
+    kept = "" if chat.is_temporary else "; the old one stays in the store"
+    notice = f"A new conversation begins{kept}."
     screen.print(notice if chat.reset() else "Nothing has been said yet in this conversation.")
 
 

@@ -34,6 +34,11 @@ class ChatState:
     shows_thoughts: bool = False
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether nothing of it is kept."""
+        return self.store.database.is_temporary
+
+    @property
     def request(self) -> GenerationRequest:
         """With what replies are made now."""
         return GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)

@@ -128,6 +128,6 @@ def log_reply(reply: Reply) -> None:
         "ttft_ms": report.ttft_ms,
         "tokens_per_second": report.tokens_per_second,
     }
-    if _content_enabled:
+    if _content_enabled and not reply.is_temporary:
         fields |= {"prompt": "\n".join(message.text for message in report.messages), "reply": reply.text}
     log.info("reply", extra=fields)

@@ -96,7 +96,7 @@ def _attributes(reply: Reply) -> dict[str, Any]:
         "gen_ai.response.time_to_first_chunk": report.first_token,
         "llm_assistant.state": str(reply.state),
     }
-    if log.content_enabled():
+    if log.content_enabled() and not reply.is_temporary:
         attributes["gen_ai.input.messages"] = json.dumps([{"role": m.type, "content": m.text} for m in report.messages])
         attributes["gen_ai.output.messages"] = json.dumps([{"role": "assistant", "content": reply.text}])
     return {name: value for name, value in attributes.items() if value is not None}

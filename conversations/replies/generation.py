@@ -69,7 +69,7 @@ async def stream_reply(
         options=effort_options(context) | dict(request.options),
         retriever=retriever,
         control=reply.control,
-        conversation=row.conversation_id,
+        conversation=None if database.is_temporary else row.conversation_id,  # whose state goes into a file
         whole=whole,
         toolbox=None if calls is None else toolbox(calls),
     )

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple, Protocol
 
 from langchain_core.exceptions import ModelError
@@ -63,12 +63,15 @@ class Reply:
         text: str = "",
         recorder: Recorder | None = None,
         thinking: Thinking | None = None,
+        *,
+        is_temporary: bool = False,
     ) -> None:
         """Start the task; `stream` yields what is added to `text`, and `recorder` keeps it. From any thread.
 
-        `thinking` is what the reply has thought already, where it goes on in the middle of that.
+        `thinking` is what the reply has thought already, where it goes on in the middle of that. `is_temporary`: its
+        words are nobody's to keep, in whatever log or trace.
         """
-        self.text = text
+        self.text, self.is_temporary = text, is_temporary
         self.state = State.WAITING
         self.error: str | None = None
         self.failure: BaseException | None = None  # the exception that `error` describes
@@ -176,12 +179,13 @@ class Reply:
             self._task.cancel()
 
     async def _run(self, stream: StreamFactory) -> None:
-        async for part in stream(self):
-            if self._stop_state is not None:  # the cancellation was lost: asyncio.wait_for of Python 3.11 can do that
-                self._cancel(self._stop_state)
-                continue
-            self.text += clean(part)
-            self._notify()
+        with _untraced() if self.is_temporary else nullcontext():
+            async for part in stream(self):
+                if self._stop_state is not None:  # the cancellation was lost: wait_for of Python 3.11 can do that
+                    self._cancel(self._stop_state)
+                    continue
+                self.text += clean(part)
+                self._notify()
 
     def _notify(self, finished: bool = False) -> None:
         for subscriber in list(self._subscribers):
@@ -222,7 +226,15 @@ class Reply:
             self.report.stop_reason = type(error).__name__  # the kind of failure, to be counted
             is_explained = isinstance(error, (ModelError, DatabaseError))  # its text is written for people
             self.error = str(error) if is_explained else f"{type(error).__name__}: {error}"
-            log.warning("a reply failed: %s", type(error).__name__, exc_info=None if is_explained else error)
+            is_quiet = is_explained or self.is_temporary
+            log.warning("a reply failed: %s", type(error).__name__, exc_info=None if is_quiet else error)
+
+
+def _untraced() -> AbstractContextManager[None]:
+    """A block of which LangChain tells LangSmith nothing, whatever the environment says."""
+    from langsmith import tracing_context
+
+    return tracing_context(enabled=False)
 
 
 class Subscriber:

@@ -189,4 +189,5 @@ def start_reply(database: Database, row: Message, request: GenerationRequest, *,
     if row.thinking:
         tokens, seconds = row.thinking_tokens or 0, (row.thinking_ms or 0) / 1000
         thinking = Thinking.going_on(row.thinking, tokens, seconds, inside=inside)
-    return Reply(partial(stream_reply, database, row, request), row.text, record, thinking)
+    stream = partial(stream_reply, database, row, request)
+    return Reply(stream, row.text, record, thinking, is_temporary=database.is_temporary)

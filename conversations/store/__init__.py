@@ -28,6 +28,7 @@ from conversations.store.store import (
     new_conversation_id,
     open_store,
 )
+from conversations.store.temporary import forget_with, open_temporary
 from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_message, clean, format_count
 
 __all__ = [
@@ -61,10 +62,12 @@ __all__ = [
     "connect",
     "count_by_owner",
     "disconnect",
+    "forget_with",
     "format_count",
     "make_title",
     "new_conversation_id",
     "open_store",
+    "open_temporary",
     "personas",
     "read_sources",
     "responses",

@@ -37,6 +37,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_TIMEOUT = 10  # seconds to wait for another process that writes
+IN_MEMORY = "sqlite:///file:/temporary?vfs=memdb&uri=true"  # of this process, which forgets it when it ends
 UPGRADE_LOCK = 7401  # the number of PostgreSQL's advisory lock while one process upgrades
 
 
@@ -62,7 +63,7 @@ class Database:
         try:
             self.url = make_url(url)
             self.sqlite = self.url.get_backend_name() == "sqlite"
-            if self.sqlite and self.file is None:
+            if self.sqlite and self.file is None and not self.is_temporary:
                 raise ArgumentError("a database in memory forgets")
             if self.file is not None:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +77,9 @@ class Database:
             ) from None
         self._writer = threading.Lock()
         self.closed = False
+        self._keeper: Connection | None = None  # what is in memory goes with its last connection
         try:
+            self._keeper = self.engine.connect() if self.is_temporary else None
             self._upgrade()
         except (DBAPIError, sqlite3.DatabaseError) as error:
             cause = " ".join(str(getattr(error, "orig", error)).split())
@@ -89,9 +92,15 @@ class Database:
         return self.url.render_as_string(hide_password=True)
 
     @property
+    def is_temporary(self) -> bool:
+        """Whether it is in memory alone, and nothing of it may be kept anywhere else."""
+        return self.url.query.get("vfs") == "memdb"
+
+    @property
     def file(self) -> Path | None:
         """SQLite's file; None for a server and for a database in memory."""
-        return Path(self.url.database) if self.sqlite and self.url.database not in {None, "", ":memory:"} else None
+        is_file = self.sqlite and not self.is_temporary and self.url.database not in {None, "", ":memory:"}
+        return Path(self.url.database) if is_file and self.url.database else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -131,6 +140,8 @@ class Database:
     def close(self) -> None:
         """Close the connections; nobody waits for it to come back."""
         self.closed = True
+        if self._keeper is not None:
+            self._keeper.close()
         self.engine.dispose()
 
     def _discard_closed(self, _: Any, entry: ConnectionPoolEntry) -> None:
@@ -189,7 +200,8 @@ def _engine(url: str, sqlite: bool) -> Engine:
         connection.isolation_level = None  # the driver's own transactions end before DDL
         _enable_wal(connection)
         connection.create_function("hashtext", 1, _hash_text, deterministic=True)
-        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
+        in_memory = ("temp_store=MEMORY",) if url == IN_MEMORY else ()  # else a large sort is one of a file in /tmp
+        for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", *in_memory):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -31,14 +31,14 @@ def draw(context: PageContext, conversation: Conversation | None) -> Selection:
             disabled_reason(context.settings, selection.backend) if selection.backend else None
         )
         pick_model(selection, context, picked, context.store)
-        personas.draw(context.store, conversation)
+        personas.draw(context, conversation)
         tools.draw(context.store, conversation, context.settings)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
             thinking.draw(context.store, conversation, selection)
             selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
             _draw_system_prompt(context, conversation)
             _draw_readiness(context, statuses, selection)
-        menu.draw(context.store, conversation)
+        menu.draw(context.store, conversation, is_temporary=context.store != context.kept)
     installation.draw(context)
     if selection.backend and not selection.problem and is_fetching(selection.backend):
         _redraw_when_loaded(selection.backend)

@@ -18,8 +18,8 @@ MAX_TITLE_CHARACTERS = 200
 FULL_WIDTH: dict[str, Any] = {"width": "stretch"}
 
 
-def draw(store: Store, conversation: Conversation | None) -> None:
-    """Draw the menu of the open conversation; a new chat has none."""
+def draw(store: Store, conversation: Conversation | None, *, is_temporary: bool = False) -> None:
+    """Draw the menu of the open conversation; a new chat has none, and a temporary one nothing that would last."""
     if conversation is None:
         return
     conversation_id = conversation.id
@@ -34,15 +34,8 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             on_change=accept_change,
             args=(name, key, partial(_rename, store, conversation_id, title)),
         )
-        pinned = conversation.pinned
-        st.button(
-            "Unpin" if pinned else "Pin",
-            icon=":material/keep_off:" if pinned else ":material/keep:",
-            on_click=_pin,
-            args=(store, conversation_id, not pinned),
-            key=f"{'unpin' if pinned else 'pin'}-{conversation_id}",
-            **FULL_WIDTH,
-        )
+        if not is_temporary:
+            _draw_pin(store, conversation)
         st.button(
             "Summarise for hand-over",
             icon=":material/summarize:",
@@ -71,13 +64,24 @@ def draw(store: Store, conversation: Conversation | None) -> None:
             **FULL_WIDTH,
         )
         st.button(
-            "Delete",
+            "Discard" if is_temporary else "Delete",
             icon=":material/delete:",
-            on_click=_delete,
-            args=(store, conversation_id),
+            on_click=partial(open_conversation) if is_temporary else partial(_delete, store, conversation_id),
             key=f"delete-chat-{conversation_id}",
             **FULL_WIDTH,
         )
+
+
+def _draw_pin(store: Store, conversation: Conversation) -> None:
+    pinned = conversation.pinned
+    st.button(
+        "Unpin" if pinned else "Pin",
+        icon=":material/keep_off:" if pinned else ":material/keep:",
+        on_click=_pin,
+        args=(store, conversation.id, not pinned),
+        key=f"{'unpin' if pinned else 'pin'}-{conversation.id}",
+        **FULL_WIDTH,
+    )
 
 
 def _export_json(store: Store, conversation_id: str) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from conversations.store import Conversation, MessageError, NotFoundError, Store, personas
 from page.session.binding import accept_change, bind, is_replaced
+from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
@@ -16,9 +17,9 @@ NO_PERSONA = "No persona"
 PICKER = "persona"
 
 
-def draw(store: Store, conversation: Conversation | None) -> None:
+def draw(context: PageContext, conversation: Conversation | None) -> None:
     """Draw a button with the persona's name, and the picker behind it."""
-    available, own, problem = personas.available(store)
+    store, (available, own, problem) = context.store, personas.available(context.kept)
     if conversation is None:
         _choose_at_random(available)
     persona = current_persona(conversation)
@@ -32,7 +33,7 @@ def draw(store: Store, conversation: Conversation | None) -> None:
         st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
         if persona:
             st.caption(escape_markdown(persona.description))
-        _draw_editor(store, persona, own)
+        _draw_editor(context, persona, own)
 
 
 def current_persona(conversation: Conversation | None) -> Persona | None:
@@ -85,7 +86,7 @@ def _use(store: Store, persona: Persona | None) -> None:
         defer_error(str(error))
 
 
-def _draw_editor(store: Store, persona: Persona | None, own: list[Persona]) -> None:
+def _draw_editor(context: PageContext, persona: Persona | None, own: list[Persona]) -> None:
     """Draw the form for name, description and sentences: for this conversation, or to keep."""
     suffix = f"{current_conversation().conversation_id}-{persona.slug if persona else ''}"
     label = "Edit" if persona else "Write your own"
@@ -100,18 +101,20 @@ def _draw_editor(store: Store, persona: Persona | None, own: list[Persona]) -> N
             placeholder="I have two cats.",
             max_chars=personas.MAX_CHARACTERS,
         )
-        st.form_submit_button("Use in this chat", on_click=_save_edited, args=(store, keys, False))
-        st.form_submit_button("Save as my own", on_click=_save_edited, args=(store, keys, True))
+        st.form_submit_button("Use in this chat", on_click=_save_edited, args=(context.store, keys))
+        st.form_submit_button("Save as my own", on_click=_save_edited, args=(context.store, keys, context.kept))
     if persona and persona.slug in {each.slug for each in own}:
-        st.button("Delete from my own", key=f"forget-{suffix}", on_click=personas.remove, args=(store, persona.slug))
+        forgotten = (context.kept, persona.slug)
+        st.button("Delete from my own", key=f"forget-{suffix}", on_click=personas.remove, args=forgotten)
 
 
-def _save_edited(store: Store, keys: list[str], keep: bool) -> None:
+def _save_edited(store: Store, keys: list[str], kept: Store | None = None) -> None:
+    """Use what was written, and keep it there too."""
     try:
         persona = personas.parse(*(st.session_state[key] for key in keys))
     except MessageError as error:
         defer_error(str(error))
         return
-    if keep:
-        personas.save(store, persona)
+    if kept is not None:
+        personas.save(kept, persona)
     _use(store, persona)

@@ -6,10 +6,23 @@ import streamlit as st
 
 from conversations.replies import preload_model, strangers
 from conversations.store import Message, NotFoundError, Store, Thread
-from page.chat import context_meter, files, form, header, live, message_actions, news, personas, reply, sidebar, welcome
+from page.chat import (
+    context_meter,
+    files,
+    form,
+    header,
+    live,
+    message_actions,
+    news,
+    personas,
+    reply,
+    sidebar,
+    temporary,
+    welcome,
+)
 from page.chat.message import draw_body
 from page.session.actions import run_pending, submit_input
-from page.session.context import PageContext, load_context, warn_if_exposed
+from page.session.context import PageContext, in_chat, load_context, warn_if_exposed
 from page.session.current import PAGE_SIZE, current_conversation, follow_address, open_conversation
 from page.session.error import draw_error, pop_error
 from page.session.markdown import escape_markdown
@@ -21,17 +34,19 @@ AVATARS = {"assistant": ":material/robot_2:", "user": ":material/person:", "syst
 
 def draw() -> None:
     """Draw the page: header, the shown branch, and the box to write in."""
-    context = load_context()
-    preload_model(context.choice.name, context.settings)
+    own = load_context()
+    preload_model(own.choice.name, own.settings)
     follow_address()
+    context = in_chat(own)
     st.html(STYLE)
     reply.draw_style()
     warn_if_exposed(context.settings)
-    listing = news.listing_version(context.store) if context.stream else ""
+    listing = news.listing_version(own.store) if own.stream else ""
     thread: Thread | None = None
     try:
         thread = _read_thread(context.store)
         selection = header.draw(context, thread.conversation if thread else None)
+        temporary.draw_notice()
         if selection.backend and not selection.problem:
             preload_model(selection.backend, context.settings)
         if run_pending(context, selection):
@@ -45,9 +60,9 @@ def draw() -> None:
         draw_error(problem)
     _draw_input(context, selection)
     context_meter.draw(thread)
-    sidebar.draw(context)
-    if context.stream:
-        news.draw(context.stream, thread.conversation if thread else None, listing)
+    sidebar.draw(own)
+    if own.stream:
+        news.draw(own.stream, thread.conversation if thread and context is own else None, listing)
 
 
 def _draw_input(context: PageContext, selection: Selection) -> None:
@@ -84,6 +99,7 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
     if thread is None:
         files.draw(context, None, selection)
         welcome.draw(selection.backend, personas.current_persona(None), context.settings)
+        temporary.draw_switch()
         return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title(escape_markdown(thread.conversation.title), anchor=False)

@@ -113,7 +113,8 @@ def run_pending(context: PageContext, selection: Selection) -> bool:
 
 def _run(context: PageContext, action: Action, selection: Selection) -> None:
     """Raises MessageError and NotFoundError."""
-    store, conversation = context.store, action.conversation
+    conversation = action.conversation  # which need not be the open one
+    store = conversation.temporary or context.kept
     if action.verb == "attach":
         _attach_files(store, action, context.limits)
         return

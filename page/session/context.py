@@ -1,7 +1,7 @@
 """What every page begins with: settings, default backend, owner and store, and a title. Knows no part of a page."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from backends import BackendChoice
 from conversations.store import DatabaseError, Store, open_store
 from documents.settings import DocumentSettings
 from exposure import exposure_warning
+from page.session.current import current_conversation
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
 from page.session.owner import Owner, identify_owner, login_providers
@@ -27,12 +28,17 @@ LOGIN_REMEDY = "Ask for a login ([auth] in .streamlit/secrets.toml), or set HOST
 
 @dataclass(frozen=True)
 class PageContext:
-    """Who looks at the page and what answers by default; `store` holds the owner's conversations alone."""
+    """Who looks at the page and what answers by default.
+
+    `store` holds the shown conversation, and is `kept` but for a temporary chat; `kept` are the owner's conversations,
+    and his alone.
+    """
 
     settings: Settings
     choice: BackendChoice
     owner: Owner
     store: Store
+    kept: Store
     limits: DocumentSettings  # of documents
     stream: dict[str, Any] | None = None  # what a component needs to follow what changes; None: the page looks again
 
@@ -44,10 +50,16 @@ def load_context() -> PageContext:
         choice = backends.choose(settings)
         owner = identify_owner(settings)
         store, followed = open_store(settings, owner.name), stream_data(settings, owner.name)
-        return PageContext(settings, choice, owner, store, DocumentSettings.read(), followed)
+        return PageContext(settings, choice, owner, store, store, DocumentSettings.read(), followed)
     except (SettingsError, ModelNotFoundError, DatabaseError) as error:
         draw_error(str(error))
         st.stop()
+
+
+def in_chat(context: PageContext) -> PageContext:
+    """The context for what belongs to the open conversation; a temporary one is looked at again and again."""
+    temporary = current_conversation().temporary
+    return context if temporary is None else replace(context, store=temporary, stream=None)
 
 
 def draw_title(title: str, wide: bool = False) -> None:

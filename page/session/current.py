@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from conversations.store import Store
+from conversations.store import Store, forget_with
 
 PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 
@@ -18,7 +18,8 @@ PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 class CurrentConversation:
     """The conversation of this tab; without `conversation_id` one that its first message begins, with `new_fields`.
 
-    `highlighted_id` is the message that a search led to.
+    `highlighted_id` is the message that a search led to. `temporary` is the store of a temporary chat, which ends with
+    this object: no address leads to it.
     """
 
     conversation_id: str | None = None
@@ -27,6 +28,12 @@ class CurrentConversation:
     highlighted_id: int | None = None
     editing_id: int | None = None
     commenting_id: int | None = None
+    temporary: Store | None = None
+
+    @property
+    def address(self) -> str | None:
+        """What the tab's address names."""
+        return None if self.temporary else self.conversation_id
 
 
 def follow_history() -> None:
@@ -45,11 +52,11 @@ def follow_address() -> CurrentConversation:
         st.session_state["conversation"] = CurrentConversation(wanted)
     if "history_address" in st.session_state:
         led = st.session_state["history_address"]
-        if led != current_conversation().conversation_id:
+        if led != current_conversation().address:
             st.session_state["conversation"] = CurrentConversation(led)
         del st.session_state["history_address"]
     conversation = current_conversation()
-    if wanted != conversation.conversation_id:
+    if wanted != conversation.address:
         _write_address(conversation)
     return conversation
 
@@ -66,6 +73,13 @@ def open_conversation(conversation_id: str | None = None, message_id: int | None
     _write_address(conversation)
 
 
+def open_temporary_chat(store: Store) -> None:
+    """Show a new temporary chat in this store, which loses all of it when the tab shows anything else."""
+    begun = current_conversation()
+    st.session_state["conversation"] = chat = CurrentConversation(new_fields=begun.new_fields, temporary=store)
+    forget_with(chat, store)
+
+
 def update_conversation(store: Store, **fields: Any) -> None:
     """Set fields of the conversation, or of the one that will begin. Raises NotFoundError."""
     conversation = current_conversation()
@@ -76,7 +90,7 @@ def update_conversation(store: Store, **fields: Any) -> None:
 
 
 def _write_address(conversation: CurrentConversation) -> None:
-    if conversation.conversation_id:
-        st.query_params["c"] = conversation.conversation_id
+    if conversation.address:
+        st.query_params["c"] = conversation.address
     else:
         st.query_params.pop("c", None)

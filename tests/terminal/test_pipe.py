@@ -31,6 +31,22 @@ def test_each_line_is_a_message(run: Run, loopback: Loopback) -> None:
     assert [len(r["messages"]) for r in loopback.requests] == [2, 4]
 
 
+def test_nothing_of_a_temporary_chat_is_kept(run: Run, loopback: Loopback) -> None:
+    done = run("chat", "--temporary", said="What is a Quetzalcoatlus?\nhow big?\n/reset\n", LLM_BACKEND="openai")
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == "A new conversation begins."
+    assert [len(r["messages"]) for r in loopback.requests] == [2, 4]  # it is remembered as long as it lasts
+    database = mine("terminal").database
+    assert mine("terminal").listing() == []
+    assert database.file is not None
+    assert not [path for path in database.file.parent.iterdir() if b"uetzalcoatlus" in path.read_bytes()]
+    refused = run("chat", "--temporary", "--resume", LLM_BACKEND="openai")
+    assert (refused.code, refused.err.splitlines()) == (
+        2,
+        ["--temporary begins a new conversation: leave --resume and --conversation out."],
+    )
+
+
 def test_what_was_thought_is_no_part_of_the_text(run: Run, loopback: Loopback) -> None:
     loopback.script.extend(["think 3", "think 2"])
     done = run("chat", said="hi\n/thoughts\n/thoughts on\nhi\n/thoughts always\n", LLM_BACKEND="openai")

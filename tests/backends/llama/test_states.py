@@ -20,6 +20,7 @@ from backends.llama.archive import KNOWN, StateArchive
 from backends.llama.states import MAX_AGE, SavedState, StateFolder, forget, identify
 from chains.assistant import build
 from conversations.replies import GenerationRequest, turn
+from conversations.store import open_temporary
 from settings import DEFAULT_MODEL, ROOT, Settings
 from tests.backends.llama.chats import Ear, opened
 from tests.conftest import GGUF
@@ -240,6 +241,13 @@ def until(condition: Callable[[], bool], seconds: float = 300) -> None:
 
 def test_nothing_of_what_belongs_to_no_conversation_is_written() -> None:
     ask(FIRST, conversation=None)
+    leave()
+    assert files() == []
+
+
+def test_nothing_of_a_temporary_chat_is_written() -> None:
+    store = open_temporary()
+    over(store, turn.send(store, None, FIRST, GenerationRequest(backends.read_settings(), "llamacpp", OPTIONS)))
     leave()
     assert files() == []
 
