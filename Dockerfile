@@ -2,7 +2,7 @@
 # docker run -p 8501:8501 -v assistant:/data -e OPENAI_API_KEY=… llm-assistant      (without a key it answers from the shipped model)
 #
 # --build-arg BACKENDS=openai|llamacpp|gpt2      one backend instead of all; openai has no local model and is the smallest
-# --build-arg EXTRAS="sms telemetry tools scans" what /sms, traces, tools and scanned pages need; or names of packages, as
+# --build-arg EXTRAS="sms telemetry tools scans pdf" what /sms, traces, tools, scanned pages and PDF need; or packages, as
 #                                                langchain-anthropic
 #                                                embeddings: what a folder in EMBEDDINGS needs, with BACKENDS=all or gpt2
 # --build-arg MODEL=none                         without SmolLM2 (98 MB), which llamacpp and all have: the shipped model answers
@@ -14,7 +14,8 @@ FROM python:3.11-slim-bookworm AS packages-openai
 ENV PATH=/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python3 -m venv /venv
 WORKDIR /build
-COPY requirements-openai.txt requirements-sms.txt requirements-telemetry.txt requirements-tools.txt requirements-scans.txt ./
+COPY requirements-openai.txt requirements-sms.txt requirements-telemetry.txt requirements-tools.txt \
+     requirements-scans.txt requirements-pdf.txt ./
 ARG EXTRAS=""
 RUN pip install -r requirements-openai.txt
 RUN for extra in $EXTRAS; do \

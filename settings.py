@@ -149,6 +149,13 @@ class Settings(EnvironmentSettings):
         f"sqlite:///{ROOT / 'data' / 'conversations.db'}",
         description="where conversations are kept: sqlite:///file or postgresql+psycopg://user:password@host/name",
     )
+    share_links: bool = Field(
+        False,
+        description="1: links to conversations as they stand can be made, which whoever has one reads, without login",
+    )
+    share_link_days: float = Field(
+        30, gt=0, le=3650, description="the days after which such a link opens nothing, at most; above 0 and up to 3650"
+    )
     context_strategy: Literal["trim", "summarize"] | None = Field(
         None,
         description="what becomes of turns beyond the window: trim drops them, summarize has the model sum them up; "

@@ -12,6 +12,7 @@ from api.anthropic import messages
 from api.anthropic.errors import PATH as MESSAGES
 from api.anthropic.errors import ErrorBody as AnthropicError
 from api.anthropic.errors import shape
+from api.exchange import exports, links
 from api.http import body, cost, docs, errors, health, log, metrics, trace
 from api.http.access_log import AccessLogMiddleware
 from api.http.origin import OriginMiddleware
@@ -38,7 +39,7 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (routes, models, chat, completions, responses, answer_now, control, files, mcp):
+for family in (routes, models, chat, completions, responses, answer_now, control, files, mcp, exports, links):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(
     messages.router,
@@ -49,6 +50,7 @@ errors.shapes[MESSAGES] = shape
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):
     app.include_router(family.router)
+app.include_router(links.open_router)
 errors.install_handlers(app)
 app.add_middleware(OriginMiddleware)  # from the innermost to the outermost
 app.add_middleware(AccessLogMiddleware)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,32 +17,47 @@ from prompts.atomic_file import atomic_write
 from settings import Settings, SettingsError
 from terminal.text import strip_control
 
+if TYPE_CHECKING:
+    from conversations.exchange import FileFormat
+
 MAX_LINES = 20  # lines that name what was left out, and names of owners
 Owner = Annotated[str, typer.Option(help="whose conversations, as the store names him")]
 
 
 class Format(StrEnum):
-    """What a file is for: a program, or people."""
+    """What a file is for: a program, people, or training."""
 
     json = "json"
     markdown = "markdown"
+    html = "html"
+    pdf = "pdf"
+    jsonl = "jsonl"
 
 
 def export(
     identity: Annotated[str | None, typer.Argument(metavar="[ID]", help="one conversation")] = None,
     everything: Annotated[bool, typer.Option("--all", help="all of the owner's conversations")] = False,
     file_format: Annotated[
-        Format, typer.Option("--format", help="json can be imported again; markdown is for people")
+        Format,
+        typer.Option(
+            "--format", help="json can be imported again; markdown, html and pdf are for people, jsonl for training"
+        ),
     ] = Format.json,
-    output: Annotated[Path | None, typer.Option(help="write this file instead of printing")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="write this file instead of printing; with --all, html and pdf: a folder")
+    ] = None,
+    liked: Annotated[bool, typer.Option("--liked", help="of jsonl: only replies with a thumb up")] = False,
     owner: Owner = "terminal",
 ) -> None:
     """Write conversations out of the store.
 
     Example: python cli.py export --all --output mine.json
+
+    Example: python cli.py export --all --format jsonl --liked --output liked.jsonl
     """
     from conversations import exchange
 
+    form = exchange.FORMATS[_format_name(file_format, liked)]
     if (identity is None) != everything:
         raise SettingsError("Name one conversation by its id, or say --all.")
     with _report_errors():
@@ -51,8 +66,10 @@ def export(
             exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
         )
         counted = _CountingIterator(conversations)
-        texts = exchange.json_chunks(counted) if file_format is Format.json else _markdown(counted)
-        write(texts, output)
+        if everything and form.is_single:
+            _write_each(counted, form, output)
+        else:
+            write(form.write(counted), output)
     _report_export(store, counted.count, everything, output)
 
 
@@ -146,25 +163,36 @@ class _CountingIterator:
             yield conversation
 
 
-def _markdown(conversations: Iterable[dict[str, Any]]) -> Iterator[str]:
-    from conversations.exchange import render_markdown
+def _format_name(file_format: Format, liked: bool) -> str:
+    """The name of the format. Raises SettingsError."""
+    if liked and file_format is not Format.jsonl:
+        raise SettingsError(f"--liked is for --format jsonl; --format {file_format} has every reply.")
+    return "jsonl-liked" if liked else str(file_format)
 
-    for position, conversation in enumerate(conversations):
-        yield ("\n" if position else "") + render_markdown(conversation)
+
+def _write_each(conversations: Iterable[dict[str, Any]], form: "FileFormat", folder: Path | None) -> None:
+    """Write each to a file of its own. Raises SettingsError."""
+    from conversations.exchange import ending
+
+    if folder is None or not folder.is_dir():
+        given = "" if folder is None else f"={folder}"
+        raise SettingsError(f"--output{given}: --all --format {form.name} writes a file for each: name a folder")
+    for conversation in conversations:
+        write(form.write([conversation]), folder / f"{conversation['id']}{ending(form.name)}")
 
 
-def write(texts: Iterable[str], output: Path | None) -> None:
-    """Write UTF-8 to the terminal, or to a file that is whole or not there and that only its owner may read."""
+def write(pieces: Iterable[bytes], output: Path | None) -> None:
+    """Write to the terminal, or to a file that is whole or not there and that only its owner may read."""
     if output is None:
-        for text in texts:
-            sys.stdout.buffer.write(text.encode())
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
         return
     if not output.parent.is_dir() or output.is_dir():
         raise SettingsError(f"--output={output}: name a file in a folder that is there")
     with atomic_write(output, private=True) as part, part.open("wb") as file:
-        for text in texts:
-            file.write(text.encode())
+        for piece in pieces:
+            file.write(piece)
 
 
 def _store(owner: str) -> Any:

@@ -15,7 +15,7 @@ from terminal.screen import Screen
 from terminal.state import ChatState
 
 EXIT_COMMANDS = {"exit", "quit", "/exit", "/quit"}
-EXPORT_FORMATS = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
+EXPORT_FORMATS = {".md": "markdown", ".markdown": "markdown", **{f".{name}": name for name in ("json", "html", "pdf")}}
 SWITCH = {"on": True, "off": False}
 KEY_HELP = """
 Enter sends; Alt-Enter, or a backslash before Enter, begins another line. Arrow up brings back earlier messages.
@@ -90,15 +90,15 @@ def _save(chat: ChatState, screen: Screen, name: str) -> None:
     path = _path(name or f"chat-{datetime.fromtimestamp(conversation['created']):%Y%m%d-%H%M%S}.md")
     file_format = EXPORT_FORMATS.get(path.suffix.lower())
     if file_format is None:
-        raise SettingsError(f"/save {name}: end the name in .md (for people) or .json (can be imported again).")
+        raise SettingsError(f"/save {name}: end it in .md, .html, .pdf (for people) or .json (can be imported again).")
     if path.is_dir() or not path.parent.is_dir():
         raise SettingsError(f"/save {path}: name a file in a folder that is there.")
     if path.exists() and path.resolve() not in chat.written_files:
         raise SettingsError(f"/save {path}: there is such a file already; choose another name.")
-    archive.write(
-        [exchange.render_markdown(conversation)] if file_format == "markdown" else exchange.json_chunks([conversation]),
-        path,
-    )
+    try:
+        archive.write(exchange.FORMATS[file_format].write([conversation]), path)
+    except exchange.ExchangeError as error:
+        raise SettingsError(f"/save {path}: {error}") from error
     chat.written_files.add(path.resolve())
     screen.print(f"Written to {path}")
 
@@ -139,7 +139,7 @@ COMMANDS = {
         _backend,
     ),
     "/reset": Command("/reset", "begins a new conversation; the old one stays in the store", _reset),
-    "/save": Command("/save [FILE]", "writes the conversation as Markdown (.md) or JSON (.json)", _save),
+    "/save": Command("/save [FILE]", "writes the conversation as .md, .html, .pdf or .json", _save),
     "/attach": Command(
         "/attach FILE", "reads a document, which replies are made from until it is deleted", document.attach
     ),

@@ -20,7 +20,8 @@ from settings import VERSION, SettingsError, install_hint
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
-UNTRACED_PATHS = {"/health", "/metrics"}  # asked every few seconds by machines
+UNTRACED_PATHS = ("/health", "/metrics")  # asked every few seconds by machines
+SECRET_PATHS = "/shared/"  # with what follows a link opens
 FLUSH_TIMEOUT = 3.0  # seconds for the last spans to be sent
 # What FastAPI adds of its own; the texts of failures and of requests are not among it.
 TELEMETRY: Any = {
@@ -28,7 +29,7 @@ TELEMETRY: Any = {
     "logs": False,
     "operation_spans": False,
     "auto_configure": False,
-    "exclude": lambda scope: scope["path"] in UNTRACED_PATHS,
+    "exclude": lambda scope: scope["path"] in UNTRACED_PATHS or scope["path"].startswith(SECRET_PATHS),
 }
 _tracer: "Tracer | None" = None
 

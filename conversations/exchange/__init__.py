@@ -1,7 +1,7 @@
 """Conversations out of the store into files, and in again; also what ChatGPT and Open WebUI export.
 
-`parse` gives conversations in our JSON form (`schema`), `import_all` writes them, `export_all` takes them out,
-`json_chunks` and `render_markdown` make the text of a file; `remove` and `restore` are a deletion that may be undone.
+`parse` gives conversations in our JSON form (`schema`), `import_all` writes them, `export_all` takes them out, each of
+`FORMATS` makes a file of them; `remove` and `restore` are a deletion that may be undone.
 Knows the formats and the store; nothing of pages.
 """
 
@@ -11,17 +11,26 @@ from typing import BinaryIO
 
 from conversations.exchange.errors import ExchangeError
 from conversations.exchange.exporter import export_all, export_conversation
+from conversations.exchange.formats import FORMATS, FileFormat, ending
+from conversations.exchange.html import content_policy, document, render_html
 from conversations.exchange.importer import ImportReport, import_all, import_conversation
 from conversations.exchange.markdown import render_markdown
 from conversations.exchange.parsed import ParsedFile, known_forms, parse_stream
 from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
+from conversations.exchange.sharing import copy_shared, render_shared, share
 
 __all__ = [
+    "FORMATS",
     "ExchangeError",
+    "FileFormat",
     "ImportReport",
     "ParsedFile",
     "Removed",
+    "content_policy",
+    "copy_shared",
+    "document",
+    "ending",
     "export_all",
     "export_conversation",
     "import_all",
@@ -31,8 +40,11 @@ __all__ = [
     "parse",
     "parse_file",
     "remove",
+    "render_html",
     "render_markdown",
+    "render_shared",
     "restore",
+    "share",
 ]
 
 

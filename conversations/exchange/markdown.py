@@ -7,19 +7,22 @@ Markers of sources are footnotes, which stand below their message.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from conversations.exchange.citations import cited_passages, numbered_sources
-from conversations.store.tree import Tree
-from documents.alignment import mark, used_numbers
+from conversations.exchange.shown import (
+    ShownMessage,
+    attachments,
+    call_title,
+    omission_notes,
+    references,
+    shown_messages,
+)
+from documents.alignment import used_numbers
 from documents.marker import OURS, Marker
 from documents.source import Source
-from documents.split import Passage
 
 NOTE = "<!-- llm-assistant: Markdown for reading; only --format json can be imported again -->"
 OURS_NOTE = f"*{OURS}: the model named no source; the words of the sentence were found there*"
-ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 LINE_END = r"\r\n|\r|\n"
 FENCE = re.compile(r"(`{3,})[^`]*|(~{3,}).*")
 SPAN = re.compile(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)")
@@ -29,22 +32,11 @@ SAFE = {"<": "&lt;", "&": "&amp;", "!": "\\!", ":": "\\:"}
 
 def render_markdown(conversation: Mapping[str, Any]) -> str:
     """The shown branch (of a comparison all replies) with speakers and times."""
-    messages, passages = conversation["messages"], cited_passages(conversation)
-    numbers = range(len(messages))
-    if conversation["kind"] != "compare":
-        numbers = Tree((m["number"], m["parent"]) for m in messages).path(conversation["head"])  # type: ignore[assignment]
     blocks = [NOTE, f"# {_inline(conversation['title']) or 'Untitled'}", *_render_header(conversation)]
-    shown = [number for number in numbers if (messages[number]["extra"] or {}).get("hidden") is not True]
-    for number in shown:
-        message = messages[number]
-        sources = _sources(message, conversation, passages)
-        question = "" if message["parent"] is None else messages[message["parent"]]["text"]
-        markers = mark(message["text"], tuple(sources), question)
-        written = {**message, "text": _link_footnotes(message["text"], markers, number)}
-        blocks += [*_render_message(written), *_render_sources(sources, markers, number)]
-    for count, where in ((len(numbers) - len(shown), "hidden"), (len(messages) - len(numbers), "on other branches")):
-        if count:
-            blocks.append(f"*{count} {'message' if count == 1 else 'messages'} {where} not shown*")
+    shown = shown_messages(conversation)
+    for message in shown:
+        blocks += [*_render_message(message), *_render_sources(message.sources, message.markers, message.number)]
+    blocks += [f"*{note}*" for note in omission_notes(conversation, shown)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -60,18 +52,14 @@ def _render_header(conversation: Mapping[str, Any]) -> list[str]:
     return [*system, *documents]
 
 
-def _render_message(message: Mapping[str, Any]) -> list[str]:
+def _render_message(shown: ShownMessage) -> list[str]:
     """A message as a heading, its quoted text, and what was attached."""
-    model = [_inline(message["model"])] if message["model"] else []
-    state = [] if message["state"] == "done" else [message["state"]]
-    heading = ", ".join([ROLE_NAMES[message["role"]], *model, _time(message["created"]), *state])
-    attachments, references = _entries(message, "attachments"), _entries(message, "references")
-    names = [" ".join(str(a[n]) for n in ("kind", "name", "prompt") if a.get(n)) for a in attachments]
-    pages = [" ".join(str(r[n]) for n in ("title", "url") if r.get(n)) for r in references]
+    message, text = shown.form, _link_footnotes(shown.text, shown.markers, shown.number)
+    heading = ", ".join([shown.heading[0], *map(_inline, shown.heading[1:])])
     error = f"*Error: {_inline(message['error'])}*" if message["error"] else ""
-    attached = f"*Attached: {_inline(', '.join(names))}*" if names else ""
-    cited = f"*From: {_inline(', '.join(pages))}*" if pages else ""
-    texts = [_render_thinking(message), blockquote(message["text"]), attached, cited, error]
+    attached = f"*Attached: {_inline(names)}*" if (names := attachments(message)) else ""
+    cited = f"*From: {_inline(pages)}*" if (pages := references(message)) else ""
+    texts = [_render_thinking(message), blockquote(text), attached, cited, error]
     calls = [line for call in message.get("calls", ()) for line in _render_call(call)]
     return [f"## {heading}", *calls, *filter(None, texts)]
 
@@ -87,29 +75,9 @@ def _render_thinking(message: Mapping[str, Any]) -> str:
 
 def _render_call(call: Mapping[str, Any]) -> list[str]:
     """A call of a tool: what became of it and who allowed it, and its arguments and result word for word."""
-    origin = f" of {_inline(call['origin'])}" if call["origin"] not in {"", "own"} else ""
-    by = f" ({_inline(call['decided_by'])})" if call["decided_by"] else ""
-    title = f"*Called {_inline(call['name'])}{origin}: {call['status']}{by}, {_time(call['asked'])}*"
+    title = f"*{_inline(call_title(call))}*"
     result = [blockquote(code_block(call["result"]))] if call["result"] else []
     return [title, blockquote(code_block(call["arguments"], "json")), *result]
-
-
-def _entries(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects of a list that an import brought beside a message."""
-    held = (message["extra"] or {}).get(name)
-    return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
-
-
-def _sources(
-    message: Mapping[str, Any], conversation: Mapping[str, Any], passages: Mapping[tuple[int, int], Passage]
-) -> list[Source]:
-    """The passages that a message was made from."""
-    sources = []
-    for number, each in numbered_sources(message):
-        if passage := passages.get((each["document"], each["begins"])):
-            name = conversation["documents"][each["document"]]["name"]
-            sources.append(Source(name, passage.page, passage.place, passage.text, each["score"], number))
-    return sources
 
 
 def _link_footnotes(text: str, markers: Sequence[Marker], message: int) -> str:
@@ -150,10 +118,6 @@ def code_block(text: str, language: Any = None) -> str:
         fence += "`"
     name = language if isinstance(language, str) and language.isalnum() and language != "unknown" else ""
     return f"{fence}{name}\n{text}\n{fence}"
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _inline(text: str) -> str:

@@ -1,9 +1,10 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
 
-from conversations.store import personas, responses, versions
+from conversations.store import links, personas, responses, versions
 from conversations.store.calls import AnsweredError, Decision
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
+from conversations.store.link_table import SharedLink
 from conversations.store.scan_tables import PagePicture
 from conversations.store.schema import (
     STATE_NOTES,
@@ -50,6 +51,7 @@ __all__ = [
     "NotFoundError",
     "PagePicture",
     "Period",
+    "SharedLink",
     "State",
     "Statistics",
     "Store",
@@ -64,6 +66,7 @@ __all__ = [
     "disconnect",
     "forget_with",
     "format_count",
+    "links",
     "make_title",
     "new_conversation_id",
     "open_store",

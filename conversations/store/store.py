@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from conversations.store.calls import has_left_calls, read_calls, sweep_calls
 from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
+from conversations.store.link_table import SharedLink
 from conversations.store.schema import (
     IS_LIVE,
     CallStatus,
@@ -179,8 +180,8 @@ class Store:
         announce_deletion(self.database, conversation_id)
 
     def clear(self, conversation_id: str, **fields: Any) -> None:
-        """Delete the messages of a conversation, its documents, and what was always or never allowed in it; set
-        `fields`. Replies in it end.
+        """Delete the messages of a conversation, its documents, links to it, and what was always or never allowed in
+        it; set `fields`. Replies in it end.
 
         Raises NotFoundError.
         """
@@ -188,6 +189,7 @@ class Store:
             conversation = self.lock_conversation(session, conversation_id)
             session.execute(delete(Message).where(Message.conversation_id == conversation_id))
             session.execute(delete(Document).where(Document.conversation_id == conversation_id))
+            session.execute(delete(SharedLink).where(SharedLink.conversation_id == conversation_id))
             for name, value in {"head": None, "title": "", "grants": None, **fields}.items():
                 setattr(conversation, name, value)
         announce_deletion(self.database, conversation_id)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from blocks import Blocks, thought_block
 from conversations.replies import Reply, describe_wait, watch
 from conversations.store import Message, State, Store
 from documents.alignment import used_numbers, written_markers
 from documents.source import Source, sources_of
-from page.blocks import Blocks, thought_block
 
 
 def given_passages(store: Store, message_id: int, reply: Reply | None) -> list[Source]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import streamlit as st
 
+from blocks import GrowingText
+from blocks.markers import link_growing_markers
 from conversations.replies import watch
 from conversations.store import Conversation, Message, MessageError, NotFoundError, Store, ToolCall
 from documents.source import Source
-from page.blocks import GrowingText
 from page.chat import calls, reply, sources
 from page.chat.growing import given_passages, passage_key, thought_blocks, waiting_text
-from page.chat.markers import link_growing_markers
 from page.session.error import defer_error
 
 TICK = 0.2  # seconds between two looks at a reply

@@ -7,6 +7,7 @@ import streamlit as st
 
 from conversations import exchange
 from conversations.store import Conversation, NotFoundError, Store, clean
+from page.chat import exports, sharing
 from page.session.actions import enqueue
 from page.session.binding import accept_change, bind
 from page.session.current import current_conversation, open_conversation
@@ -45,24 +46,9 @@ def draw(store: Store, conversation: Conversation | None, *, is_temporary: bool 
             key=f"hand-over-{conversation_id}",
             **FULL_WIDTH,
         )
-        st.download_button(
-            "Export as JSON",
-            lambda: _export_json(store, conversation_id),
-            f"{conversation_id}.json",
-            "application/json",
-            icon=":material/download:",
-            on_click="ignore",
-            **FULL_WIDTH,
-        )
-        st.download_button(
-            "Export as Markdown",
-            lambda: exchange.render_markdown(exchange.export_conversation(store, conversation_id)),
-            f"{conversation_id}.md",
-            "text/markdown",
-            icon=":material/description:",
-            on_click="ignore",
-            **FULL_WIDTH,
-        )
+        exports.draw(store, conversation_id)
+        if not is_temporary:
+            sharing.draw(store, conversation_id)
         st.button(
             "Discard" if is_temporary else "Delete",
             icon=":material/delete:",
@@ -82,11 +68,6 @@ def _draw_pin(store: Store, conversation: Conversation) -> None:
         key=f"{'unpin' if pinned else 'pin'}-{conversation.id}",
         **FULL_WIDTH,
     )
-
-
-def _export_json(store: Store, conversation_id: str) -> str:
-    """The conversation as JSON that can be imported. Raises NotFoundError."""
-    return "".join(exchange.json_chunks([exchange.export_conversation(store, conversation_id)]))
 
 
 def _rename(store: Store, conversation_id: str, title: str, entered: str | None) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import streamlit as st
 
+from blocks import render_blocks
+from blocks.markers import link_markers
 from conversations.replies import NOTE, end_note
 from conversations.store import Feedback, Message, Store, ToolCall
 from documents.source import Source
-from page.blocks import render_blocks
 from page.chat import calls, reply, sources
 from page.chat.growing import thought_blocks
-from page.chat.markers import link_markers
 from page.chat.metrics import format_metrics
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown, link

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from page.blocks import Blocks
+from blocks import Blocks
 from page.session import stream
 
 FOLDER = Path(__file__).parent

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from conversations import exchange
-from page.chat import listing, menu
+from page.chat import listing, menu, sharing
 from page.session.context import PageContext
 from page.session.current import open_conversation
 from page.session.error import draw_error
@@ -20,6 +20,7 @@ def draw(context: PageContext) -> None:
         listing.draw(context.store)
         with st.expander("Import", icon=":material/upload:"):
             _draw_import(context)
+        sharing.draw_links(context)
         if not context.owner.is_permanent:
             st.caption("These conversations belong to this tab and cannot be found again after it is closed.")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
+from blocks.markers import source_key
 from conversations.store import Store
 from documents.alignment import mark, used_numbers
 from documents.marker import OURS
 from documents.source import Source
 from page.chat import region
-from page.chat.markers import source_key
 from page.session.markdown import escape_markdown
 
 MAX_LABEL_PLACES = 3  # places in the label; the others are counted

@@ -16,6 +16,7 @@ from page.chat import (
     news,
     personas,
     reply,
+    sharing,
     sidebar,
     temporary,
     welcome,
@@ -37,6 +38,7 @@ def draw() -> None:
     own = load_context()
     preload_model(own.choice.name, own.settings)
     follow_address()
+    sharing.accept(own)
     context = in_chat(own)
     st.html(STYLE)
     reply.draw_style()

@@ -10,10 +10,10 @@ import streamlit as st
 
 import backends
 from backends import BackendStatus, Entry
+from blocks import render_blocks
 from chains.report import Report
 from conversations.replies import Comparison, GenerationRequest, comparison, end_note, preload_model, watch
 from conversations.store import Message, MessageError, NotFoundError, Store
-from page.blocks import render_blocks
 from page.chat import live, reply
 from page.chat.growing import thought_blocks
 from page.pages import chat

@@ -12,9 +12,9 @@ import streamlit as st
 
 import backends
 from backends import ProviderModel
+from blocks import plain_blocks
 from conversations.replies import Reply, preload_model, stream_completion
 from conversations.store import STATE_NOTES, MessageError, State, check_message
-from page.blocks import plain_blocks
 from page.chat import live, reply, sampling
 from page.chat.growing import waiting_text
 from page.chat.header import pick_backend, pick_model

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from markdown_it import MarkdownIt
 
-from page.session.prose import rewrite
+from blocks.prose import rewrite
 
 IMAGE = re.compile(r"!(?=\[)")
 BROKEN = "!\u2060"  # an invisible joiner: what follows is a link, which nobody fetches unasked

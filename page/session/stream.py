@@ -25,6 +25,11 @@ def withdraw() -> None:
     _scripts.clear()
 
 
+def is_offered() -> bool:
+    """Whether this process is a server that has routes of ours beside the page."""
+    return bool(_scripts)
+
+
 def stream_data(settings: Settings, owner: str) -> dict[str, Any] | None:
     """What a component is given to follow the stream; None where there is none for this tab. Raises SettingsError."""
     if not _scripts or st.session_state.get("stream_failed"):

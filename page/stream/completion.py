@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
+from blocks import plain_blocks
 from conversations.replies import Reply
-from page.blocks import plain_blocks
 from page.chat.growing import waiting_text
 from page.stream.growing import GrowingTopic
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from blocks import Blocks
 from conversations.store import DatabaseError, NotFoundError
-from page.blocks import Blocks
 from page.stream.patch import make_patch
 from page.stream.watcher import Watcher, format_event
 

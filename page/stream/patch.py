@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from page.blocks import Blocks
+from blocks import Blocks
 
 
 def make_patch(before: Blocks, after: Blocks) -> dict[str, Any]:

@@ -4,12 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from blocks import Blocks, GrowingText
+from blocks.markers import link_growing_markers
 from conversations.replies import watch
 from conversations.store import Store
 from documents.source import Source
-from page.blocks import Blocks, GrowingText
 from page.chat.growing import given_passages, growing_thought, passage_key, waiting_text
-from page.chat.markers import link_growing_markers
 from page.stream.growing import GrowingTopic
 
 SHARE = 0.1  # of a core that rendering one reply may take: a long block is drawn more seldom

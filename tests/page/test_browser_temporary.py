@@ -58,7 +58,7 @@ def test_its_words_are_in_no_file_after_a_kill(tab: Page, server: Loopback, data
     notes = tmp_path / "outside" / f"{WRITTEN}.txt"
     notes.parent.mkdir()
     notes.write_text(f"{WRITTEN} had a crest.")
-    with run_server(log, **environment, DATABASE_URL=database_url, TMPDIR=str(own)) as (address, process):
+    with run_server(log, None, **environment, DATABASE_URL=database_url, TMPDIR=str(own)) as (address, process):
         server.reply = f"It is no {KEPT} ."
         tab.goto(address)
         send_message(tab, f"What is an {KEPT}?")

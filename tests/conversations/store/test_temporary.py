@@ -42,7 +42,7 @@ def test_a_chat_has_branches_documents_and_a_search_of_its_own() -> None:
     third = over(store, turn.send(store, first.conversation_id, "And its wings?", ask("openai")))
     thread = store.thread(first.conversation_id)
     assert thread.branches[second.id] == [first.id, second.id]
-    assert [source.name for source in thread.sources[third.id]] == ["notes.txt"]
+    assert [source.file for source in thread.sources[third.id]] == ["notes.txt"]
     assert len(texts(store, first.conversation_id)) == 4
     assert search_conversations(store, WORD)
     assert mine().listing() == [] == open_temporary().listing()

@@ -12,10 +12,10 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
+from blocks import render_blocks
 from conversations.replies import turn, watch
 from conversations.replies.reply import Reply
 from conversations.store import State, Store
-from page.blocks import render_blocks
 from page.session import stream
 from page.stream import growing, routes
 from page.stream.news import News

@@ -1,7 +1,7 @@
 """A reply's Markdown as blocks of HTML, by markdown-it-py: safe by construction, since HTML in it stays text.
 
 A link leads to a page, an address of mail, or a place of this page; an image is a link, which nobody fetches
-unasked. Formulas and line breaks are what `page.session.prose` makes of them, as for Streamlit. Knows no page.
+unasked. Formulas and line breaks are what `blocks.prose` makes of them, as for Streamlit. Knows no page.
 """
 
 import re
@@ -19,10 +19,10 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.dollarmath.index import math_block_dollar
 from mdit_py_plugins.gfm_autolink import gfm_autolink_plugin
 
-from page.blocks.code import render_code, render_growing_code
-from page.blocks.formula import render_formula
-from page.blocks.tasks import tasks_plugin
-from page.session.prose import BLOCKS, JOINER, rewrite
+from blocks.code import render_code, render_growing_code
+from blocks.formula import render_formula
+from blocks.prose import BLOCKS, JOINER, rewrite
+from blocks.tasks import tasks_plugin
 
 Blocks = tuple[str, ...]  # HTML of each block of a text, in order
 CACHED = 512  # replies: those of a page are drawn anew with each press

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from blocks.prose import JOINER, rewrite
 from page.session.markdown import safe_markdown
-from page.session.prose import JOINER, rewrite
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Text that is no Markdown: every character stands for itself, each line is a block."""
 
-from page.blocks import plain_blocks
+from blocks import plain_blocks
 
 
 def test_every_character_stands_for_itself() -> None:

@@ -6,6 +6,7 @@ What the library makes is read as a tree and written anew, element by element, s
 import re
 from functools import cache
 from html import escape, unescape
+from typing import Any
 from xml.etree.ElementTree import Element
 
 MAX_LENGTH = 10_000  # characters of a formula; a longer one stays as it was typed
@@ -35,13 +36,29 @@ def render_formula(tex: str, *, display: bool) -> str:
     """MathML of a formula, on a line of its own where `display`; where TeX does not allow it, or the library knows
     one of its commands not, as it was typed.
     """
-    if len(tex) <= MAX_LENGTH and tex.count("{") <= MAX_DEPTH and tex.count(r"\left") <= MAX_DEPTH:
+    if _is_short(tex):
         try:
             return _write(_convert(_prepare(tex), "block" if display else "inline"))
         except _failures():
             pass
     mark = "$$" if display else "$"
     return f'<code class="formula">{escape(mark + tex + mark)}</code>'
+
+
+def parse_formula(tex: str) -> dict[str, Any] | None:
+    """The tree of MathML of a formula: of each element its `tag`, `text`, `attributes` and `children`; None where
+    `render_formula` leaves it as it was typed.
+    """
+    if not _is_short(tex):
+        return None
+    try:
+        return _to_tree(_convert(_prepare(tex), "block"))
+    except _failures():
+        return None
+
+
+def _is_short(tex: str) -> bool:
+    return len(tex) <= MAX_LENGTH and tex.count("{") <= MAX_DEPTH and tex.count(r"\left") <= MAX_DEPTH
 
 
 def _convert(tex: str, display: str) -> Element:
@@ -74,10 +91,23 @@ def _rename(match: re.Match[str]) -> str:
     return f"\\{verb}{{{ALIKE[match[2] or 'alignedat']}}}"
 
 
-def _write(element: Element) -> str:
-    """The element as text, without what is not on the lists. Raises ValueError where the library knew a command not."""
+def _check_known(element: Element) -> None:
+    """Raise ValueError where the library knew a command not."""
     if element.tag != "mtext" and UNKNOWN.match(element.text or ""):
         raise ValueError(f"no formula: {element.text}")
+
+
+def _to_tree(element: Element) -> dict[str, Any]:
+    _check_known(element)
+    attributes = {key: value for key, value in element.attrib.items() if key in ATTRIBUTES}
+    children = [_to_tree(child) for child in element]
+    tag = element.tag if element.tag in ELEMENTS else "mrow"
+    return {"tag": tag, "text": unescape(element.text or ""), "attributes": attributes, "children": children}
+
+
+def _write(element: Element) -> str:
+    """The element as text, without what is not on the lists. Raises ValueError where the library knew a command not."""
+    _check_known(element)
     inner = escape(unescape(element.text or "")) + "".join(
         _write(child) + escape(unescape(child.tail or "")) for child in element
     )

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from page.blocks.markdown import Blocks
+from blocks.markdown import Blocks
 
 
 def plain_blocks(text: str) -> Blocks:

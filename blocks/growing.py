@@ -9,7 +9,7 @@
 import re
 from html import escape
 
-from page.blocks.markdown import Blocks, block_starts, parse, write
+from blocks.markdown import Blocks, block_starts, parse, write
 
 DEFINITION = re.compile(r"^[ ]{0,3}\[[^\]\n]+\]:", re.MULTILINE)
 FORMULA_MARK = re.compile(r"(?<!\\)(?:\$\$|\\[\[\]()])")

@@ -4,8 +4,8 @@ from html import escape
 
 import pytest
 
-from page.blocks import render_blocks
-from page.blocks.formula import render_formula
+from blocks import render_blocks
+from blocks.formula import render_formula
 
 
 @pytest.mark.parametrize(

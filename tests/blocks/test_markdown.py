@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from page.blocks import render_blocks
+from blocks import render_blocks
 
 TAGS = {
     "p", "br", "h1", "h2", "ul", "ol", "li", "blockquote", "hr", "pre", "code", "span", "div", "a", "em", "strong", "s",

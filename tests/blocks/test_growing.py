@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from page.blocks import GrowingText, render_blocks
+from blocks import GrowingText, render_blocks
 from settings import ROOT
-from tests.page.blocks.test_markdown import HOSTILE
+from tests.blocks.test_markdown import HOSTILE
 from tests.page.test_browser_reply import DRAWN
 
 TEXTS = [
