@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 import backends
 from chains.settings import CallSettings
+from documents.pictures.settings import PictureSettings
 from documents.settings import DocumentSettings, EmbeddingSettings
 from settings import CommaSeparated, EnvironmentSettings, Settings, SettingsError
 from tools import ToolSettings
@@ -186,5 +187,5 @@ def api_settings() -> tuple[type[EnvironmentSettings], ...]:
 
 def all_settings() -> tuple[type[EnvironmentSettings], ...]:
     """Every group of settings: the app's, the documents', the tools', the API's, each backend's."""
-    rooms = (DocumentSettings, EmbeddingSettings, ToolSettings, CallSettings)
+    rooms = (DocumentSettings, EmbeddingSettings, PictureSettings, ToolSettings, CallSettings)
     return (Settings, *rooms, *api_settings(), *backends.settings_groups())

@@ -2,8 +2,9 @@
 
 A backend file has `build(settings) -> BaseChatModel`, and where they apply `BackendSettings` (its own variables),
 `availability_error(settings)`, `is_default_model(settings)`, `is_shipped_model(settings)`, `names_model(settings)`,
-`model_reason(settings)`, `is_metered(settings)`, `parameters(settings)` and `list_models(settings)`; those that compute
-in this process `with_model`, `model_key` and `needed_memory`, and `bring(settings)` where files may have to come first.
+`model_reason(settings)`, `is_metered(settings)`, `parameters(settings)`, `list_models(settings)` and
+`vision_error(settings)` (why its model cannot see pictures); those that compute in this process `with_model`,
+`model_key` and `needed_memory`, and `bring(settings)` where files may have to come first.
 They find their own variables in `settings.group(BackendSettings)`, which are read once or handed in (`with_settings`).
 This file finds them, picks one and loads each model once: `NAME` is the backend with the model that its settings name,
 `llamacpp:MODEL` another one that lies on this machine, `provider:model` somebody else's. A model of this process stays
@@ -13,21 +14,22 @@ as long as memory allows, and while somebody has a lease of it. It knows no back
 import atexit
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from langchain_core.exceptions import ModelError, ModelNotFoundError
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
 
+from backends import vision as vision
 from backends.llama import states
 from backends.local import installing as installing
 from backends.local import shipped as shipped
 from backends.local.memory import MemoryEstimate
+from backends.local.protocol import LocalModel as LocalModel
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
 from backends.models.catalogue import find_entry, list_entries
@@ -41,6 +43,7 @@ from backends.models.name import is_model_name as is_model_name
 from backends.models.residency import Lease, Order, Residency, Resident
 from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.models.size import parameters_in_name
+from backends.remote.protocol import RemoteModel as RemoteModel
 from backends.remote.provider import LOCAL as LOCAL
 from backends.remote.provider import ProviderModel as ProviderModel
 from backends.remote.retry_after import retry_after as retry_after  # for rooms that enter backends by this door
@@ -59,36 +62,6 @@ log = logging.getLogger(__name__)
 
 class UnknownBackendError(ModelNotFoundError, SettingsError):
     """A name that is no backend."""
-
-
-@runtime_checkable
-class LocalModel(Protocol):
-    """What a loaded model has beside LangChain's methods where it computes in this process.
-
-    Its call argument `max_tokens` may be REST_OF_WINDOW.
-    """
-
-    @property
-    def template_origin(self) -> str:
-        """Where its chat template comes from, for people."""
-
-    @property
-    def queue_length(self) -> int:
-        """How many requests wait or run."""
-
-    def close(self) -> None:
-        """End what computes, and keep of it what is worth it for the next time. Requests that wait or run fail."""
-
-
-@runtime_checkable
-class RemoteModel(Protocol):
-    """What a model has beside LangChain's methods where servers answer."""
-
-    async def ameasured(self, name: str | None = None) -> BaseChatModel:
-        """The model, or another one of its server, with the window that the server tells. Raises ModelError kinds."""
-
-    def count_tokens(self, messages: Sequence[BaseMessage]) -> int:
-        """Tokens of a prompt, near the window as the server counts them: the thread waits for it."""
 
 
 async def measured(model: BaseChatModel, name: str | None = None) -> BaseChatModel:
@@ -146,6 +119,19 @@ def availability_error(name: str, settings: Settings) -> str | None:
     except ModelNotFoundError as error:
         return f"{error} Choose another model, or put it back."
     return reason
+
+
+def vision_error(name: str, settings: Settings, model: str | None = None) -> str | None:
+    """Why a backend's model, or another one of its server, cannot see pictures; None where it can, or nobody knows."""
+    try:
+        told: str | None = None if model else _call(name, "vision_error", settings, None)
+    except ModelNotFoundError:
+        return None  # which `availability_error` tells
+    if told is not None or hasattr(find_backend(name), "vision_error"):
+        return told
+    sees = vision.sees(loaded_model(name), model)
+    is_blind = sees is False or (sees is None and computes_here(name))
+    return vision.CANNOT_SEE.format(model or name) if is_blind else None
 
 
 def status(settings: Settings) -> list[BackendStatus]:

@@ -30,6 +30,7 @@ Retriever = Runnable[str, list[Document]]
 MESSAGES_PROMPT = ChatPromptTemplate.from_messages(
     [MessagesPlaceholder("messages")]
 )  # made once: it costs more than a token
+QUESTION = MessagesPlaceholder("question")  # the last message, where it is more than a text
 
 
 class TextParser(StrOutputParser):
@@ -70,9 +71,11 @@ def instructions(settings: Settings, system: str | None = None, summary: str | N
     return "\n\n".join(filter(None, [system_text, None if summary is None else introduce(summary)]))
 
 
-def assistant(model: Runnable[LanguageModelInput, AIMessage], system: str) -> Runnable[Inputs, str]:
+def assistant(
+    model: Runnable[LanguageModelInput, AIMessage], system: str, last: Any = ("human", "{input}")
+) -> Runnable[Inputs, str]:
     """The inputs of `prompt` to the reply's text."""
-    return prompt(system) | model | TextParser()
+    return prompt(system, last) | model | TextParser()
 
 
 def _with_passages(retriever: Retriever, whole: Sequence[Document] = ()) -> Runnable[Inputs, Inputs]:
@@ -88,12 +91,12 @@ def agent(
     rounds: int,
     retriever: Retriever | None = None,
     whole: Sequence[Document] = (),
+    last: Any = ("human", "{input}"),
 ) -> Runnable[Inputs, str]:
     """The inputs of `prompt` to the text of a reply, for which the model may call tools, `rounds` times at most."""
     if retriever is None:
-        return Agent(prompt(system) | model, calls, rounds)
-    last = MessagesPlaceholder("question")
-    return Agent(prompt(system, last) | model, calls, rounds, _with_passages(retriever, whole))
+        return Agent(prompt(system, last) | model, calls, rounds)
+    return Agent(prompt(system, QUESTION) | model, calls, rounds, _with_passages(retriever, whole))
 
 
 def retrieval_assistant(
@@ -103,8 +106,7 @@ def retrieval_assistant(
 
     `whole` are all sections of the files, which it reads instead where the window holds them.
     """
-    last = MessagesPlaceholder("question")
-    return _with_passages(retriever, whole) | prompt(system, last) | model | TextParser()
+    return _with_passages(retriever, whole) | prompt(system, QUESTION) | model | TextParser()
 
 
 def completion(model: Runnable[LanguageModelInput, AIMessage]) -> Runnable[Inputs, str]:
@@ -160,6 +162,7 @@ def build(
     whole: Sequence[Document] = (),
     toolbox: Toolbox | None = None,
     control: ThinkingControl | None = None,
+    shows_pictures: bool = False,
 ) -> Runnable[Inputs, str]:
     """The chain over `backend` and LLM_FALLBACK; `options` are those of sampling for this chain alone.
 
@@ -168,7 +171,7 @@ def build(
     `model` is a name at the backend's server. `retriever` finds passages of files. `conversation` is the id of the one
     that goes on, as `FallbackModel` has it.
     `whole` are all sections of those files, where they are to be read whole. `toolbox`: the model may call its tools.
-    `control` ends its thinking.
+    `control` ends its thinking. `shows_pictures`: the inputs have the `question` as a message with its pictures.
     """
     fallback_model = FallbackModel(
         settings,
@@ -185,8 +188,9 @@ def build(
     if raw:
         return completion(fallback_model)
     text = instructions(settings, system, summary)
+    last: Any = QUESTION if shows_pictures else ("human", "{input}")
     if toolbox is not None:
-        return agent(fallback_model, text, toolbox.calls, toolbox.rounds, retriever, whole)
+        return agent(fallback_model, text, toolbox.calls, toolbox.rounds, retriever, whole, last)
     if retriever is None:
-        return assistant(fallback_model, text)
+        return assistant(fallback_model, text, last)
     return retrieval_assistant(fallback_model, text, retriever, whole)

@@ -15,11 +15,12 @@ from langchain_core.callbacks import adispatch_custom_event
 from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool
 
 import backends
-from backends import REST_OF_WINDOW, LocalModel, ProviderModel, ThinkingControl, UnsupportedOptionError
+from backends import REST_OF_WINDOW, LocalModel, ProviderModel, ThinkingControl, UnsupportedOptionError, vision
 from chains.no_answer import no_answer_cause
 from chains.window import Fit, fit, window
 from settings import Settings
@@ -135,7 +136,8 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
                 with lease:
                     await adispatch_custom_event("attempt", {"backend": name}, config=config)
                     # 2. Its chunks, from the first visible character on.
-                    async for chunk in self._runnable(name, lease.model, kwargs).astream(input, config):
+                    shown = await self._shown(name, lease.model, input)
+                    async for chunk in self._runnable(name, lease.model, kwargs).astream(shown, config):
                         if gate.is_open:
                             yield chunk
                             continue
@@ -187,6 +189,25 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
             return bound  # type: ignore[no-any-return]
         fitted: Runnable[Any, AIMessage] = window(model, reply, self.cut, self.hidden, other, self.tools) | bound
         return fitted
+
+    async def _shown(self, name: str, model: BaseChatModel, input: LanguageModelInput) -> LanguageModelInput:
+        """The prompt as this model is shown it: one that cannot see gets the pictures of earlier turns as a line each.
+
+        Raises ModelInvalidRequestError where it would have to see those of the newest one, or `strict` all of it.
+        """
+        messages = input.to_messages() if isinstance(input, PromptValue) else ()
+        showing = [at for at, message in enumerate(messages) if vision.has_pictures(message)]
+        if not showing:
+            return input
+        other = self.model if name == self.names[0] else None
+        await backends.measured(model, other)  # what a server says of its model
+        problem = backends.vision_error(name, self.settings, other)
+        if problem is None:
+            return input
+        newest = max(at for at, message in enumerate(messages) if message.type == "human")
+        if self.strict or showing[-1] >= newest:
+            raise ModelInvalidRequestError(problem)
+        return ChatPromptValue(messages=[vision.without_pictures(message) for message in messages])
 
     def _steered(self, name: str, model: BaseChatModel, options: dict[str, Any]) -> dict[str, Any]:
         """The options with what is said of thinking as this model takes it.

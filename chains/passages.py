@@ -54,8 +54,11 @@ def attach(question: BaseMessage, passages: Sequence[Document], whole: Sequence[
 
 
 def question_message(inputs: dict[str, Any], whole: Sequence[Document] = ()) -> list[BaseMessage]:
-    """`{"context": [documents], "input": str}` to the last message of the prompt."""
-    return [attach(HumanMessage(inputs["input"]), inputs["context"], whole)]
+    """`{"context": [documents], "input": str}` to the last message of the prompt; with pictures it is there as
+    `question`.
+    """
+    [question] = inputs.get("question") or [HumanMessage(inputs["input"])]
+    return [attach(question, inputs["context"], whole)]
 
 
 def question_text(inputs: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langchain_core.tools import BaseTool
 
 import backends
-from backends import RemoteModel
+from backends import RemoteModel, vision
 from chains.cut import Cut, lasting_cut
 from chains.passages import insert, place_whole
 from chains.results import cut_results, tool_tokens
@@ -92,8 +92,9 @@ def count_with_tools(model: BaseChatModel, messages: Sequence[BaseMessage], tool
 
 def estimate(model: BaseChatModel, messages: Sequence[BaseMessage]) -> int:
     """Tokens of a prompt, exactly where the model is here; nothing is fetched for it."""
-    own = counts_exactly(model) or isinstance(model, RemoteModel)
-    return model.get_num_tokens_from_messages(list(messages)) if own else count_tokens_approximately(messages)
+    if counts_exactly(model) or isinstance(model, RemoteModel):
+        return model.get_num_tokens_from_messages(list(messages))
+    return count_tokens_approximately(messages, tokens_per_image=0) + vision.picture_tokens(messages)
 
 
 def estimate_tokens(text: str) -> int:
@@ -164,8 +165,8 @@ def fit(
 
 
 def _text_tokens(messages: Sequence[BaseMessage]) -> int:
-    """An estimate of the tokens of what messages say."""
-    return sum(estimate_tokens(str(message.text)) for message in messages)
+    """An estimate of the tokens of what messages say and show."""
+    return sum(estimate_tokens(str(message.text)) for message in messages) + vision.picture_tokens(messages)
 
 
 def window(

@@ -113,13 +113,13 @@ def detect_kind(name: str, first: bytes) -> Kind:
     kind = KINDS[ending]
     if _fits(kind.name, first, PICTURES.get(ending)):
         return kind
-    seen = _binary(first) or "text"
+    seen = binary_kind(first) or "text"
     raise DocumentError(f"{name} is no {ending.upper()} file: its first bytes are those of {seen}. Give it its name.")
 
 
 def _fits(kind: str, first: bytes, picture: str | None) -> bool:
     """Whether a file of a kind may begin so; `picture` is what it has to be, where it has to be one."""
-    seen = _binary(first)
+    seen = binary_kind(first)
     if picture is not None:
         return seen == picture
     if kind == "pdf":  # something may stand before its mark, but nothing that is a file of its own
@@ -127,7 +127,7 @@ def _fits(kind: str, first: bytes, picture: str | None) -> bool:
     return first.startswith((ZIP, OLE)) if kind in OFFICE else not seen
 
 
-def _binary(first: bytes) -> str | None:
+def binary_kind(first: bytes) -> str | None:
     """What a file is that is no text; UTF-16 says so with its first two bytes."""
     kind = next((kind for mark, kind in BINARY.items() if first.startswith(mark)), None)
     if first.startswith(b"RIFF") and first[8:12] == b"WEBP":

@@ -60,6 +60,7 @@ ORDER = (
     "backends.hf",
     "backends.local",
     "backends.thinking",
+    "backends.vision",
     "training",
     "prompts",
     "openai_account",

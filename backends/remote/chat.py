@@ -53,6 +53,16 @@ class OpenAIChat(DiscoveringChat):
         is_known = name == self.model_name and (self.profile or {}).get("reasoning_output") is False
         return () if is_known and not self.compatible else effort.efforts_by(self._thinking_way(name))
 
+    def sees(self, name: str | None = None) -> bool | None:
+        """Whether a model of the server can see pictures, as the server says, or LangChain's table of OpenAI's models;
+        None where neither does.
+        """
+        model = name or self.model_name
+        told = self._probe.last_description(model).sees
+        if told is None and not self.compatible and model == self.model_name:
+            told = (self.profile or {}).get("image_inputs")
+        return told
+
     def _thinking_way(self, model: str) -> effort.Way:
         return effort.choose_way(self.thinking_way, self._probe.last_description(model).software)
 

@@ -34,6 +34,7 @@ from backends.remote.probe import ServerProbe
 from backends.remote.tokenizer import ServerTokenizer
 from backends.remote.truncation import NOTICE, PromptCheck
 from backends.remote.window import Description
+from backends.vision import picture_tokens, without_pictures
 
 NOT_OPENAI = "it answers, but not with OpenAI's API. Does OPENAI_BASE_URL end in /v1?"
 SHOWN = 5  # names of models that an error lists
@@ -201,8 +202,9 @@ class DiscoveringChat(ChatOpenAI):
         window = (self.profile or {}).get("max_input_tokens")
         if not (self.compatible and window) or most_tokens(messages) <= window // 2 or estimate > FAR * window:
             return estimate
-        sent = self._get_request_payload(list(messages)).get("messages", [])
-        return self._tokenizer.count(self.model_name, sent) or estimate
+        plain = [without_pictures(message) for message in messages]  # servers count text there
+        counted = self._tokenizer.count(self.model_name, self._get_request_payload(plain).get("messages", []))
+        return counted + picture_tokens(messages) if counted else estimate
 
     # 3. What its answers tell.
 

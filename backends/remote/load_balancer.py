@@ -163,6 +163,11 @@ class LoadBalancedChat(BaseChatModel):
             return self
         return self.model_copy(update={"servers": measured, "profile": smallest_window(measured)})
 
+    def sees(self, name: str | None = None) -> bool | None:
+        """Whether the model can see pictures at every server; None where nobody says."""
+        told = [chat.sees(name) for chat in self.servers]
+        return False if False in told else True if True in told else None
+
     def count_tokens(self, messages: Sequence[BaseMessage]) -> int:
         """Tokens of a prompt, as the first server counts that does; may wait for it."""
         counts = (chat.count_tokens(messages) for chat in self.servers if chat.profile)

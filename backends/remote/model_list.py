@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from backends.remote.told_vision import told_vision
+
 LISTS = ("data", "models", "result", "items")  # the fields that hold a list
 NAMES = ("id", "name", "model", "key", "model_name")  # the fields that name a model; the first that does counts
 TYPES = ("type", "model_type", "task", "tasks", "pipeline_tag", "mode", "capabilities")  # those that say what it is for
@@ -45,12 +47,15 @@ OTHER_NAME = re.compile(
 
 
 class ListedModel(NamedTuple):
-    """A row of a list: the name, the window in tokens where it is told, who owns it, and whether it can chat."""
+    """A row of a list: the name, the window in tokens where it is told, who owns it, and whether it can chat; whether
+    it sees pictures, None where that is not told.
+    """
 
     id: str
     window: int | None = None
     owner: str = ""
     can_chat: bool = True
+    sees: bool | None = None
 
 
 def parse(answer: Any) -> list[ListedModel] | None:
@@ -84,7 +89,7 @@ def parse_row(row: Any, name: str = "") -> ListedModel:
         return ListedModel(name, can_chat=not OTHER_NAME.search(name))
     name = next(filter(None, (to_name(row.get(field)) for field in NAMES)), name)
     owner = "llamacpp" if "n_ctx_train" in _part(row, "meta") else str(row.get("owned_by") or "")
-    return ListedModel(name, window(row), owner, can_chat(row, name))
+    return ListedModel(name, window(row), owner, can_chat(row, name), told_vision(row))
 
 
 def to_name(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from backends.remote.model_list import ListedModel, to_tokens
+from backends.remote.told_vision import told_vision
 
 # A path from the server's root, and the JSON to post there; the JSON of the answer, None where the server has none.
 Ask = Callable[[str, Any], Any]
@@ -34,16 +35,23 @@ OWNERS = {
 class Description(NamedTuple):
     """What a server says of one model: which software it is, the window in tokens, and whether that one is loaded.
 
-    `software` is empty where it is not known, and `window` None; one that is not loaded may get another window.
+    `software` is empty where it is not known, and `window` None; one that is not loaded may get another window. `sees`:
+    whether it can see pictures, None where the server does not say.
     """
 
     software: str = ""
     window: int | None = None
     is_loaded: bool = True
+    sees: bool | None = None
 
 
 def describe(row: ListedModel | None, model: str, ask: Ask) -> Description:
     """What a server says of a model in its list, and where that tells no window, in the API of its own software."""
+    found = _describe(row, model, ask)
+    return found._replace(sees=row.sees) if row and row.sees is not None else found
+
+
+def _describe(row: ListedModel | None, model: str, ask: Ask) -> Description:
     software = OWNERS.get(row.owner.lower(), "") if row else ""
     if row and row.window and software != "lm-studio":
         return Description(software, row.window)
@@ -71,7 +79,7 @@ def _read_props(props: dict[str, Any]) -> Description | None:
     if not isinstance(settings, dict):
         return None
     window = to_tokens(settings.get("n_ctx")) or to_tokens(props.get("n_ctx"))
-    return Description(window=window, is_loaded=window is not None)
+    return Description(window=window, is_loaded=window is not None, sees=told_vision(props))
 
 
 def read_llama_swap(model: str, ask: Ask) -> Description | None:
@@ -119,12 +127,14 @@ def read_ollama(model: str, ask: Ask) -> Description | None:
         if window and _same_model(model, row):
             return Description(window=window)
     shown = _object(ask("/api/show", {"model": model}))
+    sees = told_vision(shown, lists_all=True)
     chosen = re.search(r"^num_ctx\s+(\d+)", str(shown.get("parameters") or ""), re.MULTILINE)
     if chosen:
-        return Description(window=to_tokens(chosen[1]), is_loaded=False)
+        return Description(window=to_tokens(chosen[1]), is_loaded=False, sees=sees)
     told = _object(shown.get("model_info")).items()
     trained = next((size for name, size in told if name.endswith(".context_length")), None)
-    return Description(window=to_tokens(trained)) if shown.get("remote_host") else _unloaded(trained)
+    found = Description(window=to_tokens(trained)) if shown.get("remote_host") else _unloaded(trained)
+    return found._replace(sees=sees)
 
 
 def _same_model(model: str, row: dict[str, Any]) -> bool:

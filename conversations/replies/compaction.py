@@ -16,7 +16,7 @@ from langchain_core.messages import BaseMessage
 from sqlalchemy import select, update
 
 import backends
-from chains.assistant import instructions, prompt
+from chains.assistant import QUESTION, instructions, prompt
 from chains.report import Report
 from chains.summary import build, max_summary_tokens, split_batch, transcript
 from chains.window import SMALL, count, room, size
@@ -168,7 +168,8 @@ class Compactor:
 
     def prompt_tokens(self, compaction: Compaction) -> int:
         """Tokens of the reply's prompt with that in the place of its first messages."""
-        first = prompt(instructions(self.request.settings, self.context.system, compaction.summary))
+        text = instructions(self.request.settings, self.context.system, compaction.summary)
+        first = prompt(text, QUESTION) if self.context.shows_pictures else prompt(text)
         return count(self.model, first.invoke(self.context.inputs(compaction.messages)).to_messages())
 
     @property

@@ -12,7 +12,9 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from langchain_core.messages import ToolCall as Call
 
 import backends
+from backends import vision
 from chains.thinking import kept
+from conversations.store.pictures import Placed
 from conversations.store.schema import Message, State, ToolCall
 
 NO_RESULT = "There is no result."  # for a model, of a call that is not over
@@ -35,7 +37,7 @@ class BranchContext:
     names of those that are switched on; `effort` is how much the model is to think, and `thinking` what was thought
     before `partial`, or where the reply goes on in the middle of that. `calls` are those of the branch's replies and of
     this one, `row_id`, and where no tool is on a model reads none of them. `cited`: the last reply of the history that
-    was made from documents.
+    was made from documents. `pictures` are those of the branch's messages.
     """
 
     system: str | None
@@ -52,6 +54,7 @@ class BranchContext:
     thinking: str = ""
     cited: int | None = None
     effort: str | None = None
+    pictures: Mapping[int, Sequence[Placed]] = field(default_factory=dict)
 
     @cached_property
     def own_calls(self) -> Sequence[ToolCall]:
@@ -73,18 +76,26 @@ class BranchContext:
         first = self._next_question(after)
         shown = [self.history[at] for at in self.visible if at >= first]
         history = (
-            [each for row in shown for each in self._messages(row)] if self.uses_tools else [*map(_to_message, shown)]
+            [each for row in shown for each in self._messages(row)]
+            if self.uses_tools
+            else [_to_message(row, self.pictures) for row in shown]
         )
         partial: list[BaseMessage] = []
         if self.partial or self.own_calls:
             partial = to_steps(self.partial, self.own_calls, self.thinking)
         elif self.thinking and self.effort != backends.effort.OFF:  # it has only thought; else it begins anew
             partial = [AIMessage("", additional_kwargs=kept(self.thinking))]
-        return {"history": history, "input": self.question.text, "partial": partial}
+        asked = {"question": [_to_message(self.question, self.pictures)]} if self.shows_pictures else {}
+        return {"history": history, "input": self.question.text, "partial": partial, **asked}
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the question has pictures."""
+        return self.question.id in self.pictures
 
     def _messages(self, row: Message) -> list[BaseMessage]:
         calls = self.calls.get(row.id, ())
-        return to_steps(row.text, calls, row.thinking or "") if calls else [_to_message(row)]
+        return to_steps(row.text, calls, row.thinking or "") if calls else [_to_message(row, self.pictures)]
 
     def hidden_counts(self, after: int = 0) -> list[int]:
         """How many messages of the branch the model does not see, where the first 0, 1, 2… of `inputs` are dropped."""
@@ -101,7 +112,7 @@ class BranchContext:
     @cached_property
     def visible(self) -> list[int]:
         """Where those messages of the history stand that a model reads."""
-        return visible_indexes(self.history, self.calls if self.uses_tools else {})
+        return visible_indexes(self.history, self.calls if self.uses_tools else {}, self.pictures)
 
     def _next_question(self, at: int) -> int:
         """Where the first question after so many messages stands: none begins with the answer to one before it."""
@@ -125,11 +136,17 @@ def to_messages(messages: Sequence[Message]) -> list[BaseMessage]:
     return [_to_message(messages[at]) for at in visible_indexes(messages)]
 
 
-def visible_indexes(messages: Sequence[Message], calls: Mapping[int, Sequence[ToolCall]] | None = None) -> list[int]:
-    """Where the questions that got some answer stand, and the answers; one with `calls` is one without a word too."""
+def visible_indexes(
+    messages: Sequence[Message],
+    calls: Mapping[int, Sequence[ToolCall]] | None = None,
+    pictures: Mapping[int, Sequence[Placed]] | None = None,
+) -> list[int]:
+    """Where the questions that got some answer stand, and the answers; one with `calls` is one without a word too, and
+    so is a question with `pictures`.
+    """
     following = [*(None if message.hidden else message for message in messages[1:]), None]
-    called = set(calls or ())
-    return [at for at, message in enumerate(messages) if _is_visible(message, following[at], called)]
+    more = set(calls or ()) | set(pictures or ())
+    return [at for at, message in enumerate(messages) if _is_visible(message, following[at], more)]
 
 
 def to_steps(text: str, calls: Sequence[ToolCall], thinking: str = "") -> list[BaseMessage]:
@@ -160,20 +177,34 @@ def _to_call(call: ToolCall) -> Call:
     return Call(name=call.name, args=arguments if isinstance(arguments, dict) else {}, id=call.call_id)
 
 
-def _to_message(row: Message) -> BaseMessage:
+def _to_message(row: Message, pictures: Mapping[int, Sequence[Placed]] | None = None) -> BaseMessage:
     if row.role == "user":
-        return HumanMessage(row.text)
+        return HumanMessage(_content(row.text, (pictures or {}).get(row.id, ())))
     return AIMessage(row.text, additional_kwargs=kept(row.thinking)) if row.thinking else AIMessage(row.text)
 
 
-def _is_visible(message: Message, after: Message | None, called: Set[int]) -> bool:
+def _content(text: str, pictures: Sequence[Placed]) -> Any:
+    """A text, with pictures as LangChain's content blocks, each where it stands in the text."""
+    if not pictures:
+        return text
+    blocks, at = list[dict[str, Any]](), 0
+    for each in sorted(pictures, key=lambda each: each.position):
+        if said := text[at : each.position]:
+            blocks.append({"type": "text", "text": said})
+        at = max(at, each.position)
+        blocks.append(vision.to_block(each.picture.mime_type, each.picture.base64))
+    return [*blocks, {"type": "text", "text": text[at:]}] if text[at:] else blocks
+
+
+def _is_visible(message: Message, after: Message | None, more: Set[int]) -> bool:
     if message.hidden:
         return False
     if message.role == "assistant":
-        return _is_answer(message, called)
-    unanswered = after is not None and after.role == "assistant" and not _is_answer(after, called)
-    return message.role == "user" and bool(message.text) and not unanswered
+        return _is_answer(message, more)
+    unanswered = after is not None and after.role == "assistant" and not _is_answer(after, more)
+    says = bool(message.text) or message.id in more
+    return message.role == "user" and says and not unanswered
 
 
-def _is_answer(message: Message, called: Set[int]) -> bool:
-    return (bool(message.text) or message.id in called) and message.state != State.FAILED
+def _is_answer(message: Message, more: Set[int]) -> bool:
+    return (bool(message.text) or message.id in more) and message.state != State.FAILED

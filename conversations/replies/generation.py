@@ -20,7 +20,7 @@ from conversations.replies.context import BranchContext, Compaction, last_droppe
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.toolbox import open_calls, toolbox
-from conversations.store import citations
+from conversations.store import citations, pictures
 from conversations.store.calls import read_calls
 from conversations.store.database import Database
 from conversations.store.schema import Conversation, Document, Message
@@ -72,6 +72,7 @@ async def stream_reply(
         conversation=None if database.is_temporary else row.conversation_id,  # whose state goes into a file
         whole=whole,
         toolbox=None if calls is None else toolbox(calls),
+        shows_pictures=context.shows_pictures,
     )
     parts = chain.astream(context.inputs(compacted.messages), {"callbacks": [reply.report]})
     question = context.question.text
@@ -199,6 +200,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         uses_tools = bool(conversation.tools or own_calls)
         calls = {**read_calls(session, path), **own_calls} if uses_tools else {}
         cited = citations.last_cited(session, path) if uses_tools else None
+        shown = pictures.load(session, [*path, question.id])
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
     dropped = last_dropped([*history, row])
     system = system_prompt(conversation)
@@ -217,6 +219,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         thinking=row.thinking or "",
         cited=cited,
         effort=conversation.reasoning_effort,
+        pictures=shown,
     )
 
 

@@ -18,33 +18,48 @@ from conversations.replies.generation import stream_reply
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.writer import PROCESS, Record, reply_writer
+from conversations.store import pictures as stored
 from conversations.store import store as stores
 from conversations.store.calls import cancel_waiting, read_calls
 from conversations.store.database import Database
+from conversations.store.pictures import Placed
 from conversations.store.schema import LIVE, Conversation, Message, State
 from conversations.store.store import Store
 from conversations.store.text import MessageError, check_message
+from documents.pictures.picture import Picture
+
+PICTURE = "Picture"  # the title of a conversation that begins with one, and no word
 
 
 def send(
-    store: Store, identity: str | None, text: str, request: GenerationRequest, new: Mapping[str, Any] | None = None
+    store: Store,
+    identity: str | None,
+    text: str,
+    request: GenerationRequest,
+    new: Mapping[str, Any] | None = None,
+    pictures: Sequence[Picture] = (),
 ) -> Message:
     """The row of the reply to a message that is added; `new` are fields of a new conversation.
 
     It waits for the reply before it. Raises MessageError for a text that cannot be sent, NotFoundError.
     """
-    return start_turn(store, identity, text, request, new)[0]
+    return start_turn(store, identity, text, request, new, pictures)[0]
 
 
 def start_turn(
-    store: Store, identity: str | None, text: str, request: GenerationRequest, new: Mapping[str, Any] | None = None
+    store: Store,
+    identity: str | None,
+    text: str,
+    request: GenerationRequest,
+    new: Mapping[str, Any] | None = None,
+    pictures: Sequence[Picture] = (),
 ) -> tuple[Message, Reply]:
     """As `send`, with the reply itself for who waits for it."""
-    text = check_message(text)
+    text = check_message(text, beside=bool(pictures))
     with store.database.writing() as session:
         conversation = store.ensure(session, identity, **(new or {}))
         cancel_waiting(session, conversation.head)
-        question = add_message(session, conversation, conversation.head, text=text)
+        question = add_message(session, conversation, conversation.head, text=text, pictures=pictures)
         answer = add_shown_reply(session, store, conversation, question)
     return answer, start_reply(store.database, answer, request)
 
@@ -56,7 +71,8 @@ def go_on(
     request: GenerationRequest,
     fields: Mapping[str, Any],
 ) -> tuple[Message, Reply]:
-    """The row of the reply to the last of these messages, and the reply; `said` are their columns, the question's last.
+    """The row of the reply to the last of these messages, and the reply; `said` are their columns, the question's last,
+    with `pictures` where one has some (as `Placed`).
 
     They are added below the message `after`, whose calls wait no more, or to a new conversation, which gets `fields`.
     Raises NotFoundError.
@@ -76,15 +92,21 @@ def go_on(
     return answer, start_reply(store.database, answer, request)
 
 
-def edit(store: Store, number: int, text: str, request: GenerationRequest) -> Message:
-    """The row of the reply to another text beside a message of one's own. Raises MessageError, NotFoundError."""
-    text = check_message(text)
+def edit(
+    store: Store, number: int, text: str, request: GenerationRequest, pictures: Sequence[Picture] | None = None
+) -> Message:
+    """The row of the reply to another text beside a message of one's own, whose pictures it keeps unless others are
+    given. Raises MessageError, NotFoundError.
+    """
     with store.database.writing() as session:
         before = store.message_row(session, number)
+        own = stored.load(session, [number]).get(number, [])
+        kept: Sequence[Picture | Placed] = own if pictures is None else pictures
+        text = check_message(text, beside=bool(kept))
         if before.role != "user":
             raise MessageError("Only a message of one's own can be edited; a reply can be regenerated.")
         conversation = store.lock_conversation(session, before.conversation_id)
-        question = add_message(session, conversation, before.parent_id, text=text)
+        question = add_message(session, conversation, before.parent_id, text=text, pictures=kept)
         answer = add_shown_reply(session, store, conversation, question)
     start_reply(store.database, answer, request)
     return answer
@@ -135,15 +157,19 @@ def claim_reply(session: Session, store: Store, row: Message) -> bool:
 
 
 def compare(
-    store: Store, text: str, requests: Sequence[GenerationRequest], new: Mapping[str, Any] | None = None
+    store: Store,
+    text: str,
+    requests: Sequence[GenerationRequest],
+    new: Mapping[str, Any] | None = None,
+    pictures: Sequence[Picture] = (),
 ) -> list[Message]:
     """The rows of the replies of several backends to one message, in a conversation of its own. Raises MessageError."""
-    text = check_message(text)
+    text = check_message(text, beside=bool(pictures))
     if not requests:
         raise MessageError("No backend was chosen: pick at least one.")
     with store.database.writing() as session:
         conversation = store.create(session, kind="compare", **(new or {}))
-        question = add_message(session, conversation, None, text=text)
+        question = add_message(session, conversation, None, text=text, pictures=pictures)
         answers = [add_reply(session, store, question) for _ in requests]
         show_reply(conversation, answers[0], text)
     for answer, request in zip(answers, requests, strict=True):
@@ -152,9 +178,13 @@ def compare(
 
 
 def add_message(session: Session, conversation: Conversation, parent: int | None, **fields: Any) -> Message:
-    """A message below `parent`, the person's own unless `role` says otherwise."""
+    """A message below `parent`, with `pictures` where there are some, the person's own unless `role` says otherwise."""
+    pictures: Sequence[Picture | Placed] = fields.pop("pictures", ())
     new = {"conversation_id": conversation.id, "parent_id": parent, "role": "user", "created": time.time(), **fields}
-    return session.scalars(insert(Message).returning(Message).values(**new)).one()
+    row = session.scalars(insert(Message).returning(Message).values(**new)).one()
+    if pictures:
+        stored.attach(session, conversation.owner, row.id, pictures)
+    return row
 
 
 def add_reply(session: Session, store: Store, question: Message) -> Message:
@@ -179,7 +209,7 @@ def add_shown_reply(session: Session, store: Store, conversation: Conversation, 
 def show_reply(conversation: Conversation, answer: Message, text: str) -> None:
     """Make the reply the end of the shown branch; the first message gives the conversation its title."""
     conversation.head, conversation.updated = answer.id, time.time()
-    conversation.title = conversation.title or stores.make_title(text)
+    conversation.title = conversation.title or stores.make_title(text or PICTURE)
 
 
 def start_reply(database: Database, row: Message, request: GenerationRequest, *, inside: bool = False) -> Reply:

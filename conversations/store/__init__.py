@@ -1,6 +1,6 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
 
-from conversations.store import links, personas, responses, versions
+from conversations.store import links, personas, pictures, responses, versions
 from conversations.store.calls import AnsweredError, Decision
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
@@ -72,6 +72,7 @@ __all__ = [
     "open_store",
     "open_temporary",
     "personas",
+    "pictures",
     "read_sources",
     "responses",
     "search_conversations",

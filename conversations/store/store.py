@@ -13,10 +13,12 @@ from typing import Any
 from sqlalchemy import Select, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from conversations.store import pictures
 from conversations.store.calls import has_left_calls, read_calls, sweep_calls
 from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
 from conversations.store.link_table import SharedLink
+from conversations.store.pictures import Shown
 from conversations.store.schema import (
     IS_LIVE,
     CallStatus,
@@ -29,6 +31,7 @@ from conversations.store.schema import (
     ToolCall,
 )
 from conversations.store.tree import Tree
+from documents.pictures.picture import Picture
 from settings import Settings
 
 HEARTBEAT_TIMEOUT = 10.0  # seconds without a heartbeat after which a reply's process is taken for dead
@@ -52,6 +55,7 @@ class Thread:
     summary: Summary | None = None  # the newest one on this branch
     sources: dict[int, list[Source]] = field(default_factory=dict)  # passages that replies were made from
     calls: dict[int, list[ToolCall]] = field(default_factory=dict)  # of tools, by their reply
+    pictures: dict[int, list[Shown]] = field(default_factory=dict)  # by their message
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Store:
                 newest_summary(session, conversation_id, path),
                 read_sources(session, shown_ids),
                 read_calls(session, shown_ids),
+                pictures.read(session, shown_ids),
             )
 
     def message(self, message_id: int) -> Message:
@@ -114,6 +119,14 @@ class Store:
             if session.scalar(owned.where(Conversation.owner == self.owner)) is None:
                 return []
             return read_calls(session, [message_id]).get(message_id, [])
+
+    def picture(self, digest: str) -> Picture:
+        """A picture in some message of the owner. Raises NotFoundError."""
+        with self.database.reading() as session:
+            found = pictures.find(session, self.owner, digest)
+        if found is None:
+            raise NotFoundError("There is no such picture of yours.")
+        return found
 
     def call_row(self, session: Session, number: int) -> ToolCall:
         """A call of the owner. Raises NotFoundError."""

@@ -19,9 +19,11 @@ class MessageError(ValueError):
 clean: Callable[[str], str] = partial(UNSTORABLE.sub, "\ufffd")
 
 
-def check_message(text: str) -> str:
-    """A message as it is kept. Raises MessageError for an empty or over-long one."""
-    if not text.strip():
+def check_message(text: str, *, beside: bool = False) -> str:
+    """A message as it is kept; `beside`: it has pictures, and needs no text. Raises MessageError for an empty or
+    over-long one.
+    """
+    if not text.strip() and not beside:
         raise MessageError("The message is empty: write some text.")
     if len(text) > MAX_MESSAGE_LENGTH:
         raise MessageError(f"The message has {len(text):,} characters; at most {MAX_MESSAGE_LENGTH:,} can be sent.")

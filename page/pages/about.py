@@ -9,6 +9,7 @@ import backends
 from backends import models
 from documents import e5
 from documents.embedding import current_embedder, words_alone_reason
+from documents.pictures.settings import PictureSettings
 from documents.settings import DocumentSettings, EmbeddingSettings
 from page.session.context import PageContext, draw_title, load_context
 from page.session.markdown import escape_markdown, safe_markdown
@@ -71,6 +72,7 @@ def _draw_settings() -> None:
         Settings,
         DocumentSettings,
         EmbeddingSettings,
+        PictureSettings,
         *backends.settings_groups(),
     ]
     rows = [
