@@ -20,6 +20,7 @@ from api.lifespan import LifespanMiddleware, lifespan
 from api.mcp import routes as mcp
 from api.openai import answer_now, chat, completions, control, files, models, responses
 from api.predict import routes
+from api.projects import routes as projects
 from api.sms import webhook
 from conversations.replies import listeners
 from settings import VERSION
@@ -39,7 +40,7 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (routes, models, chat, completions, responses, answer_now, control, files, mcp, exports, links):
+for family in (routes, projects, models, chat, completions, responses, answer_now, control, files, mcp, exports, links):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(
     messages.router,

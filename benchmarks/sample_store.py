@@ -1,4 +1,4 @@
-"""A store full of invented conversations: words as unevenly frequent as those of a language, one long conversation.
+"""A store full of invented conversations, most in projects: words as unevenly frequent as a language's, one long talk.
 
 Knows the tables; nothing of what is measured.
 """
@@ -10,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from conversations.store import Conversation, Database, Message
+from conversations.store import Conversation, Database, Message, Project
 
 OWNER = "benchmark"
 LONG = 2000  # messages of the long conversation
+PROJECTS = 500
+OUTSIDE = 10  # each so manyth conversation is in no project
 RARE = "unheard"  # said in two messages
 SYLLABLES = (
     "ka",
@@ -96,6 +98,7 @@ def rows(script: Script, sizes: list[int]) -> tuple[list[dict[str, Any]], list[d
             {
                 "id": f"talk-{talk}",
                 "owner": OWNER,
+                "project_id": None if talk % OUTSIDE == 0 else f"project-{talk % PROJECTS}",
                 "title": messages[first - 1]["text"][:60],
                 "head": last,
                 "created": now + first,
@@ -116,8 +119,11 @@ def generate_rows(conversations: int, messages: int) -> tuple[Script, list[dict[
 
 
 def write(database: Database, talks: list[dict[str, Any]], messages: list[dict[str, Any]]) -> None:
-    """Insert the rows in one transaction."""
+    """Insert the rows, and the projects that they name, in one transaction."""
+    used = sorted({talk["project_id"] for talk in talks} - {None})
+    times = {"created": time.time(), "updated": time.time(), "imported": False}
     with database.writing() as session:
+        session.execute(insert(Project), [{"id": each, "owner": OWNER, "name": each, **times} for each in used])
         session.execute(insert(Conversation), talks)
         for start in range(0, len(messages), 5000):
             session.execute(insert(Message), messages[start : start + 5000])

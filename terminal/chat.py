@@ -13,6 +13,7 @@ from terminal.options import (
     Backend,
     MaxTokens,
     PersonaName,
+    Project,
     Seed,
     System,
     Temperature,
@@ -34,6 +35,7 @@ def chat(
     system: System = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the last conversation")] = False,
     conversation: Annotated[str | None, typer.Option(metavar="ID", help="go on with this one")] = None,
+    project: Project = None,
     temperature: Temperature = None,
     top_p: TopP = None,
     top_k: TopK = None,
@@ -59,6 +61,10 @@ def chat(
         raise SettingsError("--temporary begins a new conversation: leave --resume and --conversation out.")
     if resume and conversation:
         raise SettingsError("--resume and --conversation: give one of the two.")
+    if project and temporary:
+        raise SettingsError("--project and --temporary: give one of the two; what is in a project is kept.")
+    if project and conversation:
+        raise SettingsError("--project and --conversation: give one of the two; `/project move NAME` moves one.")
     personas.check_exclusive(system, persona)
     speaker = personas.find(persona) if persona else None
     options = drop_unset(temperature=temperature, top_p=top_p, top_k=top_k, max_tokens=max_tokens, seed=seed)
@@ -66,11 +72,12 @@ def chat(
     from terminal import session
     from terminal import thinking as efforts
 
-    state = session.open_chat(target, options, conversation, resume, temporary)
+    state = session.open_chat(target, options, conversation, resume, temporary, project)
+    state.is_picked = backend is not None
     if speaker is not None:
         state.set_persona(speaker)
     elif system is not None:
-        state.new_fields = {"system": system}
+        state.new_fields["system"] = system
     if thinking is not None:
         efforts.set_effort(state, parse_effort(thinking))
     if not session.run(state):

@@ -5,10 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from conversations.library import files
-from conversations.store import Document
+from conversations.store import Document, Store
 from documents.errors import DocumentError
 from documents.kind import KINDS, counted_units
 from documents.progress import Progress
+from documents.search import TOP_K
 from documents.settings import DocumentSettings
 from documents.source import sources_of
 from settings import SettingsError
@@ -23,14 +24,27 @@ NO_DOCUMENTS = "There are no documents in this conversation: /attach FILE adds o
 
 def attach(chat: ChatState, screen: Screen, name: str) -> None:
     """Read a file and keep it with the conversation; one that has not begun begins with it."""
+    _check_given(name)
+    with chat.ensure_conversation() as conversation_id:
+        keep(chat.store, screen, name, conversation_id)
+
+
+def _check_given(name: str) -> None:
     if not name:
         raise SettingsError("/attach: name a file, such as /attach notes.pdf.")
+
+
+def keep(
+    store: Store, screen: Screen, name: str, conversation_id: str | None = None, project_id: str | None = None
+) -> None:
+    """Read a file and keep it with a conversation or a project. Raises SettingsError."""
+    _check_given(name)
     path = parse_path(name)
     data, progress = file.read_file(path, DocumentSettings.read()), Progress(path.name, unit=counted_units(path.name))
     try:
-        with chat.ensure_conversation() as conversation_id, screen.waiting(lambda: progress.label):
+        with screen.waiting(lambda: progress.label):
             told = (progress.set_pages, progress.set_notice)
-            row = files.add(chat.store, path.name, data, conversation_id, *told)
+            row = files.add(store, path.name, data, conversation_id, *told, project_id=project_id)
     except DocumentError as error:
         raise SettingsError(str(error)) from error
     screen.print(f"{row.name}: {', '.join(files.describe(row))}.{MEANING if row.embedding else ''}")
@@ -48,30 +62,31 @@ def parse_path(name: str) -> Path:
 
 
 def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
-    """Print the documents of the conversation, numbered."""
-    rows = documents_of(chat)
+    """Print the documents of the conversation, numbered, and those of its project."""
+    rows, shared = documents_of(chat), project_documents(chat)
     screen.print_table((f"[{number}]", row.name, *files.describe(row)) for number, row in enumerate(rows, 1))
-    if not rows:
+    screen.print_table(("project", row.name, *files.describe(row)) for row in shared)
+    if not rows and not shared:
         screen.print(NO_DOCUMENTS)
 
 
 def embed(chat: ChatState, screen: Screen, name: str) -> None:
     """Have the document of a name or number searched by meaning too, in the background. Raises SettingsError."""
-    row = _pick(documents_of(chat), name, "/embed")
+    row = pick([*documents_of(chat), *project_documents(chat)], name, "/embed")
     files.embed(chat.store, row.id)
     screen.print(f"{row.name}: {', '.join(files.describe(files.get(chat.store, row.id)))}.")
 
 
 def detach(chat: ChatState, screen: Screen, name: str) -> None:
     """Delete the document of a name or number. Raises SettingsError."""
-    row = _pick(documents_of(chat), name, "/detach")
+    row = pick(documents_of(chat), name, "/detach")
     files.delete(chat.store, row.id)
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
 
 
 def whole(chat: ChatState, screen: Screen, word: str) -> None:
     """Have the documents read whole, or by passages; without a word say which. Raises SettingsError."""
-    if chat.conversation_id is None or not documents_of(chat):
+    if chat.conversation_id is None or not (documents_of(chat) or project_documents(chat)):
         raise SettingsError(NO_DOCUMENTS)
     if word not in {"", "on", "off"}:
         raise SettingsError(f"/whole {word}: say on or off.")
@@ -85,9 +100,11 @@ def find(chat: ChatState, screen: Screen, question: str) -> None:
     """Print the passages that fit some words, best first; no model is asked. Raises SettingsError."""
     if not question:
         raise SettingsError("/find: say what is to be found, such as /find opening hours.")
-    if chat.conversation_id is None or not documents_of(chat):
+    rows = [*documents_of(chat), *project_documents(chat)]
+    if not rows:
         raise SettingsError(NO_DOCUMENTS)
-    sources = sources_of(files.search(chat.store, chat.conversation_id, question))
+    index = files.document_retriever(chat.store, [row.id for row in rows]).index
+    sources = sources_of(index.search(question, TOP_K))
     for line in source.format_sources(sources):
         screen.print(line)
     if not sources:
@@ -99,6 +116,12 @@ def documents_of(chat: ChatState) -> list[Document]:
     return [] if chat.conversation_id is None else files.listing(chat.store, chat.conversation_id)
 
 
+def project_documents(chat: ChatState) -> list[Document]:
+    """The documents of the conversation's project, oldest first."""
+    project = chat.project
+    return [] if project is None else files.project_listing(chat.store, project.id)
+
+
 def completions(chat: ChatState) -> Iterator[str]:
     """The lines that Tab completes to: readable files of this folder, and documents by name."""
     with suppress(OSError):
@@ -108,7 +131,7 @@ def completions(chat: ChatState) -> Iterator[str]:
         yield from (f"{command} {row.name}" for command in ("/detach", "/embed"))
 
 
-def _pick(rows: Sequence[Document], name: str, command: str) -> Document:
+def pick(rows: Sequence[Document], name: str, command: str) -> Document:
     """The document of this number or name. Raises SettingsError."""
     if not rows:
         raise SettingsError(NO_DOCUMENTS)

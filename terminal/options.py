@@ -21,6 +21,9 @@ Url = Annotated[
 PersonaName = Annotated[
     str | None, typer.Option(help="who answers: a file of prompts/personas or data/personas, or random")
 ]
+Project = Annotated[
+    str | None, typer.Option(metavar="NAME", help="a project: a new conversation begins in it, or its last goes on")
+]
 System = Annotated[str | None, typer.Option(help="the system prompt, in place of SYSTEM_PROMPT")]
 Temperature = Annotated[float | None, typer.Option(min=0, max=2)]
 TopP = Annotated[float | None, typer.Option(min=0.01, max=1)]

@@ -30,7 +30,7 @@ def converse(chat: ChatState, text: str, screen: Screen) -> bool:
         row = chat.send(text)
         _print_reply(chat, row, screen)
     row = settle(chat, row.id, screen)
-    return print_summary(row, chat.target, screen, chat.sources(row.id), text)
+    return print_summary(row, chat.answering, screen, chat.sources(row.id), text)
 
 
 def go_on(chat: ChatState, screen: Screen, rest: str) -> None:
@@ -38,14 +38,14 @@ def go_on(chat: ChatState, screen: Screen, rest: str) -> None:
     with stop_on_interrupt():
         row = chat.go_on()
         _print_reply(chat, row, screen)
-    print_summary(settle(chat, row.id, screen), chat.target, screen, chat.sources(row.id))
+    print_summary(settle(chat, row.id, screen), chat.answering, screen, chat.sources(row.id))
 
 
 def settle_last(chat: ChatState, screen: Screen) -> None:
     """Ask for leave where the last reply of the conversation waits for it."""
     if chat.conversation_id is not None and (waiting := chat.store.waiting_calls(chat.conversation_id)):
         row = settle(chat, waiting[0].message_id, screen)
-        print_summary(row, chat.target, screen, chat.sources(row.id))
+        print_summary(row, chat.answering, screen, chat.sources(row.id))
 
 
 def _print_reply(chat: ChatState, row: Message, screen: Screen) -> None:

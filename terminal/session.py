@@ -14,6 +14,7 @@ from conversations.replies import preload_model
 from conversations.store import DatabaseError, MessageError, NotFoundError, open_store, open_temporary
 from settings import SettingsError
 from terminal import document, reply, slash
+from terminal import project as projects
 from terminal.line import LineReader, PipeReader, PromptReader
 from terminal.screen import Screen, is_interactive
 from terminal.state import ChatState
@@ -24,14 +25,25 @@ EXPECTED_ERRORS = (SettingsError, ModelError, MessageError, DatabaseError)  # th
 
 
 def open_chat(
-    target: Target, options: Mapping[str, Any], conversation_id: str | None, resume: bool, temporary: bool = False
+    target: Target,
+    options: Mapping[str, Any],
+    conversation_id: str | None,
+    resume: bool,
+    temporary: bool = False,
+    project: str | None = None,
 ) -> ChatState:
-    """The chat of this conversation, of the last one, or a new one, be it temporary. Raises SettingsError."""
+    """The chat of this conversation, of the last one, or a new one, be it temporary or of a project that is named.
+
+    Raises SettingsError.
+    """
     try:
         store = open_temporary() if temporary else open_store(target.settings, OWNER)
         chat = ChatState(store, target, options)
+        if project is not None:
+            chat.open_project(projects.find(chat.store, project).id)
+        within = chat.new_fields.get("project_id")
         conversation = (
-            chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat() if resume else None
+            chat.store.get(conversation_id) if conversation_id else chat.store.newest_chat(within) if resume else None
         )
     except (DatabaseError, NotFoundError) as error:
         raise SettingsError(str(error)) from error
@@ -70,7 +82,7 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     if not is_interactive():
         return _loop(chat, PipeReader(), screen)
     if chat.target.url is None:
-        preload_model(chat.target.backend, chat.target.settings)
+        preload_model(answering(chat).backend, chat.target.settings)
     _greet(chat, screen)
     reply.settle_last(chat, screen)
     _loop(chat, PromptReader(chat.recent_questions(), partial(slash.completions, chat), screen.print_note), screen)
@@ -80,13 +92,24 @@ def _run(chat: ChatState, screen: Screen) -> bool:
     return True
 
 
+def answering(chat: ChatState) -> Target:
+    """What answers, to be told at the start; what cannot is named once something is asked."""
+    try:
+        return chat.answering
+    except SettingsError:
+        return chat.target
+
+
 def _greet(chat: ChatState, screen: Screen) -> None:
     """Print who answers, the documents, and the last two messages."""
-    screen.print_note(f"{chat.target.label} ({chat.target.reason}). /help lists the commands, exit ends the chat.")
+    target = answering(chat)
+    reason = target.reason if target == chat.target else "the project names it"
+    screen.print_note(f"{target.label} ({reason}). /help lists the commands, exit ends the chat.")
     if chat.is_temporary:
         screen.print_note("A temporary chat: nothing of it is kept, and it is gone when this ends.")
-    persona = chat.new_fields.get("persona")
-    if persona:
+    if project := chat.project:
+        screen.print_note(f"Project: {project.name}")
+    if persona := chat.effective.persona:
         screen.print_note(f"{persona['name']}: {persona['description']}")
     if documents := document.documents_of(chat):
         screen.print_note(f"Documents: {', '.join(row.name for row in documents)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conversations import exchange
 from settings import SettingsError
-from terminal import archive, call, document, reply, thinking
+from terminal import archive, call, document, project, reply, thinking
 from terminal import persona as personas
 from terminal.options import EFFORTS
 from terminal.screen import Screen
@@ -49,13 +49,14 @@ def completions(chat: ChatState) -> Iterator[str]:
     with suppress(SettingsError):  # /persona reports a broken file
         yield from (f"/persona {name}" for name in ("random", "off", *personas.list_personas()))
     yield from document.completions(chat)
+    yield from project.completions(chat)
     yield from (f"/thinking {word}" for word in EFFORTS)
     if chat.target.url is None:
         yield from (f"/backend {status.name}" for status in chat.target.list_targets())
 
 
 def _persona(chat: ChatState, screen: Screen, name: str) -> None:
-    current = chat.new_fields.get("persona") or {}
+    current = chat.effective.persona or {}
     if not name:
         available = personas.list_personas().values()
         screen.print_table(("*" if p.slug == current.get("slug") else "", p.slug, p.description) for p in available)
@@ -68,12 +69,11 @@ def _persona(chat: ChatState, screen: Screen, name: str) -> None:
 
 def _backend(chat: ChatState, screen: Screen, name: str) -> None:
     if name:
-        chat.target = chat.target.switch(name)
+        chat.target, chat.is_picked = chat.target.switch(name), True
         screen.print(f"{chat.target.label} answers from now on.")
         return
-    listed = (
-        (("*" if s.name == chat.target.label else ""), s.name, s.problem or "ready") for s in chat.target.list_targets()
-    )
+    answering = chat.answering.label
+    listed = ((("*" if s.name == answering else ""), s.name, s.problem or "ready") for s in chat.target.list_targets())
     screen.print_table(listed)
 
 
@@ -137,6 +137,12 @@ COMMANDS = {
         "/backend [NAME]",
         "what answers, a backend or a model here: lists all, or switches",
         _backend,
+    ),
+    "/project": Command(
+        "/project [NAME|off|new NAME|move [NAME]]",
+        "a folder of conversations: lists all, opens, leaves or makes one, or moves this conversation; of the open one "
+        "show, rename, system, persona, backend, tools, attach, detach, chats, search, delete",
+        project.run,
     ),
     "/reset": Command("/reset", "begins a new conversation; the old one stays in the store", _reset),
     "/save": Command("/save [FILE]", "writes the conversation as .md, .html, .pdf or .json", _save),

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from conversations.replies import GenerationRequest, turn
-from conversations.store import Conversation, Message, MessageError, State, Store
+from conversations.store import (
+    NO_PERSONA,
+    Conversation,
+    Effective,
+    Message,
+    MessageError,
+    Project,
+    State,
+    Store,
+    projects,
+    resolve,
+)
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
@@ -22,7 +33,7 @@ class ChatState:
     """`new_fields` are those of the next conversation; `conversation_id` is None until something is sent.
 
     `written_files` are those that this chat wrote, which it may write again. `shows_thoughts`: what models think is
-    printed as it comes.
+    printed as it comes. `is_picked`: somebody named what `target` is, so it goes before what a project names.
     """
 
     store: Store
@@ -32,6 +43,32 @@ class ChatState:
     conversation_id: str | None = None
     written_files: set[Path] = field(default_factory=set)
     shows_thoughts: bool = False
+    is_picked: bool = False
+
+    @property
+    def project(self) -> Project | None:
+        """The project of the conversation, begun or not; None where it is in none. Raises NotFoundError."""
+        project_id = (
+            self.store.get(self.conversation_id).project_id
+            if self.conversation_id is not None
+            else self.new_fields.get("project_id")
+        )
+        return None if project_id is None else projects.get(self.store, project_id)
+
+    @property
+    def effective(self) -> Effective:
+        """What holds in the conversation, begun or not. Raises NotFoundError."""
+        if self.conversation_id is None:
+            return resolve(self.new_fields, self.project)
+        return projects.effective(self.store, self.store.get(self.conversation_id))
+
+    @property
+    def answering(self) -> Target:
+        """What answers: what somebody named, else what the project names, else the usual. Raises SettingsError."""
+        if self.is_picked or self.target.url is not None:
+            return self.target
+        chosen = self.effective
+        return self.target if chosen.backend is None else self.target.with_backend(chosen.backend, chosen.model)
 
     @property
     def is_temporary(self) -> bool:
@@ -40,22 +77,21 @@ class ChatState:
 
     @property
     def request(self) -> GenerationRequest:
-        """With what replies are made now."""
-        return GenerationRequest(self.target.settings, self.target.backend, self.options, self.target.model)
+        """With what replies are made now. Raises SettingsError where what the project names cannot answer."""
+        target = self.answering
+        return GenerationRequest(target.settings, target.backend, self.options, target.model)
 
     @property
     def tools(self) -> list[str]:
         """The names of the tools that are on."""
-        if self.conversation_id is None:
-            return list(self.new_fields.get("tools") or ())
-        return list(self.store.get(self.conversation_id).tools or ())
+        return list(self.effective.tools)
 
     def set_tools(self, names: Sequence[str]) -> None:
         """Have these tools on, and no others; what was allowed or forbidden for good is asked about again."""
         if self.conversation_id is None:
-            self.new_fields["tools"] = list(names) or None
+            self.new_fields["tools"] = list(names)
         else:
-            self.store.update(self.conversation_id, tools=list(names) or None, grants=None)
+            self.store.update(self.conversation_id, tools=list(names), grants=None)
 
     @property
     def effort(self) -> str | None:
@@ -110,9 +146,16 @@ class ChatState:
         return begun
 
     def set_persona(self, persona: Persona | None) -> bool:
-        """Begin a new conversation with this persona; whether one had begun before."""
-        kept = {"reasoning_effort": self.new_fields.get("reasoning_effort")}
-        self.new_fields = kept if persona is None else {**kept, "persona": persona.to_dict()}
+        """Begin a new conversation with this persona, in the same project; whether one had begun before."""
+        project = self.project
+        kept = {"reasoning_effort": self.new_fields.get("reasoning_effort"), "project_id": project and project.id}
+        none = {"persona": NO_PERSONA} if project is not None and project.persona else {}
+        self.new_fields = {**kept, **(none if persona is None else {"persona": persona.to_dict()})}
+        return self.reset()
+
+    def open_project(self, project_id: str | None) -> bool:
+        """Begin a new conversation in this project, or in none; whether one had begun before."""
+        self.new_fields["project_id"] = project_id
         return self.reset()
 
     def resume(self, conversation: Conversation) -> None:
@@ -120,7 +163,7 @@ class ChatState:
         if conversation.kind != "chat":
             raise SettingsError(f"{conversation.id} compares several backends: go on with it in the page.")
         self.conversation_id = conversation.id
-        names = ("persona", "system", "reasoning_effort")
+        names = ("persona", "system", "reasoning_effort", "project_id")
         self.new_fields = {name: getattr(conversation, name) for name in names}
 
     def recent_questions(self) -> list[str]:

@@ -44,6 +44,13 @@ class Target:
             raise SettingsError(f"{name} is not ready: {problem}")
         return replace(self, backend=name) if self.url is None else replace(self, model=name)
 
+    def with_backend(self, name: str, model: str | None) -> "Target":
+        """The target that a conversation or its project names. Raises SettingsError where it cannot answer."""
+        backends.check_name(name, "The project's backend")
+        if problem := backends.availability_error(name, self.settings):
+            raise SettingsError(f"{name}, which the project names, is not ready: {problem}")
+        return replace(self, backend=name, model=model)
+
     def reword(self, error: str) -> str:
         """An error's text, with the variables of a backend named as the command line names them."""
         return error if self.url is None else server.reword(error)

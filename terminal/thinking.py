@@ -25,7 +25,7 @@ def choose(chat: ChatState, screen: Screen, word: str) -> None:
     """
     if word:
         set_effort(chat, parse_effort(word, "/thinking"))
-    target = chat.target
+    target = chat.answering
     known = steering.known_efforts(target.backend, target.model)
     offered = f" {target.label} knows usual, {backends.effort.describe(known)}." if known else ""
     screen.print(f"Thinking: {steering.describe(chat.effort)}.{offered}")
@@ -34,7 +34,8 @@ def choose(chat: ChatState, screen: Screen, word: str) -> None:
 def set_effort(chat: ChatState, effort: str | None) -> None:
     """Have this conversation's models think so much. Raises ModelError kinds where the model does not know it."""
     if effort is not None:
-        steering.check_effort(chat.target.settings, chat.target.backend, effort, chat.target.model)
+        target = chat.answering
+        steering.check_effort(target.settings, target.backend, effort, target.model)
     chat.set_effort(effort)
 
 

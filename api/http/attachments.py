@@ -17,16 +17,21 @@ MAX_NAME = 200  # characters of a file's name, the last ones
 
 
 def keep_file(
-    store: Store, upload: UploadFile, limits: DocumentSettings, conversation_id: str | None = None
+    store: Store,
+    upload: UploadFile,
+    limits: DocumentSettings,
+    conversation_id: str | None = None,
+    project_id: str | None = None,
 ) -> Document:
-    """The row of an uploaded file whose text is kept, in a conversation or in none.
+    """The row of an uploaded file whose text is kept, in a conversation, in a project, or in none.
 
     Raises DocumentError, NotFoundError, and ApiError 413 for a file that is too large.
     """
     name, size = (upload.filename or "document")[-MAX_NAME:], upload.size or 0
     if size > limits.max_bytes:
         raise ApiError(413, too_large_message(name, size, limits), code="file_too_large")
-    return files.add(store, name, upload.file.read(), conversation_id, charset=_charset(upload))
+    data, charset = upload.file.read(), _charset(upload)
+    return files.add(store, name, data, conversation_id, charset=charset, project_id=project_id)
 
 
 def _charset(upload: UploadFile) -> str | None:

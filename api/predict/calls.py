@@ -156,6 +156,12 @@ def check_session(store: Store, number: int, session_id: str | None) -> None:
         raise NotFoundError(f"There is no call {number} of yours: send the session_id that it is of, or its cookie.")
 
 
+def conversation_of_call(store: Store, number: int) -> str:
+    """The session of a call. Raises NotFoundError."""
+    with store.database.reading() as database:
+        return store.message_row(database, store.call_row(database, number).message_id).conversation_id
+
+
 def check_tools(settings: Settings, names: Sequence[str]) -> list[str]:
     """The names of tools, each once. Raises ApiError 400 for one that is not there, or cannot be used."""
     found = {info.name: info for info in list_tools(settings)}

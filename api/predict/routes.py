@@ -20,7 +20,7 @@ from api.http.sse import EventStream
 from api.http.state import AppState, StateDep
 from api.predict import answer_now, calls, session
 from api.predict import schemas as bodies
-from api.predict.calls import ANSWER_BODY, AnswerRequest, check_session, check_tools
+from api.predict.calls import ANSWER_BODY, AnswerRequest, check_session, check_tools, conversation_of_call
 from api.predict.response import STREAM, PredictResponse, Turn, respond, still_waiting
 from api.predict.schemas import PredictInput, ResetRequest
 from conversations.replies import GenerationRequest, Reply, approval, steering, stream_completion, turn, watch
@@ -56,10 +56,13 @@ async def predict(
 
     Files in a form stay with the session, and its replies are made from what fits the question in them.
     """
-    generation = GenerationRequest(state.settings, state.default_backend(), body.request.options())
+    options = body.request.options()
     if (body.request.mode or state.api.predict_mode) == "complete":
+        generation = GenerationRequest(state.settings, state.default_backend(), options)
         return await complete(state, body, generation, request)
     cookie = session.session_cookie(request)
+    backend = await session.answering_backend(state, store, body.request.session_id or cookie, body.request.project)
+    generation = GenerationRequest(state.settings, backend, options)
     start = partial(start_reply, state, store, body, cookie, generation)
     threads = state.readers if body.files else None
     job, row = await Job.start_in_thread(state, generation.backend, start, threads)
@@ -77,7 +80,7 @@ async def complete(
     """The continuation of a text; nothing is kept. Raises ApiError 400 for what belongs to a session."""
     asked = body.request
     chat_fields: dict[str, object] = {"session_id": asked.session_id, "persona": asked.persona, "tools": asked.tools}
-    chat_fields["reasoning_effort"] = asked.reasoning_effort
+    chat_fields |= {"reasoning_effort": asked.reasoning_effort, "project": asked.project}
     chat_fields["files"] = body.files or None
     for name in (name for name, value in chat_fields.items() if value is not None):
         text = f"{name}: a text that is completed has none. Leave it out, or send mode=chat."
@@ -95,10 +98,12 @@ def start_reply(
     Raises MessageError, ApiError 400, 404 and 413, DocumentError, and ModelError kinds where how much to think is set.
     """
     message = check_message(body.request.text)
-    conversation = session.find_session(store, body.request.session_id, cookie)
+    conversation = session.find_session(store, body.request.session_id, cookie, body.request.project)
     fields = dict(session.persona_fields(store, conversation, body.request.persona))
     if body.request.tools is not None:
-        fields["tools"] = check_tools(state.settings, body.request.tools) or None
+        fields["tools"] = check_tools(state.settings, body.request.tools)
+    if conversation is None and body.request.project is not None:
+        fields["project_id"] = body.request.project
     if body.request.whole is not None:
         fields["whole"] = body.request.whole
     if (effort := body.request.reasoning_effort) is not None:
@@ -140,7 +145,8 @@ async def answer_call(
     """
     named = body.session_id or (session.session_cookie(request) if store.owner == ANONYMOUS else None)
     await run_in_threadpool(check_session, store, number, named)
-    generation = GenerationRequest(state.settings, state.default_backend())
+    session_id = await run_in_threadpool(conversation_of_call, store, number)
+    generation = GenerationRequest(state.settings, await session.answering_backend(state, store, session_id, None))
     start = partial(approval.answer, store, number, body.decision, "api", generation)
     job, row = await Job.start_in_thread(state, generation.backend, start)
     asked = Turn(row.conversation_id, "", partial(store.calls, row.id))

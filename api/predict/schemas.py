@@ -28,7 +28,10 @@ class PredictRequest(SamplingParams):
     """A text to be answered, or continued."""
 
     model_config = ConfigDict(
-        strict=True, json_schema_extra={"not": {"anyOf": [complete_with("session_id"), complete_with("persona")]}}
+        strict=True,
+        json_schema_extra={
+            "not": {"anyOf": [complete_with("session_id"), complete_with("persona"), complete_with("project")]}
+        },
     )
 
     text: str = Field(
@@ -37,6 +40,9 @@ class PredictRequest(SamplingParams):
     )
     session_id: str | None = Field(None, min_length=1, max_length=64, description=SESSION)
     persona: str | None = Field(None, min_length=1, max_length=80, description="who answers in a new session: a slug")
+    project: str | None = Field(
+        None, min_length=1, max_length=64, description="the project that a new session begins in: an id of /projects"
+    )
     mode: Literal["chat", "complete"] | None = Field(
         None, description="chat answers within a session, complete goes on with the text; unset: PREDICT_MODE"
     )

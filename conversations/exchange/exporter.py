@@ -48,6 +48,7 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
         calls.setdefault(call.message_id, []).append(_call(call))
     head = None if row.head is None else numbers.get(row.head)
     fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
+    fields["persona"] = fields["persona"] or None  # no file tells that a conversation has none unlike its project
     documents = read_documents(session, row.id)
     sources = read_sources(session, row.id, list(documents)) if documents else {}
     message_forms = [

@@ -15,10 +15,14 @@ from sqlalchemy.orm import Session
 from conversations.exchange.exporter import serialize
 from conversations.exchange.importer import import_conversation
 from conversations.store.calls import read_calls
+from conversations.store.project_table import Project
 from conversations.store.schema import Conversation, Message, ToolCall
 from conversations.store.store import Store
 
-PICKED = ("backend", "model", "tools", "grants")  # columns of a conversation that no file has
+PICKED = (  # columns of a conversation that no file has; of personas it does not tell a choice of none
+    *("backend", "model", "tools", "grants", "project_id"),
+    "persona",
+)
 JUDGED = ("strange", "passage")  # columns of a call that no file has
 
 
@@ -59,8 +63,11 @@ def restore(store: Store, removed: Removed) -> str:
 
 
 def _complete(removed: Removed, session: Session, conversation_id: str) -> None:
-    """Set what its form does not tell."""
-    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(**removed.fields))
+    """Set what its form does not tell. A project that is gone meanwhile does not come back."""
+    fields = {**removed.fields}
+    if fields["project_id"] is not None and session.get(Project, fields["project_id"]) is None:
+        fields["project_id"] = None
+    session.execute(update(Conversation).where(Conversation.id == conversation_id).values(**fields))
     numbers = [number for number, _ in session.execute(_messages(conversation_id))]
     own = [number for number, imported in zip(numbers, removed.imported, strict=True) if not imported]
     here = Message.conversation_id == conversation_id

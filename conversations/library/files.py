@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
 from langchain_core.documents import Document as Found
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from conversations.library import index as indexes
 from conversations.library import scans, vectors
 from conversations.store.database import Database, DatabaseError
 from conversations.store.scan_tables import PagePicture
-from conversations.store.schema import Document, Passage
+from conversations.store.schema import Conversation, Document, Passage
 from conversations.store.store import NotFoundError, Store, announce_deletion
 from conversations.store.text import clean, format_count
 from documents.embedding import current_embedder, words_alone_reason
@@ -38,8 +38,9 @@ def add(
     on_notice: Callable[[str], None] = lambda notice: None,
     charset: str | None = None,
     scanning: scans.Scanning | None = None,
+    project_id: str | None = None,
 ) -> Document:
-    """Read a file and keep it, with a conversation or without one; its vectors follow in the background.
+    """Read a file and keep it, with a conversation, a project, or neither; its vectors follow in the background.
 
     `on_page` is called with pages read and their number; `on_notice` with what of the file is missing. `charset`: a
     text's encoding as whoever sent it names it. `scanning`: the pages of it that were read before. Raises
@@ -47,9 +48,10 @@ def add(
     """
     current_embedder()  # a wrong variable fails before anything is read
     limits, name = DocumentSettings.read(), display_name(name)
+    wanted = scanning or scans.Scanning(store, name, data, conversation_id, project_id=project_id)
     with store.database.reading() as session:
-        _check_allowed(session, store, name, conversation_id, limits)
-    scanning = scanning or scans.begin(store, name, data, conversation_id)
+        _check_allowed(session, wanted, limits)
+    scanning = scanning or scans.begin(store, name, data, conversation_id, project_id)
     try:
         with scanning.alive():
             loaded = load(name, data, limits, on_page, charset, scanning.done, scanning.keep)
@@ -67,13 +69,14 @@ def add(
 
 def _keep(scanning: scans.Scanning, loaded: Loaded, limits: DocumentSettings) -> Document:
     """Keep what was read, all at once."""
-    store, conversation_id, embedder = scanning.store, scanning.conversation_id, current_embedder()
+    store, embedder = scanning.store, current_embedder()
     parts = [replace(part, text=clean(part.text), place=part.place and clean(part.place)) for part in loaded.parts]
     pieces = list(split_parts(parts))
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}",
         owner=store.owner,
-        conversation_id=conversation_id,
+        conversation_id=scanning.conversation_id,
+        project_id=scanning.project_id,
         name=clean(loaded.name),
         kind=loaded.kind.name,
         bytes=len(scanning.data),
@@ -86,8 +89,8 @@ def _keep(scanning: scans.Scanning, loaded: Loaded, limits: DocumentSettings) ->
     )
     rows = [{"document_id": row.id, **asdict(piece)} for piece in pieces]
     with store.database.writing() as session:
-        _check_allowed(session, store, loaded.name, conversation_id, limits)  # it may have been deleted meanwhile
-        _touch(session, store, conversation_id)
+        _check_allowed(session, scanning, limits)  # it may have been deleted meanwhile
+        _touch(session, store, scanning.conversation_id, scanning.project_id)
         session.add(row)
         session.flush()
         session.execute(insert(Passage), rows)
@@ -95,22 +98,25 @@ def _keep(scanning: scans.Scanning, loaded: Loaded, limits: DocumentSettings) ->
     return row
 
 
-def _check_allowed(
-    session: Session, store: Store, name: str, conversation_id: str | None, limits: DocumentSettings
-) -> None:
-    if conversation_id is not None:
-        store.conversation_row(session, conversation_id)
+def _check_allowed(session: Session, scanning: scans.Scanning, limits: DocumentSettings) -> None:
+    store = scanning.store
+    if scanning.conversation_id is not None:
+        store.conversation_row(session, scanning.conversation_id)
+    if scanning.project_id is not None:
+        store.project_row(session, scanning.project_id)
     count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == store.owner)) or 0
     if count >= limits.max_files:
         raise DocumentError(
-            f"{name}: you keep {count} documents, the most there may be (DOCUMENTS_MAX_FILES). Delete one."
+            f"{scanning.name}: you keep {count} documents, the most there may be (DOCUMENTS_MAX_FILES). Delete one."
         )
 
 
-def _touch(session: Session, store: Store, conversation_id: str | None) -> None:
+def _touch(session: Session, store: Store, conversation_id: str | None, project_id: str | None) -> None:
     """Other tabs draw a conversation anew when it has changed."""
     if conversation_id is not None:
         store.lock_conversation(session, conversation_id).updated = time.time()
+    if project_id is not None:
+        store.project_row(session, project_id, locked=True).updated = time.time()
 
 
 def embed(store: Store, document_id: str) -> None:
@@ -127,7 +133,7 @@ def embed(store: Store, document_id: str) -> None:
         if row.embedding != embedder.name:
             session.execute(update(Passage).where(Passage.document_id == row.id).values(vector=None))
             row.embedding, row.vectors = embedder.name, 0
-            _touch(session, store, row.conversation_id)
+            _touch(session, store, row.conversation_id, row.project_id)
     vectors.start(store.database, [row])
 
 
@@ -156,11 +162,18 @@ def describe(row: Document) -> list[str]:
 
 
 def listing(store: Store, conversation_id: str | None = None) -> list[Document]:
-    """The documents of a conversation, or those without one, oldest first. Raises NotFoundError."""
+    """The documents of a conversation alone, or those of none and no project, oldest first. Raises NotFoundError."""
     with store.database.reading() as session:
         if conversation_id is not None:
             store.conversation_row(session, conversation_id)
-        query = _query(store).where(Document.conversation_id == conversation_id)
+        query = _query(store).where(Document.conversation_id == conversation_id, Document.project_id.is_(None))
+        return list(session.scalars(query.order_by(Document.created)))
+
+
+def project_listing(store: Store, project_id: str) -> list[Document]:
+    """The documents of a project, which are searched in each of its conversations, oldest first."""
+    with store.database.reading() as session:
+        query = _query(store).where(Document.project_id == project_id)
         return list(session.scalars(query.order_by(Document.created)))
 
 
@@ -168,6 +181,13 @@ def listing_all(store: Store) -> list[Document]:
     """The documents of the owner, of whatever conversation, oldest first."""
     with store.database.reading() as session:
         return list(session.scalars(_query(store).order_by(Document.created)))
+
+
+def find(store: Store, document_ids: Sequence[str]) -> list[Document]:
+    """Those of the owner among these documents, oldest first."""
+    query = _query(store).where(Document.id.in_(document_ids)).order_by(Document.created)
+    with store.database.reading() as session:
+        return list(session.scalars(query))
 
 
 def get(store: Store, document_id: str) -> Document:
@@ -194,12 +214,14 @@ def delete(store: Store, document_id: str) -> None:
     """Delete a document with its passages; replies lose what they quote of it. Raises NotFoundError."""
     with store.database.writing() as session:
         row = _row(session, store, document_id)
-        _touch(session, store, row.conversation_id)
+        _touch(session, store, row.conversation_id, row.project_id)
         session.delete(row)
-        conversation_id = row.conversation_id
+        inside = select(Conversation.id).where(Conversation.project_id == row.project_id)
+        losing = [row.conversation_id] if row.project_id is None else list(session.scalars(inside))
     indexes.evict(document_id)
-    if conversation_id is not None:
-        announce_deletion(store.database, conversation_id)
+    for conversation_id in losing:
+        if conversation_id is not None:
+            announce_deletion(store.database, conversation_id)
 
 
 def _query(store: Store) -> Select[Document]:
@@ -214,10 +236,21 @@ def _row(session: Session, store: Store, document_id: str) -> Document:
 
 
 def conversation_retriever(database: Database, conversation_id: str) -> PassageRetriever | None:
-    """What finds passages in a conversation's documents; None where it has none. The caller has asked whose it is."""
+    """What finds passages in the documents of a conversation and of its project; None where there are none.
+
+    The caller has asked whose it is.
+    """
     with database.reading() as session:
-        document_ids = list(session.scalars(select(Document.id).where(Document.conversation_id == conversation_id)))
+        document_ids = searched_ids(session, session.get_one(Conversation, conversation_id))
     return passage_retriever(database, document_ids) if document_ids else None
+
+
+def searched_ids(session: Session, conversation: Conversation) -> list[str]:
+    """The documents that are searched in a conversation: its own, and those of its project."""
+    of = Document.conversation_id == conversation.id
+    if conversation.project_id is not None:
+        of = or_(of, Document.project_id == conversation.project_id)
+    return list(session.scalars(select(Document.id).where(of)))
 
 
 def passage_retriever(database: Database, document_ids: Sequence[str]) -> PassageRetriever:
@@ -239,7 +272,7 @@ def document_retriever(store: Store, document_ids: Sequence[str]) -> PassageRetr
 
 
 def search(store: Store, conversation_id: str, question: str, top_k: int = TOP_K) -> list[Found]:
-    """The best passages in a conversation's documents, without any model. Raises NotFoundError."""
+    """The best passages in the documents of a conversation and its project, without any model. Raises NotFoundError."""
     store.get(conversation_id)
     retriever = conversation_retriever(store.database, conversation_id)
     return retriever.index.search(question, top_k) if retriever is not None else []

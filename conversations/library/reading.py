@@ -37,10 +37,10 @@ class Reading(Progress):
     finished: threading.Event = field(default_factory=threading.Event)
 
 
-def start(store: Store, conversation_id: str, name: str, data: bytes) -> Reading:
-    """Start to read a file of a conversation."""
-    reading = _announce(store.database, conversation_id, name)
-    _threads.submit(_read, reading, store, conversation_id, data)
+def start(store: Store, conversation_id: str | None, name: str, data: bytes, project_id: str | None = None) -> Reading:
+    """Start to read a file of a conversation, or of a project."""
+    reading = _announce(store.database, conversation_id or project_id, name)
+    _threads.submit(_read, reading, scans.Scanning(store, reading.name, data, conversation_id, project_id=project_id))
     return reading
 
 
@@ -49,30 +49,29 @@ def resume(database: Database) -> None:
     scans.watch(database, lambda scan_id: _threads.submit(_resume, database, scan_id))
 
 
-def _announce(database: Database, conversation_id: str | None, name: str) -> Reading:
+def _announce(database: Database, holder: str | None, name: str) -> Reading:
     reading = Reading(display_name(name), unit=counted_units(name))
     with _lock:
-        _readings.setdefault((database, conversation_id), []).append(reading)
+        _readings.setdefault((database, holder), []).append(reading)
     return reading
 
 
 def _resume(database: Database, scan_id: str) -> None:
     scanning = scans.take_over(database, scan_id)
     if scanning is not None:
-        reading = _announce(database, scanning.conversation_id, scanning.name)
-        _read(reading, scanning.store, scanning.conversation_id, scanning.data, scanning)
+        holder = scanning.conversation_id or scanning.project_id
+        _read(_announce(database, holder, scanning.name), scanning, is_begun=True)
 
 
-def _read(
-    reading: Reading,
-    store: Store,
-    conversation_id: str | None,
-    data: bytes,
-    scanning: scans.Scanning | None = None,
-) -> None:
+def _read(reading: Reading, wanted: scans.Scanning, is_begun: bool = False) -> None:
+    """Read what is wanted; `is_begun`: it is known already what of it was read before."""
+    store, conversation_id, project_id = wanted.store, wanted.conversation_id, wanted.project_id
+    holder, begun = conversation_id or project_id, wanted if is_begun else None
     try:
         told = (reading.set_pages, reading.set_notice)
-        reading.document = files.add(store, reading.name, data, conversation_id, *told, scanning=scanning)
+        reading.document = files.add(
+            store, reading.name, wanted.data, conversation_id, *told, scanning=begun, project_id=project_id
+        )
         if conversation_id is not None:
             files.conversation_retriever(store.database, conversation_id)  # the first question finds the index built
     except (DocumentError, NotFoundError, DatabaseError, SettingsError) as error:
@@ -82,27 +81,31 @@ def _read(
         log.exception("a document could not be read")
     finally:
         reading.finished.set()
-        if conversation_id is None or (reading.error is None and reading.notice is None):
-            dismiss(store.database, conversation_id, reading)
+        if holder is None or (reading.error is None and reading.notice is None):
+            dismiss(store.database, holder, reading)
 
 
-def running(database: Database, conversation_id: str) -> list[Reading]:
-    """What this process reads for a conversation, and what failed or is not whole until somebody has dismissed it."""
+def running(database: Database, holder: str) -> list[Reading]:
+    """What this process reads for a conversation or a project, by its id, and what failed or is not whole until
+    somebody has dismissed it.
+    """
     with _lock:
-        return list(_readings.get((database, conversation_id), ()))
+        return list(_readings.get((database, holder), ()))
 
 
-def dismiss(database: Database, conversation_id: str | None, reading: Reading) -> None:
+def dismiss(database: Database, holder: str | None, reading: Reading) -> None:
     """It is over, and known to be."""
     with _lock:
-        left = [each for each in _readings.pop((database, conversation_id), []) if each is not reading]
+        left = [each for each in _readings.pop((database, holder), []) if each is not reading]
         if left:
-            _readings[database, conversation_id] = left
+            _readings[database, holder] = left
 
 
-def is_reading(database: Database, conversation_id: str) -> bool:
-    """Whether this process reads a file for a conversation at the moment."""
-    return any(not each.finished.is_set() for each in _readings.get((database, conversation_id), ()))
+def busy(database: Database) -> frozenset[str | None]:
+    """The conversations and projects for which this process reads a file at the moment, by their ids."""
+    with _lock:
+        waiting = [(key, each) for key, readings in _readings.items() for each in readings]
+    return frozenset(holder for (of, holder), each in waiting if of is database and not each.finished.is_set())
 
 
 class Waiter(Protocol):
@@ -111,9 +114,9 @@ class Waiter(Protocol):
     activity: str | None
 
 
-async def wait(database: Database, conversation_id: str, reply: Waiter) -> None:
-    """Until nothing of a conversation is being read any more; the reply says what it waits for."""
-    while waiting := [each for each in running(database, conversation_id) if not each.finished.is_set()]:
+async def wait(database: Database, holder: str, reply: Waiter) -> None:
+    """Until nothing of a conversation or project is being read any more; the reply says what it waits for."""
+    while waiting := [each for each in running(database, holder) if not each.finished.is_set()]:
         reply.activity = waiting[0].label
         await asyncio.sleep(POLL_INTERVAL)
     reply.activity = None

@@ -39,6 +39,7 @@ class Scanning:
     conversation_id: str | None
     id: str | None = None  # of the row, once there is one
     done: dict[int, Part] = field(default_factory=dict)
+    project_id: str | None = None
 
     def keep(self, part: Part) -> None:
         """Keep a page that was read from a picture. Raises NotFoundError where the conversation is gone meanwhile."""
@@ -47,7 +48,7 @@ class Scanning:
         with self.store.database.writing() as session:
             row = session.get(Scan, self.id) if self.id is not None else self._begin(session)
             if row is None or row.process != PROCESS:
-                raise NotFoundError(f"{self.name} is no longer wanted: its conversation was deleted.")
+                raise NotFoundError(f"{self.name} is no longer wanted: what it belongs to was deleted.")
             row.heartbeat = _now(self.store.database, session)
             session.add(ScanPage(scan_id=row.id, page=part.page, part=part_to_json(part)))
 
@@ -95,6 +96,7 @@ class Scanning:
             id=secrets.token_urlsafe(16),
             owner=self.store.owner,
             conversation_id=self.conversation_id,
+            project_id=self.project_id,
             name=self.name,
             digest=hashlib.sha256(self.data).hexdigest(),
             data=self.data,
@@ -104,27 +106,30 @@ class Scanning:
         )
         if self.conversation_id is not None:
             self.store.conversation_row(session, self.conversation_id)
+        if self.project_id is not None:
+            self.store.project_row(session, self.project_id, kept=True)
         session.add(row)
         session.flush()
         self.id = row.id
         return row
 
 
-def begin(store: Store, name: str, data: bytes, conversation_id: str | None) -> Scanning:
+def begin(store: Store, name: str, data: bytes, conversation_id: str | None, project_id: str | None = None) -> Scanning:
     """What is known of a file: the pages that a process which is dead has left, if there are some."""
-    scanning = Scanning(store, name, data, conversation_id)
+    wanted = Scanning(store, name, data, conversation_id, project_id=project_id)
     query = select(Scan).where(
         Scan.owner == store.owner,
-        Scan.conversation_id.is_not_distinct_from(conversation_id),
-        Scan.digest == hashlib.sha256(data).hexdigest(),
-        Scan.name == name,
+        Scan.conversation_id.is_not_distinct_from(wanted.conversation_id),
+        Scan.project_id.is_not_distinct_from(wanted.project_id),
+        Scan.digest == hashlib.sha256(wanted.data).hexdigest(),
+        Scan.name == wanted.name,
     )
     with store.database.reading() as session:
         left = list(session.scalars(query))
     for row in left:
         if (pages := _take_over(store.database, row)) is not None:
-            return replace(scanning, id=row.id, done=pages)
-    return scanning
+            return replace(wanted, id=row.id, done=pages)
+    return wanted
 
 
 def take_over(database: Database, scan_id: str) -> Scanning | None:
@@ -134,7 +139,7 @@ def take_over(database: Database, scan_id: str) -> Scanning | None:
         data = session.scalar(select(Scan.data).where(Scan.id == scan_id))
     if row is None or data is None or (pages := _take_over(database, row)) is None:
         return None
-    return Scanning(Store(database, row.owner), row.name, data, row.conversation_id, row.id, pages)
+    return Scanning(Store(database, row.owner), row.name, data, row.conversation_id, row.id, pages, row.project_id)
 
 
 def watch(database: Database, resume: Callable[[str], object], interval: float = BEAT) -> threading.Thread | None:

@@ -32,12 +32,13 @@ class Compaction:
 class BranchContext:
     """What a reply is made from: the branch up to the question, and the text it goes on with where it was cut.
 
-    `documents` are the ids of the conversation's own, `stored` is the newest summary on the branch. `dropped` messages
-    of it were in no prompt of the reply before. `whole`: the documents are read whole, where they fit. `tools` are the
-    names of those that are switched on; `effort` is how much the model is to think, and `thinking` what was thought
-    before `partial`, or where the reply goes on in the middle of that. `calls` are those of the branch's replies and of
-    this one, `row_id`, and where no tool is on a model reads none of them. `cited`: the last reply of the history that
-    was made from documents. `pictures` are those of the branch's messages.
+    `documents` are the ids of the conversation's own and of its project's, `stored` is the newest summary on the
+    branch. `dropped` messages of it were in no prompt of the reply before. `whole`: the documents are read whole, where
+    they fit. `tools` are the names of those that are switched on; `effort` is how much the model is to think, and
+    `thinking` what was thought before `partial`, or where the reply goes on in the middle of that. `calls` are those of
+    the branch's replies and of this one, `row_id`, and where no tool is on a model reads none of them. `cited`: the
+    last reply of the history that was made from documents. `foreign_system`: a file brought the system prompt, with the
+    project. `pictures` are those of the branch's messages.
     """
 
     system: str | None
@@ -55,6 +56,8 @@ class BranchContext:
     cited: int | None = None
     effort: str | None = None
     pictures: Mapping[int, Sequence[Placed]] = field(default_factory=dict)
+    project_id: str | None = None
+    foreign_system: bool = False
 
     @cached_property
     def own_calls(self) -> Sequence[ToolCall]:

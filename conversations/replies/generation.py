@@ -20,15 +20,15 @@ from conversations.replies.context import BranchContext, Compaction, last_droppe
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.toolbox import open_calls, toolbox
-from conversations.store import citations, pictures
+from conversations.store import citations, pictures, projects
 from conversations.store.calls import read_calls
 from conversations.store.database import Database
-from conversations.store.schema import Conversation, Document, Message
+from conversations.store.inheritance import resolve_row
+from conversations.store.schema import Conversation, Message
 from conversations.store.store import newest_summary
 from documents.alignment import cited
 from documents.search import PassageRetriever
 from documents.whole import sections
-from prompts.persona import Persona
 from settings import Settings
 
 NO_PASSAGE = "No passage of the documents fits this question, so this reply is not from them."
@@ -88,16 +88,18 @@ async def stream_reply(
 async def _settled_context(database: Database, row: Message, summarizes: bool, reply: Reply) -> BranchContext:
     """The branch, when the reply before it has ended and the conversation's files are read."""
     while True:
-        is_reading = reading.is_reading(database, row.conversation_id)  # asked first: what ends meanwhile is loaded
+        busy = reading.busy(database)  # asked first: what ends meanwhile is loaded
         context = await asyncio.to_thread(load_context, database, row, summarizes)
         previous = context.previous
         if previous is not None and previous.live:
             await watch.join(database, previous.id)
             continue
         reply.start()
-        if not is_reading:
+        holders = busy & {row.conversation_id, context.project_id}
+        if not holders:
             return context
-        await reading.wait(database, row.conversation_id, reply)
+        for holder in holders:
+            await reading.wait(database, str(holder), reply)
 
 
 async def _with_citations(
@@ -192,20 +194,21 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
     with database.reading() as session:
         conversation = session.get_one(Conversation, row.conversation_id)
         *history, question = up_to_question(_branch(session, row.parent_id))
-        own = select(Document.id).where(Document.conversation_id == row.conversation_id)
-        documents = list(session.scalars(own))
+        project = projects.project_of(session, conversation)
+        effective = resolve_row(conversation, project)
+        documents = files.searched_ids(session, conversation)
         path = [message.id for message in history]
         summary = newest_summary(session, row.conversation_id, path) if with_summary else None
         own_calls = read_calls(session, [row.id])
-        uses_tools = bool(conversation.tools or own_calls)
+        uses_tools = bool(effective.tools or own_calls)
         calls = {**read_calls(session, path), **own_calls} if uses_tools else {}
         cited = citations.last_cited(session, path) if uses_tools else None
         shown = pictures.load(session, [*path, question.id])
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
     dropped = last_dropped([*history, row])
-    system = system_prompt(conversation)
+    is_foreign = effective.speaks_project and project is not None and project.imported
     return BranchContext(
-        system,
+        effective.system_prompt,
         history,
         question,
         row.text,
@@ -213,13 +216,15 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         stored,
         dropped,
         whole=conversation.whole and bool(documents),
-        tools=conversation.tools or (),
+        tools=effective.tools,
         calls=calls,
         row_id=row.id,
         thinking=row.thinking or "",
         cited=cited,
         effort=conversation.reasoning_effort,
         pictures=shown,
+        project_id=conversation.project_id,
+        foreign_system=is_foreign,
     )
 
 
@@ -236,10 +241,3 @@ def _branch(session: Session, number: int | None) -> list[Message]:
     branch = branch.union_all(parents)
     query = select(Message).join(branch, Message.id == branch.c.id).order_by(branch.c.above.desc())
     return list(session.scalars(query))
-
-
-def system_prompt(conversation: Conversation) -> str | None:
-    """The system prompt of a conversation: its persona's, or its own; None where the usual one holds."""
-    if conversation.persona:
-        return Persona.from_dict(conversation.persona).system
-    return conversation.system

@@ -34,6 +34,8 @@ def last_passage(context: BranchContext, calls: Sequence[ToolCall], report: Repo
             return {"source": "a document, which an earlier reply was made from", "text": message.text[:LONGEST]}
         if message.imported:
             return {"source": "an imported conversation", "text": message.text[:LONGEST]}
+    if context.foreign_system:
+        return {"source": "an imported project's system prompt", "text": (context.system or "")[:LONGEST]}
     return None
 
 

@@ -1,10 +1,12 @@
 """The store of conversations: tables, and what asks them, for one owner at a time. Knows no model and no page."""
 
-from conversations.store import links, personas, pictures, responses, versions
+from conversations.store import links, personas, pictures, projects, responses, versions
 from conversations.store.calls import AnsweredError, Decision
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
+from conversations.store.inheritance import NO_PERSONA, Effective, resolve
 from conversations.store.link_table import SharedLink
+from conversations.store.project_table import Project
 from conversations.store.scan_tables import PagePicture
 from conversations.store.schema import (
     STATE_NOTES,
@@ -34,6 +36,7 @@ from conversations.store.text import MAX_MESSAGE_LENGTH, MessageError, check_mes
 
 __all__ = [
     "MAX_MESSAGE_LENGTH",
+    "NO_PERSONA",
     "STATE_NOTES",
     "VOTE_COMMENT",
     "AnsweredError",
@@ -44,6 +47,7 @@ __all__ = [
     "DatabaseError",
     "Decision",
     "Document",
+    "Effective",
     "Feedback",
     "Hit",
     "Message",
@@ -51,6 +55,7 @@ __all__ = [
     "NotFoundError",
     "PagePicture",
     "Period",
+    "Project",
     "SharedLink",
     "State",
     "Statistics",
@@ -73,7 +78,9 @@ __all__ = [
     "open_temporary",
     "personas",
     "pictures",
+    "projects",
     "read_sources",
+    "resolve",
     "responses",
     "search_conversations",
     "versions",

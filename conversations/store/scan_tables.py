@@ -27,6 +27,7 @@ class Scan(Base):
     id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
     owner: Mapped[str] = mapped_column(CleanString(200), index=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(CleanText)
     digest: Mapped[str] = mapped_column(CleanString(64))
     data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)

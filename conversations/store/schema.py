@@ -94,6 +94,7 @@ STATE_NOTES = {
 LIVE = (State.WAITING, State.RUNNING)
 IS_LIVE = "state IN ('waiting', 'running')"
 IS_OPEN = "status IN ('waiting', 'running')"
+IS_OUTSIDE = "project_id IS NULL"  # of a conversation in no project
 
 
 def _fold_inserted(context: Any) -> str | None:
@@ -115,7 +116,16 @@ class Conversation(Base):
     """`id` is 128 random bits; `head` is the last message of the branch that is shown."""
 
     __tablename__ = "conversation"
-    __table_args__ = (Index("conversation_listing", "owner", "pinned", "updated"),)
+    __table_args__ = (
+        Index("conversation_listing", "owner", "pinned", "updated"),
+        Index("conversation_of_project", "project_id", "pinned", "updated"),
+        Index(
+            "conversation_outside",
+            *("owner", "pinned", "updated"),
+            sqlite_where=text(IS_OUTSIDE),
+            postgresql_where=text(IS_OUTSIDE),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
     owner: Mapped[str] = mapped_column(CleanString(200))
@@ -140,6 +150,7 @@ class Conversation(Base):
     reasoning_effort: Mapped[str | None] = mapped_column(
         CleanString(16)
     )  # how much its models are to think, of `backends.EFFORTS`; None: as they do
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="SET NULL"))
 
 
 class Message(Base):
@@ -279,7 +290,7 @@ class Summary(Base):
 
 
 class Document(Base):
-    """A file that somebody gave to a conversation, or to the API without one; `text` is read only where asked for.
+    """A file that somebody gave to a conversation or a project, or to the API without; `text` is read where asked for.
 
     `embedding` names what makes the vectors of its passages, None where nothing does; `vectors` of them have one.
     """
@@ -289,6 +300,7 @@ class Document(Base):
     id: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
     owner: Mapped[str] = mapped_column(CleanString(200), index=True)
     conversation_id: Mapped[str | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(CleanText)
     kind: Mapped[str] = mapped_column(CleanString(16))
     bytes: Mapped[int] = mapped_column(BigInteger)

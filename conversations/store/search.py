@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -109,21 +110,24 @@ class SearchQuery:
         yield from self.substrings
 
 
-def search_conversations(store: Store, typed: str, limit: int = 50, with_thinking: bool = False) -> list[Hit]:
+def search_conversations(
+    store: Store, typed: str, limit: int = 50, with_thinking: bool = False, project_id: str | None = None
+) -> list[Hit]:
     """The conversations with all these words, the last changed first, each once; nothing typed, nothing found.
 
-    `with_thinking`: those as well in which a model thought them, and nobody said them.
+    `with_thinking`: those as well in which a model thought them, and nobody said them. `project_id`: those in it alone.
     """
     query = parse_query(typed)
     patterns = [re.compile(pattern) for pattern in query.patterns()]
     if not patterns:
         return []
-    newest = select(Conversation.id, Conversation.title, Conversation.updated).where(Conversation.owner == store.owner)
+    newest = select(Conversation.id, Conversation.title, Conversation.updated).where(*_within(store, project_id))
     with store.database.reading() as session:
         conversations = session.execute(newest.order_by(Conversation.updated.desc())).all()
         newest_ones = [identity for identity, _, _ in conversations[:NEWEST_CONVERSATIONS]]
-        said = _newest_matches(session, store, query, newest_ones, limit, (MESSAGES, CALLS))
-        thought = _newest_matches(session, store, query, newest_ones, limit, (THOUGHTS,)) if with_thinking else {}
+        matches = partial(_newest_matches, session, store, query, newest_ones, limit, project_id=project_id)
+        said = matches(places=(MESSAGES, CALLS))
+        thought = matches(places=(THOUGHTS,)) if with_thinking else {}
         messages_by_conversation = thought | said
         matching = (row for row in conversations if row[0] in messages_by_conversation or _all(patterns, row[1]))
         hits = list(islice(matching, limit))
@@ -203,12 +207,13 @@ def _newest_matches(
     newest: list[str],
     limit: int,
     places: Sequence[Searched],
+    project_id: str | None,
 ) -> dict[str, int]:
     """The newest message with all of it in each conversation; of more than `limit` conversations, in the newest ones.
 
     A common word fills the list from the newest ones, so that all its messages need not be read.
     """
-    matching = [_matching(store, wanted, searched) for searched in places]
+    matching = [_matching(store, wanted, searched, project_id) for searched in places]
     rows: Sequence[Row[str, int, int]] = []
     for queries in ([_newest(store, query, newest) for query in matching], matching):
         query = union_all(*(select(each.subquery()) for each in queries)).subquery()
@@ -221,6 +226,14 @@ def _newest_matches(
     return {identity: number for identity, number, _ in rows}
 
 
+def _numbers(searched: Searched, project_id: str) -> Select[int]:
+    """The numbers of all that may be searched in a project; SQLite makes a list of them once."""
+    numbers = select(searched.number).select_from(Message).join(Conversation)
+    if searched is CALLS:
+        numbers = numbers.join(ToolCall, ToolCall.message_id == Message.id)
+    return numbers.where(Conversation.project_id == project_id)
+
+
 def _newest(store: Store, matching: Select[int, str], conversations: list[str]) -> Select[int, str]:
     """The newest of them: on SQLite by their numbers, on PostgreSQL those of these conversations."""
     if store.database.sqlite:
@@ -228,12 +241,18 @@ def _newest(store: Store, matching: Select[int, str], conversations: list[str]) 
     return matching.where(Message.conversation_id.in_(conversations))
 
 
-def _matching(store: Store, wanted: SearchQuery, searched: Searched) -> Select[int, str]:
+def _within(store: Store, project_id: str | None) -> list[ColumnElement[bool]]:
+    """Which conversations are searched: the owner's, or of these those in a project."""
+    own = [Conversation.owner == store.owner]
+    return own if project_id is None else [*own, Conversation.project_id == project_id]
+
+
+def _matching(store: Store, wanted: SearchQuery, searched: Searched, project_id: str | None) -> Select[int, str]:
     """The owner's messages that hold all of it, or of whose calls one does; SQLite gives the newest first, at no cost.
 
     A message that is being written is not among them, nor one that is hidden.
     """
-    query = select(Message.id, Message.conversation_id).join(Conversation).where(Conversation.owner == store.owner)
+    query = select(Message.id, Message.conversation_id).join(Conversation).where(*_within(store, project_id))
     if searched is CALLS:
         query = query.join(ToolCall, ToolCall.message_id == Message.id)
     sqlite = store.database.sqlite
@@ -245,6 +264,8 @@ def _matching(store: Store, wanted: SearchQuery, searched: Searched) -> Select[i
         fts = searched.fts
         expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
         query = query.join(fts, fts.c.rowid == searched.number)
+        if project_id is not None:  # few of what the index finds is in the project: the rest is left out by its number
+            query = query.where((fts.c.rowid + 0).in_(_numbers(searched, project_id)))
         return query.where(literal_column(fts.name).op("MATCH")(expression)).order_by(fts.c.rowid.desc())
     if searched is not CALLS:
         query = query.where(text(f"NOT ({IS_LIVE})"))

@@ -5,7 +5,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
 from conversations.store.link_table import SharedLink
 from conversations.store.pictures import Shown
+from conversations.store.project_table import Project
 from conversations.store.schema import (
     IS_LIVE,
     CallStatus,
@@ -40,7 +41,7 @@ deletion_listeners: list[Callable[[Database, str], None]] = []  # called with th
 
 
 class NotFoundError(LookupError):
-    """There is no such conversation or message, or it belongs to somebody else."""
+    """There is no such conversation, message or project, or it belongs to somebody else."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,11 @@ class Store:
         with self.database.reading() as session:
             return list(session.scalars(query.order_by(ToolCall.id)))
 
-    def newest_chat(self) -> Conversation | None:
-        """The chat in which somebody wrote last, comparisons left out; None where there is none."""
+    def newest_chat(self, project_id: str | None = None) -> Conversation | None:
+        """The chat in which somebody wrote last, of a project where it is named, no comparison; None without one."""
         query = self.query().where(Conversation.kind == "chat").order_by(Conversation.updated.desc()).limit(1)
+        if project_id is not None:
+            query = query.where(Conversation.project_id == project_id)
         with self.database.reading() as session:
             return session.scalars(query).first()
 
@@ -172,8 +175,9 @@ class Store:
             return read_tree(session, conversation.id).path(conversation.head)
 
     def update(self, conversation_id: str, **fields: Any) -> None:
-        """Set title, pinned, system, persona. Raises NotFoundError."""
+        """Set title, pinned, system, persona, project. Raises NotFoundError."""
         with self.database.writing() as session:
+            self._hold_project(session, fields)  # before the conversation, as who deletes a project locks them
             conversation = self.lock_conversation(session, conversation_id)
             for name, value in fields.items():
                 setattr(conversation, name, value)
@@ -216,7 +220,11 @@ class Store:
                 session.add(Feedback(message_id=message_id, value=value, comment=comment, created=time.time()))
 
     def create(self, session: Session, **fields: Any) -> Conversation:
-        """An empty conversation of the owner, with a new id and no title unless `fields` name them."""
+        """An empty conversation of the owner, with a new id and no title unless `fields` name them.
+
+        Raises NotFoundError for a project.
+        """
+        self._hold_project(session, fields)
         now = time.time()
         conversation = Conversation(
             **{"id": new_conversation_id(), "title": "", **fields}, owner=self.owner, created=now, updated=now
@@ -266,6 +274,24 @@ class Store:
         if row is None:
             raise NotFoundError(f"There is no conversation {conversation_id!r} of yours.")
         return row
+
+    def project_row(self, session: Session, project_id: str, locked: bool = False, kept: bool = False) -> Project:
+        """A project of the owner; `locked` until the writing session ends, or `kept` from being deleted until then.
+
+        Raises NotFoundError.
+        """
+        query = select(Project).where(Project.id == project_id, Project.owner == self.owner)
+        if locked or kept:
+            query = query.with_for_update(read=kept, key_share=kept)
+        row = session.scalar(query)
+        if row is None:
+            raise NotFoundError(f"There is no project {project_id!r} of yours.")
+        return row
+
+    def _hold_project(self, session: Session, fields: Mapping[str, Any]) -> None:
+        """Keep the project that the fields name from going while the session writes. Raises NotFoundError."""
+        if fields.get("project_id") is not None:
+            self.project_row(session, fields["project_id"], kept=True)
 
     def message_row(self, session: Session, message_id: int) -> Message:
         """A message of the owner. Raises NotFoundError."""

@@ -14,6 +14,7 @@ from conversations.store.schema import Conversation
 GONE = "gone"  # the version of a conversation that was deleted, or is somebody else's
 EMPTY = "0"  # of the list of who has none
 CHUNK = 500  # ids in one query
+LISTED = Conversation.id + Conversation.title + func.coalesce(Conversation.project_id, "")
 
 
 def version_of(conversation: Conversation) -> str:
@@ -40,7 +41,7 @@ def listing_versions(database: Database, owners: Collection[str]) -> dict[str, s
         func.count(),
         func.max(Conversation.updated),
         func.sum(case((Conversation.pinned, 1), else_=0)),
-        func.sum(cast(func.hashtext(Conversation.id + Conversation.title), BigInteger)),
+        func.sum(cast(func.hashtext(LISTED), BigInteger)),
     )
     with database.reading() as session:
         for names in _chunks(list(owners)):

@@ -7,14 +7,14 @@ import schemathesis
 from schemathesis.checks import CheckContext
 from schemathesis.core.transport import Response
 
-FILES = {"/v1/files", "/predict"}  # a form sent to these may hold a file that is none
+FILES = {"/v1/files", "/predict", "/projects/{project_id}/files"}  # a form sent to these may hold a file that is none
 REFUSED = "unsupported_parameter"  # a form that a reply cannot be held to, which no schema of ours can say
 CONFIG = """
 [warnings]
 display = ["missing_auth"]
 
 [[operations]]
-include-path-regex = "^/v1/files"
+include-path-regex = "^/(v1/files|projects)"
 generation.max-examples = 10
 
 [[operations]]

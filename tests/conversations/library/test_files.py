@@ -17,6 +17,7 @@ from conversations.library import files, index, reading
 from conversations.replies import turn, watch
 from conversations.replies.generation import NO_PASSAGE, NO_ROOM, SMALL_MODEL
 from conversations.replies.writer import reply_writer
+from conversations.store import projects
 from conversations.store.citations import Source, cite
 from conversations.store.schema import Citation, Document, Passage, State
 from conversations.store.store import NotFoundError, Store
@@ -236,10 +237,15 @@ def test_many_at_once() -> None:
     assert rows(store) == (4, 4, 0)
 
 
-def test_a_reply_waits_for_the_file_and_cites_it(loopback: Loopback, occupied: threading.Event) -> None:
+@pytest.mark.parametrize("is_shared", [False, True], ids=["of the conversation", "of its project"])
+def test_a_reply_waits_for_the_file_and_cites_it(
+    loopback: Loopback, occupied: threading.Event, is_shared: bool
+) -> None:
     store = mine()
     identity = conversation(store)
-    begun = reading.start(store, identity, "book.pdf", BOOK)
+    project = projects.create(store, "Ships")
+    projects.move(store, identity, project.id)
+    begun = reading.start(store, *((None, "book.pdf", BOOK, project.id) if is_shared else (identity, "book.pdf", BOOK)))
     row = turn.send(store, identity, "How many sails has ship 7?", ask("openai"))
     reply = reply_writer(store.database).replies[row.id]
     wait_for(lambda: reply.activity == "Reading book.pdf…")

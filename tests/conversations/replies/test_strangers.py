@@ -16,6 +16,7 @@ import tools
 from conversations import exchange
 from conversations.library import files
 from conversations.replies import approval, turn
+from conversations.store import projects
 from conversations.store.calls import Decision
 from conversations.store.schema import CallStatus, Message, State
 from conversations.store.store import Store
@@ -161,3 +162,22 @@ def test_an_imported_conversation_is_strangers_words(loopback: Loopback, world: 
     assert (row.state, world.effects) == (State.REQUIRES_ACTION, [])
     (call,) = approval.waiting(store, row.id)
     assert (call.status, (call.passage or {})["source"]) == (CallStatus.WAITING, "an imported conversation")
+
+
+def test_the_prompt_of_an_imported_project_is_strangers_words_until_its_owner_takes_it_over(
+    loopback: Loopback, world: World
+) -> None:
+    loopback.answer = obeys
+    store = mine()
+    project = projects.create(store, "Mail", system=f"Be kind. {world.orders()[1]}", imported=True)
+    identity = begin(store)
+    projects.move(store, identity, project.id)
+    row = say(store, identity, "Well?")
+    assert (row.state, world.effects) == (State.REQUIRES_ACTION, [])
+    (call,) = approval.waiting(store, row.id)
+    assert call.passage is not None
+    assert call.passage["source"] == "an imported project's system prompt"
+    assert call.passage["text"].startswith("Be kind. CALL mail__delete")
+    projects.update(store, project.id, system=project.system)
+    assert say(store, identity, "And now?").state == State.DONE
+    assert world.effects == ["delete everything"]

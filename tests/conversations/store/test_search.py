@@ -21,19 +21,19 @@ from tests.documents.test_folding import PAIRS
 pytestmark = pytest.mark.usefixtures("database_url")
 
 
-def keep(store: Store, *texts: str, title: str = "", **fields: Any) -> str:
+def keep(store: Store, *texts: str, title: str = "", project_id: str | None = None, **fields: Any) -> str:
     """A conversation of these messages."""
     with store.database.writing() as session:
-        found = store.create(session)
+        found = store.create(session, project_id=project_id)
         for said in texts:
             found.head = turn.add_message(session, found, found.head, text=said, **fields).id
         found.title, found.updated = title, time.time()
     return found.id
 
 
-def hits(words: str, store: Store | None = None) -> list[str]:
+def hits(words: str, store: Store | None = None, **where: Any) -> list[str]:
     """The ids that are found."""
-    return [hit.conversation_id for hit in search_conversations(store or mine(), words)]
+    return [hit.conversation_id for hit in search_conversations(store or mine(), words, **where)]
 
 
 def test_a_hit_names_its_conversation_and_its_newest_message() -> None:
