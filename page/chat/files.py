@@ -11,7 +11,7 @@ import streamlit as st
 import backends
 from chains.window import size
 from conversations.library import Reading, files, reading, vectors
-from conversations.store import Conversation, Document, NotFoundError, Store
+from conversations.store import Conversation, Document, NotFoundError, Project, Store
 from documents.kind import READABLE
 from documents.settings import DocumentSettings
 from documents.source import sources_of
@@ -38,26 +38,31 @@ def upload_limit(limits: DocumentSettings) -> int:
     return -(-limits.max_bytes // 1_000_000)
 
 
-def draw(context: PageContext, conversation: Conversation | None, selection: Selection) -> None:
+def draw(
+    context: PageContext, conversation: Conversation | None, selection: Selection, project: Project | None
+) -> None:
     """Draw the popover of documents; where no backend can answer, files are uploaded here too."""
     rows = files.listing(context.store, conversation.id) if conversation else []
+    shared = files.project_listing(context.store, project.id) if project else []
     mute = selection.backend is None or selection.problem is not None
-    if not rows and not mute:
+    if not rows and not shared and not mute:
         return
-    count = f" ({len(rows)})" if rows else ""
+    searched = len(rows) + len(shared)
+    count = f" ({searched})" if searched else ""
     with st.popover(f"Documents{count}", icon=":material/description:", key="documents"):
         if mute:
             _draw_upload(context.limits)
         for row in rows:
-            _draw_document(context.store, row)
-        if conversation and rows:
+            draw_document(context.store, row)
+        for row in shared:
+            st.caption(f":material/folder_open: {escape_markdown(row.name)} · {_description(row)}")
+        if conversation and searched:
             _draw_whole(context.store, conversation)
-        if conversation and rows:
             _draw_model_limits(selection.backend, context.settings)
             _draw_search(context.store, conversation.id)
 
 
-def _draw_document(store: Store, row: Document) -> None:
+def draw_document(store: Store, row: Document) -> None:
     """Draw a document's name and size, and its Delete."""
     with st.container(horizontal=True, vertical_alignment="center", key=row.id):
         with st.container(gap=None):
@@ -168,29 +173,32 @@ def _upload(key: str) -> None:
         actions.enqueue_files("", uploads)
 
 
-def draw_readings(store: Store, conversation_id: str) -> None:
-    """Draw the progress of files being read for a conversation, and what is to be said of those that were."""
-    readings = reading.running(store.database, conversation_id)
+def draw_readings(store: Store, holder: str, rows: Sequence[Document]) -> None:
+    """Draw the progress of files being read for a conversation or a project, and what is to be said of those that were.
+
+    `rows` are its documents that were read.
+    """
+    readings = reading.running(store.database, holder)
     if live := [each for each in readings if not each.finished.is_set()]:
         st.fragment(_draw_progress, run_every=READING_TICK)(live)
-    elif any(row.embedding and row.vectors < row.passages for row in files.listing(store, conversation_id)):
-        st.fragment(_draw_vectors, run_every=VECTORS_TICK)(store, conversation_id)
+    elif unfinished := [row.id for row in rows if row.embedding and row.vectors < row.passages]:
+        st.fragment(_draw_vectors, run_every=VECTORS_TICK)(store, unfinished)
     for number, each in enumerate(readings):
         if message := each.error or (each.finished.is_set() and each.notice):
-            with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{number}"):
+            with st.container(horizontal=True, vertical_alignment="center", key=f"unread-{holder}-{number}"):
                 draw, icon = (st.error, ":material/error:") if each.error else (st.warning, ":material/warning:")
                 draw(escape_markdown(message), icon=icon)
                 st.button(
                     "Dismiss",
-                    key=f"dismiss-{number}",
+                    key=f"dismiss-{holder}-{number}",
                     on_click=reading.dismiss,
-                    args=(store.database, conversation_id, each),
+                    args=(store.database, holder, each),
                 )
 
 
-def _draw_vectors(store: Store, conversation_id: str) -> None:
+def _draw_vectors(store: Store, document_ids: Sequence[str]) -> None:
     """Draw how many passages can be found by meaning so far; whoever asks meanwhile is answered from those."""
-    rows = [row for row in files.listing(store, conversation_id) if row.embedding and row.vectors < row.passages]
+    rows = [row for row in files.find(store, document_ids) if row.embedding and row.vectors < row.passages]
     for row in rows:
         job = vectors.job_of(store.database, row.id)
         if job is None or not job.error:

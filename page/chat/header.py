@@ -1,14 +1,13 @@
 """Above the conversation: which backend and model answer, as whom, and how they sample."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
 import backends
 from backends import BackendStatus
 from conversations.replies import available_models, disabled_reason, is_fetching
-from conversations.store import Conversation, NotFoundError, Store, clean
+from conversations.store import Conversation, NotFoundError, Project, Store, clean
 from page.chat import installation, local_models, menu, personas, sampling, thinking, tools
 from page.session.binding import accept_change, bind
 from page.session.context import PageContext
@@ -16,27 +15,28 @@ from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
 from page.session.picked import Picked, pick, read_picked
+from page.session.project import effective, own_choice
 from page.session.selection import Selection
 from prompts.system import system_prompt
 
 
-def draw(context: PageContext, conversation: Conversation | None) -> Selection:
+def draw(context: PageContext, conversation: Conversation | None, project: Project | None) -> Selection:
     """Draw the pickers; the selection they make."""
     statuses = backends.status(context.settings)
     with st.container(key="header", horizontal=True, vertical_alignment="center", gap="small"):
-        picked = read_picked(conversation)
+        picked = read_picked(conversation, project)
         selection = pick_backend(statuses, context, picked, context.store)
         selection.ready_backends = [each.name for each in statuses if each.problem is None]
         selection.no_summary_reason = (
             disabled_reason(context.settings, selection.backend) if selection.backend else None
         )
         pick_model(selection, context, picked, context.store)
-        personas.draw(context, conversation)
-        tools.draw(context.store, conversation, context.settings)
+        personas.draw(context, conversation, project)
+        tools.draw(context.store, conversation, project, context.settings)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
             thinking.draw(context.store, conversation, selection)
             selection.options.update(sampling.draw(backends.sampling_defaults(selection.backend, context.settings)))
-            _draw_system_prompt(context, conversation)
+            _draw_system_prompt(context, conversation, project)
             _draw_readiness(context, statuses, selection)
         menu.draw(context.store, conversation, is_temporary=context.store != context.kept)
     installation.draw(context)
@@ -119,14 +119,15 @@ def _model_name(backend: str | None) -> str:
     return getattr(backends.loaded_model(backend or ""), "model_name", "") or ""
 
 
-def _draw_system_prompt(context: PageContext, conversation: Conversation | None) -> None:
+def _draw_system_prompt(context: PageContext, conversation: Conversation | None, project: Project | None) -> None:
     """Draw the system prompt of this conversation for editing; a persona brings its own."""
-    fields: dict[str, Any] = current_conversation().new_fields
-    if conversation.persona if conversation else fields.get("persona"):
+    if effective(conversation, project).persona:
         st.caption("The persona's sentences are the system prompt.")
         return
     default = system_prompt(context.settings.system_prompt)
-    own = conversation.system if conversation else fields.get("system")
+    if project is not None and project.system is not None:
+        default = project.system
+    own = own_choice(conversation, "system")
     name, text = f"system-{current_conversation().conversation_id}", default if own is None else own
     key = bind(name, text)
     st.text_area(

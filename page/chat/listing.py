@@ -5,7 +5,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from conversations.store import Conversation, Hit, NotFoundError, Store, search_conversations
+from conversations.store import Conversation, Hit, NotFoundError, Project, Store, search_conversations
+from page.chat import projects
+from page.chat.row import draw_row
 from page.session.current import current_conversation, open_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
@@ -13,8 +15,8 @@ from page.session.markdown import escape_markdown
 PAGE_SIZE = 30  # rows at first, and added by "Show more"
 
 
-def draw(store: Store) -> None:
-    """Draw the search box, then what it finds, or all conversations by their day."""
+def draw(store: Store, project: Project | None) -> None:
+    """Draw the search box, then what it finds, or the projects, and by their day the conversations in none."""
     query = st.text_input(
         "Search",
         key="search",
@@ -24,10 +26,11 @@ def draw(store: Store) -> None:
         persist_state="session",
     )
     if query and query.strip():
-        _draw_hits(store, query)
+        _draw_hits(store, query, project)
         return
+    projects.draw(store, project)
     limit: int = st.session_state.setdefault("listed", PAGE_SIZE)
-    rows = store.listing(limit=limit + 1)
+    rows = projects.outside(store, limit + 1)
     with st.container(gap="xxsmall"):
         _draw_groups(rows[:limit])
     if len(rows) > limit:
@@ -41,7 +44,7 @@ def _draw_groups(rows: list[Conversation]) -> None:
         if (heading := _day_heading(conversation)) != group:
             group = heading
             st.caption(group)
-        _draw_row(conversation)
+        draw_row(conversation)
 
 
 def _show_more() -> None:
@@ -66,28 +69,21 @@ def _browser_timezone() -> ZoneInfo | None:
         return None
 
 
-def _draw_row(conversation: Conversation) -> None:
-    """Draw a conversation as a button; the open one stands out."""
-    st.button(
-        escape_markdown(conversation.title) or "Untitled",
-        key=f"row-{conversation.id}",
-        width="stretch",
-        wrap=False,
-        type="secondary" if conversation.id == current_conversation().conversation_id else "tertiary",
-        on_click=open_conversation,
-        args=(conversation.id,),
-        icon=":material/view_column:" if conversation.kind == "compare" else None,
-    )
-
-
-def _draw_hits(store: Store, query: str) -> None:
+def _draw_hits(store: Store, query: str, project: Project | None) -> None:
     """Draw search hits with the words around them; pressing one opens its branch there."""
+    within = project.id if project is not None and _is_within(project) else None
     with_thinking = st.checkbox("Also in what models thought", key="search-thinking", persist_state="session")
-    results = search_conversations(store, query, with_thinking=with_thinking)
+    results = search_conversations(store, query, with_thinking=with_thinking, project_id=within)
     st.caption(f"{len(results)} found" if results else "Nothing found")
     with st.container(gap="xxsmall"):
         for hit in results:
             _draw_hit(store, hit)
+
+
+def _is_within(project: Project) -> bool:
+    """Whether the open project alone is searched, as it is unless somebody says otherwise."""
+    label = f"Only in {escape_markdown(project.name)}"
+    return st.checkbox(label, value=True, key=f"search-{project.id}", persist_state="session")
 
 
 def _draw_hit(store: Store, hit: Hit) -> None:

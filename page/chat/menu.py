@@ -1,4 +1,4 @@
-"""What can be done with the open conversation: rename, pin, export, hand over, delete, and undo of that."""
+"""What can be done with the open conversation: rename, move, pin, export, hand over, delete, and undo of that."""
 
 from functools import partial
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from conversations import exchange
-from conversations.store import Conversation, NotFoundError, Store, clean
+from conversations.store import Conversation, NotFoundError, Store, clean, projects
 from page.chat import exports, sharing
 from page.session.actions import enqueue
 from page.session.binding import accept_change, bind
@@ -16,6 +16,7 @@ from page.session.markdown import escape_markdown
 from prompts.handover import handover_prompt
 
 MAX_TITLE_CHARACTERS = 200
+NO_PROJECT = "In no project"
 FULL_WIDTH: dict[str, Any] = {"width": "stretch"}
 
 
@@ -36,6 +37,7 @@ def draw(store: Store, conversation: Conversation | None, *, is_temporary: bool 
             args=(name, key, partial(_rename, store, conversation_id, title)),
         )
         if not is_temporary:
+            _draw_project(store, conversation)
             _draw_pin(store, conversation)
         st.button(
             "Summarise for hand-over",
@@ -68,6 +70,33 @@ def _draw_pin(store: Store, conversation: Conversation) -> None:
         key=f"{'unpin' if pinned else 'pin'}-{conversation.id}",
         **FULL_WIDTH,
     )
+
+
+def _draw_project(store: Store, conversation: Conversation) -> None:
+    """Draw where the conversation is, to be moved from there; nothing where there is no project."""
+    names = {row.id: row.name for row in projects.listing(store)}
+    if not names:
+        return
+    options = [None, *names]
+    place = conversation.project_id if conversation.project_id in names else None
+    name = f"place-{conversation.id}"
+    key = bind(name, place)
+    st.selectbox(
+        "Project",
+        options,
+        options.index(place),
+        format_func=lambda each: names[each] if each else NO_PROJECT,
+        key=key,
+        on_change=accept_change,
+        args=(name, key, partial(_move, store, conversation.id)),
+    )
+
+
+def _move(store: Store, conversation_id: str, project_id: str | None) -> None:
+    try:
+        projects.move(store, conversation_id, project_id)
+    except NotFoundError as error:
+        defer_error(str(error))
 
 
 def _rename(store: Store, conversation_id: str, title: str, entered: str | None) -> None:

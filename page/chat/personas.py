@@ -5,43 +5,54 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.store import Conversation, MessageError, NotFoundError, Store, personas
+from conversations import store as stored
+from conversations.store import Conversation, MessageError, NotFoundError, Project, Store, personas
 from page.session.binding import accept_change, bind, is_replaced
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
+from page.session.project import effective, own_choice
 from prompts.persona import Persona, random_other
 
 NO_PERSONA = "No persona"
+PROJECTS = "The project's persona"
 PICKER = "persona"
 
 
-def draw(context: PageContext, conversation: Conversation | None) -> None:
+def draw(context: PageContext, conversation: Conversation | None, project: Project | None) -> None:
     """Draw a button with the persona's name, and the picker behind it."""
     store, (available, own, problem) = context.store, personas.available(context.kept)
     if conversation is None:
         _choose_at_random(available)
-    persona = current_persona(conversation)
+    persona = current_persona(conversation, project)
+    choice = _choice(conversation, project)
     label = escape_markdown(persona.name) if persona else "Persona"
     # under a new name nobody opens the list that is about to go: what is emptied has no children left to show
-    popover = st.empty().popover if is_replaced(PICKER, persona) else st.popover
+    popover = st.empty().popover if is_replaced(PICKER, choice) else st.popover
     with popover(label, icon=":material/theater_comedy:"):
         if problem:
             st.warning(safe_markdown(problem))
-        _draw_picker(store, persona, available)
+        _draw_picker(store, choice, available, project)
         st.toggle("Surprise me", key="surprise", persist_state="session", help="Each new chat begins with another one")
         if persona:
             st.caption(escape_markdown(persona.description))
         _draw_editor(context, persona, own)
 
 
-def current_persona(conversation: Conversation | None) -> Persona | None:
-    """The persona of the open conversation, or of the one that will begin; None without one."""
-    fields: dict[str, Any] | None = (
-        conversation.persona if conversation else current_conversation().new_fields.get("persona")
-    )
+def current_persona(conversation: Conversation | None, project: Project | None) -> Persona | None:
+    """The persona that speaks in the open conversation, or in the one that will begin; None without one."""
+    fields = effective(conversation, project).persona
     return Persona.from_dict(fields) if fields else None
+
+
+def _choice(conversation: Conversation | None, project: Project | None) -> Persona | str:
+    """What the picker stands at: a persona of the conversation's own, its project's, or none."""
+    fields = own_choice(conversation, "persona")
+    if fields:
+        return Persona.from_dict(fields)
+    has_other = project is not None and bool(project.persona) and fields is None
+    return PROJECTS if has_other else NO_PERSONA
 
 
 def _choose_at_random(personas: list[Persona]) -> None:
@@ -53,35 +64,42 @@ def _choose_at_random(personas: list[Persona]) -> None:
         fields["persona"] = persona.to_dict()
 
 
-def _draw_picker(store: Store, persona: Persona | None, available: list[Persona]) -> None:
+def _draw_picker(store: Store, choice: Persona | str, available: list[Persona], project: Project | None) -> None:
     """Draw the list of personas; one edited for this conversation alone stands in it as well."""
     by_slug = {each.slug: each for each in available}
-    options: list[Persona | None] = [None, *available]
-    edited = persona if persona and by_slug.get(persona.slug, persona) != persona else None
-    if persona not in options:
-        options.insert(1, persona)
-    key = bind(PICKER, persona)
+    inherited = project is not None and bool(project.persona)
+    options: list[Persona | str] = [*([PROJECTS] if inherited else []), NO_PERSONA, *available]
+    edited = choice if isinstance(choice, Persona) and by_slug.get(choice.slug, choice) != choice else None
+    if choice not in options:
+        options.insert(1, choice)
+    key = bind(PICKER, choice)
     st.selectbox(
         "Persona",
         options,
-        options.index(persona),
+        options.index(choice),
         key=key,
         format_func=partial(_label, edited),
         on_change=accept_change,
-        args=(PICKER, key, partial(_use, store)),
+        args=(PICKER, key, partial(_pick, store, project)),
     )
 
 
-def _label(edited: Persona | None, persona: Persona | None) -> str:
+def _label(edited: Persona | None, persona: Persona | str) -> str:
     """What a persona is picked by: the browser reports these words, so the edited and the saved one need their own."""
-    if persona is None:
-        return NO_PERSONA
+    if isinstance(persona, str):
+        return persona
     return f"{persona.name}: {persona.description}{' (edited)' if persona == edited else ''}"
 
 
-def _use(store: Store, persona: Persona | None) -> None:
+def _pick(store: Store, project: Project | None, choice: Persona | str) -> None:
+    """Use what was picked; none is a choice of its own where a project has one."""
+    none = stored.NO_PERSONA if project is not None and project.persona and choice != PROJECTS else None
+    _use(store, choice.to_dict() if isinstance(choice, Persona) else none)
+
+
+def _use(store: Store, fields: dict[str, Any] | None) -> None:
     try:
-        update_conversation(store, persona=None if persona is None else persona.to_dict())
+        update_conversation(store, persona=fields)
     except NotFoundError as error:
         defer_error(str(error))
 
@@ -117,4 +135,4 @@ def _save_edited(store: Store, keys: list[str], kept: Store | None = None) -> No
         return
     if kept is not None:
         personas.save(kept, persona)
-    _use(store, persona)
+    _use(store, persona.to_dict())

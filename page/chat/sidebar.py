@@ -3,21 +3,33 @@
 import streamlit as st
 
 from conversations import exchange
+from conversations.store import Project
 from page.chat import listing, menu, sharing
 from page.session.context import PageContext
 from page.session.current import open_conversation
 from page.session.error import draw_error
 from page.session.markdown import escape_markdown
+from page.session.project import open_project
 
 MAX_LINES = 20  # lines on what an import brought and left out
 
 
-def draw(context: PageContext) -> None:
-    """Draw New chat, Undo, the conversations, and the import."""
+def draw(context: PageContext, project: Project | None) -> None:
+    """Draw New chat, Undo, the projects and conversations, and the import."""
     with st.sidebar:
         st.button("New chat", icon=":material/edit_square:", on_click=open_conversation, width="stretch")
+        if project is not None:
+            st.button(
+                f"New chat in {escape_markdown(project.name)}",
+                key="new-inside",
+                icon=":material/edit_square:",
+                on_click=open_project,
+                args=(project.id,),
+                width="stretch",
+                wrap=False,
+            )
         menu.draw_undo(context.store)
-        listing.draw(context.store)
+        listing.draw(context.store, project)
         with st.expander("Import", icon=":material/upload:"):
             _draw_import(context)
         sharing.draw_links(context)

@@ -8,11 +8,12 @@ from functools import partial
 
 import streamlit as st
 
-from conversations.store import Conversation, NotFoundError, Store
+from conversations.store import Conversation, NotFoundError, Project, Store
 from page.session.binding import accept_change, bind
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
+from page.session.project import effective, own_choice
 from settings import Settings
 from tools import OWN, ToolInfo, list_tools
 
@@ -20,21 +21,29 @@ NOTE = "A tool marked :material/front_hand: asks you before each call."
 GRANTS = {"always": "runs unasked in this conversation", "never": "is not run in this conversation"}
 
 
-def draw(store: Store, conversation: Conversation | None, settings: Settings) -> None:
+def draw(store: Store, conversation: Conversation | None, project: Project | None, settings: Settings) -> None:
     """Draw the menu; its button says how many are on."""
-    on: Sequence[str] = (conversation.tools if conversation else current_conversation().new_fields.get("tools")) or ()
+    on = effective(conversation, project).tools
     grants = (conversation.grants if conversation else None) or {}
     with st.popover(f"Tools ({len(on)})" if on else "Tools", icon=":material/build:", key="tools"):
         st.caption(NOTE)
         for info in list_tools(settings):
-            _draw_tool(store, info, on, grants.get(info.name))
+            _draw_tool(store, info, on, grants.get(info.name), project)
+        if project is not None and own_choice(conversation, "tools") is not None:
+            st.button(
+                "As the project has them",
+                icon=":material/folder_open:",
+                on_click=_update,
+                args=(store,),
+                kwargs={"tools": None},
+            )
         if grants:
             st.button(
                 "Ask again about all", icon=":material/undo:", on_click=_update, args=(store,), kwargs={"grants": None}
             )
 
 
-def _draw_tool(store: Store, info: ToolInfo, on: Sequence[str], grant: str | None) -> None:
+def _draw_tool(store: Store, info: ToolInfo, on: Sequence[str], grant: str | None, project: Project | None) -> None:
     """Draw one tool with its switch; one that cannot be used has none, but says why."""
     where = "" if info.origin == OWN else f" · {escape_markdown(info.origin)}"
     hand = " :material/front_hand:" if info.needs_approval else ""
@@ -44,7 +53,7 @@ def _draw_tool(store: Store, info: ToolInfo, on: Sequence[str], grant: str | Non
         return
     name, is_on = f"tool-{current_conversation().conversation_id}-{info.name}", info.name in on
     key = bind(name, is_on)
-    switch = partial(_switch, store, info.name)
+    switch = partial(_switch, store, info.name, project)
     st.toggle(
         label, is_on, key=key, help=safe_markdown(info.description), on_change=accept_change, args=(name, key, switch)
     )
@@ -52,16 +61,17 @@ def _draw_tool(store: Store, info: ToolInfo, on: Sequence[str], grant: str | Non
         st.caption(f"{escape_markdown(info.name)} {GRANTS[grant]}.")
 
 
-def _switch(store: Store, name: str, chosen: bool) -> None:
-    """Switch a tool on or off, whatever was switched since the menu was drawn."""
+def _switch(store: Store, name: str, project: Project | None, chosen: bool) -> None:
+    """Switch a tool on or off, whatever was switched since the menu was drawn; the project's stay as they are."""
     current = current_conversation()
     try:
-        saved = store.get(current.conversation_id).tools if current.conversation_id else current.new_fields.get("tools")
+        saved = effective(store.get(current.conversation_id) if current.conversation_id else None, project).tools
     except NotFoundError as error:
         defer_error(str(error))
         return
-    others = [other for other in saved or () if other != name]
-    _update(store, tools=[*others, name] if chosen else others or None)
+    others = [other for other in saved if other != name]
+    on = [*others, name] if chosen else others
+    _update(store, tools=on if on or project is not None else None)
 
 
 def _update(store: Store, **fields: object) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from conversations.library import files as library
 from conversations.replies import preload_model, strangers
-from conversations.store import Message, NotFoundError, Store, Thread
+from conversations.store import Conversation, Message, NotFoundError, Project, Store, Thread
 from page.chat import (
     context_meter,
     files,
@@ -15,6 +16,7 @@ from page.chat import (
     message_actions,
     news,
     personas,
+    project,
     reply,
     sharing,
     sidebar,
@@ -27,6 +29,7 @@ from page.session.context import PageContext, in_chat, load_context, warn_if_exp
 from page.session.current import PAGE_SIZE, current_conversation, follow_address, open_conversation
 from page.session.error import draw_error, pop_error
 from page.session.markdown import escape_markdown
+from page.session.project import read_project
 from page.session.selection import Selection
 
 STYLE = Path(__file__).with_name("chat.css")
@@ -45,9 +48,11 @@ def draw() -> None:
     warn_if_exposed(context.settings)
     listing = news.listing_version(own.store) if own.stream else ""
     thread: Thread | None = None
+    opened: Project | None = None
     try:
         thread = _read_thread(context.store)
-        selection = header.draw(context, thread.conversation if thread else None)
+        opened = read_project(context.store, thread.conversation if thread else None)
+        selection = header.draw(context, thread.conversation if thread else None, opened)
         temporary.draw_notice()
         if selection.backend and not selection.problem:
             preload_model(selection.backend, context.settings)
@@ -57,12 +62,12 @@ def draw() -> None:
         thread, selection = None, Selection(None, None)
         _draw_missing()
     else:
-        _draw_conversation(context, thread, selection)
+        _draw_conversation(context, thread, selection, opened)
     for problem in filter(None, (pop_error(), selection.problem)):
         draw_error(problem)
     _draw_input(context, selection)
     context_meter.draw(thread)
-    sidebar.draw(own)
+    sidebar.draw(own, opened)
     if own.stream:
         news.draw(own.stream, thread.conversation if thread and context is own else None, listing)
 
@@ -96,16 +101,22 @@ def _draw_missing() -> None:
     st.button("Start a new chat", on_click=open_conversation)
 
 
-def _draw_conversation(context: PageContext, thread: Thread | None, selection: Selection) -> None:
+def _draw_conversation(
+    context: PageContext, thread: Thread | None, selection: Selection, opened: Project | None
+) -> None:
     """Draw the shown branch, from its oldest message within the limit to the newest."""
     if thread is None:
-        files.draw(context, None, selection)
-        welcome.draw(selection.backend, personas.current_persona(None), context.settings)
-        temporary.draw_switch()
+        project.draw(context, opened)
+        files.draw(context, None, selection, opened)
+        welcome.draw(selection.backend, personas.current_persona(None, opened), context.settings)
+        _draw_readings(context.store, None, opened)
+        if opened is None:
+            temporary.draw_switch()
         return
     with st.container(key="heading", horizontal=True, vertical_alignment="center"):
         st.title(escape_markdown(thread.conversation.title), anchor=False)
-        files.draw(context, thread.conversation, selection)
+        project.draw(context, opened)
+        files.draw(context, thread.conversation, selection, opened)
     if thread.earlier:
         st.button(
             f"Show earlier ({thread.earlier})",
@@ -122,11 +133,19 @@ def _draw_conversation(context: PageContext, thread: Thread | None, selection: S
         if message.hidden:
             continue
         _draw_message(context, thread, message, selection, is_first_live=[message.id] == live_ids[:1])
-    files.draw_readings(context.store, thread.conversation.id)
+    _draw_readings(context.store, thread.conversation, opened)
     if not thread.messages:
         files.draw_invitation(context.store, thread.conversation.id)
     if context.stream is None:
         live.redraw_on_change(context.store, thread.conversation)
+
+
+def _draw_readings(store: Store, conversation: Conversation | None, opened: Project | None) -> None:
+    """Draw what is being read for the conversation, and for its project."""
+    if conversation is not None:
+        files.draw_readings(store, conversation.id, library.listing(store, conversation.id))
+    if opened is not None:
+        files.draw_readings(store, opened.id, library.project_listing(store, opened.id))
 
 
 def _question(thread: Thread, message: Message) -> str:

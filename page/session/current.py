@@ -74,9 +74,12 @@ def open_conversation(conversation_id: str | None = None, message_id: int | None
 
 
 def open_temporary_chat(store: Store) -> None:
-    """Show a new temporary chat in this store, which loses all of it when the tab shows anything else."""
-    begun = current_conversation()
-    st.session_state["conversation"] = chat = CurrentConversation(new_fields=begun.new_fields, temporary=store)
+    """Show a new temporary chat in this store, which loses all of it when the tab shows anything else.
+
+    It is in no project: what is in one is kept.
+    """
+    fields = {name: value for name, value in current_conversation().new_fields.items() if name != "project_id"}
+    st.session_state["conversation"] = chat = CurrentConversation(new_fields=fields, temporary=store)
     forget_with(chat, store)
 
 

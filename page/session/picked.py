@@ -10,9 +10,10 @@ import streamlit as st
 
 from backends import LocalName
 from conversations.replies import reload_model
-from conversations.store import Conversation, NotFoundError, Store
+from conversations.store import Conversation, NotFoundError, Project, Store
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
+from page.session.project import effective
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class Picked:
         return self.local.backend if self.local else self.backend
 
 
-def read_picked(conversation: Conversation | None) -> Picked:
-    """What was picked in this conversation; in one that has not begun, last in this tab."""
-    if conversation is not None:
-        return Picked(conversation.backend, conversation.model)
-    last: Picked = st.session_state.get("picked", Picked())
+def read_picked(conversation: Conversation | None, project: Project | None = None) -> Picked:
+    """What was picked in this conversation, else what its project names; in a new one in none, last in this tab."""
     fields = current_conversation().new_fields
+    if conversation is not None or project is not None:
+        found = effective(conversation, project)
+        return Picked(found.backend, found.model)
+    last: Picked = st.session_state.get("picked", Picked())
     if last.backend:
         fields.setdefault("backend", last.backend)
         fields.setdefault("model", last.model)
