@@ -15,10 +15,10 @@ from api.http.auth import ANONYMOUS, OwnerStore
 from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import shutting_down_error
+from api.http.models import resolve_model
 from api.http.personas import find_persona
 from api.http.state import DEFAULT, AppState, StateDep
 from api.openai.files import FORM, FileObject, to_file_object, uploaded_file
-from api.openai.models import resolve_model
 from api.predict.calls import check_tools
 from api.projects import schemas as bodies
 from api.projects.schemas import (
