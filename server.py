@@ -20,7 +20,7 @@ from page.session.presses import PressQueue
 from page.stream import routes as stream_routes
 from settings import ROOT, Settings
 
-UNKNOWN_V1 = "/v1/{rest:path}"  # OpenAI's clients get their own form of a 404
+UNKNOWN = ("/v1/{rest:path}", "/api/{rest:path}")  # OpenAI's and Ollama's clients get their own form of a 404
 # Under these paths of Streamlit's own, and the API's, is never the page.
 STREAMLIT_PATHS = ("/_stcore/", "/component/", "/media/", "/static/", "/docs")
 
@@ -81,7 +81,7 @@ def _is_ending() -> bool:
 app = App(
     ROOT / "app.py",
     # A path's parameters are the API's own affair.
-    routes=[*stream_routes(_is_ending), *(Route(path, endpoint=api) for path in (*route_paths(), UNKNOWN_V1))],
+    routes=[*stream_routes(_is_ending), *(Route(path, endpoint=api) for path in (*route_paths(), *UNKNOWN))],
     middleware=[
         Middleware(LifespanMiddleware, lifespan=lambda: lifespan(api)),
         Middleware(OwnerCookieMiddleware),

@@ -17,8 +17,13 @@ from api.http import body, cost, docs, errors, health, log, metrics, trace
 from api.http.access_log import AccessLogMiddleware
 from api.http.origin import OriginMiddleware
 from api.lifespan import LifespanMiddleware, lifespan
+from api.llama import routes as llama
 from api.mcp import routes as mcp
-from api.openai import answer_now, chat, completions, control, files, models, responses
+from api.ollama import routes as ollama
+from api.ollama.errors import PATH as OLLAMA
+from api.ollama.errors import OllamaError
+from api.ollama.errors import error_body as ollama_shape
+from api.openai import answer_now, chat, completions, control, embeddings, files, models, responses
 from api.predict import routes
 from api.projects import routes as projects
 from api.sms import webhook
@@ -40,14 +45,23 @@ app = FastAPI(
     telemetry=trace.TELEMETRY,
 )
 # These demand a key where one is set, and what they answer counts for the limits.
-for family in (routes, projects, models, chat, completions, responses, answer_now, control, files, mcp, exports, links):
+for family in (
+    *(routes, projects, models, chat, completions, responses, embeddings, answer_now, control, files, llama, mcp),
+    *(exports, links),
+):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(
     messages.router,
     dependencies=[messages.named, cost.rate_limited],
     responses=errors.error_responses(401, 403, 429, model=AnthropicError),
 )
+app.include_router(
+    ollama.router,
+    dependencies=[cost.rate_limited],
+    responses=errors.error_responses(401, 403, 429, model=OllamaError),
+)
 errors.shapes[MESSAGES] = shape
+errors.shapes[OLLAMA] = ollama_shape
 # These say for themselves what they ask for.
 for family in (health, metrics, docs, webhook):
     app.include_router(family.router)

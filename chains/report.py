@@ -54,6 +54,7 @@ class Report(AsyncCallbackHandler):
         self.on_thinking: Callable[[], object] = lambda: None  # called when it has grown
         self.messages: Sequence[BaseMessage] = ()  # the prompt as the model was given it
         self.counted = False  # whether the tokens are the server's or the engine's own count
+        self.attempted: float | None = None  # when the model was there, and was asked
         self.first_token: float | None = None
         self.ended: float | None = None
         self.read_before = 0  # tokens of the prompts before this one, where tools were called in between
@@ -120,6 +121,7 @@ class Report(AsyncCallbackHandler):
         elif name == "attempt":
             self._begin_round()
             self.loading = None
+            self.attempted = self.attempted or time.monotonic() - self.started
             self.backend, self.model, self.completion_tokens, self.pieces = data["backend"], None, None, 0
         elif name == "window":
             self.dropped_turns, self.dropped_messages = data["dropped_turns"], data["dropped_messages"]

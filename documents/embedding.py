@@ -7,9 +7,10 @@ neither at import nor where a model's name is asked for.
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from langchain_core.embeddings import Embeddings as Model
@@ -30,10 +31,23 @@ _lock = threading.Lock()
 _embedders: dict[tuple[EmbeddingSettings, OpenAIAccount], "Embedder"] = {}
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A model that counts as it reads: `window` tokens of a text at most, and drops the rest."""
+
+    @property
+    def window(self) -> int:
+        """Tokens that are read of a text."""
+
+    def count_tokens(self, text: str, is_question: bool = False) -> int:
+        """Tokens of a text, whether all of them are read or not."""
+
+
 class Embedder:
     """Makes vectors of length 1; `name` is that of the model, and those of another one cannot be compared with them.
 
-    `min_cosine` and `weight` are those of `EmbeddedPassages`; `batch`: how many texts it is best given at once.
+    `min_cosine` and `weight` are those of `EmbeddedPassages`; `batch`: how many texts it is best given at once;
+    `takes_ids`: whether it takes texts as ids of tokens, too, as OpenAI's clients send them.
     """
 
     def __init__(
@@ -43,8 +57,10 @@ class Embedder:
         batch: int = BATCH,
         min_cosine: float = MIN_COSINE,
         weight: float = 1.0,
+        takes_ids: bool = False,
     ) -> None:
         self.name, self.batch, self._build, self._min_cosine, self._weight = name, batch, build, min_cosine, weight
+        self.takes_ids = takes_ids
         self._model: Model | None = None
         self._lock = threading.Lock()
 
@@ -61,6 +77,21 @@ class Embedder:
         if len({part.shape[1] for part in rows}) > 1:
             raise EmbeddingError(f"{self.name} makes vectors of several lengths. Check EMBEDDINGS.")
         return np.concatenate(rows) if rows else np.zeros((0, 0), np.float32)
+
+    def embed_ids(self, texts: Sequence[Sequence[int]]) -> Vectors:
+        """Unit vectors of texts as ids of tokens, where it `takes_ids`. Raises EmbeddingError."""
+        rows: Any = list(texts)
+        return self._check(self._load().embed_documents(rows), len(texts))
+
+    def embed_questions(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors of questions, which some models write in another way. Raises EmbeddingError, SettingsError."""
+        model = self._load()
+        return self._check([model.embed_query(_replace_surrogates(text)) for text in texts], len(texts))
+
+    def counting(self) -> Counting | None:
+        """The model, where it counts tokens; None where only its server knows. Raises EmbeddingError, SettingsError."""
+        model = self._load()
+        return model if isinstance(model, Counting) else None
 
     def embed_question(self, text: str, size: int) -> Sequence[float]:
         """`size` numbers; zeros, which are near to nothing, and a line in the log where none can be made."""
@@ -172,6 +203,17 @@ def _local(folder: Path) -> Embedder:
     return Embedder(f"{folder.resolve().name}@{fingerprint(folder)}", lambda: LocalEmbeddings(folder))
 
 
+def server_embedder(model: str | None) -> Embedder:
+    """The embedder of OpenAI's API or of OPENAI_BASE_URL, whatever EMBEDDINGS names. Raises SettingsError.
+
+    `model`: one of its models; None for EMBEDDINGS_MODEL, or the usual one.
+    """
+    settings = EmbeddingSettings.read()
+    given = {"embeddings": OPENAI, "embeddings_model": model or settings.embeddings_model, "embeddings_api_key": None}
+    return _remote(settings.model_copy(update=given), OpenAIAccount.read())
+
+
+@lru_cache(maxsize=8)
 def _remote(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
     """The model's name alone says which it is: a server may move."""
     from documents.embedding_server import ServerEmbeddings
@@ -184,7 +226,7 @@ def _remote(settings: EmbeddingSettings, account: OpenAIAccount) -> Embedder:
         raise SettingsError("EMBEDDINGS=openai: set EMBEDDINGS_MODEL, since OPENAI_BASE_URL is not OpenAI's own.")
     if key is None and is_official(url):
         raise SettingsError(f"EMBEDDINGS={settings.embeddings}: no key; set OPENAI_API_KEY or EMBEDDINGS_API_KEY.")
-    return Embedder(model, lambda: ServerEmbeddings(url, model, key, BATCH))
+    return Embedder(model, lambda: ServerEmbeddings(url, model, key, BATCH), takes_ids=True)
 
 
 def _replace_surrogates(text: str) -> str:

@@ -52,14 +52,27 @@ class LlamaEmbeddings(Embeddings):
         with self._asking:
             return self._embed(self._question, self._prefixes[0] + text)
 
+    @property
+    def window(self) -> int:
+        """Tokens that are read of a text."""
+        return self._window
+
+    def count_tokens(self, text: str, is_question: bool = False) -> int:
+        """Tokens of a text with what stands before it, whether all of them are read or not."""
+        return len(self._tokens(self._prefixes[0 if is_question else 1] + text))
+
     def tokens(self, text: str) -> list[int]:
         """The tokens of a text, as many as the model reads; the last of them ends it."""
+        ids = self._tokens(text)
+        return ids if len(ids) <= self._window else [*ids[: self._window - 1], ids[-1]]
+
+    def _tokens(self, text: str) -> list[int]:
         data = " ".join(self._normalize(text).split()).encode()
         ids = (self._api.llama_token * (len(data) + 8))()
         count = self._api.llama_tokenize(self._vocabulary, data, len(data), ids, len(ids), True, False)
         if count < 0:
             raise EmbeddingError("The tokenizer failed on a text. Set EMBEDDINGS=none, or name another embedder.")
-        return list(ids[:count]) if count <= self._window else [*ids[: self._window - 1], ids[count - 1]]
+        return list(ids[:count])
 
     def _load(self, path: Path) -> Any:
         params = self._api.llama_model_default_params()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 READ = {".json", ".safetensors", ".bin", ".txt", ".model"}  # files that say which model a folder holds
 OTHERS = {"onnx", "openvino"}  # folders with the same model for other engines
+UNBOUNDED = 2**31 - 1  # tokens of a model that says of no bound
 BATCH = 8  # passages that torch computes at once: their texts' memory, and what a question waits for
 
 
@@ -61,6 +62,16 @@ class LocalEmbeddings(Embeddings):
         with self._lock:
             row: list[float] = self._model.encode_query(text, show_progress_bar=False).tolist()
         return row
+
+    @property
+    def window(self) -> int:
+        """Tokens that are read of a text."""
+        return int(self._model.max_seq_length or UNBOUNDED)
+
+    def count_tokens(self, text: str, is_question: bool = False) -> int:
+        """Tokens of a text, whether all of them are read or not; without the model's own prompt before it."""
+        with self._lock:
+            return len(self._model.tokenizer(text, truncation=False, verbose=False)["input_ids"])
 
 
 def fingerprint(folder: Path) -> str:

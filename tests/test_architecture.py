@@ -26,6 +26,8 @@ ORDER = (
     "api.predict",
     "api.anthropic",
     "api.exchange",
+    "api.ollama",
+    "api.llama",
     "api.openai",
     "api.http",
     "api.settings",

@@ -48,6 +48,14 @@ def charge(reply: Reply) -> None:
         limits.charge(name, token_cost(reply))
 
 
+def charge_tokens(tokens: int) -> None:
+    """Charge tokens that were read for no reply to who pays in this context."""
+    payer = _payer.get()
+    if payer is not None:
+        limits, name = payer
+        limits.charge(name, tokens)
+
+
 def token_cost(reply: Reply) -> int:
     """Prompt and completion tokens of a reply; 0 for one that failed, or still waited, before its first token."""
     report = reply.report

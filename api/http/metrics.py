@@ -65,6 +65,8 @@ _first = Histogram(
 _speed = Histogram(
     "assistant_tokens_per_second", "After the first token.", ["backend"], buckets=SPEED_BUCKETS, registry=registry
 )
+_embedded = Counter("assistant_embedded_texts", "Texts that vectors were made of.", ["model"], registry=registry)
+_embedded_tokens = Counter("assistant_embedded_tokens", "Tokens of these texts.", ["model"], registry=registry)
 _queue = Gauge("assistant_queue", "Requests that wait or run.", ["backend"], registry=registry)
 
 
@@ -74,6 +76,12 @@ def observe_request(route: str, method: str, status: int, seconds: float, error:
     _seconds.labels(route, method).observe(seconds)
     if error is not None:
         _errors.labels(error).inc()
+
+
+def observe_embeddings(model: str, texts: int, tokens: int) -> None:
+    """Count texts that vectors were made of for a request."""
+    _embedded.labels(model).inc(texts)
+    _embedded_tokens.labels(model).inc(tokens)
 
 
 def observe_reply(reply: Reply) -> None:

@@ -103,16 +103,21 @@ async def with_error_event(events: AsyncIterator[str]) -> AsyncIterator[str]:
         yield sse_event(problem.body)
 
 
-async def keep_alive(events: AsyncIterator[str], seconds: float, silent: bool) -> AsyncIterator[str]:
-    """The events, with a COMMENT after every `seconds` without one, and before them where it is `silent` already."""
+Heartbeat = Callable[[], str]
+
+
+async def keep_alive(
+    events: AsyncIterator[str], seconds: float, silent: bool, heartbeat: Heartbeat = lambda: COMMENT
+) -> AsyncIterator[str]:
+    """The events, with a heartbeat after every `seconds` without one, and before them where it is `silent` already."""
     if silent:
-        yield COMMENT
+        yield heartbeat()
     pending = asyncio.ensure_future(anext(events))
     try:
         while True:
             done, _ = await asyncio.wait({pending}, timeout=seconds)
             if not done:
-                yield COMMENT
+                yield heartbeat()
                 continue
             try:
                 yield pending.result()
@@ -124,15 +129,21 @@ async def keep_alive(events: AsyncIterator[str], seconds: float, silent: bool) -
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events of a job, which is closed when the client is gone or stops reading."""
+    """Events of a job, which is closed when the client is gone or stops reading."""
 
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncIterator[str], job: Job) -> None:
+    def __init__(
+        self,
+        events: AsyncIterator[str],
+        job: Job,
+        heartbeat: Heartbeat = lambda: COMMENT,
+        media_type: str = "text/event-stream",
+    ) -> None:
+        """`heartbeat`: what is sent while nothing comes; readers of this kind of stream skip it."""
         first = job.replies[0]
         silent = first.running and not first.text
-        content = keep_alive(events, job.state.api.keepalive_interval, silent)
-        super().__init__(content, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        content = keep_alive(events, job.state.api.keepalive_interval, silent, heartbeat)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(content, headers=headers, media_type=media_type)
         self._job = job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

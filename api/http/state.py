@@ -26,6 +26,7 @@ from settings import Settings, SettingsError
 
 DEFAULT = "default"  # the model that LLM_BACKEND names, or that was chosen by what is there
 EVERY = ":*"  # ends a name in API_MODELS that stands for all models of a backend that lie on this machine
+MAX_EMBEDDERS = 4  # requests whose vectors are made at once
 MAX_READERS = 2  # files that are read at once: each takes a core, and others wait
 
 
@@ -35,7 +36,8 @@ class AppState:
 
     `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, of
     local models (`llamacpp:*` for all of a backend), and provider:model, and `aliases` further ones with what they
-    stand for; `document_limits` bound uploaded files, and `readers` the threads that read them; `shutting_down` means
+    stand for; `document_limits` bound uploaded files, and `readers` the threads that read them,
+    `embedders` those that have vectors made; `shutting_down` means
     that no new work is taken; `replies` are those of responses that are being made, by their owner and id;
     `exposure_warned`, that the log says already whose money is at stake.
     """
@@ -51,6 +53,7 @@ class AppState:
     document_limits: DocumentSettings
     pseudonyms: Pseudonyms
     readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
+    embedders: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_EMBEDDERS))
     replies: WeakValueDictionary[tuple[str, str], Reply] = field(default_factory=WeakValueDictionary)
     queues: Queues = field(default_factory=Queues)
     shutting_down: bool = False

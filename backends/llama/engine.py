@@ -23,6 +23,7 @@ from backends.llama.draft import Draft
 from backends.llama.model import Model
 from backends.llama.pace import MOST_ROWS, Pace
 from backends.llama.places import MIN_REUSE, Places
+from backends.llama.pooling import mean_states
 from backends.llama.sampler import Sampler
 from backends.llama.slot import Slot
 from backends.llama.states import StateFolder
@@ -80,6 +81,10 @@ class LlamaEngine(Engine):
     def end_replies_at(self, token: int) -> None:
         """Have this token end replies too."""
         self.model.end_ids |= {token}
+
+    def mean_states(self, texts: Sequence[Sequence[int]]) -> Iterator[list[float]]:
+        """A vector for each text of token ids. Raises ModelAPIError."""
+        return mean_states(self.model, texts)
 
     def close(self) -> None:
         """End the thread, have what was computed for conversations in files, then give back the memory."""

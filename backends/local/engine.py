@@ -11,11 +11,11 @@ import logging
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.exceptions import ModelAPIError, ModelError
+from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidRequestError
 
 from backends.local.decoder import StreamDecoder
 from backends.local.grammar import Matcher
@@ -145,6 +145,10 @@ class Engine(ABC):
     def _step(self) -> None:
         """Compute what comes next of all that run; `_accept` each token, `_finish` each request that is over."""
 
+    def mean_states(self, texts: Sequence[Sequence[int]]) -> Iterable[list[float]]:
+        """A vector for each text of token ids. Raises ModelInvalidRequestError where the engine gives none."""
+        raise ModelInvalidRequestError(f"{self.name} gives no vectors of texts. Name a model of llamacpp.")
+
     def submit(self, request: Request) -> None:
         """Put a request at the end of the queue, and emit how many are before it, where it has to wait.
 
@@ -165,6 +169,11 @@ class Engine(ABC):
                 return
             self._queue.remove(request)
             self._announce_positions()
+
+    @property
+    def running_count(self) -> int:
+        """How many requests run."""
+        return len(self._running)
 
     def pending_count(self) -> int:
         """How many requests wait or run."""

@@ -3,17 +3,12 @@
 Knows settings, addresses and headers; nothing of models.
 """
 
-from collections.abc import Mapping
-from urllib.parse import urlsplit
-
 import streamlit as st
 
 from backends import models
-from exposure import is_remote
+from exposure import is_local
 from page.session.owner import login_providers
 from settings import Settings
-
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")  # what a proxy adds
 
 
 def may_download(settings: Settings) -> bool:
@@ -22,11 +17,3 @@ def may_download(settings: Settings) -> bool:
     if allowed == "local":
         return not login_providers() and is_local(settings.host, st.context.headers)
     return allowed == "all"
-
-
-def is_local(host: str, headers: Mapping[str, str]) -> bool:
-    """Whether a page is open on the machine that serves it: it listens there alone, and no proxy stands before it."""
-    names = {name.lower(): value for name, value in headers.items()}
-    if is_remote(host) or any(name in names for name in FORWARDED):
-        return False
-    return not is_remote(urlsplit(f"//{names.get('host', '')}").hostname or "")

@@ -19,8 +19,12 @@ generation.max-examples = 10
 
 [[operations]]
 include-method = "POST"
-include-path = ["/v1/files", "/predict", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/messages",
-  "/v1/messages/count_tokens"]
+include-path = [
+  "/v1/files", "/predict", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings",
+  "/v1/messages", "/v1/messages/count_tokens",
+  "/tokenize", "/detokenize", "/apply-template",
+  "/api/chat", "/api/generate", "/api/embed", "/api/embeddings", "/api/show", "/api/pull",
+]
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "5xx"]
 """
 

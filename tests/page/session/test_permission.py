@@ -2,7 +2,7 @@
 
 import pytest
 
-from page.session.permission import is_local
+from exposure import is_local
 
 
 @pytest.mark.parametrize(

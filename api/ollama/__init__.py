@@ -1,0 +1,1 @@
+"""Ollama's API, for the programs that speak nothing else."""

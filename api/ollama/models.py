@@ -1,0 +1,157 @@
+"""`GET /api/tags`, `/api/ps`, `/api/version` and `POST /api/show`: which models there are. Loads none."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+import backends
+from api.http.body import json_body_schema
+from api.http.models import resolve_model
+from api.http.open_model import OpenRequest, request_body
+from api.http.state import AppState, StateDep
+from api.ollama import names
+from api.ollama.chat import FAILURES
+from api.ollama.details import Described, Details, describe, describe_all
+from api.ollama.request import Name
+
+router = APIRouter(prefix="/api", tags=["Ollama"])
+SPOKEN = "0.13.5"  # the version of Ollama whose API this is: clients look for what theirs can
+FOR_EVER = timedelta(days=36_500)
+
+
+class ModelRow(BaseModel):
+    """A model that may be asked for."""
+
+    name: str
+    model: str
+    modified_at: str
+    size: int
+    digest: str
+    details: Details
+
+
+class ModelRows(BaseModel):
+    """Every model that may be asked for now."""
+
+    models: list[ModelRow]
+
+
+class LoadedRow(BaseModel):
+    """A model in memory."""
+
+    name: str
+    model: str
+    size: int
+    digest: str
+    details: Details
+    expires_at: str
+    size_vram: int
+    context_length: int
+
+
+class LoadedRows(BaseModel):
+    """The models in memory."""
+
+    models: list[LoadedRow]
+
+
+class Version(BaseModel):
+    """The version of Ollama whose API is spoken here."""
+
+    version: str
+
+
+class ShowRequest(OpenRequest):
+    """A model that is asked about."""
+
+    model: Name
+    verbose: Any = Field(None, description="no answer depends on it")
+    system: Any = Field(None, description="no answer depends on it")
+    options: Any = Field(None, description="no answer depends on it")
+
+
+class Shown(BaseModel):
+    """What is known of a model, as far as its files say it."""
+
+    modelfile: str
+    parameters: str
+    template: str
+    license: str
+    details: Details
+    model_info: dict[str, str | int]
+    capabilities: list[str]
+    modified_at: str
+
+
+@router.get("/tags")
+def tags(state: StateDep) -> ModelRows:
+    """Every name that a request may have in `model` now."""
+    return ModelRows(models=[_row(each) for each in describe_all(state)])
+
+
+def _row(model: Described) -> ModelRow:
+    return ModelRow(
+        name=model.listed,
+        model=model.listed,
+        modified_at=model.modified,
+        size=model.size,
+        digest=model.digest,
+        details=model.details,
+    )
+
+
+@router.get("/ps")
+def ps(state: StateDep) -> LoadedRows:
+    """The models in memory, of those that may be asked for."""
+    rows = (_loaded_row(each) for each in describe_all(state))
+    return LoadedRows(models=[row for row in rows if row is not None])
+
+
+def _loaded_row(model: Described) -> LoadedRow | None:
+    """The row of a model; None of one that is not in memory, or in a server's."""
+    resident = backends.resident(model.backend)
+    if resident is None or resident.held is None:
+        return None
+    left = timedelta(seconds=max(0.0, resident.expires - time.monotonic())) if resident.idle else FOR_EVER
+    return LoadedRow(
+        name=model.listed,
+        model=model.listed,
+        size=resident.size,
+        digest=model.digest,
+        details=model.details,
+        expires_at=(datetime.now(UTC) + left).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        size_vram=0,
+        context_length=int((resident.model.profile or {}).get("max_input_tokens") or 0),
+    )
+
+
+@router.get("/version")
+async def version() -> Version:
+    """The version of Ollama whose API is spoken here; this server's own is in /health."""
+    return Version(version=SPOKEN)
+
+
+@router.post("/show", responses=FAILURES, openapi_extra=json_body_schema(ShowRequest, one={"model": "default"}))
+async def show(state: StateDep, body: Annotated[ShowRequest, Depends(request_body(ShowRequest))]) -> Shown:
+    """What is known of a model."""
+    name = await names.read(state, body.model)
+    return await run_in_threadpool(_show, state, name, await resolve_model(state, name))
+
+
+def _show(state: AppState, name: str, backend: str) -> Shown:
+    model = describe(state, name, backend)
+    defaults = backends.sampling_defaults(backend, state.settings)
+    return Shown(
+        modelfile=f"FROM {model.listed}\n",
+        parameters="\n".join(f"{key} {value}" for key, value in defaults.items() if value is not None),
+        template=model.template,
+        license=model.entry.licence if model.entry else "",
+        details=model.details,
+        model_info=model.model_info(),
+        capabilities=model.capabilities,
+        modified_at=model.modified,
+    )
