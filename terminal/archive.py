@@ -104,6 +104,8 @@ def import_(
     line = f"{_count_conversations(len(report.added))} imported{source}{renamed}{skipped}{missing}{saved}"
     print(strip_control(line))
     _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])
+    for note in report.notes[:MAX_LINES]:
+        print(strip_control(note), file=sys.stderr)
 
 
 def _print_left_out(lines: list[tuple[Path, str]]) -> None:

@@ -12,7 +12,7 @@ from chains.assistant import Retriever, build
 from chains.report import Report
 from settings import Settings, SettingsError
 from terminal import persona as personas
-from terminal import source
+from terminal import picture, source
 from terminal.options import (
     Backend,
     FrequencyPenalty,
@@ -39,6 +39,7 @@ from terminal.text import escape_control, replace_unencodable, strip_control
 
 if TYPE_CHECKING:
     from documents.marker import Marker
+    from documents.pictures.picture import Picture
     from documents.source import Source
 
 EMPTY_MESSAGE = (
@@ -59,6 +60,10 @@ def ask(
             metavar="FILE",
             help="ask it: PDF, DOCX, XLSX, PPTX, EPUB, Markdown, text, CSV, HTML, pictures; may be given twice",
         ),
+    ] = None,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--image", metavar="FILE", help="show it to a model that sees; may be given several times"),
     ] = None,
     whole: Annotated[bool, typer.Option("--whole", help="read all of the files, where the window holds it")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object instead of the text")] = False,
@@ -86,15 +91,19 @@ def ask(
 
     Example: python cli.py ask --file notes.pdf "when does it open?"
 
+    Example: python cli.py ask --image photo.jpg "what is on it?"
+
     Exit: 0, 1 where the model failed, 2 for a wrong setting or argument, 130 after Ctrl-C.
     """
     replace_unencodable()
-    message = join_message(text, read_pipe())
+    message = join_message(text, read_pipe(), beside=bool(images))
     personas.check_exclusive(system, persona)
     if raw and files:
         raise SettingsError(
             "--raw and --file: a text that is only continued has no passages; leave one of the two out."
         )
+    if raw and images:
+        raise SettingsError("--raw and --image: a text that is only continued shows nothing; leave one of the two out.")
     if whole and not files:
         raise SettingsError("--whole: name what is to be read whole, such as --file notes.pdf.")
     prompt = personas.find(persona).system if persona else system
@@ -113,6 +122,7 @@ def ask(
         reasoning_effort=None if thinking is None else parse_effort(thinking),
     )
     target = choose(backend, url)
+    pictures = picture.prepare_files(images, target) if images else []
     retriever = _passages(files) if files else None
     chain = build(
         target.settings,
@@ -123,8 +133,9 @@ def ask(
         options=options,
         retriever=retriever,
         whole=_sections(retriever) if whole and retriever is not None else (),
+        shows_pictures=bool(pictures),
     )
-    report, reply = asyncio.run(_print_reply(chain, message, quiet=as_json))
+    report, reply = asyncio.run(_print_reply(chain, _inputs(message, pictures), quiet=as_json))
     if report.backend != target.backend:
         print(strip_control(f"({report.backend} answered: {report.retries[-1]})"), file=sys.stderr)
     (sources, markers), note = _sources_and_note(reply, message, report, target.settings) if files else (([], ()), None)
@@ -135,6 +146,11 @@ def ask(
         return
     for line in (*filter(None, (note, report.notice)), *source.format_cited(sources, markers)):
         print(strip_control(line), file=sys.stderr)
+
+
+def _inputs(message: str, pictures: list["Picture"]) -> dict[str, Any]:
+    """What the chain is asked: the message, and with pictures that as a model is shown it."""
+    return {"history": [], "input": message} | ({"question": [picture.question(message, pictures)]} if pictures else {})
 
 
 def _thinking(report: Report) -> dict[str, Any]:
@@ -185,18 +201,20 @@ def read_pipe() -> str:
         return ""
 
 
-def join_message(text: str | None, piped: str) -> str:
-    """The message: the argument, then the piped text. Raises SettingsError where both are empty."""
+def join_message(text: str | None, piped: str, *, beside: bool = False) -> str:
+    """The message: the argument, then the piped text. Raises SettingsError where both are empty and nothing is beside
+    them.
+    """
     parts = [part for part in (text or "", piped) if part.strip()]
-    if not parts:
+    if not parts and not beside:
         raise SettingsError(EMPTY_MESSAGE)
-    return "\n\n".join(parts) if len(parts) > 1 else parts[0]
+    return "\n\n".join(parts) if len(parts) > 1 else "".join(parts)
 
 
-async def _print_reply(chain: Any, text: str, *, quiet: bool) -> tuple[Report, str]:
+async def _print_reply(chain: Any, inputs: dict[str, Any], *, quiet: bool) -> tuple[Report, str]:
     """The report and the text of a reply, printed as it comes. Raises OSError where nobody reads stdout any more."""
     report, parts = Report(), []
-    async for part in chain.astream({"history": [], "input": text}, {"callbacks": [report]}):
+    async for part in chain.astream(inputs, {"callbacks": [report]}):
         parts.append(part)
         try:
             _print(part, quiet)

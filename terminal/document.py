@@ -1,4 +1,4 @@
-"""The commands of a chat about documents: attach, list, search, delete. Knows the chat and the screen; no table."""
+"""The commands of a chat about its files: attach, list, search, delete. Knows the chat and the screen; no table."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,12 +8,16 @@ from conversations.library import files
 from conversations.store import Document, Store
 from documents.errors import DocumentError
 from documents.kind import KINDS, counted_units
+from documents.pictures.attached import is_shown
+from documents.pictures.picture import PictureError
+from documents.pictures.prepare import check_count, prepare
+from documents.pictures.settings import PictureSettings
 from documents.progress import Progress
 from documents.search import TOP_K
 from documents.settings import DocumentSettings
 from documents.source import sources_of
 from settings import SettingsError
-from terminal import file, source
+from terminal import file, picture, source
 from terminal.persona import suggest
 from terminal.screen import Screen
 from terminal.state import ChatState
@@ -23,8 +27,15 @@ NO_DOCUMENTS = "There are no documents in this conversation: /attach FILE adds o
 
 
 def attach(chat: ChatState, screen: Screen, name: str) -> None:
-    """Read a file and keep it with the conversation; one that has not begun begins with it."""
+    """Take a file: a picture is shown with the next message to a model that sees, all else is read and kept."""
     _check_given(name)
+    path = parse_path(name)
+    data = file.read_file(path, DocumentSettings.read())
+    if is_shown(data) and picture.vision_error(chat.answering) is None:
+        _show(chat, screen, path.name, data)
+        return
+    if is_shown(data):
+        screen.print_note(f"{chat.answering.label} cannot see pictures: the text in {path.name} is read.")
     with chat.ensure_conversation() as conversation_id:
         keep(chat.store, screen, name, conversation_id)
 
@@ -52,6 +63,17 @@ def keep(
         screen.print(progress.notice)
 
 
+def _show(chat: ChatState, screen: Screen, name: str, data: bytes) -> None:
+    """Keep a picture for the next message. Raises SettingsError."""
+    try:
+        check_count(len(chat.pictures) + 1, PictureSettings.read())
+        chat.pictures.append(prepare(name, data))
+    except PictureError as error:
+        raise SettingsError(str(error)) from error
+    taken = chat.pictures[-1]
+    screen.print(f"{taken.name}: a picture of {taken.width} x {taken.height}, which goes with the next message.")
+
+
 def parse_path(name: str) -> Path:
     """The file that was typed, or dragged into the terminal, which puts quotes round it. Raises SettingsError."""
     bare = name[1:-1] if len(name) > 2 and name[0] == name[-1] and name[0] in "'\"" else name
@@ -62,11 +84,13 @@ def parse_path(name: str) -> Path:
 
 
 def list_all(chat: ChatState, screen: Screen, rest: str) -> None:
-    """Print the documents of the conversation, numbered, and those of its project."""
+    """Print the documents of the conversation, numbered, those of its project, and what goes with the next message."""
     rows, shared = documents_of(chat), project_documents(chat)
     screen.print_table((f"[{number}]", row.name, *files.describe(row)) for number, row in enumerate(rows, 1))
     screen.print_table(("project", row.name, *files.describe(row)) for row in shared)
-    if not rows and not shared:
+    for each in chat.pictures:
+        screen.print(f"{each.name} goes with the next message.")
+    if not (rows or shared or chat.pictures):
         screen.print(NO_DOCUMENTS)
 
 
@@ -78,7 +102,12 @@ def embed(chat: ChatState, screen: Screen, name: str) -> None:
 
 
 def detach(chat: ChatState, screen: Screen, name: str) -> None:
-    """Delete the document of a name or number. Raises SettingsError."""
+    """Delete the document of a name or number, or leave a picture out of the next message. Raises SettingsError."""
+    kept = [each for each in chat.pictures if each.name != name]
+    if len(kept) < len(chat.pictures):
+        chat.pictures = kept
+        screen.print(f"{name} does not go with the next message.")
+        return
     row = pick(documents_of(chat), name, "/detach")
     files.delete(chat.store, row.id)
     screen.print(f"{row.name} is deleted, and with it what replies quoted of it.")
@@ -129,6 +158,7 @@ def completions(chat: ChatState) -> Iterator[str]:
         yield from (f"/attach {name}" for name in names)
     for row in documents_of(chat):
         yield from (f"{command} {row.name}" for command in ("/detach", "/embed"))
+    yield from (f"/detach {each.name}" for each in chat.pictures)
 
 
 def pick(rows: Sequence[Document], name: str, command: str) -> Document:

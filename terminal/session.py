@@ -114,9 +114,11 @@ def _greet(chat: ChatState, screen: Screen) -> None:
     if documents := document.documents_of(chat):
         screen.print_note(f"Documents: {', '.join(row.name for row in documents)}")
     if chat.conversation_id is not None:
-        for message in chat.store.thread(chat.conversation_id, 2).messages:
+        thread = chat.store.thread(chat.conversation_id, 2)
+        for message in thread.messages:
             if not message.hidden:
-                screen.print(f"> {message.text}" if message.role == "user" else message.text)
+                names = "".join(f"[{each.name}] " for each in thread.pictures.get(message.id, ()))
+                screen.print(f"{'> ' if message.role == 'user' else ''}{names}{message.text}")
 
 
 def _loop(chat: ChatState, lines: LineReader, screen: Screen) -> bool:

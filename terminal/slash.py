@@ -147,7 +147,9 @@ COMMANDS = {
     "/reset": Command("/reset", "begins a new conversation; the old one stays in the store", _reset),
     "/save": Command("/save [FILE]", "writes the conversation as .md, .html, .pdf or .json", _save),
     "/attach": Command(
-        "/attach FILE", "reads a document, which replies are made from until it is deleted", document.attach
+        "/attach FILE",
+        "reads a document, which replies are made from; a picture goes with the next message, where the model sees",
+        document.attach,
     ),
     "/documents": Command("/documents", "lists the conversation's documents", document.list_all),
     "/embed": Command("/embed NAME|NUMBER", "has one of them searched by meaning too", document.embed),

@@ -19,6 +19,7 @@ from conversations.store import (
     projects,
     resolve,
 )
+from documents.pictures.picture import Picture
 from documents.source import Source
 from prompts.persona import Persona
 from settings import SettingsError
@@ -33,7 +34,8 @@ class ChatState:
     """`new_fields` are those of the next conversation; `conversation_id` is None until something is sent.
 
     `written_files` are those that this chat wrote, which it may write again. `shows_thoughts`: what models think is
-    printed as it comes. `is_picked`: somebody named what `target` is, so it goes before what a project names.
+    printed as it comes. `is_picked`: somebody named what `target` is, so it goes before what a project names. `pictures`
+    go with the next message.
     """
 
     store: Store
@@ -43,6 +45,7 @@ class ChatState:
     conversation_id: str | None = None
     written_files: set[Path] = field(default_factory=set)
     shows_thoughts: bool = False
+    pictures: list[Picture] = field(default_factory=list)
     is_picked: bool = False
 
     @property
@@ -108,8 +111,8 @@ class ChatState:
 
     def send(self, text: str) -> Message:
         """The row of the reply to a message that is sent. Raises MessageError, NotFoundError, DatabaseError."""
-        row = turn.send(self.store, self.conversation_id, text, self.request, self.new_fields)
-        self.conversation_id = row.conversation_id
+        row = turn.send(self.store, self.conversation_id, text, self.request, self.new_fields, self.pictures)
+        self.conversation_id, self.pictures = row.conversation_id, []
         return row
 
     def go_on(self) -> Message:
@@ -142,7 +145,7 @@ class ChatState:
 
     def reset(self) -> bool:
         """Begin a new conversation with the next message; False where this one has none."""
-        begun, self.conversation_id = self.conversation_id is not None, None
+        begun, self.conversation_id, self.pictures = self.conversation_id is not None, None, []
         return begun
 
     def set_persona(self, persona: Persona | None) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from conversations.exchange.documents import read_documents, read_sources
+from conversations.exchange.pictures import read_pictures
 from conversations.exchange.schema import CallSchema, ConversationSchema, FeedbackSchema, MessageSchema, SummarySchema
 from conversations.store.schema import LIVE, CallStatus, Conversation, Feedback, Message, State, Summary, ToolCall
 from conversations.store.store import NotFoundError, Store
@@ -51,11 +52,13 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     fields["persona"] = fields["persona"] or None  # no file tells that a conversation has none unlike its project
     documents = read_documents(session, row.id)
     sources = read_sources(session, row.id, list(documents)) if documents else {}
+    pictures = read_pictures(session, row.id)
     message_forms = [
         _message(m, numbers)
         | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])}
         | ({"sources": sources[m.id]} if m.id in sources else {})
         | ({"calls": calls[m.id]} if m.id in calls else {})
+        | ({"pictures": pictures[m.id]} if m.id in pictures else {})
         for m in messages
     ]
     for name in ("whole", "reasoning_effort"):  # as documents: they stand there only where they say something

@@ -31,6 +31,7 @@ BESIDE = (
     *("message_feedback.json", "conversation_asset_file_names.json", "library_files.json", "group_chats.json"),
     *("projects.json", "memories.json", "assistants.json"),
 )
+DRAWN = "dalle-generations"  # a folder of pictures that a model drew
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second is of an empty one
 
@@ -48,11 +49,15 @@ class Member:
 
 @dataclass
 class Archive:
-    """What a file holds beside its conversations: JSON files by name, names of all files, what could not be read."""
+    """What a file holds beside its conversations: JSON files by name, names of all files, what could not be read.
+
+    `read` gives the bytes of one of those files, None where they cannot be had or are too many.
+    """
 
     beside: dict[str, Any] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    read: Callable[[str], bytes | None] = lambda name: None
 
 
 def check_size(count: int) -> None:
@@ -111,6 +116,8 @@ def _read_siblings(path: Path | None) -> Archive:
         return found
     with suppress(OSError):
         found.names = [each.name for each in path.parent.iterdir()]
+        found.names += [f"{DRAWN}/{each.name}" for each in (path.parent / DRAWN).iterdir()]
+    found.read = partial(_read_sibling, path.parent)
     for name in sorted(set(BESIDE) & set(found.names)):
         _read_beside(name, path.with_name(name), found)
     for project in sorted(path.parent.glob("projects/*.json")):
@@ -118,10 +125,27 @@ def _read_siblings(path: Path | None) -> Archive:
     return found
 
 
+def _read_sibling(folder: Path, name: str) -> bytes | None:
+    """A file that lies beside conversations, or None."""
+    path = folder / name
+    with suppress(OSError):
+        if path.is_file() and not path.is_symlink() and path.stat().st_size <= MAX_BESIDE:
+            return path.read_bytes()
+    return None
+
+
+def _read_zipped(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    """A member of a zip, or None."""
+    with suppress(ExchangeError, KeyError, *BROKEN_ZIP):
+        info = archive.getinfo(name)
+        return _read_whole(archive, info) if info.file_size <= MAX_BESIDE else None
+    return None
+
+
 def _open_zip(archive: zipfile.ZipFile) -> tuple[Archive, Sequence[Member]]:
     infos = [info for info in archive.infolist() if not info.filename.startswith("__MACOSX") and not info.is_dir()]
     sure = sorted((i for i in infos if MEMBER.fullmatch(i.filename)), key=lambda info: info.filename)
-    found = Archive(names=[info.filename for info in infos])
+    found = Archive(names=[info.filename for info in infos], read=partial(_read_zipped, archive))
     for info in infos:
         base = info.filename.rpartition("/")[2]
         if base in BESIDE or PROJECT.fullmatch(info.filename):

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
 from conversations.exchange.exporter import THINKING, serialize
+from conversations.exchange.pictures import check_pictures, save_pictures
 from conversations.exchange.schema import digest, validate_conversation
 from conversations.exchange.spool import Spool
 from conversations.store import store as stores
@@ -29,20 +30,22 @@ BATCH = 2000  # messages that are written at once
 AT_ONCE = 20  # conversations whose ids are looked up at once
 NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
 NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
-NOT_COLUMNS = {"number", "parent", "feedback", "summaries", "sources", "calls"}  # of a message's form, not in its table
+BESIDE = {"feedback", "summaries", "sources", "calls", "pictures"}  # of a message's form, not in its table
+NOT_COLUMNS = {"number", "parent", *BESIDE}
 
 
 @dataclass
 class ImportReport:
     """The ids of what was imported, of those that had to get a new one, and of what was there unchanged.
 
-    `personas` are the names of those that were saved.
+    `personas` are the names of those that were saved; `notes` say which pictures were left out, a line each.
     """
 
     added: list[str] = field(default_factory=list)
     renamed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     personas: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def import_conversation(
@@ -75,9 +78,10 @@ def _import(
     personas: Iterable[Persona] = (),
 ) -> ImportReport:
     """What was here before and comes back has no limits."""
-    checked = Spool()
+    checked, notes = Spool(), list[str]()
     for conversation in conversations:
-        checked.append(_checked(conversation, limits))
+        valid = _checked(conversation, limits)
+        checked.append(valid if limits is None else check_pictures(valid, store, notes))
     coming = iter(checked)
     with store.database.writing() as session:
         writer = ImportWriter(session, store)
@@ -92,6 +96,7 @@ def _import(
                 complete(session, identity)
         if limits is not None and writer.documents:
             check_document_count(session, store.owner, limits)
+    writer.report.notes += notes
     return writer.report
 
 
@@ -189,8 +194,11 @@ class ImportWriter:
             calls += [{**NO_CALL, **call, "message_id": number} for call in message.get("calls", ())]
             feedback += [{**message["feedback"], "message_id": number}] if message["feedback"] else []
             summaries += [{**summary, "message_id": number} for summary in message["summaries"]]
-        if len(messages) >= BATCH or conversation.get("documents"):
+        has_pictures = any("pictures" in message for message in imported)
+        if len(messages) >= BATCH or conversation.get("documents") or has_pictures:
             self.flush()
+        if has_pictures:
+            save_pictures(self.session, conversation, self.store.owner, numbers)
         self.documents += save_documents(self.session, conversation, identity, self.store.owner, numbers)
 
     def _reserve_ids(self, count: int) -> Sequence[int]:

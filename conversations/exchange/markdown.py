@@ -2,7 +2,7 @@
 
 Each text stands in a quotation, so that its headings and fences end with it. Outside code, what would be HTML, an image
 or a link's definition is shown as it was typed: nobody's words become part of the document, and nothing is fetched.
-Markers of sources are footnotes, which stand below their message.
+Markers of sources are footnotes, which stand below their message. Pictures are in the file, at its end.
 """
 
 import re
@@ -37,6 +37,8 @@ def render_markdown(conversation: Mapping[str, Any]) -> str:
     for message in shown:
         blocks += [*_render_message(message), *_render_sources(message.sources, message.markers, message.number)]
     blocks += [f"*{note}*" for note in omission_notes(conversation, shown)]
+    for message in shown:
+        blocks += [f"[{name}]: data:{each['mime_type']};base64,{each['data']}" for name, each in _pictures(message)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -59,9 +61,19 @@ def _render_message(shown: ShownMessage) -> list[str]:
     error = f"*Error: {_inline(message['error'])}*" if message["error"] else ""
     attached = f"*Attached: {_inline(names)}*" if (names := attachments(message)) else ""
     cited = f"*From: {_inline(pages)}*" if (pages := references(message)) else ""
-    texts = [_render_thinking(message), blockquote(text), attached, cited, error]
+    texts = [_render_thinking(message), _render_pictures(shown), blockquote(text), attached, cited, error]
     calls = [line for call in message.get("calls", ()) for line in _render_call(call)]
     return [f"## {heading}", *calls, *filter(None, texts)]
+
+
+def _render_pictures(shown: ShownMessage) -> str:
+    """Its pictures, each by a name that stands for it at the end of the file."""
+    return "\n".join(f"![{_inline(each['name'])}][{name}]" for name, each in _pictures(shown))
+
+
+def _pictures(shown: ShownMessage) -> list[tuple[str, Mapping[str, Any]]]:
+    """The pictures of a message by their names in the file."""
+    return [(f"picture-{shown.number}-{at}", each) for at, each in enumerate(shown.form.get("pictures", ()), 1)]
 
 
 def _render_thinking(message: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ def parse_stream(
     archive, members = open_file(stream, size, name, path)
     parsed, wrong = ParsedFile(), list[str]()
     sources = dict[str, tuple[Form, Source]]()  # by form: what is lost is counted through all members
-    beside = Beside.read(archive.beside, archive.names)
+    beside = Beside.read(archive.beside, archive.names, archive.read)
     for member in members:
         begun = len(parsed)
         try:

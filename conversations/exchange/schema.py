@@ -5,8 +5,8 @@
                         "documents": [{"name": "notes.pdf", "pages": ["text of page 1", …], …}]}]}
 
 Messages are numbered from 0 in the order in which they were added, so a parent's number is smaller than its child's.
-`documents`, and the `sources` and `calls` of a message, stand there only where there are some: older programs read the
-rest.
+`documents`, and the `sources`, `calls` and `pictures` of a message, are there only where there are some: older programs
+read the rest.
 """
 
 import base64
@@ -161,6 +161,20 @@ class DocumentSchema(ExportSchema):
             raise ValueError(f"it has {len(set(self.places))} places for {len(self.pages)} texts")
 
 
+class PictureSchema(ExportSchema):
+    """A picture of a message, after `position` characters of its text: `data` is its file in base64.
+
+    Kind and size are for who reads it elsewhere; when it comes back, its bytes alone are believed.
+    """
+
+    name: Annotated[str, BeforeValidator(_check_name)]
+    mime_type: CleanStr = ""
+    width: Count = 0
+    height: Count = 0
+    data: str
+    position: Count = Field(0, exclude_if=operator.not_)
+
+
 class MessageSchema(ExportSchema):
     """One message; `parent` is the number of the one before."""
 
@@ -192,6 +206,7 @@ class MessageSchema(ExportSchema):
     summaries: list[SummarySchema] = Field(default_factory=list)
     sources: list[SourceSchema] = Field(default_factory=list, exclude_if=operator.not_)
     calls: list[CallSchema] = Field(default_factory=list, exclude_if=operator.not_)
+    pictures: list[PictureSchema] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class ConversationSchema(ExportSchema):

@@ -5,6 +5,7 @@ Finding asks no model. Knows the store's documents and readings; nothing of how 
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import PurePath
 
 import streamlit as st
 
@@ -170,7 +171,7 @@ def _upload(key: str) -> None:
     uploads = st.session_state[key]
     st.session_state["brought"] += 1
     if uploads:
-        actions.enqueue_files("", uploads)
+        actions.enqueue_files("", [(PurePath(upload.name).name, upload.getvalue()) for upload in uploads])
 
 
 def draw_readings(store: Store, holder: str, rows: Sequence[Document]) -> None:

@@ -18,19 +18,19 @@ from page.session.error import defer_error
 MAX_COMMENT_CHARACTERS = 2000  # characters of a comment
 
 
-def draw_edit(message: Message) -> None:
-    """Draw the message in a box; sending it begins another branch."""
+def draw_edit(message: Message, *, has_pictures: bool = False) -> None:
+    """Draw the message in a box; sending it begins another branch. One that has pictures needs no text."""
     with st.form(f"edit-{message.id}", border=False):
         st.text_area("Edit your message", message.text, key=f"edited-{message.id}", label_visibility="collapsed")
         with st.container(horizontal=True):
-            st.form_submit_button("Send", type="primary", on_click=_send, args=(message.id,))
+            st.form_submit_button("Send", type="primary", on_click=_send, args=(message.id, has_pictures))
             st.form_submit_button("Cancel", on_click=_close)
 
 
-def _send(message_id: int) -> None:
+def _send(message_id: int, has_pictures: bool) -> None:
     text: str = st.session_state[f"edited-{message_id}"]
     try:
-        check_message(text)
+        check_message(text, beside=has_pictures)
     except MessageError as error:
         defer_error(str(error))
     else:

@@ -9,8 +9,10 @@ from blocks import render_blocks
 from blocks.markers import link_markers
 from conversations.replies import NOTE, end_note
 from conversations.store import Feedback, Message, Store, ToolCall
+from conversations.store.pictures import Shown
 from documents.source import Source
 from page.chat import calls, reply, sources
+from page.chat import pictures as drawn
 from page.chat.growing import thought_blocks
 from page.chat.metrics import format_metrics
 from page.session.error import draw_error
@@ -26,21 +28,25 @@ def draw_body(
     passages: Sequence[Source] = (),
     question: str = "",
     *,
+    pictures: Sequence[Shown] = (),
     made_calls: Sequence[ToolCall] = (),
     holds_strangers: bool = False,
     stream_data: dict[str, Any] | None = None,
 ) -> None:
     """Draw a person's message as it was typed, and a reply to `question` as Markdown, with its passages and calls.
+    Pictures stand above the words.
 
     `stream_data`: that of the tab, where it followed the growing reply. `holds_strangers`: as
     `conversations.replies.strangers` has it.
     """
+    drawn.draw(store, pictures)
     if message.role == "assistant":
         calls.draw(made_calls)
         _draw_reply(store, message, passages, question, stream_data)
         calls.draw_cards(made_calls)
     elif message.role == "user":
-        st.text(message.text)
+        if message.text or not pictures:
+            st.text(message.text)
         _draw_attachments(message)
     else:
         with st.expander(escape_markdown(message.role.capitalize()), icon=":material/data_object:"):

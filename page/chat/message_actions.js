@@ -82,6 +82,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   button("copy", "content_copy", "Copy", copy);
   if (data.can.includes("edit")) button("edit", "edit", "Edit and send again");
+  if (data.can.includes("read")) button("read", "document_scanner", "Read the text in the pictures");
   if (data.can.includes("rate")) {
     for (const [verb, value, label] of [["up", 1, "Good reply"], ["down", -1, "Bad reply"]]) {
       const thumb = button(verb, `thumb_${verb}`, label);

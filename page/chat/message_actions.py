@@ -3,14 +3,16 @@ fifty messages, where fifty times eight widgets are not. Knows which verbs a mes
 pressed goes to session/actions.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import streamlit as st
 
 from conversations.store import Message, NotFoundError, State, Store, Thread
-from page.session.actions import enqueue
+from conversations.store.pictures import Shown
+from page.session.actions import enqueue, enqueue_files
 from page.session.current import current_conversation
 from page.session.error import defer_error
 from page.session.selection import Selection
@@ -31,7 +33,7 @@ row = st.components.v2.component(
 def draw(store: Store, thread: Thread, message: Message, selection: Selection) -> None:
     """Draw the row of buttons under a message that has ended."""
     versions = thread.branches.get(message.id, [message.id])
-    feedback = thread.feedback.get(message.id)
+    feedback, shown = thread.feedback.get(message.id), thread.pictures.get(message.id, ())
     value = feedback.value if feedback else None
     others = [name for name in selection.ready_backends if name != selection.backend]
     data = {
@@ -39,7 +41,7 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
         "text": message.text,
         "version": versions.index(message.id) + 1,
         "versions": len(versions),
-        "can": tuple(allowed_verbs(message, message is thread.messages[-1], selection)),
+        "can": (*allowed_verbs(message, message is thread.messages[-1], selection), *(("read",) if shown else ())),
         "others": tuple(others),
         "value": value,
         "found": current_conversation().highlighted_id == message.id,
@@ -48,6 +50,7 @@ def draw(store: Store, thread: Thread, message: Message, selection: Selection) -
     events: dict[str, Any] = {
         f"on_{verb}_change": partial(_run_verb, store, verb, message, versions, value) for verb in VERBS
     }
+    events["on_read_change"] = partial(_read, store, shown)
     for number, name in enumerate(others):
         events[f"on_other{number}_change"] = partial(enqueue, "regenerate", message_id=message.id, backend=name)
     row(key=f"actions-{message.id}", data=data, **events)
@@ -83,6 +86,18 @@ def _run_verb(store: Store, verb: str, message: Message, versions: list[int], va
             store.select_branch(versions[version + (1 if verb == "next" else -1)])
     except (NotFoundError, IndexError):
         defer_error("This message is no longer there.")
+
+
+def _read(store: Store, shown: Sequence[Shown]) -> None:
+    """Attach the pictures of a message as documents, so that the text in them is read."""
+    try:
+        found = [store.picture(each.digest) for each in shown]
+    except NotFoundError:
+        defer_error("This message is no longer there.")
+        return
+    enqueue_files(
+        "", [(f"{PurePath(each.name).stem}.{each.mime_type.rpartition('/')[2]}", each.data) for each in found]
+    )
 
 
 def _rate(store: Store, message_id: int, value: int, current: int | None) -> None:

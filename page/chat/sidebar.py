@@ -76,4 +76,4 @@ def _import_file(context: PageContext, key: str) -> None:
     names = ", ".join(parsed.programs)
     source = f" from {names}" if names else ""
     summary = f"{len(report.added)} added{source}, {len(report.skipped)} there already{missing}{saved}."
-    st.session_state["imported"] = [summary, *parsed.left_out, *parsed.notes]
+    st.session_state["imported"] = [summary, *parsed.left_out, *parsed.notes, *report.notes]

@@ -16,6 +16,7 @@ from page.chat import (
     message_actions,
     news,
     personas,
+    pictures,
     project,
     reply,
     sharing,
@@ -65,6 +66,7 @@ def draw() -> None:
         _draw_conversation(context, thread, selection, opened)
     for problem in filter(None, (pop_error(), selection.problem)):
         draw_error(problem)
+    pictures.draw_unseen(current_conversation().unseen)
     _draw_input(context, selection)
     context_meter.draw(thread)
     sidebar.draw(own, opened)
@@ -81,6 +83,7 @@ def _draw_input(context: PageContext, selection: Selection) -> None:
         key="message",
         disabled=closed,
         on_submit=submit_input,
+        args=(selection.blindness(context),),
         accept_file="multiple",
         max_upload_size=largest,
     )
@@ -163,12 +166,14 @@ def _draw_message(
     """Draw a message with its sources, actions and open forms."""
     role = message.role if message.role in {"user", "assistant"} else "system"
     feedback, editing = thread.feedback.get(message.id), current_conversation().editing_id == message.id
+    shown = thread.pictures.get(message.id, ())
     with st.container(key=f"{role}-{message.id}"):
         with st.chat_message(message.role, avatar=AVATARS[role]):
             if message.live:
                 live.draw(context.store, message, is_first_live, context.stream, thread.calls.get(message.id, ()))
             elif editing:
-                form.draw_edit(message)
+                pictures.draw(context.store, shown)
+                form.draw_edit(message, has_pictures=bool(shown))
             else:
                 passages, question = thread.sources.get(message.id, ()), _question(thread, message)
                 draw_body(
@@ -177,6 +182,7 @@ def _draw_message(
                     feedback,
                     passages,
                     question,
+                    pictures=shown,
                     made_calls=thread.calls.get(message.id, ()),
                     holds_strangers=message.id in strangers.holders([message], thread.calls, thread.sources),
                     stream_data=context.stream,

@@ -10,7 +10,6 @@ from pathlib import PurePath
 from typing import Any
 
 import streamlit as st
-from streamlit.typing import UploadedFile
 
 from conversations.library import reading
 from conversations.replies import approval, turn
@@ -25,11 +24,14 @@ from conversations.store import (
 )
 from documents.errors import DocumentError
 from documents.load import check_file
+from documents.pictures.attached import NamedFile, prepare_all, split
+from documents.pictures.picture import Picture
 from documents.settings import DocumentSettings
 from page.session.context import PageContext
 from page.session.current import CurrentConversation, current_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
+from page.session.pictures import Unseen
 from page.session.selection import Selection
 
 
@@ -37,7 +39,8 @@ from page.session.selection import Selection
 class Action:
     """`verb` is attach, send, edit, regenerate, continue or answer.
 
-    The last is about the call `call_id`, those between about the message `message_id`. `files` are names and bytes.
+    The last is about the call `call_id`, those between about the message `message_id`. `files` are names and bytes,
+    `pictures` what a model is to see with the text.
     """
 
     verb: str
@@ -47,7 +50,8 @@ class Action:
     backend: str | None = None
     call_id: int = 0
     decision: Decision = Decision.NO
-    files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    files: tuple[NamedFile, ...] = field(default=(), repr=False)
+    pictures: tuple[Picture, ...] = field(default=(), repr=False)
 
 
 def enqueue(verb: str, **fields: Any) -> None:
@@ -56,36 +60,49 @@ def enqueue(verb: str, **fields: Any) -> None:
     st.session_state.setdefault("pending_actions", []).append(action)
 
 
-def submit_input() -> None:
-    """Enqueue what was typed and attached; a message that cannot be sent goes back where it was typed."""
+def submit_input(blindness: str | None = None) -> None:
+    """Enqueue what was typed and attached; a message that cannot be sent goes back where it was typed.
+
+    `blindness` says why the model cannot see: a message with pictures then waits for a person's word.
+    """
     value = st.session_state["message"]
     text: str = value.text
-    attached = bool(value.files) or not text  # an empty press is one of files, once more
-    if attached and not enqueue_files(text, value.files):
+    named = tuple((PurePath(upload.name).name, upload.getvalue()) for upload in value.files)
+    seen, others = split(named)
+    shown, problems = prepare_all(seen)
+    attached = bool(others) or not (text or shown)  # an empty press is one of files, once more
+    if problems:
+        defer_error("\n".join(map(escape_markdown, problems)))
         st.session_state["message"] = text
-    elif text.strip() or not attached:
-        _enqueue_text(text)
+    elif shown and blindness:
+        current_conversation().unseen = Unseen(text, named, shown, blindness)
+    elif attached and not enqueue_files(text, others):
+        st.session_state["message"] = text
+    elif text.strip() or shown or not named:
+        enqueue_text(text, shown)
 
 
-def _enqueue_text(text: str) -> None:
+def enqueue_text(text: str, shown: tuple[Picture, ...] = ()) -> None:
+    """Enqueue a message; one that cannot be sent goes back where it was typed. Nothing where there is nothing."""
+    if not text and not shown:
+        return
     try:
-        check_message(text)
+        check_message(text, beside=bool(shown))
     except MessageError as error:
         defer_error(str(error))
         st.session_state["message"] = text
     else:
-        enqueue("send", text=text)
+        enqueue("send", text=text, pictures=shown)
 
 
-def enqueue_files(text: str, uploads: Sequence[UploadedFile]) -> bool:
+def enqueue_files(text: str, files: Sequence[NamedFile]) -> bool:
     """Enqueue files that come with this text; False, with the reasons drawn, where one of them cannot be read."""
-    files = tuple((PurePath(upload.name).name, upload.getvalue()) for upload in uploads)
     limits = DocumentSettings.read()
     problems = [problem for name, data in files if (problem := file_problem(name, data, limits))]
     if problems:
         defer_error("\n".join(map(escape_markdown, problems)))
     else:
-        enqueue("attach", text=text, files=files)
+        enqueue("attach", text=text, files=tuple(files))
     return not problems
 
 
@@ -120,7 +137,8 @@ def _run(context: PageContext, action: Action, selection: Selection) -> None:
         return
     request = selection.request(context, action.backend)
     if action.verb == "send":
-        row = turn.send(store, conversation.conversation_id, action.text, request, conversation.new_fields)
+        identity, new = conversation.conversation_id, conversation.new_fields
+        row = turn.send(store, identity, action.text, request, new, action.pictures)
         conversation.conversation_id = row.conversation_id
     elif action.verb == "edit":
         turn.edit(store, action.message_id, action.text, request)

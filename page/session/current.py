@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from conversations.store import Store, forget_with
+from page.session.pictures import Unseen
 
 PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 
@@ -18,8 +19,8 @@ PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 class CurrentConversation:
     """The conversation of this tab; without `conversation_id` one that its first message begins, with `new_fields`.
 
-    `highlighted_id` is the message that a search led to. `temporary` is the store of a temporary chat, which ends with
-    this object: no address leads to it.
+    `highlighted_id` is the message that a search led to; `unseen` waits for a person's word. `temporary` is the store of
+    a temporary chat, which ends with this object: no address leads to it.
     """
 
     conversation_id: str | None = None
@@ -28,6 +29,7 @@ class CurrentConversation:
     highlighted_id: int | None = None
     editing_id: int | None = None
     commenting_id: int | None = None
+    unseen: Unseen | None = None
     temporary: Store | None = None
 
     @property

@@ -33,6 +33,13 @@ class Selection:
         """Whether the model runs in this process."""
         return self.backend is not None and backends.computes_here(self.backend)
 
+    def blindness(self, context: PageContext) -> str | None:
+        """Why the model cannot see pictures; None where it can, or nobody knows."""
+        if not self.can_answer:
+            return None
+        assert self.backend is not None
+        return backends.vision_error(self.backend, context.settings, self.model)
+
     def request(self, context: PageContext, backend: str | None) -> GenerationRequest:
         """A request to this backend, or to another, which is sent no model: its name holds for one server only."""
         assert self.backend is not None

@@ -16,6 +16,7 @@ from tests.page.person import (
     messages,
     picture_folder,
     send_message,
+    unfold_popover,
 )
 from tests.page.test_accessibility import NAMELESS, violations
 from tests.pdf import pdf
@@ -60,10 +61,7 @@ def ask(tab: Page, text: str) -> Locator:
 
 def unfolded(tab: Page) -> Locator:
     """The popover with the documents."""
-    tab.locator(".st-key-documents").get_by_role("button").first.click()
-    body = tab.get_by_test_id("stPopoverBody")
-    body.wait_for()
-    return body
+    return unfold_popover(tab, tab.locator(".st-key-documents").get_by_role("button").first)
 
 
 def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_more(
@@ -117,7 +115,7 @@ def test_what_cannot_be_read_says_why(talk: Loopback, tab: Page, tmp_path: Path)
         (tmp_path / name).write_bytes(data)
     choose_files(tab, tmp_path / "photo.gif")
     send_message(tab, QUESTION)
-    expect(tab.get_by_text("photo.gif: files of this kind are not read, only PDF, DOCX")).to_be_visible()
+    expect(tab.get_by_text("photo.gif is a GIF picture; pictures are taken as PNG, JPEG")).to_be_visible()
     expect(tab.get_by_placeholder("Write a message")).to_have_value(QUESTION)
     expect(messages(tab)).to_have_count(0)
     assert talk.requests == []

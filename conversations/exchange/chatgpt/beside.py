@@ -1,30 +1,46 @@
-"""What lies beside the conversations in ChatGPT's zip: names of files and projects, and thumbs. Knows no message."""
+"""What lies beside the conversations in ChatGPT's zip: pictures, names of files and projects, and thumbs.
+
+Knows no message.
+"""
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from conversations.exchange.fields import Fields, to_seconds
+from documents.pictures.prepare import looks_like_picture
 
+FILE_ID = re.compile(r"file[-_][A-Za-z0-9]{4,}")  # with which a file's name in the zip begins
 NAMED = re.compile(r"(?:.*/)?(file[-_][A-Za-z0-9]{4,})-([^/]+)")  # a file in the zip: its id and its name
 RATINGS = {"thumbsup": 1, "up": 1, "good": 1, "positive": 1, "thumbsdown": -1, "down": -1, "bad": -1, "negative": -1}
 
 
+Load = Callable[[str], bytes | None]
+
+
 @dataclass
 class Beside:
-    """Names of files by their ids, of projects by theirs, and thumbs by conversation and message."""
+    """Names of files by their ids, of projects by theirs, and thumbs by conversation and message; `members` are names
+    of files in the zip by their ids, whose bytes `load` gives.
+    """
 
     names: dict[str, str] = field(default_factory=dict)
     projects: dict[str, str] = field(default_factory=dict)
     ratings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what is in the zip and is not read
+    members: dict[str, str] = field(default_factory=dict)
+    load: Load = lambda name: None
 
     @classmethod
-    def read(cls, values: Mapping[str, Any], members: Iterable[str]) -> "Beside":
-        """From the JSON files of a zip by name, and the names of all its files."""
-        beside = cls({match[1]: match[2] for name in members if (match := NAMED.fullmatch(name))})
+    def read(cls, values: Mapping[str, Any], members: Iterable[str], load: Load = lambda name: None) -> "Beside":
+        """From the JSON files of a zip by name, the names of all its files, and what gives the bytes of one."""
+        listed = list(members)
+        beside = cls({match[1]: match[2] for name in listed if (match := NAMED.fullmatch(name))}, load=load)
+        for name in listed:
+            if match := FILE_ID.match(name.rpartition("/")[2]):
+                beside.members.setdefault(match[0], name)
         beside._read_library(values.get("library_files.json"))
         beside._read_names(values.get("conversation_asset_file_names.json"))
         beside._read_projects(values.get("projects.json"))
@@ -37,6 +53,13 @@ class Beside:
     def name(self, pointer: str) -> str:
         """A file's name; empty where none is known."""
         return self.names.get(pointer) or self.names.get(pointer.partition(".")[0]) or ""
+
+    def picture(self, pointer: str) -> bytes | None:
+        """The bytes of a picture that is in the zip; None of what is none, or not there."""
+        match = FILE_ID.match(pointer)
+        member = self.members.get(match[0]) if match else None
+        data = None if member is None else self.load(member)
+        return data if data is not None and looks_like_picture(data) else None
 
     def _read_names(self, value: Any) -> None:
         """A name for each file of the zip, which begins with the file's id."""

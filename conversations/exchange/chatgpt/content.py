@@ -27,13 +27,16 @@ SIZES = ("size_bytes", "width", "height", "fovea", "format", "tool_audio_directi
 
 @dataclass
 class Content:
-    """The words; kind, name and prompt of each file that is shown; `rest`: fields that no word stands for."""
+    """The words; kind, name and prompt of each file that is shown; `rest`: fields that no word stands for; `pictures`:
+    those that are in the zip.
+    """
 
     kind: str = ""
     text: str = ""
     attachments: list[dict[str, Any]] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
     is_known: bool = True
+    pictures: list[dict[str, Any]] = field(default_factory=list)
 
     def keep(self, name: str, value: Any) -> None:
         """Keep what no word stands for, of one of several under `name`."""

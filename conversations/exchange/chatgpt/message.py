@@ -8,6 +8,7 @@ from conversations.exchange.chatgpt.links import link_citations
 from conversations.exchange.chatgpt.thoughts import KINDS as THOUGHT_KINDS
 from conversations.exchange.fields import Fields, is_empty, show_json
 from conversations.exchange.markdown import code_block
+from conversations.exchange.pictures import to_form
 
 ROLES = {"user", "assistant", "system", "tool"}
 PLAIN_TYPES = {"", "text", "multimodal_text", "code", "execution_output", *CONTEXT_FIELDS}
@@ -36,7 +37,7 @@ def convert_message(value: Any, beside: Beside) -> dict[str, Any] | None:
     extra |= _describe(content, metadata, role, beside)
     if metadata.flag("is_visually_hidden_from_conversation") and content.kind not in CONTEXT_FIELDS:
         extra["hidden"] = True
-    if not content.text or (role == "system" and not content.text.strip()):
+    if not (content.text or content.pictures) or (role == "system" and not content.text.strip()):
         return None
     ended = Fields(metadata.object("finish_details"))
     model, reason = metadata.text("model_slug"), ended.text("type")
@@ -52,7 +53,7 @@ def convert_message(value: Any, beside: Beside) -> dict[str, Any] | None:
         "state": "interrupted" if status == "in_progress" else "stopped" if reason == "interrupted" else "done",
         "model": model if role == "assistant" and model else None,
         "stop_reason": reason if role == "assistant" and reason else None,
-    }
+    } | ({"pictures": content.pictures} if content.pictures else {})
 
 
 def _role(fields: Fields, content: Content) -> tuple[str, dict[str, Any]]:
@@ -84,6 +85,7 @@ def _describe(content: Content, metadata: Fields, role: str, beside: Beside) -> 
     if canvas:
         content.attachments.append({"kind": "canvas", "name": Fields(canvas).text("title", "textdoc_id") or "unnamed"})
     content.attachments += _plots(run, beside)
+    _bring_pictures(content, beside)
     cited = {name: metadata.take(name) for name in ("content_references", "citations")}
     references: list[dict[str, str]] = []
     if role != "user":
@@ -103,6 +105,16 @@ def _attachments(metadata: Fields, content: Content, beside: Beside) -> list[dic
             listed.remove(file)
             shown["name"] = _attachment(file, beside)["name"]
     return [*content.attachments, *(_attachment(file, beside) for file in listed)]
+
+
+def _bring_pictures(content: Content, beside: Beside) -> None:
+    """Take the pictures along that are in the zip; of one that nothing else is said of, no name is listed."""
+    for each in list(content.attachments):
+        data = beside.picture(str(each.get("id") or "")) if each["kind"] == "image" else None
+        if data is not None:
+            content.pictures.append(to_form(each["name"], data))
+            if each.keys() <= {"kind", "name", "id"}:
+                content.attachments.remove(each)
 
 
 def _drop_equal_ids(attachments: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What a message of Open WebUI's says: its text, and what stands in it or beside it. Knows texts, parts and blocks.
 
 Blocks of reasoning, tool calls and code stand in a reply's text there; here they stand beside it, and reasoning is what
-was thought. Images and files become their names.
+was thought. Images that stand in the export itself come along, others and files become their names.
 """
 
 import re
@@ -14,6 +14,7 @@ from conversations.exchange.fields import Fields, is_empty, storable
 BLOCK = re.compile(
     r"""<details\b[^<>]{0,200}?\btype=["'](?:reasoning|tool_calls|code_interpreter|code_execution)["']""", re.IGNORECASE
 )
+IN_ITSELF = re.compile(r"data:image/[a-z0-9.+-]{1,40}(?:;[a-z0-9=_-]{1,40}){0,4};base64", re.IGNORECASE)
 KNOWN_PARTS = ("text", "image", "image_url", "input_image", "file", "input_file", "audio", "input_audio")
 REASONING = re.compile(r"""^<details\b[^>]*?\btype=["']reasoning["'][^>]*>""", re.IGNORECASE)
 DURATION = re.compile(r"""\bduration=["'](\d{1,9}(?:\.\d{1,9})?)["']""", re.IGNORECASE)
@@ -37,12 +38,15 @@ def read_content(fields: Fields, is_reply: bool) -> tuple[str, Thought, dict[str
     said = "\n".join(filter(None, (_output_text(item) for item in output)))
     text = text or said
     files = [each for each in [*parts, *fields.items("files")] if isinstance(each, dict)]
-    attachments = [attachment for file in files if (attachment := _attachment(file))]
+    found = [(_picture(file), _attachment(file)) for file in files]
+    pictures = {picture["data"]: picture for picture, _ in found if picture}  # a part may be listed as a file as well
+    attachments = [attachment for picture, attachment in found if attachment and not picture]
     text, blocks = _extract_blocks(text) if is_reply else (text, [])
     reasoning = [block for block in blocks if REASONING.match(block)]
     told = [Thought(fields.text("reasoning_content", "reasoning"))]
     thought = _joined([*map(_block_thought, reasoning), *map(_item_thought, output), *told])
     beside = {
+        "pictures": list(pictures.values()),
         "attachments": attachments,
         "details": [block.strip() for block in blocks if block not in reasoning],
         "content": [storable(part) for part in parts if _is_unknown(part)],
@@ -132,13 +136,27 @@ def _is_unsaid(item: Any, text: str) -> bool:
     return not said or said.strip() not in text
 
 
+def _address(file: dict[str, Any]) -> Any:
+    """Where a file or a part that is an image says that it is."""
+    held = file.get("image_url") if file.get("type") in ("image_url", "input_image") else file.get("url")
+    return held.get("url") if isinstance(held, dict) else held
+
+
+def _picture(file: dict[str, Any]) -> dict[str, Any] | None:
+    """A picture that stands in the export itself; None for all else."""
+    url = _address(file)
+    head, _, data = url.partition(",") if isinstance(url, str) else ("", "", "")
+    if not IN_ITSELF.fullmatch(head):
+        return None
+    return {"name": Fields(file).text("name") or "picture", "data": "".join(data.split())}
+
+
 def _attachment(file: dict[str, Any]) -> dict[str, str] | None:
     """Kind and name of a file or of a part that is an image; None for text."""
     kind = file.get("type")
     if kind in (None, "text"):
         return None
-    held = file.get("image_url") if kind == "image_url" else file.get("url")
-    url = held.get("url") if isinstance(held, dict) else held
+    url = _address(file)
     last = "" if not isinstance(url, str) or url.startswith("data:") else url.rpartition("/")[2]
     inner = Fields(file.get("file"))
     name = Fields(file).text("name") or inner.text("filename", "name") or last or "unnamed"

@@ -26,6 +26,7 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
     fields = Fields(value)
     role = _role(fields)
     text, thought, beside = read_content(fields, is_reply=role == "assistant")
+    pictures = beside.pop("pictures", [])
     if role != "assistant" and thought.text:
         beside, thought = {**beside, "reasoning": [thought.text]}, Thought()
     error, created = fields.take("error"), fields.time("timestamp", "created_at")
@@ -35,9 +36,10 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
     fields.drop(*TECHNICAL)
     beside |= {n: v for n, v in {"references": _references(value), "annotation": annotation}.items() if v}
     beside |= fields.rest()
-    if not (text or thought.text or error) and (not beside or "role" not in value):
+    says = bool(text or thought.text or error or pictures)
+    if not says and (not beside or "role" not in value):
         return None
-    if not (text or thought.text or error):  # nothing but what stands beside a reply: it is no answer
+    if not says:  # nothing but what stands beside a reply: it is no answer
         role, text = "tool" if role == "assistant" else role, show_json("without words", beside)
     is_reply = role == "assistant"
     return {
@@ -50,6 +52,7 @@ def convert_message(value: Any, model: str | None) -> dict[str, Any] | None:
         "model": (written_by or model) if is_reply else None,
         **({**counts, **_thinking(thought, usage)} if is_reply else {}),
         "feedback": feedback,
+        **({"pictures": pictures} if pictures else {}),
     }
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,16 @@ from tests.conversations.talk import mine
 PICTURE = {"content_type": "image_asset_pointer", "asset_pointer": "sediment://file_0001"}
 
 
-def zipped(conversations: bytes, names: tuple[str, ...] = (), **beside: Any) -> bytes:
+def zipped(
+    conversations: bytes, names: tuple[str, ...] = (), files: Mapping[str, bytes] | None = None, **beside: Any
+) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("conversations.json", conversations)
         for name in names:
             archive.writestr(name, "picture")
+        for name, data in (files or {}).items():
+            archive.writestr(name, data)
         for name, value in beside.items():
             archive.writestr(f"{name}.json", value if isinstance(value, str) else json.dumps(value))
     return packed.getvalue()
