@@ -56,10 +56,25 @@ def assert_fits_phone(tab: Page) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def open_popover(tab: Page, name: str) -> None:
-    """Open one of the popovers above the conversation."""
-    tab.locator(".st-key-header").get_by_role("button", name=name).click()
-    tab.get_by_test_id("stPopoverBody").wait_for()
+def open_popover(tab: Page, name: str) -> Locator:
+    """Open one of the popovers above the conversation; what is in it."""
+    return unfold_popover(tab, tab.locator(".st-key-header").get_by_role("button", name=name))
+
+
+def unfold_popover(tab: Page, button: Locator) -> Locator:
+    """Press the button of a popover until it is open, as a person does where the press went astray; what is in it.
+
+    A button that moves away under the mouse is not pressed: the window has another size, or the page is drawn anew.
+    """
+    body = tab.get_by_test_id("stPopoverBody")
+    for _ in range(30):
+        if button.get_attribute("aria-expanded") != "true":
+            button.click()
+        with suppress(AssertionError):
+            expect(body).to_be_visible(timeout=10_000)
+            break
+    expect(body).to_be_visible()
+    return body
 
 
 def close_popover(tab: Page) -> None:

@@ -14,7 +14,15 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from prompts.persona import load_all
 from tests.loopback import Loopback
-from tests.page.person import click_button, close_popover, messages, open_popover, send_message, wait_until_drawn
+from tests.page.person import (
+    click_button,
+    close_popover,
+    messages,
+    open_popover,
+    send_message,
+    unfold_popover,
+    wait_until_drawn,
+)
 
 pytestmark = pytest.mark.browser
 PRESSES = 200
@@ -115,7 +123,7 @@ class Person:
     def persona(self) -> Check:
         name = self.personas[next(self.numbers) % len(self.personas)]
         header = self.tab.locator(".st-key-header")
-        header.get_by_test_id("stPopover").first.get_by_role("button").click()
+        unfold_popover(self.tab, header.get_by_test_id("stPopover").first.get_by_role("button"))
         self.tab.get_by_role("combobox", name="Persona").fill(name)
         self.tab.get_by_role("option", name=f"{name}:").click()
         close_popover(self.tab)
