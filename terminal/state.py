@@ -34,8 +34,8 @@ class ChatState:
     """`new_fields` are those of the next conversation; `conversation_id` is None until something is sent.
 
     `written_files` are those that this chat wrote, which it may write again. `shows_thoughts`: what models think is
-    printed as it comes. `is_picked`: somebody named what `target` is, so it goes before what a project names. `pictures`
-    go with the next message.
+    printed as it comes. `is_picked`: somebody named what `target` is, so it goes before what a project names.
+    `pictures` go with the next message.
     """
 
     store: Store

@@ -98,6 +98,7 @@ def _render_message(shown: ShownMessage) -> str:
     message, role = shown.form, shown.form["role"]
     heading = ", ".join(map(escape, shown.heading))
     parts = [f"<h2>{heading}</h2>", *map(_render_call, message.get("calls", ()))]
+    parts += map(_render_picture, message.get("pictures", ()))
     if role == "assistant":
         parts.append(_render_reply(shown))
     elif role == "user":
@@ -107,6 +108,12 @@ def _render_message(shown: ShownMessage) -> str:
     parts += [f'<p class="note">{escape(note)}</p>' for note in message_notes(message)]
     parts += _render_sources(shown)
     return f'<article class="{role}" id="message-{shown.number}">{"".join(parts)}</article>'
+
+
+def _render_picture(picture: Mapping[str, Any]) -> str:
+    """A picture, which is in the file itself."""
+    address = f"data:{picture['mime_type']};base64,{picture['data']}"
+    return f'<img src="{escape(address)}" alt="{escape("Picture: " + picture["name"])}">'
 
 
 def _render_reply(shown: ShownMessage) -> str:

@@ -19,8 +19,8 @@ PAGE_SIZE = 50  # messages drawn at first, and added by "Show earlier"
 class CurrentConversation:
     """The conversation of this tab; without `conversation_id` one that its first message begins, with `new_fields`.
 
-    `highlighted_id` is the message that a search led to; `unseen` waits for a person's word. `temporary` is the store of
-    a temporary chat, which ends with this object: no address leads to it.
+    `highlighted_id` is the message that a search led to; `unseen` waits for a person's word. `temporary` is the store
+    of a temporary chat, which ends with this object: no address leads to it.
     """
 
     conversation_id: str | None = None

@@ -99,9 +99,12 @@ def test_smollm2_reads_a_scanned_contract_and_a_photographed_receipt(start: Star
     assert shown(sources).width > 500
     expect(messages(tab).last).to_contain_text("480")
     expect(tab.get_by_role("button", name="Good reply")).to_be_visible()
+    wait_until_drawn(tab)
+    if not sources.get_by_role("img").first.is_visible():  # what was unfolded while it grew is folded when it has ended
+        sources.locator("summary").click()
+    shown(sources)
     sources.get_by_role("img").first.scroll_into_view_if_needed()
     tab.mouse.move(5, 5)
-    wait_until_drawn(tab)
     tab.screenshot(path=str(picture_folder(tmp_path, UPDATE) / "scans.png"))
     sources = ask(tab, "What is the total for candles and lamp oil?")
     expect(sources.locator("summary")).to_contain_text("receipt.jpg, page 1")

@@ -20,11 +20,13 @@ from conversations.exchange import (
     render_markdown,
     restore,
 )
+from conversations.exchange.html import render_html
 from conversations.replies import turn
 from conversations.store.store import Store
 from documents.pictures.prepare import prepare
 from tests.conversations.exchange.chatgpt.test_beside import attachment, pictured, zipped
 from tests.conversations.exchange.made import chatgpt
+from tests.conversations.exchange.test_html import Parts
 from tests.conversations.exchange.test_markdown import tokens
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback
@@ -75,13 +77,16 @@ def test_what_is_deleted_comes_back_with_its_pictures(loopback: Loopback) -> Non
     assert pictures(store, identity) == kept
 
 
-def test_markdown_has_them_in_itself(loopback: Loopback) -> None:
+def test_markdown_and_html_have_them_in_themselves(loopback: Loopback) -> None:
     store = mine()
     form = export_conversation(store, said(store))
     form["messages"][0]["text"] = "[picture-0-1]: http://127.0.0.1/x.png\n\n![picture-0-2]"
     sources = [token.attrGet("src") for token in tokens(render_markdown(form)) if token.type == "image"]
     held = form["messages"][0]["pictures"]
     assert sources == [f"data:{each['mime_type']};base64,{each['data']}" for each in held]
+    shown = Parts(render_html(form)).all("img")
+    assert [each["src"] for each in shown] == sources
+    assert [each["alt"] for each in shown] == ["Picture: a ![b](c).jpg", "Picture: line.png"]
 
 
 @pytest.mark.parametrize("data", ["###", "", b64encode(b"<svg/>").decode(), b64encode(drawn("red")[:300]).decode()])
