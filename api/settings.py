@@ -15,6 +15,7 @@ from documents.pictures.settings import PictureSettings
 from documents.settings import DocumentSettings, EmbeddingSettings
 from settings import CommaSeparated, EnvironmentSettings, Settings, SettingsError
 from tools import ToolSettings
+from tools.host import HostPattern
 
 URL = r"^https?://[^\s/?#]+(/[^\s?#]*)?$"
 PHONE_NUMBER = r"^(whatsapp:)?\+?[0-9]{3,15}$"
@@ -36,6 +37,12 @@ class ApiSettings(EnvironmentSettings):
     )
     cors_origins: CommaSeparated = Field(
         (), description="a comma list of origins whose pages may call the API from a browser; unset: none"
+    )
+    image_urls: CommaSeparated = Field(
+        (),
+        description="a comma list of hosts from which pictures are fetched that a request names by their http(s) "
+        "address: example.org, *.example.org, * for all that are public, or an address with its port, such as "
+        "127.0.0.1:8000, which alone may be private; unset: none",
     )
     max_body_bytes: int = Field(2_000_000, ge=1_000, description="the longest request body in bytes, 1000 or more")
     max_queue: int = Field(64, ge=1, description="requests that may wait or run for one backend, 1 or more")
@@ -86,6 +93,18 @@ class ApiSettings(EnvironmentSettings):
         """The names in API_MODELS that stand for others, with those."""
         pairs = (name.partition("=") for name in self.api_models if "=" in name)
         return {alias.strip(): target.strip() for alias, _, target in pairs}
+
+    @property
+    def image_hosts(self) -> tuple[HostPattern, ...]:
+        """IMAGE_URLS, read."""
+        return tuple(map(HostPattern.parse, self.image_urls))
+
+    @field_validator("image_urls")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            HostPattern.parse(pattern)
+        return value
 
     @field_validator("cors_origins")
     @classmethod

@@ -4,6 +4,7 @@ JSON is read whatever content type a client sends: `curl -d` says it is a form.
 """
 
 import asyncio
+import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -20,20 +21,25 @@ from api.http.state import get_state
 
 Model = TypeVar("Model", bound=BaseModel)
 CLOSE_CONNECTION = {"Connection": "close"}  # nobody reads the rest of a body that was refused
+PICTURE = re.compile(rb"data:image/[^\"\\]*")  # in JSON, as data
 REF_TEMPLATE = "#/components/schemas/{model}"
 _models: dict[str, type[BaseModel]] = {}
 
 
-async def read_body(request: Request) -> bytes:
-    """The bytes of the body.
+async def read_body(request: Request, *, pictures: bool = False) -> bytes:
+    """The bytes of the body; `pictures`: those that it holds as data may take as many more as one picture has.
 
     Raises ApiError 413 for too many, 408 for a client that stops sending, 499 for one that is gone.
     """
     settings = get_state(request).api
+    limit, variable = settings.max_body_bytes, "MAX_BODY_BYTES"
+    most = limit + get_state(request).picture_limits.max_bytes * 4 // 3 if pictures else limit
     content = bytearray()
     async with receiving(settings.send_timeout):
-        async for chunk in limit_stream(request, settings.max_body_bytes, "MAX_BODY_BYTES"):
+        async for chunk in limit_stream(request, most, f"{variable} and PICTURES_MAX_BYTES" if pictures else variable):
             content += chunk
+    if len(content) > limit and len(content) - sum(map(len, PICTURE.findall(content))) > limit:
+        raise body_too_large(limit, variable)
     return bytes(content)
 
 
@@ -79,14 +85,16 @@ def body_too_large(limit: int, variable: str) -> ApiError:
     )
 
 
-def json_body(model: type[Model], default: bytes = b"") -> Callable[[Request], Awaitable[Model]]:
-    """A dependency that reads the body as JSON of this model; an empty one is `default`.
+def json_body(
+    model: type[Model], default: bytes = b"", *, pictures: bool = False
+) -> Callable[[Request], Awaitable[Model]]:
+    """A dependency that reads the body as JSON of this model, which may hold `pictures`; an empty one is `default`.
 
     It raises ApiError 400, naming the field, for what does not fit, and what `read_body` raises.
     """
 
     async def parse(request: Request) -> Model:
-        content = (await read_body(request)).removeprefix(
+        content = (await read_body(request, pictures=pictures)).removeprefix(
             BOM_UTF8
         ).strip() or default  # Windows' editors write the mark
         if not content:

@@ -61,16 +61,17 @@ async def _stream_with_deadline(request: Request, deadline: asyncio.Timeout) -> 
         yield chunk
 
 
-def form_files(data: FormData, name: str) -> list[UploadFile]:
+def form_files(data: FormData, name: str, *others: str) -> list[UploadFile]:
     """The files in the field `name`; an empty one without a name, which browsers send for none, is left out.
 
-    Raises ApiError 400 for a field that is no file, and for a file elsewhere.
+    Raises ApiError 400 for a field that is no file, and for a file elsewhere than there or in `others`.
     """
     for key, value in data.multi_items():
-        if (key == name) != isinstance(value, UploadFile):
+        if (key in (name, *others)) != isinstance(value, UploadFile):
+            where = " or ".join(repr(each) for each in (name, *others))
             raise ApiError(
                 400,
-                f"{key}: files belong into {name!r}, each with its name, as `curl -F {name}=@notes.pdf` sends them.",
+                f"{key}: files belong into {where}, each with its name, as `curl -F {name}=@notes.pdf` sends them.",
                 code="invalid_value",
                 param=key,
             )

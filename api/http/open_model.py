@@ -97,9 +97,9 @@ def _or_empty(schema: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [*kinds, {"enum": list(NOTHING)}], **notes}
 
 
-def request_body(model: type[Body]) -> Callable[[Request], Awaitable[Body]]:
+def request_body(model: type[Body], *, pictures: bool = False) -> Callable[[Request], Awaitable[Body]]:
     """A dependency that reads the body as `json_body` does, and tells the client which of its fields do nothing."""
-    read = json_body(model)
+    read = json_body(model, pictures=pictures)
 
     async def parse(request: Request) -> Body:
         body = await read(request)

@@ -20,6 +20,7 @@ from backends import BackendChoice
 from conversations.replies import Reply
 from conversations.store import Database, DatabaseError, connect
 from documents import embedding
+from documents.pictures.settings import PictureSettings
 from documents.settings import DocumentSettings
 from identity import Pseudonyms, pseudonyms
 from settings import Settings, SettingsError
@@ -36,10 +37,10 @@ class AppState:
 
     `choice` is the backend that answers; `models` are the names that a client may send, of backends, ready or not, of
     local models (`llamacpp:*` for all of a backend), and provider:model, and `aliases` further ones with what they
-    stand for; `document_limits` bound uploaded files, and `readers` the threads that read them,
-    `embedders` those that have vectors made; `shutting_down` means
-    that no new work is taken; `replies` are those of responses that are being made, by their owner and id;
-    `exposure_warned`, that the log says already whose money is at stake.
+    stand for; `document_limits` and `picture_limits` bound uploaded files, and `readers` and `picture_readers` the
+    threads that read them, `embedders` those that have vectors made; `shutting_down` means that no new work is taken;
+    `replies` are those of responses that are being made, by their owner and id; `exposure_warned`, that the log says
+    already whose money is at stake.
     """
 
     settings: Settings
@@ -51,9 +52,11 @@ class AppState:
     aliases: dict[str, str]
     limits: Limits
     document_limits: DocumentSettings
+    picture_limits: PictureSettings
     pseudonyms: Pseudonyms
     readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
     embedders: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_EMBEDDERS))
+    picture_readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, MAX_READERS))
     replies: WeakValueDictionary[tuple[str, str], Reply] = field(default_factory=WeakValueDictionary)
     queues: Queues = field(default_factory=Queues)
     shutting_down: bool = False
@@ -102,6 +105,7 @@ def create_state() -> AppState:
         aliases=api.model_aliases,
         limits=Limits(api, database),
         document_limits=DocumentSettings.read(),
+        picture_limits=PictureSettings.read(),
         pseudonyms=names,
     )
 

@@ -10,6 +10,7 @@ from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
 from api.http.models import resolve_model
 from api.http.open_model import request_body
+from api.http.pictures import show_pictures
 from api.http.sources import NumberedCitation
 from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
@@ -19,6 +20,7 @@ from api.openai.chunks import completion_chunks
 from api.openai.control import register
 from api.openai.files import FileIds
 from api.openai.message import InputMessage, to_langchain_messages
+from api.openai.picture_part import addresses
 from api.openai.request import MultiChoiceRequest, text_responses
 from api.openai.thinking import DeltaWriter, Style, ThinkingParams, inline_text
 from api.openai.tool_calls import Choice, MessageToolCall, Tools, tool_options, whole_calls
@@ -139,12 +141,13 @@ async def chat(
     state: StateDep,
     store: OwnerStore,
     request: Request,
-    body: Annotated[ChatCompletionRequest, Depends(request_body(ChatCompletionRequest))],
+    body: Annotated[ChatCompletionRequest, Depends(request_body(ChatCompletionRequest, pictures=True))],
 ) -> Any:
     """The assistant's next message in a chat, made from files where some are named."""
     backend = await resolve_model(state, body.model)
+    pictures = await show_pictures(state, backend, addresses([message.content for message in body.messages]))
     retriever = None if body.files is None else await run_in_threadpool(files.document_retriever, store, body.files)
-    prompts, whole = [to_langchain_messages(body.messages)], bool(body.whole)
+    prompts, whole = [to_langchain_messages(body.messages, pictures)], bool(body.whole)
     choices = Choices.start(state, backend, prompts, body.options(), body.n or 1, retriever, whole=whole)
     if body.stream:
         await choices.job.wait_first(request)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage
 
 from api.http.errors import ApiError
+from api.http.pictures import Pictures
 from api.openai import items
 from api.openai.items import Items
-from api.openai.message import make_message
+from api.openai.message import NO_PICTURES, make_message
 from api.openai.response import Response
 from conversations.store import NotFoundError, Store, responses
 
@@ -41,8 +42,13 @@ class ResponseContext:
         return [*system, *found]
 
 
-def load_context(store: Store, given: str | Items, previous_id: str | None) -> ResponseContext:
-    """The context of a new response. Raises ApiError 400 for no such response before it, 404 for no such item."""
+def load_context(
+    store: Store, given: str | Items, previous_id: str | None, pictures: Pictures = NO_PICTURES
+) -> ResponseContext:
+    """The context of a new response, with these pictures.
+
+    Raises ApiError 400 for no such response before it, 404 for no such item.
+    """
     try:
         history = responses.load_history(store, previous_id) if previous_id else responses.History()
     except NotFoundError as error:
@@ -54,7 +60,7 @@ def load_context(store: Store, given: str | Items, previous_id: str | None) -> R
         ) from None
     wanted = items.references(given)
     found = responses.find_items(store, wanted) if wanted else {}
-    return ResponseContext(history, items.to_items(given, found))
+    return ResponseContext(history, items.to_items(given, found, pictures))
 
 
 def keep(store: Store, response: Response, context: ResponseContext, days: int) -> None:

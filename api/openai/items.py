@@ -15,7 +15,9 @@ from pydantic_core import PydanticCustomError
 from api.http.calls import check_results, drop_empty_end
 from api.http.errors import ApiError
 from api.http.open_model import OpenModel
+from api.http.pictures import Pictures
 from api.openai.message import (
+    NO_PICTURES,
     AssistantMessage,
     Content,
     PromptMessage,
@@ -23,6 +25,7 @@ from api.openai.message import (
     message_kind,
     texts,
 )
+from api.openai.picture_part import PicturePart, addresses, from_item_part, to_item_part
 from api.openai.tool_calls import FunctionCall, MessageToolCall, read_calls
 from chains.thinking import KEY, thought
 from conversations.store import responses
@@ -195,14 +198,21 @@ def references(given: str | Items) -> list[str]:
     return [] if isinstance(given, str) else [item.id for item in given if isinstance(item, ItemReference)]
 
 
-def to_items(given: str | Items, found: Mapping[str, dict[str, Any]]) -> list[responses.Item]:
+def picture_addresses(given: str | Items) -> Iterator[str]:
+    """Where the pictures of the items are. Raises PictureError for an item with too many."""
+    return iter(()) if isinstance(given, str) else addresses([getattr(item, "content", None) for item in given])
+
+
+def to_items(
+    given: str | Items, found: Mapping[str, dict[str, Any]], pictures: Pictures = NO_PICTURES
+) -> list[responses.Item]:
     """The items as they are kept; `found` are those that are referred to. Raises ApiError 404 for one that is not."""
     if isinstance(given, str):
         return [_message_item("user", given, None)]
-    return [_to_item(item, found) for item in given]
+    return [_to_item(item, found, pictures) for item in given]
 
 
-def _to_item(item: GivenItem, found: Mapping[str, dict[str, Any]]) -> responses.Item:
+def _to_item(item: GivenItem, found: Mapping[str, dict[str, Any]], pictures: Pictures) -> responses.Item:
     if isinstance(item, ItemReference):
         if item.id not in found:
             raise ApiError(
@@ -223,16 +233,22 @@ def _to_item(item: GivenItem, found: Mapping[str, dict[str, Any]]) -> responses.
         given = {"type": item.type, "call_id": item.call_id, "output": "".join(texts(item.output))}
         return _with_id({**given, "status": "completed"}, "fco", (item.model_extra or {}).get("id"))
     content = item.said if isinstance(item, AssistantItem) else item.content
-    return _message_item(item.role, content, (item.model_extra or {}).get("id"))
+    return _message_item(item.role, content, (item.model_extra or {}).get("id"), pictures)
 
 
-def _message_item(role: str, content: Any, given_id: Any) -> responses.Item:
+def _message_item(role: str, content: Any, given_id: Any, pictures: Pictures = NO_PICTURES) -> responses.Item:
     parts: list[dict[str, Any]]
     if role == "assistant":
         parts = [{"type": "output_text", "text": text, "annotations": [], "logprobs": []} for text in texts(content)]
     else:
-        parts = [{"type": "input_text", "text": text} for text in texts(content)]
+        parts = [_input_part(part, pictures) for part in ([content] if isinstance(content, str) else content)]
     return _with_id({"type": "message", "role": role, "status": "completed", "content": parts}, "msg", given_id)
+
+
+def _input_part(part: Any, pictures: Pictures) -> dict[str, Any]:
+    if isinstance(part, PicturePart):
+        return to_item_part(part, pictures)
+    return {"type": "input_text", "text": part if isinstance(part, str) else part.text}
 
 
 def _with_id(value: dict[str, Any], kind: str, given_id: Any) -> responses.Item:
@@ -294,5 +310,10 @@ def _add_call(messages: list[BaseMessage], item: dict[str, Any]) -> None:
 
 
 def _to_message(item: dict[str, Any]) -> BaseMessage:
-    blocks: Any = [{"type": "text", "text": part["text"]} for part in item["content"]]
-    return make_message(item["role"], blocks if len(blocks) > 1 else "".join(block["text"] for block in blocks))
+    blocks: Any = [_to_block(part) for part in item["content"]]
+    is_plain = len(blocks) < 2 and all(block["type"] == "text" for block in blocks)
+    return make_message(item["role"], "".join(block["text"] for block in blocks) if is_plain else blocks)
+
+
+def _to_block(part: dict[str, Any]) -> dict[str, Any]:
+    return from_item_part(part) if part["type"] == "input_image" else {"type": "text", "text": part["text"]}

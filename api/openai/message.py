@@ -1,4 +1,4 @@
-"""A message as OpenAI's clients send it, and as the chain takes it: texts and calls of tools, word for word.
+"""A message as OpenAI's clients send it, and as the chain takes it: texts, pictures and calls of tools, word for word.
 
 Knows no route.
 What clients keep beside a message for themselves may come back with it, and changes nothing; what the assistant thought
@@ -6,18 +6,23 @@ goes along, for the chat templates that ask for it.
 """
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from api.http.calls import check_results, drop_empty_end
 from api.http.open_model import OpenModel
+from api.http.pictures import Pictures
 from api.http.refused import Unsupported
+from api.openai.picture_part import TYPES as PICTURE_TYPES
+from api.openai.picture_part import ImagePart, InputImagePart, PicturePart, check_place, to_block
 from api.openai.tool_calls import MessageToolCall, read_calls
 from chains.thinking import KEY
 
+NO_PICTURES: Pictures = MappingProxyType({})
 Role = Literal["system", "developer", "user", "assistant"]
 TEXT_TYPES = ("text", "input_text", "output_text", "refusal")
 THOUGHT_TYPES = ("thinking", "redacted_thinking", "reasoning", "reasoning_text")
@@ -81,17 +86,45 @@ class RefusalPart(BaseModel):
 
 def _reject_non_text(value: Any) -> Any:
     """The value itself. Raises PydanticCustomError for parts that are no text."""
+    return _reject_others(value, (*TEXT_TYPES, *THOUGHT_TYPES), "Only text is read here, not {kind}.")
+
+
+def _reject_non_prompt(value: Any) -> Any:
+    """The value itself. Raises PydanticCustomError for parts that are neither text nor picture."""
+    kinds = (*TEXT_TYPES, *THOUGHT_TYPES, *PICTURE_TYPES)
+    return _reject_others(value, kinds, "Only text and pictures are read here, not {kind}.")
+
+
+def _reject_others(value: Any, kinds: Sequence[str], text: str) -> Any:
     for part in value if isinstance(value, list) else ():
         kind = part.get("type") if isinstance(part, dict) else None
-        if isinstance(kind, str) and kind not in (*TEXT_TYPES, *THOUGHT_TYPES):
-            raise PydanticCustomError(
-                "unsupported_parameter", "Only text is read here, not {kind}.", {"kind": kind[:100]}
-            )
+        if isinstance(kind, str) and kind not in kinds:
+            raise PydanticCustomError("unsupported_parameter", text, {"kind": kind[:100]})
     return value
 
 
 Part = TextPart | RefusalPart | ThoughtPart
 Content = Annotated[str | list[Part], BeforeValidator(_reject_non_text)]
+SAID = (TextPart, RefusalPart)
+
+
+def _part_kind(part: Any) -> str:
+    """Which kind of part it is, for pydantic to choose by."""
+    kind = part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
+    if kind in PICTURE_TYPES:
+        return f"({kind})"
+    return "(thought)" if kind in THOUGHT_TYPES else "(refusal)" if kind == "refusal" else "(text)"
+
+
+PromptPart = Annotated[
+    Annotated[TextPart, Tag("(text)")]
+    | Annotated[RefusalPart, Tag("(refusal)")]
+    | Annotated[ThoughtPart, Tag("(thought)")]
+    | Annotated[ImagePart, Tag("(image_url)")]
+    | Annotated[InputImagePart, Tag("(input_image)")],
+    Discriminator(_part_kind),
+]
+PromptContent = Annotated[str | list[PromptPart], BeforeValidator(_reject_non_prompt)]
 
 
 class OpenMessage(OpenModel):
@@ -110,8 +143,14 @@ class PromptMessage(OpenMessage):
     """A message to the assistant."""
 
     role: Literal["system", "developer", "user"]
-    content: Content
+    content: PromptContent
     tool_calls: Unsupported = None
+
+    @field_validator("content")
+    @classmethod
+    def _check_pictures(cls, value: Any, info: ValidationInfo) -> Any:
+        check_place(info.data.get("role", ""), value)
+        return value
 
 
 class ToolResult(OpenMessage):
@@ -170,21 +209,23 @@ def thought_text(value: Any) -> str:
     return "".join(told)
 
 
-def texts(content: str | Sequence[Part]) -> list[str]:
+def texts(content: str | Sequence[Part | PicturePart]) -> list[str]:
     """The texts of a message, without what was only thought."""
-    return [content] if isinstance(content, str) else [p.text for p in content if not isinstance(p, ThoughtPart)]
+    return [content] if isinstance(content, str) else [p.text for p in content if isinstance(p, SAID)]
 
 
-def to_langchain_messages(messages: Sequence[PromptMessage | AssistantMessage | ToolResult]) -> list[BaseMessage]:
-    """The messages of a chat for the chain. Raises ApiError 400 for a result without its call."""
-    found = drop_empty_end([_to_langchain_message(message) for message in messages])
+def to_langchain_messages(
+    messages: Sequence[PromptMessage | AssistantMessage | ToolResult], pictures: Pictures = NO_PICTURES
+) -> list[BaseMessage]:
+    """The messages of a chat for the chain, with these pictures. Raises ApiError 400 for a result without its call."""
+    found = drop_empty_end([_to_langchain_message(message, pictures) for message in messages])
     check_results(found, "messages")
     return found
 
 
-def _to_langchain_message(message: PromptMessage | AssistantMessage | ToolResult) -> BaseMessage:
+def _to_langchain_message(message: PromptMessage | AssistantMessage | ToolResult, pictures: Pictures) -> BaseMessage:
     content = message.said if isinstance(message, AssistantMessage) else message.content
-    blocks: Any = content if isinstance(content, str) else [{"type": "text", "text": text} for text in texts(content)]
+    blocks: Any = content if isinstance(content, str) else list(_blocks(content, pictures))
     if isinstance(message, ToolResult):
         return ToolMessage(blocks, tool_call_id=message.tool_call_id)
     if not isinstance(message, AssistantMessage):
@@ -194,6 +235,15 @@ def _to_langchain_message(message: PromptMessage | AssistantMessage | ToolResult
     if thought := message.thought:
         said.additional_kwargs[KEY] = thought
     return said
+
+
+def _blocks(content: Sequence[Part | PicturePart], pictures: Pictures) -> Iterator[dict[str, Any]]:
+    """The texts and pictures of a message, in order."""
+    for part in content:
+        if isinstance(part, PicturePart):
+            yield to_block(part, pictures)
+        elif isinstance(part, SAID):
+            yield {"type": "text", "text": part.text}
 
 
 def _name(message: OpenMessage) -> str | None:

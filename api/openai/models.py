@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 import backends
 from api.http.errors import error_responses
 from api.http.models import ready_models, resolve_model
-from api.http.state import StateDep
+from api.http.state import AppState, StateDep
 from chains import window
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
@@ -24,13 +24,21 @@ EXAMPLE: dict[str, JsonValue] = {
     "type": "model",
     "display_name": "default",
     "created_at": "2026-11-21T16:57:11+00:00",
+    "architecture": {"input_modalities": ["text"]},
 }
+
+
+class Architecture(BaseModel):
+    """What a model reads."""
+
+    input_modalities: list[Literal["text", "image"]]
 
 
 class Model(BaseModel):
     """A name; `owned_by` is the backend behind it, and `max_model_len` its window in tokens where that is known.
 
     `type`, `display_name` and `created_at` are for Anthropic's clients, as are `has_more` and the ids of the list.
+    `architecture` says what it reads, as OpenRouter has it, where that is known.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
@@ -43,6 +51,7 @@ class Model(BaseModel):
     type: Literal["model"] = "model"
     display_name: str
     created_at: str
+    architecture: Architecture | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class ModelList(BaseModel):
@@ -66,20 +75,32 @@ class ModelList(BaseModel):
 @router.get("/models")
 def models(state: StateDep) -> ModelList:
     """The ready backends, `default`, and the names in API_MODELS: of models on this machine, too."""
-    data = [_to_model(name, backend) for name, backend in ready_models(state).items()]
+    data = [_to_model(name, backend, state) for name, backend in ready_models(state).items()]
     return ModelList(data=data, first_id=data[0].id if data else None, last_id=data[-1].id if data else None)
 
 
 @router.get("/models/{model:path}", responses=error_responses(404, 503))
 async def model(state: StateDep, model: str) -> Model:
     """One of these names. 404 for any other."""
-    return _to_model(model, await resolve_model(state, model))
+    return _to_model(model, await resolve_model(state, model), state)
 
 
-def _to_model(name: str, backend: str | None) -> Model:
+def _to_model(name: str, backend: str | None, state: AppState) -> Model:
     loaded = backends.loaded_model(backend or "")
-    size = None if loaded is None else window.size(loaded)
-    started = datetime.fromtimestamp(STARTED, UTC).isoformat()
     return Model(
-        id=name, created=STARTED, owned_by=backend or "", max_model_len=size, display_name=name, created_at=started
+        id=name,
+        created=STARTED,
+        owned_by=backend or "",
+        max_model_len=None if loaded is None else window.size(loaded),
+        display_name=name,
+        created_at=datetime.fromtimestamp(STARTED, UTC).isoformat(),
+        architecture=_architecture(backend, state) if backend else None,
     )
+
+
+def _architecture(backend: str, state: AppState) -> Architecture | None:
+    """What a backend's model reads; None where nobody says."""
+    if backends.vision_error(backend, state.settings):
+        return Architecture(input_modalities=["text"])
+    sees = backends.computes_here(backend) or backends.vision.sees(backends.loaded_model(backend))
+    return Architecture(input_modalities=["text", "image"]) if sees else None

@@ -15,10 +15,22 @@ from api.http.jobs import Job
 from api.openai.choices import CompletionTokensDetails, Usage, finish_reason
 from api.openai.context import ResponseContext
 from api.openai.own_items import OPEN, request_id, to_item
+from api.openai.picture_part import to_picture
 from api.openai.response import OutputMessage, OutputText, Response
 from api.openai.response_events import OutputItems
+from backends import vision
 from conversations.replies import GenerationRequest, Reply, approval, turn
-from conversations.store import Decision, Message, NotFoundError, State, Store, ToolCall, check_message, responses
+from conversations.store import (
+    Decision,
+    Message,
+    NotFoundError,
+    State,
+    Store,
+    ToolCall,
+    check_message,
+    pictures,
+    responses,
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +68,15 @@ def begin(
     """
     _reject_functions(context)
     said = context.new_messages() if context.message_id is not None else context.messages(None)
-    talk = [message for message in said if message.type in {"human", "ai"} and message.text]
+    talk = [each for each in said if each.type in {"human", "ai"} and (each.text or vision.has_pictures(each))]
     if not talk or talk[-1].type != "human":
         text = "input: its last item has to be a message of the user's."
         raise ApiError(400, text, code="invalid_value", param="input")
     *earlier, question = talk
     systems = [*([instructions] if instructions else []), *(str(each.text) for each in said if each.type == "system")]
-    text, fields = check_message(str(question.text)), {"tools": list(names), "system": "\n\n".join(systems)}
-    added = [*map(_columns, earlier), {"text": text}]
+    asked, fields = _columns(question), {"tools": list(names), "system": "\n\n".join(systems)}
+    text = check_message(asked["text"], beside=bool(asked["pictures"]))
+    added = [*map(_columns, earlier), {"text": text, "pictures": asked["pictures"]}]
     row, reply = turn.go_on(store, context.message_id, added, request, fields)
     return OwnTurn(row), reply
 
@@ -78,8 +91,13 @@ def _reject_functions(context: ResponseContext) -> None:
 
 def _columns(message: BaseMessage) -> dict[str, Any]:
     """A message of the input as it is kept; what the client says that an assistant said is a stranger's."""
-    is_own = message.type == "human"
-    return {"role": "user" if is_own else "assistant", "text": str(message.text), "imported": not is_own}
+    is_own, shown, text = message.type == "human", list[pictures.Placed](), ""
+    for block in message.content if isinstance(message.content, list) else [message.content]:
+        if isinstance(block, dict) and vision.is_picture(block):
+            shown.append(pictures.Placed(to_picture(block), len(text)))
+        else:
+            text += block if isinstance(block, str) else str(block.get("text") or "")
+    return {"role": "user" if is_own else "assistant", "text": text, "imported": not is_own, "pictures": shown}
 
 
 def answer(

@@ -19,13 +19,14 @@ from api.http.errors import ApiError, error_responses, to_api_error
 from api.http.jobs import Job
 from api.http.models import resolve_model
 from api.http.open_model import OpenModel, request_body
+from api.http.pictures import show_pictures
 from api.http.sse import EventStream, Piece, encode, merge_pieces
 from api.http.state import AppState, StateDep
 from api.openai import own_turns
 from api.openai.choices import Choices, finish_reason
 from api.openai.context import ResponseContext, keep, load_context
 from api.openai.files import FileIds
-from api.openai.items import InputItem, approvals, new_id
+from api.openai.items import InputItem, approvals, new_id, picture_addresses
 from api.openai.own_tools import offers_own, own_names
 from api.openai.own_turns import OwnDraft
 from api.openai.reasoning_item import SUMMARIES
@@ -168,11 +169,12 @@ async def responses(
     state: StateDep,
     store: OwnerStore,
     request: Request,
-    body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest))],
+    body: Annotated[ResponseRequest, Depends(request_body(ResponseRequest, pictures=True))],
 ) -> Any:
     """The answer to a text or a chat, which may go on from an earlier one."""
     backend = await resolve_model(state, body.model)
-    context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id)
+    shown = await show_pictures(state, backend, picture_addresses(body.input))
+    context = await run_in_threadpool(load_context, store, body.input, body.previous_response_id, shown)
     if offers_own(body.tools) or approvals(body.input):
         return await own_response(state, store, request, body, backend, context)
     messages = context.messages(body.instructions)

@@ -3,7 +3,7 @@
 Knows sessions and replies; nothing of how a reply is made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from api.http.auth import ANONYMOUS, OwnerStore
 from api.http.body import json_body
 from api.http.errors import ApiError, error_responses
 from api.http.jobs import Job
+from api.http.pictures import read_pictures
 from api.http.sse import EventStream
 from api.http.state import AppState, StateDep
 from api.predict import answer_now, calls, session
@@ -25,6 +26,7 @@ from api.predict.response import STREAM, PredictResponse, Turn, respond, still_w
 from api.predict.schemas import PredictInput, ResetRequest
 from conversations.replies import GenerationRequest, Reply, approval, steering, stream_completion, turn, watch
 from conversations.store import Message, Store, check_message
+from documents.pictures.picture import Picture
 
 router = APIRouter(tags=["predict"])
 router.include_router(calls.router)
@@ -54,7 +56,8 @@ async def predict(
 ) -> Any:
     """Answer a text. A session remembers what was said before; turns that no longer fit are dropped and counted.
 
-    Files in a form stay with the session, and its replies are made from what fits the question in them.
+    Files in a form stay with the session, and its replies are made from what fits the question in them; pictures are
+    shown to the model, which has to be one that sees.
     """
     options = body.request.options()
     if (body.request.mode or state.api.predict_mode) == "complete":
@@ -64,7 +67,7 @@ async def predict(
     backend = await session.answering_backend(state, store, body.request.session_id or cookie, body.request.project)
     generation = GenerationRequest(state.settings, backend, options)
     start = partial(start_reply, state, store, body, cookie, generation)
-    threads = state.readers if body.files else None
+    threads = state.readers if body.files else state.picture_readers if body.pictures else None
     job, row = await Job.start_in_thread(state, generation.backend, start, threads)
     session_id = row.conversation_id
     asked = Turn(session_id, body.request.text, partial(store.calls, row.id))
@@ -81,7 +84,7 @@ async def complete(
     asked = body.request
     chat_fields: dict[str, object] = {"session_id": asked.session_id, "persona": asked.persona, "tools": asked.tools}
     chat_fields |= {"reasoning_effort": asked.reasoning_effort, "project": asked.project}
-    chat_fields["files"] = body.files or None
+    chat_fields |= {"files": body.files or None, "pictures": body.pictures or None}
     for name in (name for name, value in chat_fields.items() if value is not None):
         text = f"{name}: a text that is completed has none. Leave it out, or send mode=chat."
         raise ApiError(400, text, code="invalid_value", param=name)
@@ -95,7 +98,8 @@ def start_reply(
 ) -> tuple[Message, Reply]:
     """Add the text to its session, or to a new one; returns the reply's row and the reply. A refusal changes nothing.
 
-    Raises MessageError, ApiError 400, 404 and 413, DocumentError, and ModelError kinds where how much to think is set.
+    Raises MessageError, ApiError 400, 404 and 413, DocumentError, and ModelError kinds where how much to think is set,
+    or pictures are shown to a model that cannot see.
     """
     message = check_message(body.request.text)
     conversation = session.find_session(store, body.request.session_id, cookie, body.request.project)
@@ -111,19 +115,25 @@ def start_reply(
         if effort != steering.USUAL:
             steering.check_effort(state.settings, generation.backend, effort)
     session_id = conversation.id if conversation else None
+    shown = read_pictures(state, generation.backend, body.pictures)
     if not body.files:
-        return send(store, session_id, message, generation, fields)
+        return send(store, session_id, message, generation, fields, shown)
     with attach_files(store, session_id, body.files, state.document_limits, fields) as attached_id:
-        return send(store, attached_id, message, generation, fields if conversation else {})
+        return send(store, attached_id, message, generation, fields if conversation else {}, shown)
 
 
 def send(
-    store: Store, session_id: str | None, message: str, generation: GenerationRequest, fields: Mapping[str, Any]
+    store: Store,
+    session_id: str | None,
+    message: str,
+    generation: GenerationRequest,
+    fields: Mapping[str, Any],
+    pictures: Sequence[Picture],
 ) -> tuple[Message, Reply]:
     """Set the fields of a session, or begin one with them, and start a reply in it; returns its row and the reply."""
     if session_id is not None and fields:
         store.update(session_id, **fields)
-    return turn.start_turn(store, session_id, message, generation, fields)
+    return turn.start_turn(store, session_id, message, generation, fields, pictures)
 
 
 @router.post(

@@ -1,4 +1,4 @@
-"""The requests of `/predict` and `/reset`: JSON, or a form where files come with a text. Knows no reply."""
+"""The requests of `/predict` and `/reset`: JSON, or a form where files or pictures come with a text. Knows no reply."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from api.http.sampling import SamplingParams
 from backends import effort
 from conversations.store import MAX_MESSAGE_LENGTH
 
+UPLOADS = ("files", "pictures")  # the fields of a form that hold some
 Effort = Literal["usual", effort.Effort]
 SESSION = "the session's id; without one the session of the cookie, or a new one"
 SESSION_EXAMPLE = "pQ4Xw2mZ0sB7tKcN1yVd9A"
@@ -76,10 +77,11 @@ class PredictRequest(SamplingParams):
 
 @dataclass(frozen=True)
 class PredictInput:
-    """A request, and the files that come with it."""
+    """A request, the files that come with it, and the pictures that the model is shown."""
 
     request: PredictRequest
     files: Sequence[UploadFile] = ()
+    pictures: Sequence[UploadFile] = ()
 
 
 async def predict_input(request: Request) -> AsyncIterator[PredictInput]:
@@ -88,8 +90,8 @@ async def predict_input(request: Request) -> AsyncIterator[PredictInput]:
         yield PredictInput(await read_json(request))
         return
     async with form.parse_form(request) as data:
-        files = form.form_files(data, "files")
-        yield PredictInput(form.form_fields(data, PredictRequest), files)
+        files, pictures = form.form_files(data, *UPLOADS), form.form_files(data, *UPLOADS[::-1])
+        yield PredictInput(form.form_fields(data, PredictRequest), files, pictures)
 
 
 class ResetRequest(BaseModel):
@@ -120,6 +122,12 @@ FILES = {
     "description": "documents that the session keeps and answers from",
 }
 FORM = form.form_schema(PredictRequest.model_json_schema(), "files", FILES)
+PICTURES = {
+    "type": "array",
+    "items": form.BINARY_SCHEMA,
+    "description": "pictures of this message, for a model that sees: PNG, JPEG or WebP",
+}
+FORM[form.MULTIPART]["schema"]["properties"]["pictures"] = PICTURES
 PREDICT_BODY["requestBody"]["content"].update(FORM)
 RESET_BODY = json_body_schema(ResetRequest, cookie={}, session={"session_id": SESSION_EXAMPLE})
 RESET_BODY["requestBody"]["required"] = False

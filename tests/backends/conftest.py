@@ -12,6 +12,7 @@ from settings import DEFAULT_MODEL, Settings
 from tests.api.process import served
 from tests.bare import write_bare
 from tests.conftest import GGUF
+from tests.scripted import chat, models, serving
 from tests.smollm2 import NOTHING_SET
 
 
@@ -23,13 +24,23 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"{process.url}/v1"
 
 
+@pytest.fixture(scope="session")
+def seeing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Our own server over a scripted one whose model sees, as a process; its base URL."""
+    rows = models("m-1", max_model_len=8192, architecture={"input_modalities": ["text", "image"]})
+    with serving({"/v1/models": rows, "/v1/chat/completions": chat("A red dot.", (9, 3))}) as scripted:
+        over = {"LLM_BACKEND": "openai", "OPENAI_BASE_URL": scripted.url}
+        with served(tmp_path_factory.mktemp("seeing"), **over) as process:
+            yield f"{process.url}/v1"
+
+
 @pytest.fixture
-def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[str], None]:
+def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[..., None]:
     """Sets the variables of a backend; a new file that is ready without any needs no line here."""
 
-    def prepare(name: str) -> None:
+    def prepare(name: str, *, sees: bool = False) -> None:
         if name == "openai":
-            url = request.getfixturevalue("own_server")
+            url = request.getfixturevalue("seeing_server" if sees else "own_server")
             monkeypatch.setenv("OPENAI_BASE_URL", url)
             loaded: Any = backends.loaded_model("openai")
             if loaded is not None and loaded.openai_api_base != url:

@@ -140,7 +140,12 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"input": [{"role": "tool", "content": "x"}]}, "invalid_value", "input.0.role"),
     ({"input": "hi", "max_output_tokens": 0}, "invalid_value", "max_output_tokens"),
     ({"input": [{"type": "function_call_output", "call_id": "x"}]}, "invalid_value", "input.0.output"),
-    ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "unsupported_parameter", "input.0.content"),
+    ({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}, "unsupported_parameter", "input.0.content"),
+    (
+        {"input": [{"role": "user", "content": [{"type": "input_image"}]}]},
+        "invalid_value",
+        "input.0.content.0.image_url",
+    ),
     ({"input": "hi", "text": {"format": {"type": "yaml"}}}, "unsupported_parameter", "response_format"),
 ]
 

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import func, select
 
 from conversations.replies import turn
@@ -15,7 +16,7 @@ from conversations.store.text import MessageError
 from documents.pictures.picture import Picture
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback
-from tests.pictures import plain
+from tests.pictures import encode, plain
 
 pytestmark = pytest.mark.usefixtures("database_url")
 
@@ -134,3 +135,45 @@ def test_a_model_that_cannot_see_says_so_and_reads_on_without_them(loopback: Loo
     assert seen.state == State.DONE
     read_on = over(store, turn.send(store, seen.conversation_id, "hi", ask("llamacpp", max_tokens=4)))
     assert (read_on.state, read_on.error) == (State.DONE, None)
+
+
+def test_another_providers_model_is_shown_them_where_its_profile_says_that_it_sees(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = mine()
+    seen = over(store, turn.send(store, None, "What is this?", ask("openai:gpt-4o-mini"), None, [RED]))
+    assert (seen.state, seen.error) == (State.DONE, None)
+    assert loopback.requests[-1]["messages"][-1]["content"] == [url(RED), text("What is this?")]
+    loopback.requests.clear()
+    refused = over(store, turn.regenerate(store, seen.id, ask("openai:gpt-3.5-turbo")))
+    assert (refused.state, loopback.requests) == (State.FAILED, [])
+    assert "openai:gpt-3.5-turbo cannot see pictures" in str(refused.error)
+
+
+def test_a_fallback_is_shown_them_too_and_one_that_cannot_see_says_so(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = mine()
+    loopback.script.append("404")
+    monkeypatch.setenv("LLM_FALLBACK", "openai:gpt-4o-mini")
+    answered = over(store, turn.send(store, None, "What is this?", ask("openai"), None, [RED]))
+    assert (answered.state, answered.backend) == (State.DONE, "openai:gpt-4o-mini")
+    assert loopback.requests[-1]["messages"][-1]["content"] == [url(RED), text("What is this?")]
+    loopback.script.append("404")
+    monkeypatch.setenv("LLM_FALLBACK", "llamacpp")
+    failed = over(store, turn.regenerate(store, answered.id, ask("openai")))
+    first, last = str(failed.error).splitlines()
+    assert first.startswith("openai")
+    assert last.startswith("llamacpp cannot see pictures")
+
+
+def test_a_picture_takes_its_part_of_the_window(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_N_CTX", "4000")
+    store, large = mine(), Image.new("RGB", (1200, 1000), "red")  # 1,600 tokens
+    shown = [Picture("large.png", "image/png", *large.size, encode(large))]
+    row = over(store, turn.send(store, None, "one", ask("openai"), None, shown))
+    for number in ("two", "three"):
+        row = over(store, turn.send(store, row.conversation_id, number, ask("openai"), None, shown))
+    said = [row["content"] for row in loopback.requests[-1]["messages"] if row["role"] == "user"]
+    assert [each[-1]["text"] for each in said] == ["two", "three"]
+    assert row.dropped == 2
