@@ -25,6 +25,7 @@ from api.ollama.errors import OllamaError
 from api.ollama.errors import error_body as ollama_shape
 from api.openai import answer_now, chat, completions, control, embeddings, files, models, responses
 from api.predict import routes
+from api.projects import exchange as project_files
 from api.projects import routes as projects
 from api.sms import webhook
 from conversations.replies import listeners
@@ -47,7 +48,7 @@ app = FastAPI(
 # These demand a key where one is set, and what they answer counts for the limits.
 for family in (
     *(routes, projects, models, chat, completions, responses, embeddings, answer_now, control, files, llama, mcp),
-    *(exports, links),
+    *(exports, links, project_files),
 ):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(

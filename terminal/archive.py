@@ -37,6 +37,10 @@ class Format(StrEnum):
 def export(
     identity: Annotated[str | None, typer.Argument(metavar="[ID]", help="one conversation")] = None,
     everything: Annotated[bool, typer.Option("--all", help="all of the owner's conversations")] = False,
+    project: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="a project with its documents and conversations, as one file"),
+    ] = None,
     file_format: Annotated[
         Format,
         typer.Option(
@@ -58,6 +62,11 @@ def export(
     from conversations import exchange
 
     form = exchange.FORMATS[_format_name(file_format, liked)]
+    if project is not None:
+        if identity is not None or everything or file_format is not Format.json:
+            raise SettingsError("--project: leave the id, --all and --format out; it is written as json, as one.")
+        _export_project(owner, project, output)
+        return
     if (identity is None) != everything:
         raise SettingsError("Name one conversation by its id, or say --all.")
     with _report_errors():
@@ -71,6 +80,19 @@ def export(
         else:
             write(form.write(counted), output)
     _report_export(store, counted.count, everything, output)
+
+
+def _export_project(owner: str, name: str, output: Path | None) -> None:
+    """Write a project as one file. Raises SettingsError."""
+    from conversations import exchange
+    from terminal.project import find
+
+    with _report_errors():
+        store = _store(owner)
+        row = find(store, name)
+        write((text.encode() for text in exchange.export_project(store, row.id)), output)
+    if output is not None:
+        print(strip_control(f"The project {row.name} is written to {output}"))
 
 
 def import_(
@@ -92,7 +114,10 @@ def import_(
         parsed = [(path, exchange.parse_file(path)) for path in files]
         conversations = chain.from_iterable(found for _, found in parsed)
         personas = [persona for _, found in parsed for persona in found.personas]
-        report = exchange.import_all(_store(owner), conversations, personas)
+        projects = [found.project for _, found in parsed if found.project is not None]
+        if projects and len(parsed) > 1:
+            raise SettingsError("A file with a project is imported alone, so that it is known what belongs to it.")
+        report = exchange.import_all(_store(owner), conversations, personas, *projects)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
     left_out = [(path, line) for path, found in parsed for line in found.left_out]
@@ -101,6 +126,7 @@ def import_(
     names = ", ".join(dict.fromkeys(name for _, found in parsed for name in found.programs))
     source = f" from {names}" if names else ""
     saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
+    source = f"{f' into the project {report.project}' if report.project else ''}{source}"
     line = f"{_count_conversations(len(report.added))} imported{source}{renamed}{skipped}{missing}{saved}"
     print(strip_control(line))
     _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])

@@ -16,6 +16,7 @@ from conversations.exchange.html import content_policy, document, render_html
 from conversations.exchange.importer import ImportReport, import_all, import_conversation
 from conversations.exchange.markdown import render_markdown
 from conversations.exchange.parsed import ParsedFile, known_forms, parse_stream
+from conversations.exchange.project import export_project
 from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
 from conversations.exchange.sharing import copy_shared, render_shared, share
@@ -33,6 +34,7 @@ __all__ = [
     "ending",
     "export_all",
     "export_conversation",
+    "export_project",
     "import_all",
     "import_conversation",
     "json_chunks",

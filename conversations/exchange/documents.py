@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from conversations.exchange.citations import numbered_sources, parts_of
@@ -22,12 +22,12 @@ from documents.split import join_parts, separate_parts, split_parts
 PassageKey = tuple[int, int]  # a document's number in the form, and where a passage begins
 
 
-def read_documents(session: Session, conversation_id: str) -> dict[str, dict[str, Any]]:
-    """The documents of a conversation in our form by their ids, in the order in which they came."""
+def read_documents(session: Session, owned: ColumnElement[bool]) -> dict[str, dict[str, Any]]:
+    """The documents of which this is so in our form by their ids, in the order in which they came."""
     order = select(func.min(Passage.id)).where(Passage.document_id == Document.id).scalar_subquery()
     names = [name for name in DocumentSchema.model_fields if name not in {"pages", "places"}]
     columns = (Document.id, Document.pages, Document.text, *(getattr(Document, name) for name in names))
-    query = select(*columns).where(Document.conversation_id == conversation_id).order_by(order)
+    query = select(*columns).where(owned).order_by(order)
     return {
         row.id: {
             **{name: getattr(row, name) for name in names},
@@ -72,9 +72,8 @@ def save_documents(
     """Write them for the conversation `identity`, whose messages have these numbers in the table; how many they are."""
     passage_ids: dict[PassageKey, int] = {}
     for number, document in enumerate(conversation.get("documents", ())):
-        passage_ids |= {
-            (number, start): at for start, at in _save_document(session, document, conversation_id, owner).items()
-        }
+        saved = save_document(session, document, owner, conversation_id=conversation_id)
+        passage_ids |= {(number, start): at for start, at in saved.items()}
     rows = [
         {
             "message_id": at,
@@ -100,14 +99,14 @@ def check_document_count(session: Session, owner: str, settings: DocumentSetting
         )
 
 
-def _save_document(session: Session, document: Mapping[str, Any], conversation_id: str, owner: str) -> dict[int, int]:
-    """Write one; its passages' ids by where they begin."""
+def save_document(session: Session, document: Mapping[str, Any], owner: str, **holder: str) -> dict[int, int]:
+    """Write one, with the column that says whose it is; its passages' ids by where they begin."""
     parts = parts_of(document)
     pieces = list(split_parts(parts))
     row = Document(
         id=f"file-{secrets.token_urlsafe(16)}",
         owner=owner,
-        conversation_id=conversation_id,
+        **holder,
         name=document["name"],
         kind=document["kind"],
         bytes=document["bytes"],

@@ -10,7 +10,17 @@ from sqlalchemy.orm import Session
 from conversations.exchange.documents import read_documents, read_sources
 from conversations.exchange.pictures import read_pictures
 from conversations.exchange.schema import CallSchema, ConversationSchema, FeedbackSchema, MessageSchema, SummarySchema
-from conversations.store.schema import LIVE, CallStatus, Conversation, Feedback, Message, State, Summary, ToolCall
+from conversations.store.schema import (
+    LIVE,
+    CallStatus,
+    Conversation,
+    Document,
+    Feedback,
+    Message,
+    State,
+    Summary,
+    ToolCall,
+)
 from conversations.store.store import NotFoundError, Store
 
 THINKING = ("thinking", "thinking_tokens", "thinking_ms")  # which stand only in a message that has them
@@ -50,7 +60,7 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     head = None if row.head is None else numbers.get(row.head)
     fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
     fields["persona"] = fields["persona"] or None  # no file tells that a conversation has none unlike its project
-    documents = read_documents(session, row.id)
+    documents = read_documents(session, Document.conversation_id == row.id)
     sources = read_sources(session, row.id, list(documents)) if documents else {}
     pictures = read_pictures(session, row.id)
     message_forms = [

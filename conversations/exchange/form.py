@@ -18,6 +18,7 @@ class Source:
     """Where conversations come from: the file's name, what lies beside them, and what of them is not kept.
 
     `lost` counts what an export has and this program has no place for, by its name; `remarks` are said once each.
+    `project` is the one of ours that a file's conversations are in.
     """
 
     name: str = ""
@@ -27,6 +28,7 @@ class Source:
     lost: Counter[str] = field(default_factory=Counter)
     remarks: dict[str, None] = field(default_factory=dict)
     personas: list[Persona] = field(default_factory=list)
+    project: Mapping[str, Any] | None = None
 
     @property
     def title(self) -> str:

@@ -17,6 +17,7 @@ from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
 from conversations.exchange.exporter import THINKING, serialize
 from conversations.exchange.pictures import check_pictures, save_pictures
+from conversations.exchange.project import check_project, save_project
 from conversations.exchange.schema import digest, validate_conversation
 from conversations.exchange.spool import Spool
 from conversations.store import store as stores
@@ -39,6 +40,7 @@ class ImportReport:
     """The ids of what was imported, of those that had to get a new one, and of what was there unchanged.
 
     `personas` are the names of those that were saved; `notes` say which pictures were left out, a line each.
+    `project` is the name of the one that what was added is in.
     """
 
     added: list[str] = field(default_factory=list)
@@ -46,6 +48,7 @@ class ImportReport:
     skipped: list[str] = field(default_factory=list)
     personas: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    project: str | None = None
 
 
 def import_conversation(
@@ -60,14 +63,18 @@ def import_conversation(
 
 
 def import_all(
-    store: Store, conversations: Iterable[Mapping[str, Any]], personas: Iterable[Persona] = ()
+    store: Store,
+    conversations: Iterable[Mapping[str, Any]],
+    personas: Iterable[Persona] = (),
+    project: Mapping[str, Any] | None = None,
 ) -> ImportReport:
     """Write all of them, or nothing. Raises ExchangeError, also for documents beyond the limits, and SettingsError.
 
     An id is kept where it is free. What is there unchanged is skipped; where the id is taken by somebody else, or by a
-    conversation that has changed, the imported one gets a new id (the same one when it is imported again).
+    conversation that has changed, the imported one gets a new id (the same one when it is imported again). What is
+    added is in the `project`, where one is given, as a file of ours has it.
     """
-    return _import(store, conversations, DocumentSettings.read(), personas=personas)
+    return _import(store, conversations, DocumentSettings.read(), personas=personas, project=project)
 
 
 def _import(
@@ -76,12 +83,15 @@ def _import(
     limits: DocumentSettings | None,
     complete: Callable[[Session, str], None] | None = None,
     personas: Iterable[Persona] = (),
+    project: Mapping[str, Any] | None = None,
 ) -> ImportReport:
     """What was here before and comes back has no limits."""
     checked, notes = Spool(), list[str]()
     for conversation in conversations:
         valid = _checked(conversation, limits)
         checked.append(valid if limits is None else check_pictures(valid, store, notes))
+    if project is not None and limits is not None:
+        check_project(project, limits)
     coming = iter(checked)
     with store.database.writing() as session:
         writer = ImportWriter(session, store)
@@ -91,6 +101,7 @@ def _import(
                 writer.add(conversation)
         writer.flush()
         writer.add_personas(personas)
+        writer.add_project(project)
         if complete is not None:
             for identity in writer.report.added:
                 complete(session, identity)
@@ -154,6 +165,12 @@ class ImportWriter:
             fields = {**persona.to_dict(), "slug": slug, "owner": self.store.owner, "created": time.time()}
             self.session.add(SavedPersona(**fields))
             self.report.personas.append(persona.name)
+
+    def add_project(self, project: Mapping[str, Any] | None) -> None:
+        """Save a project around what was added."""
+        if project is not None:
+            self.report.project = save_project(self.session, self.store, project, self.report.added)
+            self.documents += len(project["documents"])
 
     def flush(self) -> None:
         """Write what waits: conversations first, then what hangs on them."""

@@ -4,7 +4,7 @@ One conversation that cannot be taken in does not keep the others out: it is nam
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -45,6 +45,7 @@ class ParsedFile(Spool):
         self.notes: list[str] = []  # what else of the file is not read, or not kept
         self.forms: list[str] = []  # whose forms were read
         self.personas: list[Persona] = []
+        self.project: Mapping[str, Any] | None = None  # of ours, which the conversations are in
         self._seen = 0
 
     @property
@@ -76,6 +77,7 @@ class ParsedFile(Spool):
         self.notes += [f"of {form.name}, not kept: {lost}"] if lost else []
         self.notes += source.remarks
         self.personas += source.personas
+        self.project = source.project or self.project
 
 
 def parse_stream(
@@ -124,7 +126,7 @@ def _take(
 def _check_found(parsed: ParsedFile, wrong: list[str], members: Iterable[Member]) -> None:
     """Check that something was found, and note what was not read. Raises ExchangeError."""
     lines = [*parsed.left_out, *wrong]
-    if not parsed and not parsed.empty and not parsed.personas:
+    if not parsed and not parsed.empty and not parsed.personas and parsed.project is None:
         if not lines:
             names = ", ".join(preview(member.name) for member in islice(members, 3))
             raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")

@@ -50,7 +50,7 @@ def _check_json(value: Any, depth: int = 0) -> Any:
     return _clean_value(value)
 
 
-def _check_persona(value: Any) -> Any:
+def check_persona(value: Any) -> Any:
     """One that `prompts.persona` takes."""
     persona = _check_json(value)
     if isinstance(persona, dict):
@@ -219,7 +219,7 @@ class ConversationSchema(ExportSchema):
     updated: Timestamp
     pinned: bool = False
     system: CleanStr | None = None
-    persona: Annotated[dict[str, Any], BeforeValidator(_check_persona)] | None = None
+    persona: Annotated[dict[str, Any], BeforeValidator(check_persona)] | None = None
     extra: JsonObject | None = None
     whole: bool = Field(False, exclude_if=operator.not_)
     reasoning_effort: Effort | None = Field(None, exclude_if=operator.not_)
@@ -263,9 +263,10 @@ def conversations_of(data: Mapping[str, Any]) -> list[Any]:
     return conversations
 
 
-def json_chunks(conversations: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """The text of a file of ours, one conversation at a time."""
-    yield f'{{"format": "{FORMAT}", "version": {VERSION}, "conversations": ['
+def json_chunks(conversations: Iterable[Mapping[str, Any]], project: Mapping[str, Any] | None = None) -> Iterator[str]:
+    """The text of a file of ours, one conversation at a time; with the project that they are in, where it is given."""
+    told = "" if project is None else f'"project": {json.dumps(project, ensure_ascii=False, allow_nan=False)}, '
+    yield f'{{"format": "{FORMAT}", "version": {VERSION}, {told}"conversations": ['
     before = "\n"
     for conversation in conversations:
         yield before + json.dumps(conversation, ensure_ascii=False, allow_nan=False)

@@ -32,11 +32,16 @@ def check_name(name: str) -> str:
     return line
 
 
+def new_project_id() -> str:
+    """A new project's id, which nobody guesses."""
+    return f"project-{secrets.token_urlsafe(16)}"
+
+
 def create(store: Store, name: str, **fields: Any) -> Project:
     """A new project of the owner. Raises MessageError for its name."""
     now = time.time()
     row = Project(
-        **{"id": f"project-{secrets.token_urlsafe(16)}", "imported": False, **fields},
+        **{"id": new_project_id(), "imported": False, **fields},
         owner=store.owner,
         name=check_name(name),
         created=now,

@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 import backends
+from conversations import exchange
 from conversations.library import files, reading
 from conversations.store import MessageError, NotFoundError, Project, Store, clean, format_count, personas, projects
 from documents.kind import READABLE
@@ -41,6 +42,14 @@ def draw(context: PageContext, project: Project | None) -> None:
         _draw_backend(context, project)
         _draw_tools(context, project)
         _draw_documents(context, project)
+        st.download_button(
+            "Export project",
+            lambda: "".join(exchange.export_project(context.store, project.id)),
+            f"{project.id}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
         _draw_deletion(context.store, project)
 
 

@@ -18,6 +18,11 @@ include-path-regex = "^/(v1/files|projects)"
 generation.max-examples = 10
 
 [[operations]]
+include-path-regex = "^/projects"
+generation.max-examples = 10
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "5xx"]
+
+[[operations]]
 include-method = "POST"
 include-path = [
   "/v1/files", "/predict", "/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings",

@@ -1,5 +1,6 @@
 """Projects in a real Chromium: made, talked in, moved to, searched within, and deleted as somebody says."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,10 @@ def test_a_project_is_made_talked_in_and_left(talk: Loopback, tab: Page, tmp_pat
     search(tab, "")
 
     open_project(tab, "The garden")
+    with tab.expect_download() as download:
+        click_button(tab, "Export project")
+    whole = json.loads(download.value.path().read_text())
+    assert (whole["project"]["name"], len(whole["conversations"])) == ("The garden", 2)
     click_button(tab, "Delete project")
     expect(tab.get_by_text("Its 2 chats:")).to_be_visible()
     click_button(tab, "Keep them")

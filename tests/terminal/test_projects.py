@@ -98,3 +98,18 @@ def test_a_deletion_asks_what_becomes_of_the_conversations(chat: Start, loopback
     assert projects.listing(store) == []
     (row,) = store.listing()
     assert (row.title, row.project_id) == ("hi", None)
+
+
+def test_a_project_is_one_file(run: Run, tmp_path: Path) -> None:
+    store, path = mine("terminal"), tmp_path / "garden.json"
+    project = projects.create(store, "Garden", system="Prune.")
+    with store.database.writing() as session:
+        store.create(session, title="Oaks", project_id=project.id)
+    done = run("export", "--project", "garden", "--output", str(path))
+    assert (done.code, done.out) == (0, f"The project Garden is written to {path}\n")
+    assert run("export", "--project", "Garden", "--all").code == 2
+    done = run("import", str(path), "--owner", "other")
+    assert (done.code, done.out) == (0, "1 conversation imported into the project Garden\n")
+    (copied,) = projects.listing(mine("other"))
+    assert projects.count(mine("other"), copied.id) == 1
+    assert run("import", str(path), str(path)).code == 2

@@ -101,6 +101,26 @@ def test_a_deletion_says_what_becomes_of_the_sessions(client: httpx.Client) -> N
     assert client.post("/predict", json={"text": "hi", "project": first}).status_code == 404
 
 
+def test_a_project_is_one_file(client: httpx.Client) -> None:
+    project = make(client, system="Prune.", model="llamacpp")
+    client.post(f"/projects/{project}/files", files={"file": ("ferry.txt", FERRY)})
+    say(client, "an oak", project=project)
+    kept = client.get(f"/projects/{project}/export")
+    assert (kept.status_code, kept.headers["content-type"]) == (200, "application/json")
+    other = {"Authorization": f"Bearer {KEYS.split(',')[1]}"}
+    made = client.post("/projects/import", content=kept.content, headers=other)
+    assert (made.status_code, made.json()["project"], len(made.json()["added"])) == (200, "Garden", 1)
+    (listed,) = client.get("/projects", headers=other).json()["data"]
+    told = client.get(f"/projects/{listed['id']}", headers=other).json()
+    assert (told["system"], told["model"]) == ("Prune.", None)
+    names = client.get(f"/projects/{listed['id']}/files", headers=other).json()["data"]
+    assert [each["filename"] for each in names] == ["ferry.txt"]
+    assert client.get(f"/projects/{project}/export", headers=other).status_code == 404
+    for body in (b"{", b'{"format": "llm-assistant", "version": 1, "conversations": []}', b"[]"):
+        refused = client.post("/projects/import", content=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_file")
+
+
 def test_nobody_else_finds_a_project(client: httpx.Client) -> None:
     project, session = make(client), say(client, "an oak")
     other = {"Authorization": f"Bearer {KEYS.split(',')[1]}"}
