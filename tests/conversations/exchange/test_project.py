@@ -89,4 +89,4 @@ def test_a_spoilt_project_brings_nothing(spoil: Callable[[dict[str, Any]], None]
     spoil(form["project"])
     with pytest.raises(ExchangeError, match=f"garden.json: {said}"):
         import_(other, form)
-    assert other.listing() == projects.listing(other) == []
+    assert (other.listing(), projects.listing(other)) == ([], [])
