@@ -14,6 +14,7 @@ Examples:
 import argparse
 import asyncio
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -119,12 +120,20 @@ def exact(text: str) -> Any:
     return json.loads(text, parse_float=Decimal)
 
 
+def _pattern(_: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:
+    """The error of a text without the pattern as ECMA 262 reads it: `\\w` and `\\d` are ASCII, and `\\s` is not."""
+    flags = re.NOFLAG if re.search(r"\\[sS]", pattern) else re.ASCII
+    if isinstance(instance, str) and not re.search(pattern, instance, flags):
+        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+
+
 def judge(text: str, schema: Any) -> None:
     """Raises ValueError, ValidationError where a text is no JSON of the schema."""
+    kind = jsonschema.validators.extend(jsonschema.validators.validator_for(schema), {"pattern": _pattern})
     try:
-        jsonschema.validate(exact(text), exact(json.dumps(schema)))
+        jsonschema.validate(exact(text), exact(json.dumps(schema)), cls=kind)
     except ArithmeticError:  # an exponent that no Decimal has
-        jsonschema.validate(json.loads(text), schema)
+        jsonschema.validate(json.loads(text), schema, cls=kind)
 
 
 async def ask(model: Any, schema: Any, temperature: float) -> str:
@@ -146,12 +155,17 @@ async def ask(model: Any, schema: Any, temperature: float) -> str:
 async def measure(backend: str, schemas: list[Any], replies: int, temperature: float) -> tuple[int, Counter[str]]:
     """How many schemas are held to, and what became of so many replies to these. Raises ModelError kinds."""
     with await backends.lease(backend, Settings.read()) as lease:
-        tried = [await ask(lease.model, schema, temperature) for schema in schemas]
+        places = asyncio.Semaphore(TOGETHER)  # a chat that ended makes room for the next at once
+
+        async def one(schema: Any) -> str:
+            async with places:
+                return await ask(lease.model, schema, temperature)
+
+        tried = await asyncio.gather(*map(one, schemas))
         held = [schema for schema, outcome in zip(schemas, tried, strict=True) if outcome != "refused"]
-        found = Counter(outcome for outcome in tried if outcome != "refused")
         left = islice(cycle(held), max(0, replies - len(held)))
-        while batch := list(islice(left, TOGETHER)):
-            found.update(await asyncio.gather(*(ask(lease.model, schema, temperature) for schema in batch)))
+        found = Counter(outcome for outcome in tried if outcome != "refused")
+        found.update(await asyncio.gather(*map(one, left)))
     return len(held), found
 
 
