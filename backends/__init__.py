@@ -32,6 +32,7 @@ from backends.local.memory import MemoryEstimate
 from backends.local.protocol import LocalModel as LocalModel
 from backends.local.sampling import REST_OF_WINDOW as REST_OF_WINDOW
 from backends.local.sampling import UnsupportedOptionError as UnsupportedOptionError
+from backends.local.tokens import Tokens as Tokens
 from backends.models.catalogue import find_entry, list_entries
 from backends.models.choice import BackendChoice as BackendChoice
 from backends.models.choice import BackendStatus as BackendStatus

@@ -18,7 +18,7 @@ from api.http import cost, metrics, models
 from api.http.errors import ApiError
 from api.http.jobs import run_while_connected, shutting_down_error
 from api.http.state import DEFAULT, AppState
-from backends.local.tokens import Tokens
+from backends import Tokens
 from chains.window import estimate_tokens
 from documents import embedding
 from documents.embedding import Embedder

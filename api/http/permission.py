@@ -8,7 +8,7 @@ from fastapi import Request
 from api.http.auth import client_address
 from api.http.errors import ApiError
 from api.http.state import AppState
-from backends.models import ModelsSettings
+from backends import ModelsSettings
 from exposure import is_local, is_remote
 
 

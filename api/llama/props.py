@@ -14,7 +14,7 @@ from api.http.errors import error_responses
 from api.http.models import resolve_model
 from api.http.state import DEFAULT, StateDep
 from api.llama.tokens import leased_tokens
-from backends.local.tokens import Tokens
+from backends import Tokens
 from settings import VERSION
 
 router = APIRouter(tags=["llama-server"])

@@ -19,7 +19,7 @@ from api.http.open_model import OpenModel, request_body
 from api.http.state import DEFAULT, AppState, StateDep
 from api.openai.message import InputMessage, to_langchain_messages
 from api.openai.tool_calls import Tools
-from backends.local.tokens import Tokens
+from backends import Tokens
 
 router = APIRouter(tags=["llama-server"])
 FAILURES = error_responses(400, 404, 408, 413, 500, 503)

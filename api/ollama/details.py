@@ -12,11 +12,15 @@ import backends
 from api.http.models import ready_models
 from api.http.state import AppState
 from api.ollama.names import listed_name
-from backends.llama.header import read_header
-from backends.models import Ability, Entry, format_parameters
+from backends import Entry, models
 from settings import Settings
 
-CAPABILITIES = {Ability.TOOLS: "tools", Ability.THINK: "thinking", Ability.SEE: "vision", Ability.EMBED: "embedding"}
+CAPABILITIES = {
+    models.Ability.TOOLS: "tools",
+    models.Ability.THINK: "thinking",
+    models.Ability.SEE: "vision",
+    models.Ability.EMBED: "embedding",
+}
 STARTED = datetime.now(UTC)
 
 
@@ -70,7 +74,7 @@ class Described:
             format="gguf" if self.entry.path.suffix == ".gguf" else "safetensors",
             family=family,
             families=[family] if family else [],
-            parameter_size=format_parameters(self.entry.parameters) if self.entry.parameters else "",
+            parameter_size=models.format_parameters(self.entry.parameters) if self.entry.parameters else "",
             quantization_level=self.entry.quantization,
         )
 
@@ -87,7 +91,7 @@ class Described:
         if self.entry is None or self.entry.path.suffix != ".gguf":
             return ""
         try:
-            return read_header(self.entry.path).text("tokenizer.chat_template")
+            return models.read_header(self.entry.path).text("tokenizer.chat_template")
         except (OSError, ValueError):
             return ""
 

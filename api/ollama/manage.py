@@ -24,8 +24,7 @@ from api.ollama.chat import FAILURES
 from api.ollama.errors import error_body, error_responses
 from api.ollama.names import LATEST, find_pulled, hub_spec
 from api.ollama.request import Name
-from backends import models
-from backends.models import Download, Entry, ModelsSettings
+from backends import Entry, ModelsSettings, models
 from settings import SettingsError
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
@@ -78,7 +77,7 @@ async def pull(
     return [line async for line in lines][-1]
 
 
-async def _progress(download: Download, is_ours: bool) -> AsyncIterator[PullStatus]:
+async def _progress(download: models.Download, is_ours: bool) -> AsyncIterator[PullStatus]:
     """How far it is, until it has ended; one of ours ends with whoever asked. Raises ApiError where it failed."""
     try:
         yield PullStatus(status="pulling manifest")

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.models import resolve_model
 from api.http.state import DEFAULT, AppState
-from backends.models.repository import split_spec
+from backends import models
 
 LATEST = ":latest"
 HUBS = ("hf.co/", "huggingface.co/")
@@ -29,7 +29,7 @@ def find_pulled(name: str, local: list[str]) -> str | None:
     spec = hub_spec(name)
     if spec is None:
         return None
-    repository, wanted = split_spec(spec)
+    repository, wanted = models.split_spec(spec)
     below = [each for each in local if each.partition(":")[2].startswith(f"{repository}/")]
     named = [each for each in below if wanted is None or wanted.lower() in each.lower()]
     return named[0] if len(named) == 1 else None

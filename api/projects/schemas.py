@@ -6,8 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from api.http.body import json_body_schema
 from api.openai.files import FileObject
-from conversations.store import Conversation, Hit, Project
-from conversations.store.projects import MAX_NAME, MAX_SYSTEM
+from conversations.store import Conversation, Hit, Project, projects
 
 ID = "project-pQ4Xw2mZ0sB7tKcN1yVd9A"
 SESSION_ID = "pQ4Xw2mZ0sB7tKcN1yVd9A"
@@ -31,7 +30,7 @@ HIT_EXAMPLE: dict[str, JsonValue] = {
     "updated_at": 1795273831,
 }
 ToolNames = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"\S", description="on one line")]
+Name = Annotated[str, Field(min_length=1, max_length=projects.MAX_NAME, pattern=r"\S", description="on one line")]
 
 
 class ProjectFields(BaseModel):
@@ -39,7 +38,7 @@ class ProjectFields(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    system: str | None = Field(None, max_length=MAX_SYSTEM, description="the system prompt")
+    system: str | None = Field(None, max_length=projects.MAX_SYSTEM, description="the system prompt")
     persona: str | None = Field(None, min_length=1, max_length=80, description="who answers, in its place: a slug")
     model: str | None = Field(None, min_length=1, max_length=200, description="what answers: a name of /v1/models")
     tools: ToolNames | None = Field(None, description="names of the tools that are on, of /predict/tools")

@@ -1,5 +1,6 @@
 """The models there are on this machine and on the hub: what each is, needs and can. Loads and answers nothing."""
 
+from backends.llama.header import read_header
 from backends.local.memory import MemoryEstimate, judge_here, machine_memory
 from backends.models.downloads import Download, dismiss, list_downloads, start
 from backends.models.entry import Ability, Entry, Origin
@@ -34,6 +35,7 @@ __all__ = [
     "list_downloads",
     "machine_memory",
     "none_fits",
+    "read_header",
     "read_repository",
     "remove",
     "search",

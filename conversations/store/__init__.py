@@ -4,7 +4,7 @@ from conversations.store import links, personas, pictures, projects, responses, 
 from conversations.store.calls import AnsweredError, Decision
 from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
-from conversations.store.inheritance import NO_PERSONA, Effective, resolve
+from conversations.store.inheritance import NO_PERSONA, Effective, resolve, resolve_row
 from conversations.store.link_table import SharedLink
 from conversations.store.project_table import Project
 from conversations.store.scan_tables import PagePicture
@@ -81,6 +81,7 @@ __all__ = [
     "projects",
     "read_sources",
     "resolve",
+    "resolve_row",
     "responses",
     "search_conversations",
     "versions",

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from conversations.store import Conversation, Effective, NotFoundError, Project, Store, projects, resolve
-from conversations.store.inheritance import resolve_row
+from conversations.store import Conversation, Effective, NotFoundError, Project, Store, projects, resolve, resolve_row
 from page.session.current import current_conversation, open_conversation
 
 
