@@ -6,6 +6,7 @@ Knows those languages and our form. Calls of tools, results and the words after 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft, join_calls, join_parts, to_text
 from conversations.exchange.fields import Fields, is_empty
@@ -30,6 +31,7 @@ COUNTS = {
     "prompt_tokens": ("prompt_tokens", "input_tokens"),
     "completion_tokens": ("completion_tokens", "output_tokens"),
 }
+HELD = ("image_url", "source", "inlineData", "inline_data", "image", "data", "url")  # where a part has its bytes
 TECHNICAL = ("id", "uuid", "object", "updatedAt", "annotations", "type")
 Nodes = tuple[dict[str, Node], str | None]
 
@@ -114,8 +116,9 @@ def _add_part(draft: Draft, part: Any, source: Source) -> None:
         draft.beside.setdefault("results", []).append({"id": answer.text("tool_use_id", "id"), "result": result})
     elif kind in PICTURES or "inlineData" in part or "inline_data" in part:
         inner = Fields(part.get("file"))
-        draft.attach("image" if "image" in kind else "file", fields.text("name", "filename") or inner.text("filename"))
-        source.lose("files")
+        name = fields.text("name", "filename") or inner.text("filename")
+        held = next((part[each] for each in HELD if each in part), None)
+        attach(draft, source, "image" if "image" in kind else "file", name, held=held)
     elif text := fields.text("text", "output_text", "refusal"):
         draft.say(text, between="\n")
     elif not is_empty(rest := fields.rest()):

@@ -32,6 +32,7 @@ class Draft:
     thinking: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
     attachments: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
     _is_answered: bool = False  # since the last call something came: the next one is a step of its own
 
     def say(self, text: Any, between: str = "\n\n") -> None:
@@ -54,6 +55,11 @@ class Draft:
         """Note a file by its name."""
         named = name if isinstance(name, str) and name.strip() else "unnamed"
         self.attachments.append({"kind": kind, "name": named} | {n: v for n, v in details.items() if not is_empty(v)})
+
+    def picture(self, name: Any, data: str) -> None:
+        """Add a picture by its base64, behind what was said so far."""
+        named = name if isinstance(name, str) and name.strip() else "picture"
+        self.pictures.append({"name": named, "data": data} | ({"position": len(self.text)} if self.text else {}))
 
     def attach_text(self, name: Any, text: Any) -> None:
         """Note a file, and say what stands in it, as a model was told it."""
@@ -113,7 +119,7 @@ class Draft:
         calls = self.calls if self.role == "assistant" else []
         if self.calls and not calls:
             beside["calls"] = storable(self.calls)
-        if not (text or self.thinking or self.error or calls):
+        if not (text or self.thinking or self.error or calls or self.pictures):
             return None
         is_reply = self.role == "assistant"
         return {
@@ -127,6 +133,7 @@ class Draft:
             "feedback": self.feedback if is_reply else None,
             **({"thinking": self.thinking} if self.thinking else {}),
             **({"calls": calls} if calls else {}),
+            **({"pictures": self.pictures} if self.pictures else {}),
             **(self.measured if is_reply else {}),
         }
 
@@ -197,6 +204,9 @@ def _go_on(message: dict[str, Any], more: dict[str, Any]) -> None:
         thought_at = len(thought) - len(more.get("thinking") or "") + call["thought"]
         moved = {"step": step + call["step"], "position": shift + call["position"], "thought": thought_at}
         message["calls"].append(call | moved)
+    message.setdefault("pictures", []).extend(
+        {**each, "position": shift + each.get("position", 0)} for each in more.get("pictures", [])
+    )
     message |= {"text": said, "state": more["state"], "error": more["error"] or message["error"]}
     message |= {name: more[name] for name in ("feedback", "model") if more[name]}
     if thought:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from conversations.exchange.chatgpt.beside import Beside
+from conversations.exchange.file import Archive
 from prompts.persona import Persona
 
 
@@ -22,13 +23,30 @@ class Source:
     """
 
     name: str = ""
-    beside: Mapping[str, Any] = field(default_factory=dict)
+    archive: Archive = field(default_factory=Archive)
     around: Mapping[str, Any] = field(default_factory=dict)
     chatgpt: Beside = field(default_factory=Beside)
     lost: Counter[str] = field(default_factory=Counter)
     remarks: dict[str, None] = field(default_factory=dict)
     personas: list[Persona] = field(default_factory=list)
     project: Mapping[str, Any] | None = None
+    _members: dict[str, str] | None = None  # the paths of what lies beside by their parts
+
+    @property
+    def beside(self) -> Mapping[str, Any]:
+        """The JSON files that lie beside the conversations, by their names."""
+        return self.archive.beside
+
+    def member(self, name: str) -> bytes | None:
+        """The bytes of a file beside them that has this name, or an id as its name or its folder's."""
+        if self._members is None:
+            self._members = {}
+            for path in self.archive.names:
+                for part in PurePosixPath(path).parts:
+                    self._members.setdefault(part, path)
+                self._members.setdefault(PurePosixPath(path).stem, path)
+        found = self._members.get(name)
+        return None if found is None else self.archive.read(found)
 
     @property
     def title(self) -> str:

@@ -118,7 +118,7 @@ def _take(
     """Add the conversations of one file. Raises ExchangeError where it is none, or is cut short."""
     contents = read_member(member, LISTS, whole)
     form, items = _recognize(contents)
-    _, source = sources.setdefault(form.name, (form, Source(beside=archive.beside, chatgpt=beside)))
+    _, source = sources.setdefault(form.name, (form, Source(archive=archive, chatgpt=beside)))
     source.name, source.around = member.name, contents.around
     parsed.add(form.gather(items, source), form, source)
 

@@ -5,6 +5,7 @@ A reply is several chunks there: what was thought, the words, code that ran. Fil
 
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.draft import Draft, join_parts
 from conversations.exchange.fields import Fields
 from conversations.exchange.form import Form, Source
@@ -75,8 +76,7 @@ def _add_chunk(draft: Draft, chunk: Fields, source: Source) -> None:
         held = chunk.take(name)
         if held is not None:
             file = Fields(held)
-            draft.attach(kind, file.text("name", "id", "fileUri", "mimeType"))
-            source.lose("files, but for their names")
+            attach(draft, source, kind, file.text("name", "id", "fileUri", "mimeType"), held=file.take("data"))
     _add_state(draft, chunk)
 
 

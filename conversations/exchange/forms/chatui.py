@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError, preview
@@ -31,9 +32,10 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
     if not isinstance(written, list):
         raise ExchangeError(f"messages: should be a list ({preview(written)})")
     model = fields.text("model")
-    nodes, last = _nodes([each for each in written if isinstance(each, dict)], model, source)
-    files = _names(written)
-    source.lose("files, but for their names", len(files))
+    messages, files = [each for each in written if isinstance(each, dict)], _names(written)
+    asked = next((each for each in messages if each.get("from") == "user"), {})
+    asked["files"] = [{"name": name} for name in files] or asked.get("files")  # which message has which is not told
+    nodes, last = _nodes(messages, model, source)
     fields.drop(*NOT_OURS, "rootMessageId")
     return build_conversation(
         nodes,
@@ -98,8 +100,8 @@ def _draft(value: dict[str, Any], model: str, source: Source) -> Draft:
     if score in (1, -1):
         draft.feedback = {"value": int(score), "comment": "", "created": draft.created or 0.0}
     for file in (Fields(each) for each in fields.items("files") if isinstance(each, dict)):
-        draft.attach("image" if file.text("mime").startswith("image/") else "file", file.text("name"))
-        source.lose("files, but for their names")
+        kind, name = "image" if file.text("mime").startswith("image/") else "file", file.text("name")
+        attach(draft, source, kind, name, held=file.take("value"), members=(name,))
     fields.drop("id", "ancestors", "children", "updatedAt", "files")
     draft.keep({**fields.rest(), "router": routed.rest()})
     return draft

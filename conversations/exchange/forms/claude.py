@@ -7,6 +7,7 @@ stands in the export and is kept in the message, as the model was told it; other
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft, join_parts
 from conversations.exchange.errors import ExchangeError, preview
@@ -128,8 +129,8 @@ def _add_files(draft: Draft, fields: Fields, source: Source) -> None:
     listed = [each for name in ("files", "files_v2") for each in _objects(fields, name)]
     for file in {str(each.get("file_uuid") or each.get("file_name")): Fields(each) for each in listed}.values():
         kind = "image" if file.text("file_kind") == "image" else "file"
-        draft.attach(kind, file.text("file_name"))
-        source.lose("files, but for their names")
+        name = file.text("file_name")
+        attach(draft, source, kind, name, members=(file.text("file_uuid", "uuid"), name))
 
 
 def _objects(fields: Fields, name: str) -> list[dict[str, Any]]:

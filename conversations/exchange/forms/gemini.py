@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.draft import Draft
 from conversations.exchange.fields import Fields
 from conversations.exchange.form import Form, Source
@@ -54,8 +55,8 @@ def _add_rest(draft: Draft, turn: Fields, source: Source) -> None:
     """Pictures and files by their names, and what else stands there."""
     for kind, names in (("image", turn.items("images")), ("file", turn.items("files", "attachments"))):
         for name in names:
-            draft.attach(kind, name if isinstance(name, str) else Fields(name).text("name", "file_name"))
-            source.lose("files, but for their names")
+            named = name if isinstance(name, str) else Fields(name).text("name", "file_name")
+            attach(draft, source, kind, named, members=(named,))
     turn.drop("turn_index")
     draft.keep(turn.rest())
 

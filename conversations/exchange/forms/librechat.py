@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError, preview
@@ -138,10 +139,11 @@ def _add_file(draft: Draft, file: Fields, source: Source, kind: str = "") -> Non
     if text:
         draft.attach_text(name, text)
         return
-    if name in {each["name"] for each in draft.attachments}:
+    if name and name in {each["name"] for each in [*draft.attachments, *draft.pictures]}:
         return
-    draft.attach("audio" if kind == "input" else kind, name)
-    source.lose("files, but for their names")
+    kind = "audio" if kind == "input" else kind
+    base = name.replace("\\", "/").rpartition("/")[2]
+    attach(draft, source, kind, name, held=file.take("url", "data"), members=(file.text("file_id"), base))
 
 
 FORM = Form("LibreChat", recognizes, convert)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft, join_calls
 from conversations.exchange.errors import ExchangeError, preview
@@ -125,8 +126,7 @@ def _add_file(draft: Draft, file: Fields, source: Source) -> None:
         source.lose("pictures of PDFs' pages", len(file.items("images")))
         return
     known = next((each for each in ("image", "audio", "video") if each in kind), "file")
-    draft.attach(known, name)
-    source.lose("files, but for their names")
+    attach(draft, source, known, name, held=file.take("base64Url", "base64Data"))
 
 
 FORM = Form("llama.cpp's page", recognizes, convert, gather)

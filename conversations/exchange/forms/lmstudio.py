@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft, join_parts
 from conversations.exchange.fields import Fields
@@ -99,8 +100,8 @@ def _add_content(draft: Draft, content: list[Any], source: Source) -> None:
         if kind == "text":
             draft.say(part.text("text"))
         elif kind == "file":
-            draft.attach("image" if part.text("fileType") == "image" else "file", part.text("name", "fileIdentifier"))
-            source.lose("files, but for their names")
+            kind, name = "image" if part.text("fileType") == "image" else "file", part.text("fileIdentifier", "name")
+            attach(draft, source, kind, name, members=(name,))
         elif kind == "toolCallRequest":
             request = Fields(part.object("toolCallRequest"))
             identity = part.text("toolCallRequestId", "toolCallId", "id") or _told(part)

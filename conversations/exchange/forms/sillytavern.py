@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError
@@ -93,8 +94,9 @@ def _draft(line: dict[str, Any], swiped: str | None, swipe: int, source: Source)
         held = extra.take(kind)
         name = Fields(held).text("name", "url") if isinstance(held, dict) else held
         if held:
-            draft.attach(kind, name if isinstance(name, str) and not name.startswith("data:") else None)
-            source.lose("files, but for their names")
+            is_name = isinstance(name, str) and not name.startswith("data:")
+            base = str(name).rpartition("/")[2] if is_name else ""
+            attach(draft, source, kind, name if is_name else None, held=held, members=(base,))
     fields.drop(*TECHNICAL, "swipes", "mes", "send_date", "is_system", "extra")
     draft.keep({**fields.rest(), **extra.rest()})
     return draft

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from html import unescape
 from typing import Any
 
+from conversations.exchange.attachment import attach
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError
 from conversations.exchange.fields import Fields, is_address, to_seconds
@@ -73,8 +74,8 @@ def _turn(time: float | None, record: Fields, source: Source) -> Iterator[Draft]
     question = Draft("user", time)
     question.say(ATTACHED.sub("", ASKED.sub("", title)))
     for file in record.items("attachedFiles", "imageFile", "audioFiles"):
-        question.attach("file", file if isinstance(file, str) else Fields(file).text("name", "url"))
-        source.lose("files, but for their names")
+        name = file if isinstance(file, str) else Fields(file).text("name", "url")
+        attach(question, source, "file", name, members=(name,))
     record.drop("header", "products", "activityControls", "time")
     address = record.text("titleUrl")
     question.keep({**record.rest(), "url": address if is_address(address) else ""})

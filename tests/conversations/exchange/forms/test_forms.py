@@ -230,7 +230,7 @@ def test_what_was_thought_stands_beside_the_reply(name: str, thought: str) -> No
     [
         ("claude.json", "of Claude, not kept: pictures of tools (1), files, but for their names (1)"),
         ("llamacpp.json", "of llama.cpp's page, not kept: files, but for their names (1)"),
-        ("typingmind.json", "of TypingMind, not kept: files (1), prompts of the library (1)"),
+        ("typingmind.json", "of TypingMind, not kept: files, but for their names (1), prompts of the library (1)"),
         (
             "takeout.json",
             "not kept: files, but for their names (1), records of what was done without a word (1)",
