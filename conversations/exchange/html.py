@@ -21,6 +21,7 @@ from conversations.exchange.shown import (
     message_notes,
     omission_notes,
     ordered_sources,
+    pictures,
     shown_messages,
     thoughts,
 )
@@ -97,8 +98,8 @@ def _render_message(shown: ShownMessage) -> str:
     """A message with all that hangs on it."""
     message, role = shown.form, shown.form["role"]
     heading = ", ".join(map(escape, shown.heading))
-    parts = [f"<h2>{heading}</h2>", *map(_render_call, message.get("calls", ()))]
-    parts += map(_render_picture, message.get("pictures", ()))
+    parts = [f"<h2>{heading}</h2>", *map(_render_picture, pictures(message))]
+    parts += map(_render_call, message.get("calls", ()))
     if role == "assistant":
         parts.append(_render_reply(shown))
     elif role == "user":

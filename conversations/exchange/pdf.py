@@ -6,6 +6,7 @@ machine draw the letters that Typst's own have not. Knows our form; nothing read
 
 import json
 import logging
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from conversations.exchange.shown import (
     message_notes,
     omission_notes,
     ordered_sources,
+    pictures,
     shown_messages,
     thoughts,
 )
@@ -83,6 +85,8 @@ def _header(conversation: Mapping[str, Any]) -> Iterator[Part]:
 def _parts(shown: ShownMessage) -> Iterator[Part]:
     """A message with all that hangs on it."""
     message = shown.form
+    for picture in pictures(message):
+        yield {"kind": "picture", "name": picture["name"], "data": list(b64decode(picture["data"]))}
     for call in message.get("calls", ()):
         text = "\n".join(filter(None, (call["arguments"], call["result"])))
         yield {"kind": "folded", "title": call_title(call), "text": text}

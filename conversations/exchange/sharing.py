@@ -63,6 +63,7 @@ def snapshot(conversation: Mapping[str, Any], *, branches: bool, documents: bool
                 "parent": _above(_parent(message, messages), messages, numbers),
                 **(_thoughts(message) if thinks else {}),
                 **(_made_from(message, sources) if documents else {}),
+                **_pictures(message, with_names=documents),
             }
             for message in kept
         ],
@@ -84,6 +85,11 @@ def _above(
 
 def _thoughts(message: Mapping[str, Any]) -> Form:
     return {name: message[name] for name in ("thinking", "thinking_ms", "thinking_tokens") if message.get(name)}
+
+
+def _pictures(message: Mapping[str, Any], *, with_names: bool) -> Form:
+    found = message.get("pictures", ())
+    return {"pictures": [each if with_names else {**each, "name": "picture"} for each in found]} if found else {}
 
 
 def _made_from(message: Mapping[str, Any], sources: Mapping[int, Sequence[Any]]) -> Form:

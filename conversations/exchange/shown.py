@@ -14,6 +14,7 @@ from documents.source import Source
 from documents.split import Passage
 
 OURS_NOTE = f"{OURS} before a number: the model named no source; the words of the sentence were found there."
+DRAWABLE = ("image/png", "image/jpeg")
 ROLE_NAMES = {"user": "You", "assistant": "Assistant", "system": "System", "tool": "Tool"}
 
 
@@ -100,6 +101,11 @@ def entries(message: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects of a list that an import brought beside a message."""
     held = (message["extra"] or {}).get(name)
     return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
+
+
+def pictures(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Its pictures that can be drawn anywhere, each with its `name`, `mime_type`, and `data` in base64."""
+    return [each for each in message.get("pictures", ()) if each.get("mime_type") in DRAWABLE]
 
 
 def attachments(message: Mapping[str, Any]) -> str:

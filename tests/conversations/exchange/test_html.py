@@ -71,6 +71,14 @@ def test_everything_of_a_full_conversation_stands_in_it() -> None:
         assert part in text
 
 
+def test_pictures_are_in_the_file() -> None:
+    picture = {"name": 'a "cat".png', "mime_type": "image/png", "width": 1, "height": 1, "data": "iVBORw0KGgo="}
+    conversation = validate_conversation(chain(0) | {"messages": [message(0)]})
+    conversation["messages"][0]["pictures"] = [picture, {**picture, "mime_type": "image/svg+xml"}]
+    [image] = Parts(render_html(conversation)).all("img")
+    assert image == {"src": "data:image/png;base64,iVBORw0KGgo=", "alt": 'Picture: a "cat".png'}
+
+
 def test_markers_lead_to_their_passages() -> None:
     document = {
         "name": "notes.txt",

@@ -1,9 +1,12 @@
 """PDF for people, read back by another program; nobody's words are Typst's."""
 
+import base64
+import io
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
+from PIL import Image
 
 from conversations.exchange import FORMATS
 from conversations.exchange.pdf import render_pdf
@@ -78,6 +81,17 @@ def test_formulas_are_drawn_and_those_that_are_none_stand_as_typed(caplog: pytes
     for part in ("otherwise", "∑", "ℝ"):
         assert part in text
     assert not caplog.records
+
+
+def test_pictures_are_drawn() -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (900, 30), "red").save(data, "PNG")
+    coded = base64.b64encode(data.getvalue()).decode()
+    conversation = validate_conversation(chain(0) | {"messages": [message(0)]})
+    conversation["messages"][0]["pictures"] = [{"name": "red.png", "mime_type": "image/png", "data": coded}]
+    with pypdfium2.PdfDocument(render_pdf(conversation)) as document:
+        drawn = document[0].render(scale=1).to_pil().convert("RGB")
+    assert (255, 0, 0) in set(drawn.getdata())
 
 
 def test_everything_of_a_full_conversation_stands_in_it() -> None:
