@@ -15,6 +15,7 @@ from terminal.ask import ask
 from terminal.chat import chat
 from terminal.embed import embed
 from terminal.find import find
+from terminal.share import share
 from terminal.text import strip_control
 
 TALK, KEEP, RUN = "Talk", "What was said", "Run and look"
@@ -24,6 +25,7 @@ app.command(rich_help_panel=TALK)(ask)
 app.command(rich_help_panel=TALK)(find)
 app.command("export", rich_help_panel=KEEP)(archive.export)
 app.command("import", rich_help_panel=KEEP)(archive.import_)
+app.command(rich_help_panel=KEEP)(share)
 app.command(rich_help_panel=KEEP)(embed)
 app.command(rich_help_panel=KEEP)(archive.vacuum)
 app.command("backends", rich_help_panel=RUN)(status.show_status)

@@ -69,7 +69,7 @@ def export(
         return
     if (identity is None) != everything:
         raise SettingsError("Name one conversation by its id, or say --all.")
-    with _report_errors():
+    with report_errors():
         store = _store(owner)
         conversations = (
             exchange.export_all(store) if identity is None else iter([exchange.export_conversation(store, identity)])
@@ -87,7 +87,7 @@ def _export_project(owner: str, name: str, output: Path | None) -> None:
     from conversations import exchange
     from terminal.project import find
 
-    with _report_errors():
+    with report_errors():
         store = _store(owner)
         row = find(store, name)
         write((text.encode() for text in exchange.export_project(store, row.id)), output)
@@ -110,7 +110,7 @@ def import_(
     """
     from conversations import exchange
 
-    with _report_errors():
+    with report_errors():
         parsed = [(path, exchange.parse_file(path)) for path in files]
         conversations = chain.from_iterable(found for _, found in parsed)
         personas = [persona for _, found in parsed for persona in found.personas]
@@ -173,7 +173,7 @@ def vacuum() -> None:
 
     Example: python cli.py vacuum
     """
-    with _report_errors():
+    with report_errors():
         _store("terminal").database.vacuum()
     print("What was deleted is in no table any more. Backups made before an upgrade are files of their own.")
 
@@ -230,7 +230,7 @@ def _store(owner: str) -> Any:
 
 
 @contextmanager
-def _report_errors() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """A block whose errors that a person can mend become one line and exit 2."""
     from sqlalchemy.exc import DBAPIError
 

@@ -133,7 +133,7 @@ async def revoke(store: OwnerStore, link_id: str) -> Revoked:
     return Revoked(id=link_id)
 
 
-@router.post("/shared/{token}/copy", dependencies=[Enabled], responses=error_responses(401, 404, 429, 503))
+@router.post("/shared/{token}/copy", dependencies=[Enabled], responses=error_responses(400, 401, 404, 429, 503))
 async def copy(state: StateDep, store: OwnerStore, token: Token) -> Copied:
     """Copy what a link shows into a conversation of the caller's, to go on with; without documents."""
     link = await run_in_threadpool(links.find, state.database, token)
@@ -144,7 +144,7 @@ async def copy(state: StateDep, store: OwnerStore, token: Token) -> Copied:
     "/shared/{token}",
     dependencies=[Enabled],
     response_class=HTMLResponse,
-    responses=error_responses(404, 503),
+    responses=error_responses(400, 404, 503),
 )
 async def read(
     state: StateDep,

@@ -63,6 +63,7 @@ class Database:
         try:
             self.url = make_url(url)
             self.sqlite = self.url.get_backend_name() == "sqlite"
+            self.is_temporary = self.url.query.get("vfs") == "memdb"  # in memory: of it nothing is kept elsewhere
             if self.sqlite and self.file is None and not self.is_temporary:
                 raise ArgumentError("a database in memory forgets")
             if self.file is not None:
@@ -90,11 +91,6 @@ class Database:
     def __str__(self) -> str:
         """The URL without its password."""
         return self.url.render_as_string(hide_password=True)
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether it is in memory alone, and nothing of it may be kept anywhere else."""
-        return self.url.query.get("vfs") == "memdb"
 
     @property
     def file(self) -> Path | None:

@@ -121,6 +121,38 @@ def test_one_bad_file_and_nothing_is_written(tmp_path: Path, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("database_url")
+def test_a_file_for_each_and_lines_for_training(tmp_path: Path, run: Run) -> None:
+    for identity in ("one", "two"):
+        import_conversation(mine("terminal"), chain(2, id=identity, title=identity))
+    folder = tmp_path / "out"
+    assert run("export", "--all", "--format", "html").line.endswith("writes a file for each: name a folder")
+    folder.mkdir()
+    written = run("export", "--all", "--format", "html", "--output", folder)
+    assert written.out == f"2 conversations of terminal written to {folder}\n"
+    assert {path.name for path in folder.iterdir()} == {"one.html", "two.html"}
+    assert "<h1>one</h1>" in (folder / "one.html").read_text()
+    said = json.loads(run("export", "one", "--format", "jsonl").out)
+    assert [each["content"] for each in said["messages"]] == ["text 0", "text 1"]
+    assert run("export", "one", "--format", "jsonl", "--liked").out == ""
+    assert run("export", "one", "--liked").line == "--liked is for --format jsonl; --format json has every reply."
+
+
+def test_a_link_is_made_listed_and_revoked(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_conversation(mine("terminal"), chain(2, id="one", title="Bees"))
+    assert run("share", "one").line.startswith("Links to conversations are off: set SHARE_LINKS=1")
+    monkeypatch.setenv("SHARE_LINKS", "1")
+    made = run("share", "one", "--days", "7")
+    assert made.out.startswith("/shared/")
+    [listed] = run("share").out.splitlines()
+    assert listed.endswith("  Bees")
+    link = listed.split()[0]
+    assert run("share", "--revoke", link).out == f"{link} opens nothing any more.\n"
+    assert run("share").out == ""
+    assert run("share", "--revoke", link).line == f"There is no link {link!r} of yours."
+    assert run("share", "two").line == "There is no conversation 'two' of yours."
+    assert run("share", "one", "--days", "31").line == "--days=31: at most 30 (SHARE_LINK_DAYS)."
+
+
 def test_whose_conversations_were_exported(tmp_path: Path, run: Run) -> None:
     assert run("export", "--all")[1:] == (document().decode(), "0 conversations of terminal written\n")
     for owner, count in (("anna", 1), ("browser:x", 3), ("two words\x1b", 1), ("terminal", 2)):
