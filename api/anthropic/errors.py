@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from asgi_correlation_id import correlation_id
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.http.errors import ApiError
 
@@ -24,6 +24,9 @@ NAMES = {
     "reasoning_budget": "thinking.budget_tokens",
     "response_format": "output_config.format",
 }
+# Their clients ask whether this server keeps what was said, and go on without where they are told so in these words.
+THREAD = "thread"
+NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": [THREAD]}
 
 
 class ErrorDetail(BaseModel):
@@ -31,6 +34,7 @@ class ErrorDetail(BaseModel):
 
     type: str
     message: str
+    details: dict[str, Any] | None = Field(None, exclude_if=lambda value: value is None, description="for programs")
 
 
 class ErrorBody(BaseModel):
@@ -46,4 +50,5 @@ def shape(error: ApiError) -> dict[str, Any]:
     kind = TYPES.get(error.status) or ("invalid_request_error" if error.status < 500 else "api_error")
     name = NAMES.get(error.param or "")
     message = f"{name}: {error.message}" if name else error.message
-    return ErrorBody(error=ErrorDetail(type=kind, message=message), request_id=correlation_id.get()).model_dump()
+    detail = ErrorDetail(type=kind, message=message, details=NO_THREADS if error.param == THREAD else None)
+    return ErrorBody(error=detail, request_id=correlation_id.get()).model_dump()

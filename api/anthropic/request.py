@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from api.anthropic.blocks import TextBlock, ToolResultBlock
+from api.anthropic.errors import THREAD
 from api.anthropic.message import InputMessage
 from api.anthropic.reading import needs_reading
 from api.anthropic.thinking import Thinking, ThinkingEnabled, is_told, thinking_options
@@ -23,6 +24,7 @@ TABLE: Table = {
     # What only Anthropic's servers do.
     "container": Refused(),
     "mcp_servers": Refused(),
+    THREAD: Refused(),
 }
 FORM_NAME = "output"  # a schema has to have a name where a server is asked
 

@@ -31,7 +31,6 @@ class TextOutput(BaseModel):
 
     type: Literal["text"] = "text"
     text: str
-    citations: None = None
 
 
 class ThinkingOutput(BaseModel):

@@ -169,14 +169,15 @@ def test_a_key_in_either_header(serve: Serve) -> None:
     served = serve(API_KEYS="right")
     for options in ({"api_key": "right"}, {"api_key": None, "auth_token": "right"}):
         assert official(served, **options).messages.create(**ASKED).content
-    both = official(served, api_key="wrong", auth_token="right")
-    assert both.messages.create(**ASKED).content
+    both = {"x-api-key": "wrong", "Authorization": "Bearer right"}
+    body = {"messages": HI, "max_tokens": 5}
+    assert served.post("/v1/messages", json=body, headers=both).status_code == 200
     with pytest.raises(anthropic.AuthenticationError, match="The key is wrong") as raised:
         official(served, api_key="wrong").messages.create(**ASKED)
     assert raised.value.request_id
-    body: Any = raised.value.body
-    assert (body["type"], body["error"]["type"]) == ("error", "authentication_error")
-    assert body["request_id"]
+    told: Any = raised.value.body
+    assert (told["type"], told["error"]["type"]) == ("error", "authentication_error")
+    assert told["request_id"]
 
 
 def test_what_is_wrong_is_said_in_their_form(talk: Talk) -> None:
@@ -191,11 +192,9 @@ def test_what_is_wrong_is_said_in_their_form(talk: Talk) -> None:
         client.messages.create(**{**ASKED, "max_tokens": 0})
 
 
+PNG = {"type": "base64", "media_type": "image/png", "data": "AA=="}
 REFUSED: list[tuple[str, dict[str, Any]]] = [
-    (
-        "image",
-        {"content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}}]},
-    ),
+    ("cannot see", {"content": [{"type": "image", "source": PNG}]}),
     ("fetches nothing", {"content": [{"type": "image", "source": {"type": "url", "url": "https://example.org/a"}}]}),
     ("server_tool_use", {"content": [{"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}}]}),
     ("belongs into a message of the assistant", {"content": [{"type": "thinking", "thinking": "a", "signature": "b"}]}),
@@ -204,8 +203,9 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("there are none", {"tool_choice": {"type": "any"}}),
     ("mcp_servers", {"mcp_servers": [{"type": "url", "url": "https://example.org"}]}),
     ("container", {"container": {"skills": []}}),
+    ("thread", {"thread": {"type": "create"}}),
     ("thinking", {"thinking": {"type": "enabled", "budget_tokens": 1024}}),
-    ("schema", {"output_config": {"format": {"type": "json_schema", "schema": {"not": {}}}}}),
+    ("output_config.format", {"output_config": {"format": {"type": "json_schema", "schema": {"not": {}}}}}),
 ]
 
 
