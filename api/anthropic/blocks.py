@@ -90,15 +90,21 @@ class FileSource(OpenModel):
     file_id: str = Field(min_length=1, max_length=64)
 
 
+class UrlSource(OpenModel):
+    """A picture's address, on a host that IMAGE_URLS names."""
+
+    type: Literal["url"]
+    url: str = Field(min_length=1)
+
+
 def _reject_url(source: Any) -> Any:
     """The source itself. Raises PydanticCustomError for one that would have to be fetched."""
     if isinstance(source, dict) and source.get("type") == "url":
-        text = "This server fetches nothing for a client. Send the bytes as base64."
+        text = "This server fetches no document for a client. Send the bytes as base64."
         raise PydanticCustomError("unsupported_parameter", "{text}", {"text": text})
     return source
 
 
-ImageSource = Annotated[Annotated[Base64Source | FileSource, Field(discriminator="type")], BeforeValidator(_reject_url)]
 DocumentSource = Annotated[
     Annotated[Base64Source | TextSource | ContentSource | FileSource, Field(discriminator="type")],
     BeforeValidator(_reject_url),
@@ -109,7 +115,14 @@ class ImageBlock(Block):
     """A picture."""
 
     type: Literal["image"]
-    source: ImageSource
+    source: Annotated[Base64Source | UrlSource, Field(discriminator="type")]
+
+    @property
+    def address(self) -> str:
+        """Where it is, or all of it as an address."""
+        if isinstance(self.source, UrlSource):
+            return self.source.url
+        return f"data:{self.source.media_type};base64,{self.source.data}"
 
 
 class DocumentBlock(Block):

@@ -25,6 +25,7 @@ from api.http.context import request_context
 from api.http.errors import error_responses
 from api.http.models import resolve_model
 from api.http.open_model import IGNORED_HEADER, request_body
+from api.http.pictures import show_pictures
 from api.http.sse import EventStream, event_stream_response
 from api.http.state import AppState, StateDep
 from chains import window
@@ -86,14 +87,14 @@ async def create(
     state: StateDep,
     store: OwnerStore,
     request: Request,
-    body: Annotated[MessageRequest, Depends(request_body(MessageRequest))],
+    body: Annotated[MessageRequest, Depends(request_body(MessageRequest, pictures=True))],
 ) -> Any:
     """The assistant's next message in a conversation."""
     backend = await resolve_model(state, body.model)
     here = backends.computes_here(backend)
     if body.unused_budget(here):
         _name_ignored(request, "thinking.budget_tokens")
-    messages = await _read(state, store, body)
+    messages = await _read(state, store, backend, body)
     answers = Answers.start(state, backend, [messages], body.chain_options(here))
     tells, identity = is_told(body.thinking), f"msg_{secrets.token_hex(12)}"
     if body.stream:
@@ -122,11 +123,13 @@ async def create(
 
 @router.post("/count_tokens", responses=FAILURES, openapi_extra=json_body_schema(PromptRequest, **COUNTED))
 async def count_tokens(
-    state: StateDep, store: OwnerStore, body: Annotated[PromptRequest, Depends(request_body(PromptRequest))]
+    state: StateDep,
+    store: OwnerStore,
+    body: Annotated[PromptRequest, Depends(request_body(PromptRequest, pictures=True))],
 ) -> TokenCount:
     """The tokens of a prompt: exact where the model is on this machine, without a reply."""
     backend = await resolve_model(state, body.model)
-    messages = await _read(state, store, body)
+    messages = await _read(state, store, backend, body)
     tools: list[dict[str, Any]] = body.prompt_options(backends.computes_here(backend)).get("tools", [])
     with state.queues.reserve(backend, state.api.max_queue), await backends.lease(backend, state.settings) as lease:
         model = await backends.measured(lease.model)
@@ -134,9 +137,9 @@ async def count_tokens(
     return TokenCount(input_tokens=counted)
 
 
-async def _read(state: AppState, store: Store, body: PromptRequest) -> list[BaseMessage]:
-    """The messages for the chain; documents are read in one of few threads."""
-    read = BlockReader(store, state.document_limits)
+async def _read(state: AppState, store: Store, backend: str, body: PromptRequest) -> list[BaseMessage]:
+    """The messages for the chain; documents are read in one of few threads, pictures by a process of their own."""
+    read = BlockReader(store, state.document_limits, await show_pictures(state, backend, body.pictures))
     convert = partial(to_langchain_messages, body.system, body.messages, read)
     return await to_thread.run_sync(convert, limiter=state.readers) if body.needs_reading else convert()
 

@@ -19,24 +19,25 @@ from api.anthropic.blocks import (
     TextSource,
 )
 from api.http.errors import ApiError
+from api.http.pictures import Pictures
+from backends import vision
 from conversations.library import files
 from conversations.store import Store
 from documents.load import load
 from documents.settings import DocumentSettings
 
-NO_PICTURES = "image: Only text is read here, not image."
-
 
 class BlockReader:
-    """Reads blocks for one caller. Takes its time for a document: call it in a thread."""
+    """Reads blocks for one caller, with these pictures. Takes its time for a document: call it in a thread."""
 
-    def __init__(self, store: Store, limits: DocumentSettings) -> None:
-        self._store, self._limits = store, limits
+    def __init__(self, store: Store, limits: DocumentSettings, pictures: Pictures) -> None:
+        self._store, self._limits, self._pictures = store, limits, pictures
 
     def __call__(self, block: Readable) -> dict[str, Any]:
         """A block of LangChain's. Raises ApiError 400, DocumentError, NotFoundError, DatabaseError."""
         if isinstance(block, ImageBlock):
-            raise ApiError(400, NO_PICTURES, code="unsupported_parameter", param="messages")
+            found = self._pictures[block.address]
+            return vision.to_block(found.mime_type, found.base64)
         return {"type": "text", "text": self._text(block)}
 
     def _text(self, block: TextBlock | DocumentBlock | SearchResultBlock) -> str:
@@ -60,7 +61,7 @@ class BlockReader:
 
 def needs_reading(block: object) -> bool:
     """Whether a block holds more than what stands in it, so that to read it takes a while."""
-    return isinstance(block, ImageBlock | DocumentBlock) and isinstance(block.source, Base64Source | FileSource)
+    return isinstance(block, DocumentBlock) and isinstance(block.source, Base64Source | FileSource)
 
 
 def decode(data: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from api.anthropic.blocks import TextBlock, ToolResultBlock
+from api.anthropic.blocks import ImageBlock, TextBlock, ToolResultBlock
 from api.anthropic.errors import THREAD
 from api.anthropic.message import InputMessage
 from api.anthropic.reading import needs_reading
@@ -15,6 +15,8 @@ from api.http.open_model import OpenModel, OpenRequest, add_schemas
 from api.http.refused import NoEffect, Refused, Table
 from api.http.sampling import SamplingParams, StopString
 from api.http.state import DEFAULT
+from documents.pictures.prepare import check_count
+from documents.pictures.settings import PictureSettings
 
 TABLE: Table = {
     # Who asks, what it may cost, and what a server may keep of the prompt.
@@ -66,13 +68,25 @@ class PromptRequest(OpenRequest):
     output_config: OutputConfig | None = None
     output_format: JsonSchemaFormat | None = Field(None, description="the same as output_config.format, after it")
 
+    def blocks(self) -> Iterator[Any]:
+        """Every block of every message, those within results too."""
+        for block in (block for turn in self.messages if isinstance(turn.content, list) for block in turn.content):
+            yield block
+            if isinstance(block, ToolResultBlock) and isinstance(block.content, list):
+                yield from block.content
+
+    @property
+    def pictures(self) -> list[str]:
+        """The addresses of all pictures. Raises PictureError for too many."""
+        found = [block.address for block in self.blocks() if isinstance(block, ImageBlock)]
+        if found:
+            check_count(len(found), PictureSettings.read())
+        return found
+
     @property
     def needs_reading(self) -> bool:
         """Whether a block of it holds more than what stands in it."""
-        blocks = [block for turn in self.messages if isinstance(turn.content, list) for block in turn.content]
-        results = [block.content for block in blocks if isinstance(block, ToolResultBlock)]
-        inner = [part for content in results if isinstance(content, list) for part in content]
-        return any(map(needs_reading, [*blocks, *inner]))
+        return any(map(needs_reading, self.blocks()))
 
     @property
     def effort(self) -> str | None:

@@ -195,7 +195,7 @@ def test_what_is_wrong_is_said_in_their_form(talk: Talk) -> None:
 PNG = {"type": "base64", "media_type": "image/png", "data": "AA=="}
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("cannot see", {"content": [{"type": "image", "source": PNG}]}),
-    ("fetches nothing", {"content": [{"type": "image", "source": {"type": "url", "url": "https://example.org/a"}}]}),
+    ("fetches no document", {"content": [{"type": "document", "source": {"type": "url", "url": "https://a.org"}}]}),
     ("server_tool_use", {"content": [{"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}}]}),
     ("belongs into a message of the assistant", {"content": [{"type": "thinking", "thinking": "a", "signature": "b"}]}),
     ("follows no such call", {"content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "a"}]}),
