@@ -23,6 +23,11 @@ def write(event: Event) -> str:
     return f"event: {event['type']}\ndata: {encode(event)}\n\n"
 
 
+def ping() -> str:
+    """What says that a silent stream lives."""
+    return write({"type": "ping"})
+
+
 class BlockWriter:
     """The blocks of one message, as pieces come; `tells_thinking`: what is thought is one of them."""
 
@@ -85,7 +90,7 @@ class BlockWriter:
 
 async def message_events(begun: Message, answers: Answers, writer: BlockWriter) -> AsyncIterator[str]:
     """The events of a message that has `begun`; where it fails the last one says why."""
-    yield write({"type": "message_start", "message": begun.model_dump()}) + write({"type": "ping"})
+    yield write({"type": "message_start", "message": begun.model_dump()}) + ping()
     try:
         async for _, piece in merge_pieces(answers.job):
             if events := "".join(map(write, writer.push(piece))):

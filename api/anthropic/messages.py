@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 import backends
 from api.anthropic.errors import PATH, ErrorBody
-from api.anthropic.events import BlockWriter, message_events
+from api.anthropic.events import BlockWriter, message_events, ping
 from api.anthropic.message import to_langchain_messages
 from api.anthropic.reading import BlockReader
 from api.anthropic.request import MessageRequest, PromptRequest
@@ -107,7 +107,8 @@ async def create(
             stop_sequence=None,
             usage=Usage(input_tokens=answers.prompt_tokens, output_tokens=0),
         )
-        return EventStream(message_events(begun, answers, BlockWriter(tells, omits(body.thinking))), answers.job)
+        events = message_events(begun, answers, BlockWriter(tells, omits(body.thinking)))
+        return EventStream(events, answers.job, heartbeat=ping)
     await answers.job.wait(request)
     reply = answers.replies[0]
     return Message(
