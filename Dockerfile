@@ -7,6 +7,7 @@
 #                                                embeddings: what a folder in EMBEDDINGS needs, with BACKENDS=all or gpt2
 # --build-arg MODEL=none                         without SmolLM2 (98 MB), which llamacpp and all have: the shipped model answers
 # --build-arg LLAMA_CPP_KERNELS=haswell,zen4     kernels of these kinds of CPU alone (deploy/install/kernels.py): compiled sooner
+# --build-arg LLAMA_CPP_PICTURES=1               llamacpp sees pictures, where a model has a projector (docs/models.md)
 # --build-arg TORCH_INDEX_URL=…                  where torch's CPU build is; another index gives another build
 ARG BACKENDS=all
 
@@ -31,6 +32,7 @@ COPY requirements-llamacpp.txt requirements-build.txt ./
 COPY deploy deploy
 ARG LLAMA_CPP_KERNELS=all
 ARG LLAMA_CMAKE_ARGS=""
+ARG LLAMA_CPP_PICTURES=""
 RUN PIP_NO_CACHE_DIR=1 python3 -m deploy.install.llama /wheels
 
 FROM packages-openai AS packages-gpt2

@@ -27,6 +27,16 @@ def load() -> Any:
     return api
 
 
+def load_pictures() -> Any:
+    """The functions of its library for pictures (tools/mtmd/mtmd.h), which some builds lack."""
+    load()  # first: both compute with the same kernels
+    from llama_cpp import mtmd_cpp
+
+    mtmd: Any = mtmd_cpp
+    mtmd.mtmd_log_set(_callback, None)
+    return mtmd
+
+
 def _prepare(api: Any) -> None:
     """Keep the log, and load what is computed with."""
     global _callback

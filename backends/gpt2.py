@@ -26,6 +26,7 @@ from backends.local.chat import LocalChat
 from backends.local.installing import failure
 from backends.models.memory import estimate
 from backends.models.size import parameters_in_name
+from backends.vision import CANNOT_SEE
 from settings import DEFAULT_MODEL, EnvironmentSettings, Settings, display_model, install_hint
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -170,6 +171,12 @@ def _saved_template(options: BackendSettings, tokenizer: Any) -> str | None:
     adapted = adapter.saved_template(options.adapter) if options.adapter else None
     written = read_header(path).text("tokenizer.chat_template") if path.is_file() else ""
     return adapted or written or saved_template(tokenizer)
+
+
+def vision_error(settings: Settings) -> str:
+    """Why the model sees no pictures, with the remedy."""
+    name = display_model(settings.group(BackendSettings).model)
+    return CANNOT_SEE.format(f"gpt2 ({name})")
 
 
 def build(settings: Settings) -> LocalChat:

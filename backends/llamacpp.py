@@ -3,6 +3,7 @@
 Knows tokens and weights; nothing of messages. The library is loaded when the model is built.
 """
 
+import logging
 import os
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,6 +19,9 @@ from backends.llama.engine import LlamaEngine
 from backends.llama.header import HeaderError, read_header
 from backends.llama.model import Model
 from backends.llama.parts import parse_name
+from backends.llama.projector import Projector
+from backends.llama.projector_file import beside, file_error, library_error
+from backends.llama.sight import Sight
 from backends.llama.states import StateFolder, identify
 from backends.local import shipped, template
 from backends.local.chat import LocalChat
@@ -36,8 +40,9 @@ from settings import (
     install_hint,
 )
 
-NO_ADAPTER = "none"  # LLAMACPP_LORA where not even the adapter that ships is wanted
+NONE = "none"  # LLAMACPP_LORA where not even the adapter that ships is wanted, LLAMACPP_MMPROJ where no projector is
 ADAPTED = shipped.ADAPTER.name
+log = logging.getLogger(__name__)
 
 
 class BackendSettings(EnvironmentSettings):
@@ -54,6 +59,11 @@ class BackendSettings(EnvironmentSettings):
         (),
         description="LoRA adapters as GGUF files, a comma list, a scale behind those that are not to count as trained: "
         "file.gguf:0.5; none: none at all; unset: with an unset LLAMACPP_MODEL the one in models/smollm2",
+    )
+    mmproj: str | None = Field(
+        None,
+        description="by what the model sees pictures: its projector as a GGUF file, or repo_id:filename on the hub; "
+        "none: it sees none; unset: mmproj*.gguf beside the model",
     )
     n_ctx: int | None = Field(None, ge=8, description="the window in tokens; unset: the model's own, at most 8192")
     n_gpu_layers: int = Field(0, ge=-1, description="layers on the GPU, -1 for all (needs a build with GPU support)")
@@ -82,7 +92,7 @@ class BackendSettings(EnvironmentSettings):
     def adapters(self) -> tuple[Adapter, ...]:
         """The adapters that the model answers with: those named, or the one that ships with SmolLM2."""
         if self.lora:
-            return () if self.lora == (NO_ADAPTER,) else tuple(map(Adapter.parse, self.lora))
+            return () if self.lora == (NONE,) else tuple(map(Adapter.parse, self.lora))
         taught = shipped.adapter_gguf() if self.model is None and shipped.base_gguf() else None
         return (Adapter(taught),) if taught else ()
 
@@ -106,7 +116,7 @@ def availability_error(settings: Settings) -> str | None:
         )
     options = settings.group(BackendSettings)
     name, absent = options.model_path(), next((a for a in options.adapters() if not a.path.is_file()), None)
-    if trouble := template.template_error(settings):
+    if trouble := template.template_error(settings) or _projector_error(settings):
         return trouble
     if absent:
         return f"LLAMACPP_LORA={absent} is no file: name an adapter's GGUF, with a scale as in adapter.gguf:0.5"
@@ -129,6 +139,43 @@ def _path(settings: Settings) -> Path:
     return find_file(name, settings.group(ModelsSettings).home) if is_remote else Path(name)
 
 
+def projector_path(settings: Settings) -> Path | None:
+    """The file by which the model sees: the one that is named, or lies beside it; None where there is none."""
+    options = settings.group(BackendSettings)
+    name = options.mmproj
+    if name is None:
+        return beside(_path(settings))
+    if name == NONE:
+        return None
+    return find_file(name, settings.group(ModelsSettings).home) if _is_remote(name) else Path(name)
+
+
+def _is_remote(name: str | None) -> bool:
+    return name is not None and is_hub_file(name) and not Path(name).is_file()
+
+
+def _projector_error(settings: Settings) -> str | None:
+    """What is wrong with the projector that somebody named; None where nothing is seen."""
+    name, path = settings.group(BackendSettings).mmproj, projector_path(settings)
+    if name is None or path is None or (_is_remote(name) and not path.is_file()):
+        return None
+    trouble = file_error(path)
+    return f"LLAMACPP_MMPROJ={name} {trouble}" if trouble else library_error()
+
+
+def vision_error(settings: Settings) -> str | None:
+    """Why the model sees no pictures, with the remedy; None where it does. Loads nothing."""
+    options, path = settings.group(BackendSettings), projector_path(settings)
+    if path is None:
+        return (
+            f"llamacpp cannot see pictures: {options.display_name()} has no projector. Where there is one for it "
+            "(mmproj-….gguf) name that in LLAMACPP_MMPROJ or put it beside the model; else choose a model that sees, "
+            "or attach the picture as a document to have the text in it read."
+        )
+    trouble = f"{path.name} {file_error(path)}" if path.is_file() and file_error(path) else library_error()
+    return f"llamacpp cannot see pictures: {trouble}." if trouble else None
+
+
 def is_default_model(settings: Settings) -> bool:
     """Whether this backend answers from the small model in models/default."""
     return _path(settings).resolve().parent == DEFAULT_MODEL
@@ -148,7 +195,8 @@ def parameters(settings: Settings) -> int | None:
 def with_model(settings: Settings, path: Path) -> Settings:
     """The settings for another model than theirs, which their adapters are not for."""
     options = settings.group(BackendSettings)
-    changed = {"model": str(path), "lora": (), "n_ctx": _window(path, options)}
+    mmproj = NONE if options.mmproj == NONE else None
+    changed = {"model": str(path), "lora": (), "mmproj": mmproj, "n_ctx": _window(path, options)}
     return settings.with_group(options.model_copy(update=changed))
 
 
@@ -165,7 +213,7 @@ def _window(path: Path, options: BackendSettings) -> int | None:
 def model_key(settings: Settings) -> str:
     """What the model of these settings is told from all others by."""
     options = settings.group(BackendSettings)
-    adapted = "".join(f" + {each}" for each in options.adapters())
+    adapted = "".join(f" + {each}" for each in (*options.adapters(), *filter(None, [projector_path(settings)])))
     return f"llamacpp {_path(settings).resolve()}{adapted}"
 
 
@@ -174,6 +222,7 @@ def needed_memory(settings: Settings) -> int:
     options = settings.group(BackendSettings)
     try:
         adapters = [each.path for each in options.adapters()]
+        adapters += filter(None, [projector_path(settings)])
         total = options.kv_tokens
         found = estimate(_path(settings), options.n_ctx, options.parallel, total=total, adapters=adapters)
     except (OSError, ValueError):
@@ -205,13 +254,15 @@ def model_reason(settings: Settings) -> str:
 
 
 def bring(settings: Settings) -> None:
-    """Download the file of a model on the hub, where it is not here yet. Raises ModelNotFoundError."""
-    name, home = settings.group(BackendSettings).model_path(), settings.group(ModelsSettings).home
-    if is_hub_file(name) and not _path(settings).is_file() and availability_error(settings) is None:
-        try:
-            fetch(name, home)
-        except ModelNotFoundError as error:
-            raise ModelNotFoundError(f"llamacpp: LLAMACPP_MODEL={name}: {error}") from error
+    """Download the files of a model on the hub, where they are not here yet. Raises ModelNotFoundError."""
+    options, home = settings.group(BackendSettings), settings.group(ModelsSettings).home
+    named = (("LLAMACPP_MODEL", options.model_path()), ("LLAMACPP_MMPROJ", options.mmproj))
+    for variable, name in named:
+        if name and _is_remote(name) and not find_file(name, home).is_file() and availability_error(settings) is None:
+            try:
+                fetch(name, home)
+            except ModelNotFoundError as error:
+                raise ModelNotFoundError(f"llamacpp: {variable}={name}: {error}") from error
 
 
 def build(settings: Settings) -> LocalChat:
@@ -225,14 +276,38 @@ def build(settings: Settings) -> LocalChat:
     try:
         chat_template = template.choose_template(settings, model.saved_template(), model.path.name)
         bounds = limits(options, model)
-        engine = LlamaEngine(model, bounds, options.cache_mb * 2**20, state_folder(settings, model, bounds))
+        sight = _sight(settings, model, bounds.threads)
+        folder = state_folder(settings, model, bounds, sight.projector.path if sight.projector else None)
+        try:
+            engine = LlamaEngine(model, bounds, options.cache_mb * 2**20, folder, sight)
+        except ModelError:
+            sight.close()
+            raise
     except ModelError:
         model.close()
         raise
     return LocalChat(engine=engine, template=chat_template, model=options.display_name(), **settings.sampling_options())
 
 
-def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolder | None:
+def _sight(settings: Settings, model: Model, threads: int) -> Sight:
+    """How the model sees; one that was only found beside it may be another model's, or damaged.
+
+    Raises ModelNotFoundError for one that is named and cannot be loaded.
+    """
+    options, path = settings.group(BackendSettings), projector_path(settings)
+    if reason := vision_error(settings):
+        return Sight(None, reason)
+    assert path is not None
+    try:
+        return Sight(Projector(path, model, threads, on_gpu=options.n_gpu_layers != 0), None)
+    except ModelNotFoundError as error:
+        if options.mmproj is not None:
+            raise
+        log.warning("%s", error)
+        return Sight(None, f"llamacpp cannot see pictures: {str(error).removeprefix('llamacpp: ')}")
+
+
+def state_folder(settings: Settings, model: Model, bounds: Limits, projector: Path | None = None) -> StateFolder | None:
     """Where the states of this model's conversations lie for another process; None where none are kept."""
     options = settings.group(BackendSettings)
     if options.cache_mb == 0:
@@ -240,6 +315,7 @@ def state_folder(settings: Settings, model: Model, bounds: Limits) -> StateFolde
     part = parse_name(model.path.name)
     files = [model.path.with_name(name) for name in part.all()] if part else [model.path]
     files += [each.path for each in model.adapters]  # what was computed with one is of no use without it
+    files += [projector] if projector else []
     scales = tuple(each.scale for each in model.adapters)
     build = version("llama-cpp-python"), model.api.llama_print_system_info()  # other kernels round otherwise
     others = (*build, bounds.window, bounds.is_partitioned, options.n_gpu_layers, scales)

@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.exceptions import ModelAPIError
 
 from backends.llama.model import Model
+from backends.local.picture import moves_on
 
 BATCH = 512  # tokens of one llama_decode
 PREFILL_BUDGET = 32 * 10**9  # parameters times tokens of a chunk: it delays the other chats by a fraction of a second
@@ -44,6 +45,7 @@ class Context:
     """The context of a loaded model. `pointer` is llama.cpp's own.
 
     `can_rewind`: it can forget its last tokens alone. `rounds_alike`: a token alone is computed as one beside others.
+    `has_sides`: the tokens of a picture stand beside and below each other, so that it has fewer places than tokens.
     """
 
     def __init__(self, model: Model, limits: Limits) -> None:
@@ -62,6 +64,7 @@ class Context:
         model.adapt(self.pointer)
         self.memory = self._api.llama_get_memory(self.pointer)
         self.can_rewind = model.can_rewind
+        self.has_sides = False
         self.rounds_alike = model.parameters <= COMPARED and self._compare_rows(model.vocabulary_size)
 
     def _compare_rows(self, vocabulary: int) -> bool:
@@ -85,6 +88,13 @@ class Context:
         rows = [] if status else [self._api.llama_get_logits_ith(self.pointer, row) for row in range(len(tokens))]
         return [ctypes.string_at(row, 4 * vocabulary) for row in rows]
 
+    def decode_picture(self, batch: Any, *, is_causal: bool) -> int:
+        """Compute what is seen of a picture; llama.cpp's status. `is_causal`: each token looks back alone."""
+        self._api.llama_set_causal_attn(self.pointer, is_causal)
+        status = int(self._api.llama_decode(self.pointer, batch.pointer))
+        self._api.llama_set_causal_attn(self.pointer, True)
+        return status
+
     def size(self, sequence: int) -> int:
         """The size of a sequence's state in bytes."""
         return int(self._api.llama_state_seq_get_size(self.pointer, sequence))
@@ -102,32 +112,39 @@ class Context:
         buffer = state if not isinstance(state, bytes) else (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         return int(self._api.llama_state_seq_set_data(self.pointer, buffer, len(state), sequence)) > 0
 
-    def truncate(self, sequence: int, length: int) -> int:
-        """Forget what was computed after the first `length` tokens; how many are left: some models only forget all.
+    def place(self, tokens: Sequence[int], length: int | None = None) -> int:
+        """Where in the text what comes after the first `length` tokens stands, or after all."""
+        if not self.has_sides:
+            return len(tokens) if length is None else length
+        return sum(map(moves_on, tokens[:length]))
 
-        One with a sliding window, or with a single state, no longer has the beginning of what it goes on from.
+    def truncate(self, sequence: int, tokens: Sequence[int], length: int) -> int:
+        """Forget what was computed after the first `length` of a sequence's tokens; how many are left.
+
+        Some models only forget all: one with a sliding window, or with a single state, no longer has the beginning of
+        what it goes on from.
         """
-        removed = length and self._api.llama_memory_seq_rm(self.memory, sequence, length, -1)
+        removed = length and self._api.llama_memory_seq_rm(self.memory, sequence, self.place(tokens, length), -1)
         if removed and self._api.llama_memory_seq_pos_min(self.memory, sequence) == 0:
             return length
         self._api.llama_memory_seq_rm(self.memory, sequence, -1, -1)
         return 0
 
-    def copy(self, source: int, target: int, length: int) -> int:
+    def copy(self, source: int, target: int, tokens: Sequence[int], length: int) -> int:
         """Give an empty sequence the first `length` tokens of another; how many it has then."""
         if not self._is_partitioned:
-            self._api.llama_memory_seq_cp(self.memory, source, target, 0, length)
-            return self.truncate(target, length)
+            self._api.llama_memory_seq_cp(self.memory, source, target, 0, self.place(tokens, length))
+            return self.truncate(target, tokens, length)
         # llama_memory_seq_cp would copy the whole part, and only with the next llama_decode.
-        return self.truncate(target, length if self.restore(self.state(source), target) else 0)
+        return self.truncate(target, tokens, length if self.restore(self.state(source), target) else 0)
 
     def swap(self, first: int, second: int) -> bool:
         """Exchange what two sequences hold; False where that failed, after which both are empty."""
         states = {second: self._take_state(first), first: self._take_state(second)}
         restored = all(state is None or self.restore(state, sequence) for sequence, state in states.items())
         if not restored:
-            self.truncate(first, 0)
-            self.truncate(second, 0)
+            self.truncate(first, (), 0)
+            self.truncate(second, (), 0)
         return restored
 
     def _take_state(self, sequence: int) -> Any:
@@ -135,7 +152,7 @@ class Context:
         if self._api.llama_memory_seq_pos_max(self.memory, sequence) < 0:
             return None
         state = self.state(sequence)
-        self.truncate(sequence, 0)
+        self.truncate(sequence, (), 0)
         return state
 
     def close(self) -> None:

@@ -33,7 +33,8 @@ class Draft:
         """At most so many tokens that may come next; none where nothing like it was said."""
         if self._source is None:
             self._source = self._find()
-        return [] if self._source is None else self._tokens[self._source : self._source + longest]
+        found = [] if self._source is None else self._tokens[self._source : self._source + longest]
+        return found if min(found, default=0) >= 0 else []  # what stands for a picture is drawn by nobody
 
     def add(self, token: int) -> None:
         """The next token as it was drawn."""

@@ -25,6 +25,7 @@ from backends.llama.pace import MOST_ROWS, Pace
 from backends.llama.places import MIN_REUSE, Places
 from backends.llama.pooling import mean_states
 from backends.llama.sampler import Sampler
+from backends.llama.sight import Sight, decode, failure, next_piece, wait
 from backends.llama.slot import Slot
 from backends.llama.states import StateFolder
 from backends.local.engine import Engine, Request
@@ -39,17 +40,22 @@ class LlamaEngine(Engine):
 
     name = "llamacpp"
 
-    def __init__(self, model: Model, limits: Limits, cache: int, folder: StateFolder | None = None) -> None:
+    def __init__(
+        self, model: Model, limits: Limits, cache: int, folder: StateFolder | None = None, sight: Sight | None = None
+    ) -> None:
         """`cache`: bytes of conversations kept beside those that run; `folder` keeps them for another process.
 
-        Raises ModelAPIError where memory lacks.
+        `sight`: how it sees pictures. Raises ModelAPIError where memory lacks.
         """
         self.model, self.api = model, model.api
         self.limits, self.window, self.parallel = limits, limits.window, limits.parallel
         self.parameters, self.vocabulary_size = model.parameters, model.vocabulary_size
         self._chunk_size = chunk_size(model.parameters)
         self._context = Context(model, limits)
-        self._batch, self._pace = Batch(self.api), Pace()
+        self._batch, self._pace = Batch(self.api, self._context.place), Pace()
+        self.eye = self.sight = sight or Sight(None, self.blindness)
+        self._computed = 0.0
+        self._context.has_sides = self.sight.has_sides
         self._cache = StateCache(self._context, cache, StateArchive(folder, cache) if folder else None)
         self._places = Places(self._context, self._cache, limits)
         self._slots = self._places.slots
@@ -92,6 +98,7 @@ class LlamaEngine(Engine):
         with self._changed:  # two may close at once
             if not self._thread.is_alive() and self._context.pointer:
                 self._places.close()
+                self.sight.close()
                 self._batch.close()
                 self._context.close()
                 self.model.close()
@@ -120,6 +127,7 @@ class LlamaEngine(Engine):
             self.model, self.window, request.sampling, request.prompt, request.drawn, request.matcher
         )
         slot.request, slot.pending = request, request.sequence[len(slot.past) :]
+        self.sight.encode(slot)
         slot.draft = Draft(request.sequence) if self._may_draft(request) else None
         slot.conversation, slot.began = request.conversation, time.time()
         self._admitted += 1
@@ -132,22 +140,28 @@ class LlamaEngine(Engine):
         """Compute the next token of every chat that decodes, and pieces of the prompts that came first."""
         # 1. Release who left.
         for slot in self._places.running():
-            if slot.request is not None and slot.request.cancelled.is_set():
-                self._release(slot)
+            if slot.request is not None and (slot.request.cancelled.is_set() or failure(slot)):
+                self._release(slot, failure(slot))
         self._make_room()
         # 2. Compact.
         for slot in self._places.compact():
             self._release(slot, ModelAPIError("llamacpp: its context could not be moved; the request was given up."))
         # 3. Decode, and 4. prefill. (`_compute` samples and hands out: 5 and 6.)
-        decoding = self._places.decoding()
+        decoding, before = self._places.decoding(), self._computed
         if self.limits.is_partitioned:  # llama.cpp would compute prompts apart anyway, cut where others round otherwise
             self._decode(decoding)
             for chunk in self._pieces(decoding):
                 self._prefill([chunk])
-        elif pieces := list(self._pieces(decoding)):
-            self._prefill([*(Chunk(slot, slot.pending) for slot in decoding), *pieces])
         else:
-            self._decode(decoding)
+            pieces = list(self._pieces(decoding))
+            if together := [chunk for chunk in pieces if chunk.seen is None]:
+                self._prefill([*(Chunk(slot, slot.pending) for slot in decoding), *together])
+            else:
+                self._decode(decoding)
+            for chunk in (chunk for chunk in pieces if chunk.seen is not None):  # computed apart: numbers, not tokens
+                self._prefill([chunk])
+        if self._computed == before:
+            wait(self._places.running())
 
     def _decode(self, decoding: Sequence[Slot]) -> None:
         """Compute the token that each drew last, all in one batch, with as many guesses as pay."""
@@ -231,13 +245,13 @@ class LlamaEngine(Engine):
         sequence = request.sequence
         if _is_seeded(slot):  # always the same pieces: others would round otherwise
             slot.pending = sequence[len(slot.past) :]
-            return Chunk(slot, slot.pending[: self._chunk_size]) if self._chunk_size <= budget or not before else None
+            return next_piece(slot, self._chunk_size) if self._chunk_size <= budget or not before else None
         self._places.reuse(slot, sequence[:-1])  # another may have computed its beginning by now
         slot.pending = sequence[len(slot.past) :]
         alike = (common_prefix([*other.slot.past, *other.tokens], sequence) for other in before)
         if not self.limits.is_partitioned and max(alike, default=0) >= len(slot.past) + MIN_REUSE:
             return None
-        return Chunk(slot, slot.pending[:budget])
+        return next_piece(slot, budget)
 
     def _prefill(self, chunks: Sequence[Chunk]) -> None:
         """Compute pieces of prompts, and what goes with them."""
@@ -272,11 +286,15 @@ class LlamaEngine(Engine):
 
     def _compute(self, chunks: Sequence[Chunk]) -> int:
         """Decode one batch; its rows. Where llama.cpp cannot, each is tried alone: one is given up, others go on."""
-        last, padding = self._batch.fill(chunks), self._pad(chunks)
-        rows, status = self._batch.rows, self.api.llama_decode(self._context.pointer, self._batch.pointer)
+        if chunks[0].seen is not None:
+            status, row = decode(self._context, chunks[0])
+            rows, last, padding = len(chunks[0].tokens), [row], None
+        else:
+            last, padding = self._batch.fill(chunks), self._pad(chunks)
+            rows, status = self._batch.rows, self.api.llama_decode(self._context.pointer, self._batch.pointer)
         self._computed = time.perf_counter()
         if padding is not None:
-            del padding.past[self._context.truncate(padding.number, len(padding.past)) :]
+            self._places.forget_rest(padding)
         if status == 0:
             for chunk, row in zip(chunks, last, strict=True):
                 self._advance(chunk, row)
@@ -295,7 +313,7 @@ class LlamaEngine(Engine):
         llama.cpp computes one token with other kernels than two or eight, which round otherwise: a seeded one is never
         alone, so its text is the same in whatever company. And three rows may take longer than four.
         """
-        rows, (slot, tokens, _) = self._batch.rows, chunks[0]
+        rows, slot, tokens = self._batch.rows, chunks[0].slot, chunks[0].tokens
         is_alone = rows == 1 and _is_seeded(slot)
         is_odd = all(chunk.slot.is_decoding for chunk in chunks) and self._pace.is_padded(rows)
         if not (self.limits.is_partitioned and (is_alone or is_odd)) or any(chunk.drafted for chunk in chunks):
@@ -311,12 +329,12 @@ class LlamaEngine(Engine):
         padding = near[0]
         if len(padding.past) >= self.window:
             self._places.evict(padding)
-        self._batch.add(tokens[0], len(padding.past), padding.number)
+        self._batch.add(tokens[0], self._context.place(padding.past), padding.number)
         return padding
 
     def _advance(self, chunk: Chunk, row: int) -> None:
         """Note what was computed of a chat, and draw what comes next, if it comes next."""
-        slot, tokens, drafted = chunk
+        slot, tokens, drafted, _ = chunk
         known = len(tokens) - drafted
         is_last = chunk.is_last
         slot.past += tokens[:known]
@@ -332,7 +350,7 @@ class LlamaEngine(Engine):
         except ModelError as raised:  # its grammar grew too large
             error = raised
         if guesses:
-            self._context.truncate(slot.number, len(slot.past))
+            self._places.forget_rest(slot)
         if not slot.pending:
             self._release(slot, error)
 

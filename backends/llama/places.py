@@ -69,7 +69,7 @@ class Places:
             return
         self.truncate(slot, 0)
         if common >= length:
-            slot.past = list(prompt[: self._context.copy(number, slot.number, common)])
+            slot.past = list(prompt[: self._context.copy(number, slot.number, prompt, common)])
         elif cached is not None:
             slot.past = list(cached.tokens) if self._cache.restore(cached, slot.number) else []
             self.truncate(slot, min(length, len(slot.past)))
@@ -83,7 +83,11 @@ class Places:
     def truncate(self, slot: Slot, length: int) -> None:
         """Forget what was computed after the first `length` tokens."""
         if length < len(slot.past) or not length:
-            del slot.past[self._context.truncate(slot.number, length) :]
+            del slot.past[self._context.truncate(slot.number, slot.past, length) :]
+
+    def forget_rest(self, slot: Slot) -> None:
+        """Forget what was computed beside the tokens that count."""
+        del slot.past[self._context.truncate(slot.number, slot.past, len(slot.past)) :]
 
     def compact(self) -> list[Slot]:
         """Move those that decode to the first parts of the context: neighbours are computed in one go.

@@ -33,6 +33,7 @@ from backends.local.engine import Engine, Event, Request
 from backends.local.grammar import Grammars
 from backends.local.inbox import Inbox
 from backends.local.messages import PromptKey, message_text, message_thought, prompt_key, thought_so_far, to_rows
+from backends.local.picture import Album, look_at, pictures_of, place
 from backends.local.prompt import PromptBuilder
 from backends.local.recall import THOUGHT
 from backends.local.response_format import take
@@ -103,7 +104,7 @@ class LocalChat(BaseChatModel):
         return self.engine.name
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return {"max_input_tokens": self.engine.window}
+        return {"max_input_tokens": self.engine.window, "image_inputs": self.engine.blindness is None}
 
     @property
     def template_origin(self) -> str:
@@ -209,6 +210,7 @@ class LocalChat(BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         inbox = Inbox(self.engine.pending_count)
         demand = await asyncio.to_thread(self._demand, messages, kwargs) if asks_form(kwargs) else NOTHING
+        await look_at(self.engine, messages)
         writer = self._request(messages, stop, inbox.put, raw, kwargs, demand)
         self.engine.submit(writer.request)
         try:
@@ -268,6 +270,7 @@ class LocalChat(BaseChatModel):
         # Who may fill the window hardly ever does.
         expected = Sampling.max_tokens if sampling.max_tokens == room else None
         request = Request(ids, sampling, decoder, emit, expected=expected, conversation=conversation)
+        request.views = place(ids, pictures_of(rendered))
         request.matcher, request.markers = demand.matcher, demand.markers
         if self._thinking is None or raw or (continues and not thought):
             return ChunkWriter(request, self.model_name, demand.reader, not_held=demand.not_held)
@@ -337,7 +340,8 @@ class LocalChat(BaseChatModel):
     def _render(
         self, messages: Sequence[BaseMessage], options: Mapping[str, Any] | None = None, offer: Offer | None = None
     ) -> RenderedPrompt:
-        rows = to_rows(messages, self.engine.name)
+        album = Album(self.engine)
+        rows = to_rows(messages, self.engine.name, album.add)
         if len(messages) > 1 and messages[-1].type == "ai":  # a reply that was cut: it goes on at its last character
             prompt = self._render(messages[:-1], options, offer)
             if thought := thought_so_far(messages):
@@ -348,8 +352,8 @@ class LocalChat(BaseChatModel):
             return RenderedPrompt((*prompt.segments, *before, *reply), prompt.stop)
         try:
             if offer is None and not any(row.keys() - {"role", "content", THOUGHT} for row in rows):
-                return self._builder.render(rows, options)
-            return self._tools.render(rows, offer, options)
+                return album.fill(self._builder.render(rows, options))
+            return album.fill(self._tools.render(rows, offer, options))
         except ValueError as error:
             raise ModelInvalidRequestError(str(error)) from error
 

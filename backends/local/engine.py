@@ -19,7 +19,9 @@ from langchain_core.exceptions import ModelAPIError, ModelError, ModelInvalidReq
 
 from backends.local.decoder import StreamDecoder
 from backends.local.grammar import Matcher
+from backends.local.picture import Eye, Picture, PlacedView
 from backends.local.sampling import Sampling
+from backends.vision import CANNOT_SEE
 from prompts.special_tokens import SpecialToken
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,8 @@ class Request:
     `expected`: tokens that memory is set aside for; None where the reply is to find room for all that it may have.
     `drawn`: tokens of the reply that were given up with the memory, and are computed again. `conversation`: the id of
     the one that it belongs to; None where nothing of it may be kept on a disk. `matcher` says which tokens may come
-    next, and None stands for any. `markers`: the texts of special tokens that count as text in this reply.
+    next, and None stands for any. `markers`: the texts of special tokens that count as text in this reply. `views`:
+    what is seen in the prompt, and where; negative tokens stand for it.
     """
 
     prompt: Sequence[int]
@@ -68,6 +71,7 @@ class Request:
     conversation: str | None = None
     matcher: Matcher | None = None
     markers: Mapping[int, bytes] = field(default_factory=dict)
+    views: Sequence[PlacedView] = ()
 
     @property
     def sequence(self) -> list[int]:
@@ -101,6 +105,7 @@ class Engine(ABC):
     saved_sampling: Mapping[str, float | int] = {}  # fields of Sampling that were saved with the model
     template_variables: Mapping[str, Any] = {}  # what a chat template may name: bos_token, eos_token and others
     bos_ids: tuple[int, ...] = ()  # ids that every prompt begins with, where the tokenizer asks for it
+    eye: Eye | None = None  # by which the model sees pictures, or why it does not
     starts_anew: bool = True  # text after a special token is tokenized as at the start of a prompt
 
     def __init__(self) -> None:
@@ -116,6 +121,17 @@ class Engine(ABC):
     @abstractmethod
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text; special tokens in it stay text."""
+
+    @property
+    def blindness(self) -> str | None:
+        """Why the model sees no pictures, with the remedy; None where it does."""
+        return CANNOT_SEE.format(self.name) if self.eye is None else self.eye.blindness
+
+    def look(self, data: bytes) -> Picture:
+        """What stands for a picture in a prompt. Raises ModelInvalidRequestError, ModelAPIError."""
+        if self.eye is None:
+            raise ModelInvalidRequestError(self.blindness)
+        return self.eye.look(data)
 
     @abstractmethod
     def special_id(self, text: str) -> int:

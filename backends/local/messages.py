@@ -3,12 +3,13 @@
 Knows messages; no template and no tokens.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
+from backends.local.picture import KINDS
 from backends.local.recall import THOUGHT
 
 ROLES = {
@@ -25,12 +26,13 @@ BESIDE_TEXT = (
 )
 THOUGHT_BLOCKS = ("reasoning", "thinking")  # the types of those, and their field with the words
 Row = dict[str, Any]
+Draw = Callable[[Mapping[str, Any]], str]  # what stands for a picture in a text
 PromptKey = tuple[tuple[str, str, str], ...]
 
 
-def to_rows(messages: Sequence[BaseMessage], engine: str) -> list[Row]:
+def to_rows(messages: Sequence[BaseMessage], engine: str, draw: Draw | None = None) -> list[Row]:
     """The messages as rows with role and content; an assistant's may have `tool_calls` and, as `THOUGHT`, what it
-    thought, a tool's says of which call.
+    thought, a tool's says of which call. `draw` makes a text of pictures, where the model sees them.
 
     Raises ModelInvalidRequestError for what the model cannot read, and for a result without its call.
     """
@@ -38,7 +40,7 @@ def to_rows(messages: Sequence[BaseMessage], engine: str) -> list[Row]:
     for message in messages:
         if message.type not in ROLES:
             raise ModelInvalidRequestError(f"{engine} takes no message of type {message.type}.")
-        row: Row = {"role": ROLES[message.type], "content": message_text(message)}
+        row: Row = {"role": ROLES[message.type], "content": message_text(message, draw)}
         if isinstance(message, ToolMessage):
             row |= _result_of(message, called)
         elif isinstance(message, AIMessage) and (calls := list(_calls(message))):
@@ -77,14 +79,33 @@ def _call(identity: str | None, name: str, arguments: Any) -> Row:
     return {"id": identity or "", "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def message_text(message: BaseMessage) -> str:
-    """The text of a message, lone surrogates replaced. Raises ModelInvalidRequestError for images and the like."""
-    beside = BESIDE_TEXT if isinstance(message, AIMessage) else ()
+def message_text(message: BaseMessage, draw: Draw | None = None) -> str:
+    """The text of a message, lone surrogates replaced; what `draw` makes of its pictures stands in lines of its own.
+
+    Raises ModelInvalidRequestError for pictures without it, and for sound and the like.
+    """
+    beside, said = BESIDE_TEXT if isinstance(message, AIMessage) else (), str(message.text)
     if isinstance(message.content, list):
-        for block in message.content:
-            if isinstance(block, dict) and (kind := block.get("type", "text")) != "text" and kind not in beside:
-                raise ModelInvalidRequestError(f"This model reads text only; the message holds {kind!r}.")
-    return str(message.text).encode("utf-8", "replace").decode("utf-8")
+        kinds = {block.get("type", "text") for block in message.content if isinstance(block, dict)}
+        if unread := sorted(kinds - {"text", *beside, *(KINDS if draw is not None else ())}):
+            raise ModelInvalidRequestError(f"This model reads text only; the message holds {unread[0]!r}.")
+        if draw is not None and not kinds.isdisjoint(KINDS):
+            said = _with_pictures(message.content, draw)
+    return said.encode("utf-8", "replace").decode("utf-8")
+
+
+def _with_pictures(blocks: Sequence[Any], draw: Draw) -> str:
+    """The text of blocks, pictures in lines of their own; texts that follow each other are one, as LangChain has it."""
+    lines, is_text = [""], True
+    for block in blocks:
+        said = block if isinstance(block, str) else block.get("text", "") if block.get("type") == "text" else None
+        if said is None and block.get("type") not in KINDS:
+            continue
+        if said is None or not is_text:
+            lines.append("")
+        is_text = said is not None
+        lines[-1] += draw(block) if said is None else said
+    return "\n".join(line for line in lines if line)
 
 
 def message_thought(message: BaseMessage) -> str:

@@ -9,6 +9,7 @@ from itertools import chain, pairwise, product
 from typing import Any, Protocol
 
 from backends.local.arrangement import Arranger
+from backends.local.picture import Drawn
 from backends.local.recall import THOUGHT, Recall
 from backends.local.template import ChatTemplate
 from prompts.special_tokens import SpecialToken, SpecialTokens
@@ -73,7 +74,7 @@ class PromptBuilder:
         ways = self._recall.write(rows) if any(THOUGHT in row for row in rows) else (rows,)
         text, variables = self._template.text, self._vocabulary.template_variables
         # Hidden: gpt-oss' refuses a reply that spells its channels, as replies of gpt-oss do.
-        *tries, (least, hidden) = product(ways, (False, True))
+        *tries, (least, hidden) = product(map(self._arranger.type, ways), (False, True))
         for way, is_hidden in tries:
             with suppress(ValueError):
                 return render(text, way, self._specials, options=options, hidden=is_hidden, **variables)
@@ -117,7 +118,9 @@ class PromptBuilder:
         ids: list[int] = []
         before: Segment | None = None
         for segment in segments:
-            if segment.special:
+            if isinstance(segment, Drawn):
+                ids += segment.picture.tokens
+            elif segment.special:
                 ids.append(self._ids[segment.text])
             else:
                 # A reply that goes on behind a word of the prompt began with a space.

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from backends.llama.diagnosis import POOLED, load_error
 from backends.llama.header import Header, HeaderError, read_header
 from backends.llama.parts import parse_name
+from backends.llama.projector_file import choose, is_projector
 from backends.models.abilities import read_template
 from backends.models.card import read_licence
 from backends.models.entry import Ability, Entry, Origin
 
 BACKEND = "llamacpp"
-PROJECTORS = ("mmproj", "clip")  # what `general.type` or `general.architecture` says of a model's eye
 BESIDE = ("adapter", "controlvector", "imatrix")  # what lies beside models and is none
 UNREADABLE = Header(0, {}, (), 0)
 
@@ -28,8 +28,7 @@ class Found(NamedTuple):
     def kind(self) -> str:
         """What the file says that it is; "model" where it says nothing else."""
         names = {self.header.text("general.type"), self.header.architecture}
-        beside = next((name for name in (*PROJECTORS, *BESIDE) if name in names), "model")
-        return "projector" if beside in PROJECTORS else beside
+        return "projector" if is_projector(self.header) else next((name for name in BESIDE if name in names), "model")
 
 
 def read_file(path: Path) -> Found:
@@ -53,7 +52,7 @@ def gguf_entries(paths: Sequence[Path], origin: Origin, names: dict[Path, str]) 
     found = {path: told for path in paths if (told := _try_read(path)).kind not in BESIDE}
     projectors = [path for path, told in found.items() if told.kind == "projector"]
     models = [path for path, told in found.items() if told.kind == "model" and _is_first(path, found)]
-    return [gguf_entry(path, origin, names[path], _projector_of(path, projectors)) for path in models]
+    return [gguf_entry(path, origin, names[path], choose(path, projectors)) for path in models]
 
 
 def _try_read(path: Path) -> Found:
@@ -67,17 +66,6 @@ def _is_first(path: Path, found: dict[Path, Found]) -> bool:
     """Whether a file is no other part of a split model whose first part is there."""
     part = parse_name(path.name)
     return part is None or part.number == 1 or path.with_name(part.all()[0]) not in found
-
-
-def _projector_of(path: Path, projectors: Sequence[Path]) -> Path | None:
-    """The projector beside a model: of several, the one whose name has most in common with the model's."""
-    near = [each for each in projectors if each.parent == path.parent]
-
-    def shared(each: Path) -> int:
-        stem = each.stem.lower().removeprefix("mmproj-")
-        return next((n for n, (a, b) in enumerate(zip(stem, path.stem.lower(), strict=False)) if a != b), len(stem))
-
-    return max(near, key=shared, default=None)
 
 
 def gguf_entry(path: Path, origin: Origin, name: str, projector: Path | None = None, licence: str = "") -> Entry:

@@ -1,6 +1,5 @@
 """Pages read from pictures, several at a time, each with its time. Knows threads and bounds; nothing of files."""
 
-import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -31,9 +30,6 @@ class Page:
     known: tuple[Box, ...] = ()
 
 
-_own = threading.local()  # each thread has its models
-
-
 def read_pages(pages: Iterable[Page], limits: Limits) -> Iterator[Part]:
     """The parts of these pages as they are done; a page is asked for when there is room for it."""
     renew_time(limits.page_seconds * limits.workers)
@@ -57,9 +53,7 @@ def _results(done: Iterable[Future[Part]], limits: Limits) -> Iterator[Part]:
 
 def _read(page: Page) -> Part:
     """The part of a page, with what its picture says."""
-    if not hasattr(_own, "recognizer"):
-        _own.recognizer = Recognizer()
-    reading = _own.recognizer.read(_masked(page))
+    reading = Recognizer.shared().read(_masked(page))
     upright = np.rot90(page.picture, reading.turns)
     height, width = upright.shape[:2]
     said, lines = compose(reading.found, width, height)

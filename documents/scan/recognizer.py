@@ -7,7 +7,7 @@ named by their files. A picture that lies on its side or head is turned first, a
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MODELS = {"Det": "det", "Rec": "rec"}
 
 _detecting = threading.Lock()  # what takes most of the memory is done by one thread at a time
+_loading = threading.Lock()
 
 
 def missing_packages() -> list[str]:
@@ -55,7 +56,16 @@ class Reading:
 
 
 class Recognizer:
-    """The models, for one thread."""
+    """The models, loaded once for all threads."""
+
+    @classmethod
+    def shared(cls) -> "Recognizer":
+        """The one of this process, which lasts as long as that."""
+        with _loading:
+            return _make_recognizer()
+
+    def __init__(self) -> None:
+        self._detector, self._reader = self._engine._load_det_model(), self._engine._load_rec_model()
 
     @cached_property
     def _engine(self) -> Any:
@@ -66,14 +76,6 @@ class Recognizer:
         threads = {f"EngineConfig.onnxruntime.{name}_op_num_threads": 1 for name in ("intra", "inter")}
         others = {"Global.log_level": "critical", "Det.mean": list(MEAN), "Det.std": list(DEVIATION)}
         return RapidOCR(params={**others, "Rec.rec_batch_num": TOGETHER, **threads, **_model_files()})
-
-    @cached_property
-    def _detector(self) -> Any:
-        return self._engine._load_det_model()
-
-    @cached_property
-    def _reader(self) -> Any:
-        return self._engine._load_rec_model()
 
     def read(self, picture: Pixels) -> Reading:
         """The lines of a picture, in no order."""
@@ -123,6 +125,11 @@ class Recognizer:
             return []
         done = self._reader(TextRecInput(img=list(crops)))
         return list(zip(done.txts, map(float, done.scores), strict=True))
+
+
+@cache
+def _make_recognizer() -> Recognizer:
+    return Recognizer()
 
 
 def _model_files() -> dict[str, str]:

@@ -12,6 +12,7 @@ from settings import DEFAULT_MODEL, Settings
 from tests.api.process import served
 from tests.bare import write_bare
 from tests.conftest import GGUF
+from tests.projectors import make_projector
 from tests.scripted import chat, models, serving
 from tests.smollm2 import NOTHING_SET
 
@@ -35,7 +36,9 @@ def seeing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[..., None]:
+def backend_environment(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., None]:
     """Sets the variables of a backend; a new file that is ready without any needs no line here."""
 
     def prepare(name: str, *, sees: bool = False) -> None:
@@ -45,6 +48,10 @@ def backend_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
             loaded: Any = backends.loaded_model("openai")
             if loaded is not None and loaded.openai_api_base != url:
                 backends.unload()
+        if name == "llamacpp" and sees:
+            projector = make_projector(tmp_path_factory.mktemp("eyes") / "mmproj.gguf", 320)
+            monkeypatch.setenv("LLAMACPP_MMPROJ", str(projector))
+            backends.unload()
 
     return prepare
 

@@ -16,9 +16,12 @@ from backends.llama.context import Limits
 from backends.llama.engine import LlamaEngine
 from backends.llama.model import Model
 from backends.llama.pace import Pace
+from backends.llama.projector import Projector
+from backends.llama.sight import Sight
 from backends.llama.states import StateFolder
 from backends.local.decoder import StreamDecoder
 from backends.local.engine import Event, Request
+from backends.local.picture import Picture, place
 from backends.local.sampling import Sampling
 from tests.conftest import GGUF
 
@@ -62,11 +65,17 @@ class Watching(LlamaEngine):
     """The engine, with a note of what was drawn for whom."""
 
     def __init__(
-        self, model: Model, limits: Limits, cache: int, pace: Pace | None = None, folder: StateFolder | None = None
+        self,
+        model: Model,
+        limits: Limits,
+        cache: int,
+        pace: Pace | None = None,
+        folder: StateFolder | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self.watched = model.api = Watched(model.api)
         self.drawn: dict[Request, list[int]] = {}
-        super().__init__(model, limits, cache, folder)
+        super().__init__(model, limits, cache, folder, sight)
         self._pace = pace or self._pace
 
     def _accept(self, request: Request, token: int) -> bool:
@@ -88,9 +97,12 @@ def opened(
     path: Path = GGUF,
     pace: Pace | None = None,
     folder: StateFolder | None = None,
+    projector: Path | None = None,
 ) -> Iterator[Watching]:
     """An engine of this size, closed afterwards; on one thread, which on a busy machine waits for no other."""
-    engine = Watching(Model(path, 0), Limits(window, parallel, total, 1), cache, pace, folder)
+    model = Model(path, 0)
+    sight = Sight(Projector(projector, model, 1), None) if projector else None
+    engine = Watching(model, Limits(window, parallel, total, 1), cache, pace, folder, sight)
     try:
         yield engine
     finally:
@@ -109,6 +121,7 @@ class Ear:
         hear: Callable[[Event], object] = lambda event: None,
         expected: int | None = None,
         conversation: str | None = None,
+        pictures: Sequence[Picture] = (),
         **sampling: Any,
     ) -> None:
         ids = engine.encode(prompt) if isinstance(prompt, str) else list(prompt)
@@ -116,6 +129,7 @@ class Ear:
         options = Sampling(**{**GREEDY, "max_tokens": 20, **sampling})
         text = StreamDecoder(stop)
         self.request = Request(ids, options, text, self._emit, expected=expected, conversation=conversation)
+        self.request.views = place(ids, pictures)
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)

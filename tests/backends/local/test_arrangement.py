@@ -31,6 +31,16 @@ def written(template: str, roles: str) -> str:
     return "".join(piece.text for piece in render(template, arranged, (), **NAMES).segments)
 
 
+def test_a_template_that_writes_parts_alone_is_given_parts() -> None:
+    """As SmolVLM's: of a text it would write nothing."""
+    parts = "{% for m in messages %}[{{ m.role }}]{% for part in m.content %}{% if part.type == 'text' %}"
+    parts += "{{ part.text }}{% endif %}{% endfor %}{% endfor %}"
+    arranger = Arranger(parts, NAMES)
+    typed = arranger.type(arranger.arrange(rows("su")))
+    assert "".join(piece.text for piece in render(parts, typed, (), **NAMES).segments) == "[system]one[user]two"
+    assert Arranger(TURNS, NAMES).type(rows("u")) == rows("u")
+
+
 @pytest.mark.parametrize("family", sorted(TEMPLATES.keys() - {"blocks"}))  # which drops by content
 def test_nothing_is_left_out_or_refused_in_any_family(family: str) -> None:
     """Any order of roles, up to four messages of which the last is the user's."""
