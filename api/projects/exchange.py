@@ -36,8 +36,7 @@ CONTENT: dict[str, Any] = {"application/json": {"schema": SCHEMA, "example": FIL
 class ImportedProject(BaseModel):
     """What came in: `project` is its name, null where project and sessions are there already.
 
-    `added` are the ids of its new sessions, `skipped` of those that are there unchanged; `left_out` says what is wrong
-    with others.
+    `added` are the ids of its new sessions, `skipped` of those that are there unchanged.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"project": "Garden", "added": [], "skipped": []}]})
@@ -45,13 +44,12 @@ class ImportedProject(BaseModel):
     project: str | None
     added: list[str]
     skipped: list[str]
-    left_out: list[str] = []
 
 
 @router.get(
     "/{project_id}/export",
     response_class=StreamingResponse,
-    responses={200: {"content": CONTENT}, **error_responses(404, 503)},
+    responses={200: {"content": CONTENT}, **error_responses(400, 404, 503)},
 )
 def export(store: OwnerStore, project_id: Annotated[str, Path(max_length=64)]) -> StreamingResponse:
     """A project with its documents and sessions as one file, which can be imported again, here or elsewhere."""
@@ -75,11 +73,13 @@ async def import_(store: OwnerStore, body: Annotated[bytes, Depends(file_body)])
 
 
 def take_in(store: Store, body: bytes) -> ImportedProject:
-    """Write what stands in a file. Raises ApiError 400 for a file that has no project, or cannot be read."""
+    """Write what stands in a file. Raises ApiError 400 for a file that has no project, or cannot be read as a whole."""
     try:
         parsed = exchange.parse(body, "the file")
         if parsed.project is None:
             raise ApiError(400, "The file has no project: send what the export of one gave.", code="invalid_file")
+        if parsed.left_out:
+            raise ApiError(400, f"the file: {parsed.left_out[0]}", code="invalid_file")
         report = exchange.import_all(store, parsed, parsed.personas, parsed.project)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file") from None

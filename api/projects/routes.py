@@ -40,7 +40,7 @@ from conversations.library import files
 from conversations.store import Store, projects, search_conversations
 
 router = APIRouter(prefix="/projects", tags=["projects"])
-READ, WRITE = error_responses(404, 503), error_responses(400, 404, 408, 413, 500, 503)
+READ, WRITE = error_responses(400, 404, 503), error_responses(400, 404, 408, 413, 500, 503)
 ProjectId = Annotated[str, Path(max_length=64)]
 SessionId = Annotated[str, Path(max_length=64)]
 
