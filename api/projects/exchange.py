@@ -83,4 +83,4 @@ def take_in(store: Store, body: bytes) -> ImportedProject:
         report = exchange.import_all(store, parsed, parsed.personas, parsed.project)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file") from None
-    return ImportedProject(project=report.project, added=report.added, skipped=report.skipped, left_out=parsed.left_out)
+    return ImportedProject(project=report.project, added=report.added, skipped=report.skipped)
