@@ -22,7 +22,7 @@ def share(
     ] = None,
     branches: Annotated[bool, typer.Option("--branches", help="all branches, not only the shown one")] = False,
     documents: Annotated[
-        bool, typer.Option("--documents", help="also names and passages of documents, and calls of tools")
+        bool, typer.Option("--documents", help="also names and passages of documents, calls of tools, and thinking")
     ] = False,
     revoke: Annotated[str | None, typer.Option(metavar="LINK", help="have this link open nothing any more")] = None,
     owner: Owner = "terminal",

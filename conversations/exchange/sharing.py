@@ -1,7 +1,8 @@
 """A conversation as others are shown it: the snapshot that a link holds, its page, and a copy to go on with.
 
 Nothing is in a snapshot that its page does not show: no system prompt, no persona, no thumbs and no errors; names and
-passages of documents, calls of tools and what was thought over them only where their owner wants it. Knows our form.
+passages of documents, calls of tools, and what was thought, which may quote both, only where their owner wants it.
+Knows our form.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from conversations.store.tree import Tree
 
 Form = dict[str, Any]
 SHOWN = ("role", "text", "created", "state", "model", "stop_reason")  # of a message
+THOUGHTS = ("thinking", "thinking_ms", "thinking_tokens")
 NOT_COPIED = {"passages"}  # of a message: whoever goes on with a copy has no documents
 EMPTY: Form = {"feedback": None, "summaries": [], "extra": None, "error": None}
 
@@ -44,8 +46,6 @@ def snapshot(conversation: Mapping[str, Any], *, branches: bool, documents: bool
     chosen = messages if branches else branch(conversation)
     kept = [message for message in chosen if not is_hidden(message)]
     numbers = {message["number"]: number for number, message in enumerate(kept)}
-    has_secrets = bool(conversation.get("documents")) or any(message.get("calls") for message in messages)
-    thinks = documents or not has_secrets
     sources = passages_of(conversation) if documents else {}
     names = [{"name": each["name"]} for each in conversation.get("documents", ())] if documents else []
     head = branch(conversation)[-1:]
@@ -61,7 +61,6 @@ def snapshot(conversation: Mapping[str, Any], *, branches: bool, documents: bool
                 **EMPTY,
                 "number": numbers[message["number"]],
                 "parent": _above(_parent(message, messages), messages, numbers),
-                **(_thoughts(message) if thinks else {}),
                 **(_made_from(message, sources) if documents else {}),
                 **_pictures(message, with_names=documents),
             }
@@ -83,10 +82,6 @@ def _above(
     return None if message is None else numbers[message["number"]]
 
 
-def _thoughts(message: Mapping[str, Any]) -> Form:
-    return {name: message[name] for name in ("thinking", "thinking_ms", "thinking_tokens") if message.get(name)}
-
-
 def _pictures(message: Mapping[str, Any], *, with_names: bool) -> Form:
     found = message.get("pictures", ())
     return {"pictures": [each if with_names else {**each, "name": "picture"} for each in found]} if found else {}
@@ -95,7 +90,8 @@ def _pictures(message: Mapping[str, Any], *, with_names: bool) -> Form:
 def _made_from(message: Mapping[str, Any], sources: Mapping[int, Sequence[Any]]) -> Form:
     passages = [asdict(source) for source in sources.get(message["number"], ())]
     calls = message.get("calls")
-    return {**({"passages": passages} if passages else {}), **({"calls": calls} if calls else {})}
+    thoughts = {name: message[name] for name in THOUGHTS if message.get(name)}
+    return {**thoughts, **({"passages": passages} if passages else {}), **({"calls": calls} if calls else {})}
 
 
 def render_shared(link: SharedLink, copy_url: str, end: int | None = None) -> str:

@@ -39,7 +39,7 @@ def draw(store: Store, conversation_id: str) -> None:
         st.caption(NOTE)
         branches = st.checkbox("All branches", key=f"share-branches-{conversation_id}")
         documents = st.checkbox(
-            "Names and passages of documents, and calls of tools", key=f"share-documents-{conversation_id}"
+            "Names and passages of documents, calls of tools, thinking", key=f"share-documents-{conversation_id}"
         )
         offered = [days for days in DAYS if days < longest] + [longest]
         days = st.selectbox("Days", offered, key=f"share-days-{conversation_id}", format_func="{:g}".format)
