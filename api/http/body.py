@@ -21,7 +21,7 @@ from api.http.state import get_state
 
 Model = TypeVar("Model", bound=BaseModel)
 CLOSE_CONNECTION = {"Connection": "close"}  # nobody reads the rest of a body that was refused
-PICTURE = re.compile(rb"data:image/[^\"\\]*")  # in JSON, as data
+PICTURE = re.compile(rb'data:image/[^"\\]*|"images"\s*:\s*\[[^][]*\]')  # in JSON, as data; Ollama's have no address
 REF_TEMPLATE = "#/components/schemas/{model}"
 _models: dict[str, type[BaseModel]] = {}
 

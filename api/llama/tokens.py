@@ -13,11 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 import backends
 from api.http.body import json_body_schema
-from api.http.errors import error_responses
+from api.http.errors import ApiError, error_responses
 from api.http.models import resolve_model
 from api.http.open_model import OpenModel, request_body
 from api.http.state import DEFAULT, AppState, StateDep
 from api.openai.message import InputMessage, to_langchain_messages
+from api.openai.picture_part import picture_parts
 from api.openai.tool_calls import Tools
 from backends import Tokens
 
@@ -125,6 +126,8 @@ async def apply_template(
     state: StateDep, body: Annotated[TemplateRequest, Depends(request_body(TemplateRequest))]
 ) -> Prompt:
     """The prompt that a chat becomes; nothing is computed."""
+    if any(picture_parts(message.content) for message in body.messages):
+        raise ApiError(400, "messages: a prompt as text holds no picture. Leave it out.", param="messages")
     messages, tools = to_langchain_messages(body.messages), [dict(tool) for tool in body.tools or ()]
     async with leased_tokens(state, body.model) as tokens:
         text: Any = await run_in_threadpool(tokens.prompt, messages, tools)

@@ -10,11 +10,13 @@ import backends
 from api.http.answers import Answers
 from api.http.body import json_body_schema
 from api.http.open_model import request_body
+from api.http.pictures import show_pictures
 from api.http.state import StateDep
 from api.ollama import names
 from api.ollama.answer import Answer, Fields, loaded, ndjson_response, stream, whole
 from api.ollama.errors import error_responses
-from api.ollama.message import CallAnswer, Messages, to_langchain_messages
+from api.ollama.message import CallAnswer, Messages, check_pictures, to_langchain_messages
+from api.ollama.picture import addresses
 from api.ollama.request import TextRequest
 from api.openai.tool_calls import Tools, tool_options
 
@@ -76,14 +78,16 @@ LINE: Fields = {
     openapi_extra=json_body_schema(ChatRequest, **EXAMPLES),
 )
 async def chat(
-    state: StateDep, request: Request, body: Annotated[ChatRequest, Depends(request_body(ChatRequest))]
+    state: StateDep, request: Request, body: Annotated[ChatRequest, Depends(request_body(ChatRequest, pictures=True))]
 ) -> Any:
     """The assistant's next message in a chat; without a message the model is loaded."""
     backend = await names.resolve(state, body.model)
     if not body.messages:
         (await backends.lease(backend, state.settings)).release(was_used=False)
         return loaded(body.model, chat_fields)
-    prompt = to_langchain_messages(body.messages)
+    check_pictures(body.messages)
+    shown = addresses([message.images for message in body.messages], state.picture_limits)
+    prompt = to_langchain_messages(body.messages, await show_pictures(state, backend, shown))
     answers = Answers.start(state, backend, [prompt], body.options(), truncate=body.truncates)
     if body.is_streamed:
         await answers.job.wait_first(request)

@@ -13,7 +13,8 @@ from api.http.models import ready_models
 from api.http.state import AppState
 from api.ollama.names import listed_name
 from backends import Entry, models
-from settings import Settings
+from documents import embedding
+from settings import Settings, SettingsError
 
 CAPABILITIES = {
     models.Ability.TOOLS: "tools",
@@ -37,11 +38,15 @@ class Details(BaseModel):
 
 @dataclass(frozen=True)
 class Described:
-    """A model by the name that clients ask for, and its entry in the catalogue where it lies on this machine."""
+    """A model by the name that clients ask for, and its entry in the catalogue where it lies on this machine.
+
+    `is_embedder`: it makes vectors, and no text.
+    """
 
     name: str
     backend: str
-    entry: Entry | None
+    entry: Entry | None = None
+    is_embedder: bool = False
 
     @property
     def listed(self) -> str:
@@ -81,6 +86,8 @@ class Described:
     @property
     def capabilities(self) -> list[str]:
         """What it can; of a server's model what most can."""
+        if self.is_embedder:
+            return [CAPABILITIES[models.Ability.EMBED]]
         if self.entry is None:
             return ["completion", "tools"]
         return ["completion", *(name for ability, name in CAPABILITIES.items() if ability in self.entry.abilities)]
@@ -118,10 +125,20 @@ class Described:
 def describe_all(state: AppState) -> list[Described]:
     """Every model that may be asked for now."""
     entries = backends.list_catalogue(state.settings)
-    return [
+    found = [
         Described(name, backend, _find(backend, state.settings, entries))
         for name, backend in ready_models(state).items()
     ]
+    return found if (embedder := find_embedder()) is None else [*found, embedder]
+
+
+def find_embedder() -> Described | None:
+    """What makes the vectors of documents; None where nothing does."""
+    try:
+        embedder = embedding.current_embedder()
+    except SettingsError:
+        return None
+    return None if embedder is None else Described(embedder.name, "embeddings", is_embedder=True)
 
 
 def describe(state: AppState, name: str, backend: str) -> Described:

@@ -4,18 +4,20 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Request
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import Field
 
 import backends
 from api.http.answers import Answers
 from api.http.body import json_body_schema
 from api.http.open_model import request_body
-from api.http.refused import Refused, Table, Unsupported
+from api.http.pictures import Pictures, show_pictures
+from api.http.refused import Refused, Table
 from api.http.state import StateDep
 from api.ollama import names
 from api.ollama.answer import Answer, Fields, loaded, ndjson_response, stream, whole
 from api.ollama.chat import FAILURES
+from api.ollama.picture import addresses, question
 from api.ollama.request import TABLE, TextRequest
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
@@ -30,12 +32,12 @@ class GenerateRequest(TextRequest):
     prompt: str | None = Field(None, description="the question; none: the model is loaded")
     system: str | None = Field(None, description="what the model is told first")
     raw: bool | None = Field(None, description="true: the prompt goes on as it stands, without a template")
-    images: Unsupported = None
+    images: list[str] | None = Field(None, description="pictures to the question, each as base64")
 
-    def messages(self) -> list[BaseMessage]:
-        """The messages for the chain."""
+    def messages(self, pictures: Pictures) -> list[BaseMessage]:
+        """The messages for the chain, with these pictures."""
         system = [SystemMessage(self.system)] if self.system and not self.raw else []
-        return [*system, HumanMessage(self.prompt or "")]
+        return [*system, question(self.prompt or "", self.images, pictures)]
 
 
 class GenerateAnswer(Answer):
@@ -69,15 +71,18 @@ LINE: Fields = {
     openapi_extra=json_body_schema(GenerateRequest, **EXAMPLES),
 )
 async def generate(
-    state: StateDep, request: Request, body: Annotated[GenerateRequest, Depends(request_body(GenerateRequest))]
+    state: StateDep,
+    request: Request,
+    body: Annotated[GenerateRequest, Depends(request_body(GenerateRequest, pictures=True))],
 ) -> Any:
     """The answer to one question; without one the model is loaded."""
     backend = await names.resolve(state, body.model)
     if not body.prompt:
         (await backends.lease(backend, state.settings)).release(was_used=False)
         return loaded(body.model, generate_fields)
+    pictures = await show_pictures(state, backend, addresses([body.images], state.picture_limits))
     answers = Answers.start(
-        state, backend, [body.messages()], body.options(), raw=bool(body.raw), truncate=body.truncates
+        state, backend, [body.messages(pictures)], body.options(), raw=bool(body.raw), truncate=body.truncates
     )
     if body.is_streamed:
         await answers.job.wait_first(request)

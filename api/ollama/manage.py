@@ -23,7 +23,7 @@ from api.ollama.answer import NDJSON, ndjson_response
 from api.ollama.chat import FAILURES
 from api.ollama.errors import error_body, error_responses
 from api.ollama.names import LATEST, find_pulled, hub_spec
-from api.ollama.request import Name
+from api.ollama.request import NAMED, Name
 from backends import Entry, ModelsSettings, models
 from settings import SettingsError
 
@@ -34,7 +34,7 @@ POLL = 0.5  # seconds between two lines
 class PullRequest(OpenRequest):
     """A model of the hub that is to be downloaded: hf.co/owner/name, with :quantization where it has several."""
 
-    model: Name
+    model: Name = NAMED
     stream: bool | None = Field(None, description="false: one answer at the end; unset: lines of progress")
     insecure: Any = Field(None, description="no answer depends on it")
 
@@ -42,7 +42,7 @@ class PullRequest(OpenRequest):
 class DeleteRequest(OpenRequest):
     """A model that is to be removed."""
 
-    model: Name
+    model: Name = NAMED
 
 
 class PullStatus(BaseModel):

@@ -6,14 +6,15 @@ Knows no route. Ollama's calls have no ids, and its results name a tool at most:
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import ToolCall
 from pydantic import BaseModel, Field
 
 from api.http.calls import drop_empty_end
 from api.http.errors import ApiError
 from api.http.open_model import OpenModel
-from api.http.refused import Unsupported
+from api.http.pictures import Pictures
+from api.ollama.picture import question
 from chains.thinking import KEY
 
 OWN_FIELDS = frozenset(("id", "name", "tool_call_id", "tool_name", "type"))  # that clients keep for themselves
@@ -39,7 +40,7 @@ class InputMessage(OpenModel):
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = Field(None, description="what the assistant thought before it said that")
-    images: Unsupported = None
+    images: list[str] | None = Field(None, description="pictures of a user's, each as base64")
     tool_calls: list[MessageCall] | None = None
     tool_name: str | None = Field(None, description="which tool gave this result")
     tool_call_id: str | None = Field(None, description="which call this is the result of")
@@ -83,13 +84,20 @@ class _Open:
         return identity
 
 
-def to_langchain_messages(messages: Sequence[InputMessage]) -> list[BaseMessage]:
-    """The messages of a chat for the chain. Raises ApiError 400 for a result without its call."""
+def check_pictures(messages: Sequence[InputMessage]) -> None:
+    """Raise ApiError 400 where somebody else than a user shows a picture."""
+    if other := next((each for each in messages if each.images and each.role != "user"), None):
+        text = f"images: a picture is read in a user's message alone, not in one of the {other.role}'s."
+        raise ApiError(400, text, code="unsupported_parameter", param="messages")
+
+
+def to_langchain_messages(messages: Sequence[InputMessage], pictures: Pictures) -> list[BaseMessage]:
+    """The messages of a chat for the chain, with these pictures. Raises ApiError 400 for a result without its call."""
     calls = _Open()
-    return drop_empty_end([_to_langchain_message(message, calls) for message in messages])
+    return drop_empty_end([_to_langchain_message(message, calls, pictures) for message in messages])
 
 
-def _to_langchain_message(message: InputMessage, calls: _Open) -> BaseMessage:
+def _to_langchain_message(message: InputMessage, calls: _Open, pictures: Pictures) -> BaseMessage:
     content = message.content or ""
     if message.role == "tool":
         return ToolMessage(content, tool_call_id=calls.answer(message))
@@ -98,4 +106,4 @@ def _to_langchain_message(message: InputMessage, calls: _Open) -> BaseMessage:
         if message.thinking:
             said.additional_kwargs[KEY] = message.thinking
         return said
-    return SystemMessage(content) if message.role == "system" else HumanMessage(content)
+    return SystemMessage(content) if message.role == "system" else question(content, message.images, pictures)

@@ -1,6 +1,7 @@
 """`GET /api/tags`, `/api/ps`, `/api/version` and `POST /api/show`: which models there are. Loads none."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -15,8 +16,8 @@ from api.http.open_model import OpenRequest, request_body
 from api.http.state import AppState, StateDep
 from api.ollama import names
 from api.ollama.chat import FAILURES
-from api.ollama.details import Described, Details, describe, describe_all
-from api.ollama.request import Name
+from api.ollama.details import Described, Details, describe, describe_all, find_embedder
+from api.ollama.request import NAMED, Name
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
 SPOKEN = "0.13.5"  # the version of Ollama whose API this is: clients look for what theirs can
@@ -68,7 +69,7 @@ class Version(BaseModel):
 class ShowRequest(OpenRequest):
     """A model that is asked about."""
 
-    model: Name
+    model: Name = NAMED
     verbose: Any = Field(None, description="no answer depends on it")
     system: Any = Field(None, description="no answer depends on it")
     options: Any = Field(None, description="no answer depends on it")
@@ -139,12 +140,17 @@ async def version() -> Version:
 async def show(state: StateDep, body: Annotated[ShowRequest, Depends(request_body(ShowRequest))]) -> Shown:
     """What is known of a model."""
     name = await names.read(state, body.model)
+    embedder = find_embedder()
+    if embedder is not None and embedder.name == name:
+        return _shown(embedder, {})
     return await run_in_threadpool(_show, state, name, await resolve_model(state, name))
 
 
 def _show(state: AppState, name: str, backend: str) -> Shown:
-    model = describe(state, name, backend)
-    defaults = backends.sampling_defaults(backend, state.settings)
+    return _shown(describe(state, name, backend), backends.sampling_defaults(backend, state.settings))
+
+
+def _shown(model: Described, defaults: Mapping[str, float | int]) -> Shown:
     return Shown(
         modelfile=f"FROM {model.listed}\n",
         parameters="\n".join(f"{key} {value}" for key, value in defaults.items() if value is not None),

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.models import resolve_model
 from api.http.state import DEFAULT, AppState
 from backends import models
+from documents import embedding
 
 LATEST = ":latest"
 HUBS = ("hf.co/", "huggingface.co/")
@@ -38,7 +39,8 @@ def find_pulled(name: str, local: list[str]) -> str | None:
 async def read(state: AppState, name: str) -> str:
     """The name that is meant, as the rest of the API has it."""
     plain = name.removesuffix(LATEST)
-    known = {DEFAULT, *state.models, *state.aliases}
+    embedder = embedding.current_embedder()
+    known = {DEFAULT, *state.models, *state.aliases, *([embedder.name] if embedder else ())}
     if plain != name and name not in known and plain in known:
         return plain
     if hub_spec(name) is None:

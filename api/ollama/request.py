@@ -5,7 +5,7 @@ Knows no route.
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from api.http.open_model import OpenRequest, add_schemas
 from api.http.refused import NoEffect, Refused, Table
@@ -15,6 +15,8 @@ from backends import effort
 Name = Annotated[str, Field(min_length=1, max_length=300, description="a name of /api/tags, with :latest or without")]
 DURATION = r"^-?([0-9]+|([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+)$"
 KeepAlive = Annotated[float | Annotated[str, Field(pattern=DURATION, max_length=50)] | None, Field()]
+# Older clients say `name`.
+NAMED: Any = Field(validation_alias=AliasChoices("model", "name"))
 KEPT = "taken, and changes nothing: MODELS_IDLE says how long a model stays"
 TABLE: Table = {
     **dict.fromkeys(("shift", "debug_render_only"), NoEffect()),

@@ -14,6 +14,7 @@ import ollama
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_ollama import ChatOllama, OllamaEmbeddings
+from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from backends.llama.header import read_header
@@ -21,6 +22,8 @@ from tests import thinker
 from tests.api.conftest import Serve, idle, wait
 from tests.conftest import GGUF
 from tests.loopback import Loopback
+from tests.pictures import encode, plain
+from tests.scripted import chat, models, serving
 
 NODE = Path(__file__).parent / "node"
 LLM = Path(sys.executable).parent / "llm"
@@ -101,7 +104,8 @@ def test_what_is_wrong_is_said_in_ollamas_form(serve: Serve) -> None:
     assert "llama3.2" in refusal(model="llama3.2").error
     assert "mirostat" in refusal(options={"mirostat": 2}).error
     assert refusal(options={"temperature": 9}).error.startswith("options.temperature")
-    assert "images" in refusal(messages=[{**HI[0], "images": [b"\x89PNG"]}]).error
+    assert "picture 1" in refusal(messages=[{**HI[0], "images": [b"\x89PNG"]}]).error
+    assert "images" in refusal(messages=[{"role": "system", "content": "", "images": [b"\x89PNG"]}, *HI]).error
     assert refusal(think=True).status_code == 400, "the model does not think"
     assert "follows no call" in refusal(messages=[*HI, {"role": "tool", "content": "1"}]).error
     with pytest.raises(ollama.ResponseError, match="suffix"):
@@ -135,7 +139,7 @@ def test_tools_are_called_and_their_results_read(serve: Serve, loopback: Loopbac
     assert [call.function.arguments for line in lines for call in line.tool_calls or ()] == [{"city": "Rome"}]
 
 
-def test_what_is_thought_stands_apart(serve: Serve, tmp_path: Path) -> None:
+def test_what_is_thought_stands_apart(serve: Serve, tmp_path: Path, fresh_backends: None) -> None:
     served = client(serve(**thinker.environment(tmp_path)))
     lines = served.chat("default", HI, think=True, options={"num_predict": 12}, stream=True)
     messages = [line.message for line in lines]
@@ -166,6 +170,7 @@ def test_the_models_that_there_are(serve: Serve) -> None:
     assert loaded["default:latest"].context_length == 1024
     assert loaded["default:latest"].expires_at
     assert str(GGUF.parent) not in json.dumps([http.get(path).json() for path in ("/api/tags", "/api/ps")])
+    assert http.post("/api/show", json={"name": "default"}).json()["capabilities"] == shown.capabilities
     assert http.get("/api/version").json()["version"]
 
 
@@ -173,6 +178,8 @@ def test_vectors(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EMBEDDINGS", raising=False)
     http = serve()
     served = client(http)
+    assert "multilingual-e5-small-q4_0:latest" in [each.model for each in served.list().models]
+    assert served.show("multilingual-e5-small-q4_0:latest").capabilities == ["embedding"]
     made = served.embed("default", ["The mountain gets much rain.", "Bread is baked at night."])
     assert [len(row) for row in made.embeddings] == [384, 384]
     assert made.prompt_eval_count
@@ -203,6 +210,21 @@ async def test_fifty_streams_at_once_complete_and_one_that_is_left_ends(serve: S
         break
     await served._client.aclose()
     await asyncio.to_thread(wait, idle)
+
+
+@pytest.mark.server  # pictures are unpacked by a process of their own
+def test_a_picture_is_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch, fresh_backends: None) -> None:
+    rows = models("m-1", max_model_len=4096, architecture={"input_modalities": ["text", "image"]})
+    photo, red = encode(Image.effect_noise((60, 60), 90).convert("RGB"), "PNG"), plain()
+    with serving({"/v1/models": rows, "/v1/chat/completions": chat("It is red.", (20, 3))}) as scripted:
+        served = client(serve(LLM_BACKEND="openai", OPENAI_BASE_URL=scripted.url, MAX_BODY_BYTES="1000"))
+        assert served.chat("default", [{**HI[0], "images": [photo]}]).message.content == "It is red."
+        told = "".join(each.response or "" for each in served.generate("default", "?", images=[red.data], stream=True))
+        assert told == "It is red."
+        first, second = (sent["messages"][-1]["content"] for sent in scripted.sent()[-2:])
+    assert first[0]["image_url"]["url"].startswith("data:image/")
+    assert first[1]["text"] == HI[0]["content"]
+    assert second == [{"type": "image_url", "image_url": {"url": red.data_url}}, {"type": "text", "text": "?"}]
 
 
 def test_langchains_model(serve: Serve) -> None:
@@ -274,7 +296,7 @@ def test_the_llm_command_with_its_plugin_for_ollama(serve: Serve, tmp_path: Path
 
     assert "default" in llm("ollama", "models")
     options = ("-o", "temperature", "0", "-o", "num_predict", "20")
-    whole = llm("-m", "default:latest", "--no-stream", *options, "hi, how are you?")
+    whole = llm("-m", "ollama/default", "--no-stream", *options, "hi, how are you?")
     assert whole.strip()
-    assert llm("-m", "default:latest", *options, "hi, how are you?").strip() == whole.strip()
-    assert llm("-m", "default:latest", "-c", *options, "And what do you like?").strip()
+    assert llm("-m", "ollama/default", *options, "hi, how are you?").strip() == whole.strip()
+    assert llm("-m", "ollama/default", "-c", *options, "And what do you like?").strip()
