@@ -104,7 +104,7 @@ def test_what_is_wrong_is_said_in_ollamas_form(serve: Serve) -> None:
     assert "llama3.2" in refusal(model="llama3.2").error
     assert "mirostat" in refusal(options={"mirostat": 2}).error
     assert refusal(options={"temperature": 9}).error.startswith("options.temperature")
-    assert "picture 1" in refusal(messages=[{**HI[0], "images": [b"\x89PNG"]}]).error
+    assert "cannot see pictures" in refusal(messages=[{**HI[0], "images": [b"\x89PNG"]}]).error
     assert "images" in refusal(messages=[{"role": "system", "content": "", "images": [b"\x89PNG"]}, *HI]).error
     assert refusal(think=True).status_code == 400, "the model does not think"
     assert "follows no call" in refusal(messages=[*HI, {"role": "tool", "content": "1"}]).error
