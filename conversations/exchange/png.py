@@ -24,7 +24,7 @@ def read_card(data: bytes) -> Any:
     if text is None:
         raise ExchangeError("it is a picture, and no character's card is in it")
     try:
-        return parse_json(base64.b64decode(text), "card.json")
+        return parse_json(base64.b64decode(b"".join(text.split()), validate=True), "card.json")
     except binascii.Error as error:
         raise ExchangeError(f"it is a picture whose character's card cannot be read: {error}") from None
 

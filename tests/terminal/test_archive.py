@@ -188,7 +188,7 @@ def test_a_card_becomes_a_persona_and_what_is_not_kept_is_said(run: Run) -> None
     assert done.out == (
         "2 conversations imported from a character's card, Claude; 1 was empty; personas saved: Keeper\n"
     )
-    assert f"{chat}: of Claude, not kept: pictures of tools (1), files, but for their names (1)" in done.err
+    assert f"{chat}: of Claude, not kept: files, but for their names (1), pictures of tools (1)" in done.err
     again = run("import", card).out
     assert again == "0 conversations imported from a character's card; 1 unchanged ones were there already\n"
     assert [persona.name for persona in personas.listing(mine("terminal"))] == ["Keeper"]
