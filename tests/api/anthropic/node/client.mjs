@@ -4,6 +4,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { generateObject, generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 
+globalThis.AI_SDK_LOG_WARNINGS = false; // they would stand before the JSON
 const [address, part] = process.argv.slice(2);
 const client = new Anthropic({ baseURL: address, apiKey: "none", maxRetries: 0 });
 const provider = createAnthropic({ baseURL: `${address}/v1`, apiKey: "none" });
