@@ -30,6 +30,7 @@ ENVIRONMENT = {  # no key, no address
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
     "MALLOC_ARENA_MAX": "2",  # threads that read pictures share memory that was given back
+    "MALLOC_MMAP_THRESHOLD_": "4194304",  # bytes from which on it goes back to the system at once
 }
 
 

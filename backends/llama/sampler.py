@@ -66,7 +66,7 @@ class Sampler:
         if sampling.repetition_penalty != 1.0 and last != 0:
             length = window if last is None or last == WHOLE_WINDOW else min(last, window)
             penalty = api.llama_sampler_init_penalties(size, length, sampling.repetition_penalty, 0.0, 0.0)
-            for token in (token for token in prompt[-length:] if with_prompt and token >= 0):
+            for token in prompt[-length:] if with_prompt else ():  # what stands for a picture is drawn by nobody
                 api.llama_sampler_accept(penalty, token)
             yield penalty
         frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
