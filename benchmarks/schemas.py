@@ -31,7 +31,6 @@ from settings import Settings
 from training.command import parser, run
 
 TOGETHER = 8  # chats
-LONGEST = 200  # tokens of a reply
 PROMPT = "Write a short piece of JSON."
 
 
@@ -136,10 +135,10 @@ def judge(text: str, schema: Any) -> None:
         jsonschema.validate(json.loads(text), schema, cls=kind)
 
 
-async def ask(model: Any, schema: Any, temperature: float) -> str:
+async def ask(model: Any, schema: Any, limits: dict[str, Any]) -> str:
     """What became of one reply: `fits`, `broken`, `cut`, or `refused` before it began."""
     try:
-        reply = await model.ainvoke(PROMPT, **options(schema), temperature=temperature, max_tokens=LONGEST)
+        reply = await model.ainvoke(PROMPT, **options(schema), **limits)
     except UnsupportedOptionError:
         return "refused"
     if reply.response_metadata["finish_reason"] == "length":
@@ -152,14 +151,17 @@ async def ask(model: Any, schema: Any, temperature: float) -> str:
     return "fits"
 
 
-async def measure(backend: str, schemas: list[Any], replies: int, temperature: float) -> tuple[int, Counter[str]]:
-    """How many schemas are held to, and what became of so many replies to these. Raises ModelError kinds."""
+async def measure(backend: str, schemas: list[Any], replies: int, limits: dict[str, Any]) -> tuple[int, Counter[str]]:
+    """How many schemas are held to, and what became of so many replies to these. Raises ModelError kinds.
+
+    `limits` are the options of each reply: its temperature and its most tokens.
+    """
     with await backends.lease(backend, Settings.read()) as lease:
         places = asyncio.Semaphore(TOGETHER)  # a chat that ended makes room for the next at once
 
         async def one(schema: Any) -> str:
             async with places:
-                return await ask(lease.model, schema, temperature)
+                return await ask(lease.model, schema, limits)
 
         tried = await asyncio.gather(*map(one, schemas))
         held = [schema for schema, outcome in zip(schemas, tried, strict=True) if outcome != "refused"]
@@ -174,7 +176,8 @@ def work(arguments: argparse.Namespace) -> None:
     schemas = [*read_suite(arguments.folders), *(generate(arguments.generated) if arguments.generated else ())]
     if not schemas:
         raise ValueError("no schema: name folders of the suite, or --generated")
-    held, found = asyncio.run(measure(arguments.backend, schemas, arguments.replies, arguments.temperature))
+    limits = {"temperature": arguments.temperature, "max_tokens": arguments.tokens}
+    held, found = asyncio.run(measure(arguments.backend, schemas, arguments.replies, limits))
     print(f"{held} of {len(schemas)} schemas are held to, the others refused by name")
     print(f"{found['fits']} of {found['fits'] + found['broken']} replies that ended fit; {found['cut']} were cut")
 
@@ -187,6 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     given.add_argument("--backend", choices=backends.LOCAL, default="llamacpp")
     given.add_argument("--replies", type=int, default=1000)
     given.add_argument("--temperature", type=float, default=1.5)
+    given.add_argument("--tokens", type=int, default=200, help="the most of a reply")
     return run("schemas", lambda: work(given.parse_args(argv)))
 
 
