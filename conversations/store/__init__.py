@@ -6,6 +6,7 @@ from conversations.store.citations import read_sources
 from conversations.store.database import Database, DatabaseError, connect, disconnect
 from conversations.store.inheritance import NO_PERSONA, Effective, resolve, resolve_row
 from conversations.store.link_table import SharedLink
+from conversations.store.pictures import PictureInfo
 from conversations.store.project_table import Project
 from conversations.store.scan_tables import PagePicture
 from conversations.store.schema import (
@@ -55,6 +56,7 @@ __all__ = [
     "NotFoundError",
     "PagePicture",
     "Period",
+    "PictureInfo",
     "Project",
     "SharedLink",
     "State",

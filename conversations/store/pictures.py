@@ -19,7 +19,7 @@ FORM = (StoredPicture.mime_type, StoredPicture.width, StoredPicture.height)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureInfo:
     """A picture of a message without its bytes; `position`: how many characters of the text stand before it."""
 
     name: str
@@ -48,11 +48,13 @@ def attach(session: Session, owner: str, message_id: int, pictures: Sequence[Pic
         session.execute(insert(MessagePicture).values(message_id=message_id, owner=owner, **row))
 
 
-def read(session: Session, message_ids: Sequence[int]) -> dict[int, list[Shown]]:
+def read(session: Session, message_ids: Sequence[int]) -> dict[int, list[PictureInfo]]:
     """The pictures of these messages, each in order, without their bytes."""
-    found: dict[int, list[Shown]] = {}
+    found: dict[int, list[PictureInfo]] = {}
     for row, mime_type, width, height in session.execute(_joined(message_ids, FORM)):
-        found.setdefault(row.message_id, []).append(Shown(row.name, row.digest, mime_type, width, height, row.position))
+        found.setdefault(row.message_id, []).append(
+            PictureInfo(row.name, row.digest, mime_type, width, height, row.position)
+        )
     return found
 
 

@@ -18,7 +18,7 @@ from conversations.store.calls import has_left_calls, read_calls, sweep_calls
 from conversations.store.citations import Source, read_sources
 from conversations.store.database import Database, connect
 from conversations.store.link_table import SharedLink
-from conversations.store.pictures import Shown
+from conversations.store.pictures import PictureInfo
 from conversations.store.project_table import Project
 from conversations.store.schema import (
     IS_LIVE,
@@ -56,7 +56,7 @@ class Thread:
     summary: Summary | None = None  # the newest one on this branch
     sources: dict[int, list[Source]] = field(default_factory=dict)  # passages that replies were made from
     calls: dict[int, list[ToolCall]] = field(default_factory=dict)  # of tools, by their reply
-    pictures: dict[int, list[Shown]] = field(default_factory=dict)  # by their message
+    pictures: dict[int, list[PictureInfo]] = field(default_factory=dict)  # by their message
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import streamlit as st
 from blocks import render_blocks
 from blocks.markers import link_markers
 from conversations.replies import NOTE, end_note
-from conversations.store import Feedback, Message, Store, ToolCall
-from conversations.store.pictures import Shown
+from conversations.store import Feedback, Message, PictureInfo, Store, ToolCall
 from documents.source import Source
 from page.chat import calls, reply, sources
 from page.chat import pictures as drawn
@@ -28,7 +27,7 @@ def draw_body(
     passages: Sequence[Source] = (),
     question: str = "",
     *,
-    pictures: Sequence[Shown] = (),
+    pictures: Sequence[PictureInfo] = (),
     made_calls: Sequence[ToolCall] = (),
     holds_strangers: bool = False,
     stream_data: dict[str, Any] | None = None,

@@ -10,8 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from conversations.store import Message, NotFoundError, State, Store, Thread
-from conversations.store.pictures import Shown
+from conversations.store import Message, NotFoundError, PictureInfo, State, Store, Thread
 from page.session.actions import enqueue, enqueue_files
 from page.session.current import current_conversation
 from page.session.error import defer_error
@@ -88,7 +87,7 @@ def _run_verb(store: Store, verb: str, message: Message, versions: list[int], va
         defer_error("This message is no longer there.")
 
 
-def _read(store: Store, shown: Sequence[Shown]) -> None:
+def _read(store: Store, shown: Sequence[PictureInfo]) -> None:
     """Attach the pictures of a message as documents, so that the text in them is read."""
     try:
         found = [store.picture(each.digest) for each in shown]

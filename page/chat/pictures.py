@@ -8,8 +8,7 @@ from functools import lru_cache
 
 import streamlit as st
 
-from conversations.store import NotFoundError, Store
-from conversations.store.pictures import Shown
+from conversations.store import NotFoundError, PictureInfo, Store
 from documents.load import how_to_install
 from documents.pictures.picture import Picture
 from documents.scan.recognizer import missing_packages
@@ -23,7 +22,7 @@ SIDE = 240  # pixels of the longer side
 GONE = "A picture was here, and is deleted."
 
 
-def draw(store: Store, shown: Sequence[Shown]) -> None:
+def draw(store: Store, shown: Sequence[PictureInfo]) -> None:
     """Draw the pictures of a message beside each other; each has a button that shows the whole of it."""
     if not shown:
         return
@@ -35,7 +34,7 @@ def draw(store: Store, shown: Sequence[Shown]) -> None:
                 st.caption(GONE)
 
 
-def _draw(address: str, picture: Shown | Picture) -> None:
+def _draw(address: str, picture: PictureInfo | Picture) -> None:
     """Draw one, its longer side so long and no longer than it is."""
     scale = min(1.0, SIDE / max(picture.width, picture.height))
     st.image(address, width=max(1, round(picture.width * scale)), alt=f"Picture: {picture.name}")
