@@ -47,8 +47,22 @@ app = FastAPI(
 )
 # These demand a key where one is set, and what they answer counts for the limits.
 for family in (
-    *(routes, projects, models, chat, completions, responses, embeddings, answer_now, control, files, llama, mcp),
-    *(exports, links, project_files),
+    *(
+        routes,
+        project_files,
+        projects,
+        models,
+        chat,
+        completions,
+        responses,
+        embeddings,
+        answer_now,
+        control,
+        files,
+        llama,
+        mcp,
+    ),
+    *(exports, links),
 ):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(
