@@ -1,4 +1,4 @@
-"""Words of strangers in a conversation: of documents, of web pages and other results of tools, of imported files.
+"""Words of strangers in a conversation: of documents, pictures, web pages and other results of tools, imported files.
 
 Who wrote them may have written instructions. Where some stand in the window no call is made unasked that needs a
 person's leave, and the person is shown which came last. Knows records; no tool and no page.
@@ -32,6 +32,9 @@ def last_passage(context: BranchContext, calls: Sequence[ToolCall], report: Repo
             return _of_call(strange)
         if message.id == context.cited:
             return {"source": "a document, which an earlier reply was made from", "text": message.text[:LONGEST]}
+        if shown := context.pictures.get(message.id):
+            names = ", ".join(each.picture.name for each in shown)
+            return {"source": f"a picture ({names})", "text": message.text[:LONGEST]}
         if message.imported:
             return {"source": "an imported conversation", "text": message.text[:LONGEST]}
     if context.foreign_system:

@@ -14,6 +14,7 @@ from conversations.store.schema import State
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
 from documents.pictures.picture import Picture
+from tests.conversations.replies.web import Web
 from tests.conversations.talk import ask, mine, over
 from tests.loopback import Loopback
 from tests.pictures import encode, plain
@@ -165,6 +166,19 @@ def test_a_fallback_is_shown_them_too_and_one_that_cannot_see_says_so(
     first, last = str(failed.error).splitlines()
     assert first.startswith("openai")
     assert last.startswith("llamacpp cannot see pictures")
+
+
+def test_a_picture_may_hold_words_of_strangers(loopback: Loopback, web: Web) -> None:
+    store, reads = mine(), f'call read_page {{"url": "{web.url()}"}}'
+    with store.database.writing() as session:
+        identity = store.create(session, tools=["read_page"], grants={"read_page": "always"}).id
+    loopback.script.extend([reads, "say Read.", reads])
+    assert over(store, turn.send(store, identity, "one", ask("openai"))).state == State.DONE
+    store.clear(identity, grants={"read_page": "always"})
+    asked = over(store, turn.send(store, identity, "two", ask("openai"), pictures=[RED]))
+    [call] = store.waiting_calls(identity)
+    assert (asked.state, len(web.asked)) == (State.REQUIRES_ACTION, 1)
+    assert call.passage == {"source": "a picture (red.png)", "text": "two"}
 
 
 def test_a_picture_takes_its_part_of_the_window(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
