@@ -21,13 +21,14 @@ from api.http.state import get_state
 
 Model = TypeVar("Model", bound=BaseModel)
 CLOSE_CONNECTION = {"Connection": "close"}  # nobody reads the rest of a body that was refused
-PICTURE = re.compile(rb'data:image/[^"\\]*|"images"\s*:\s*\[[^][]*\]')  # in JSON, as data; Ollama's have no address
+# Pictures in JSON: as data, in Ollama's list, which has no addresses, and as base64 elsewhere, where words have spaces.
+PICTURE = re.compile(rb'data:image/[^"\\]*|"images"\s*:\s*\[[^][]*\]|[A-Za-z0-9+/=\\]{4096,}')
 REF_TEMPLATE = "#/components/schemas/{model}"
 _models: dict[str, type[BaseModel]] = {}
 
 
 async def read_body(request: Request, *, pictures: bool = False) -> bytes:
-    """The bytes of the body; `pictures`: those that it holds as data may take as many more as one picture has.
+    """The bytes of the body; `pictures`: those that it holds as base64 may take as many more as one picture has.
 
     Raises ApiError 413 for too many, 408 for a client that stops sending, 499 for one that is gone.
     """

@@ -68,7 +68,7 @@ def test_a_photograph_larger_than_a_text_may_be_is_scaled(talk: Talk, server: Sc
     sent = seen(server)[1]["image_url"]["url"]
     assert len(sent) < 40_000
     with pytest.raises(Exception, match="longer than 20,000 bytes"):
-        client.chat.completions.create(model="default", messages=asked({**WHAT, "text": "x" * 30_000}, shown))
+        client.chat.completions.create(model="default", messages=asked({**WHAT, "text": "x " * 15_000}, shown))
 
 
 def test_a_response_keeps_them_and_goes_on_from_them(talk: Talk, server: Scripted) -> None:
