@@ -183,6 +183,7 @@ def test_a_picture_may_hold_words_of_strangers(loopback: Loopback, web: Web) -> 
 
 def test_a_picture_takes_its_part_of_the_window(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_N_CTX", "4000")
+    monkeypatch.setenv("CONTEXT_STRATEGY", "trim")
     store, large = mine(), Image.new("RGB", (1200, 1000), "red")  # 1,600 tokens
     shown = [Picture("large.png", "image/png", *large.size, encode(large))]
     row = over(store, turn.send(store, None, "one", ask("openai"), None, shown))
