@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from backends.llama.header import read_header
 from tests import thinker
 from tests.api.conftest import Serve, idle, wait
+from tests.byte_server import STOP, TEXT, ByteServer, chunk, delta, stream, words
 from tests.conftest import GGUF
 from tests.loopback import Loopback
 from tests.pictures import encode, plain
@@ -139,16 +140,23 @@ def test_tools_are_called_and_their_results_read(serve: Serve, loopback: Loopbac
     assert [call.function.arguments for line in lines for call in line.tool_calls or ()] == [{"city": "Rome"}]
 
 
-def test_what_is_thought_stands_apart(serve: Serve, tmp_path: Path, fresh_backends: None) -> None:
+def test_what_is_thought_stands_apart(serve: Serve, byte_server: ByteServer) -> None:
+    byte_server.answer(stream(delta(reasoning_content="Let me see."), *words(), chunk(STOP)))
+    served = client(serve(LLM_BACKEND="openai"))
+    messages = [line.message for line in served.chat("default", HI, stream=True)]
+    whole = served.chat("default", HI).message
+    told = served.generate("default", "hi")
+    assert "".join(each.thinking or "" for each in messages) == whole.thinking == told.thinking == "Let me see."
+    assert "".join(each.content or "" for each in messages) == whole.content == told.response == TEXT
+
+
+def test_thinking_is_switched(serve: Serve, tmp_path: Path, fresh_backends: None) -> None:
     served = client(serve(**thinker.environment(tmp_path)))
-    lines = served.chat("default", HI, think=True, options={"num_predict": 12}, stream=True)
-    messages = [line.message for line in lines]
-    assert "".join(each.thinking or "" for each in messages).strip()
-    assert not "".join(each.content or "" for each in messages)
     plain = served.chat("default", HI, think=False, options={"num_predict": 12}).message
     assert plain.content
     assert plain.thinking is None
-    assert served.generate("default", "hi", think=True, options={"num_predict": 12}).thinking
+    with pytest.raises(ollama.ResponseError, match="only thought"):  # it does not end by itself
+        served.chat("default", HI, think=True, options={"num_predict": 12})
 
 
 def test_the_models_that_there_are(serve: Serve) -> None:
