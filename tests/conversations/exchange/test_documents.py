@@ -58,6 +58,7 @@ def kept(store: Store) -> list[tuple[Any, ...]]:
 
 def test_every_lasting_column_is_in_the_form() -> None:
     made_anew = {
+        "project_id",
         "id",
         "owner",
         "conversation_id",

@@ -61,11 +61,17 @@ def test_an_older_chat_is_a_plain_list() -> None:
     assert [(m["parent"], m["text"]) for m in old["messages"]] == [(None, "What is a fjord?"), (0, "A drowned valley.")]
 
 
+def without_pictures(conversation: dict[str, Any]) -> dict[str, Any]:
+    """Those of the fixture are cut short, so they are left out."""
+    messages = [{n: v for n, v in m.items() if n != "pictures"} for m in conversation["messages"]]
+    return {**conversation, "messages": messages}
+
+
 @pytest.mark.usefixtures("database_url")
 def test_it_lasts_and_is_there_once() -> None:
     store, found = mine(), parse_file(FIXTURES / "openwebui.json")
     import_all(store, found)
-    assert [export_conversation(store, c["id"]) for c in found] == found
+    assert [export_conversation(store, c["id"]) for c in found] == [without_pictures(c) for c in found]
     assert texts(store, BIRD)[1] == "A wren."
     assert len(import_all(store, found).skipped) == 2
 
