@@ -2,12 +2,14 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conversations.library import files
+from documents import load
 from tests.conversations.talk import mine
 from tests.documents.scan.drawing import draw, encode, lines, needs_scans
 from tests.documents.test_scans import scan
@@ -228,3 +230,21 @@ def test_find_in_a_picture_and_in_a_scan(tmp_path: Path, run: Run) -> None:
     [source] = json.loads(run("find", "tall", "scan.pdf", "--json").out)["sources"]
     assert (source["page"], len(source["region"]), len(source["region"][0])) == (2, 1, 4)
     assert "document" not in source
+
+
+def test_where_nothing_reads_pictures_the_requirements_are_named(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = draw(lines(FACT), size=(1200, 1697))
+    (tmp_path / "page.png").write_bytes(encode(page))
+    (tmp_path / "scan.pdf").write_bytes(scan([(page, "")]))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['rapidocr'] = None\n"
+    )  # as if it were not there
+    monkeypatch.setitem(load.ENVIRONMENT, "PYTHONPATH", str(tmp_path))  # as if it were not there, in the child too
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    for name in ("page.png", "scan.pdf"):
+        told = run("find", "How tall?", name)
+        assert told.code != 0
+        assert "pip install -r requirements-scans.txt" in told.err
+        assert len(told.err.splitlines()) == 1
