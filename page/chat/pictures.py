@@ -10,6 +10,7 @@ import streamlit as st
 
 from conversations.store import NotFoundError, PictureInfo, Store
 from documents.load import how_to_install
+from documents.pictures.attached import NamedFile
 from documents.pictures.picture import Picture
 from documents.scan.recognizer import missing_packages
 from page.session import actions
@@ -46,8 +47,11 @@ def _address(store: Store, digest: str) -> str:
     return store.picture(digest).data_url
 
 
-def draw_unseen(unseen: Unseen | None) -> None:
-    """Draw a message that waits because its model cannot see, and what can be done with it."""
+def draw_unseen(unseen: Unseen | None, blindness: str | None) -> None:
+    """Draw a message that waits because its model cannot see, and what can be done with it.
+
+    `blindness`: why the one that is picked now cannot; None where it may.
+    """
     if unseen is None:
         return
     with st.container(border=True, key="unseen"):
@@ -56,13 +60,16 @@ def draw_unseen(unseen: Unseen | None) -> None:
                 _draw(picture.data_url, picture)
         if unseen.text.strip():
             st.text(unseen.text)
-        st.caption(f":material/visibility_off: {escape_markdown(unseen.why)}")
+        if blindness:
+            st.caption(f":material/visibility_off: {escape_markdown(blindness)}")
         missing = bool(missing_packages())
         with st.container(horizontal=True):
+            if not blindness:
+                st.button("Show it to this model", type="primary", on_click=_show, args=(unseen,))
             st.button(
                 "Read the text in it" if len(unseen.pictures) == 1 else "Read the text in them",
                 icon=":material/document_scanner:",
-                type="primary",
+                type="primary" if blindness else "secondary",
                 disabled=missing,
                 on_click=_read_text,
                 args=(unseen,),
@@ -74,6 +81,11 @@ def draw_unseen(unseen: Unseen | None) -> None:
             st.caption(f"The text in a picture cannot be read yet: {escape_markdown(how_to_install())}.")
 
 
+def _show(unseen: Unseen) -> None:
+    """Send the message as it was meant, to a model that was picked since."""
+    _send(unseen.text, unseen.others, unseen.pictures)
+
+
 def _read_text(unseen: Unseen) -> None:
     """Attach the pictures as documents, and send what was asked."""
     _send(unseen.text, unseen.files)
@@ -83,10 +95,10 @@ def _send_without(unseen: Unseen) -> None:
     _send(unseen.text, unseen.others)
 
 
-def _send(text: str, files: Sequence[tuple[str, bytes]]) -> None:
+def _send(text: str, files: Sequence[NamedFile], shown: tuple[Picture, ...] = ()) -> None:
     current_conversation().unseen = None
     if not files or actions.enqueue_files(text, files):
-        actions.enqueue_text(text)
+        actions.enqueue_text(text, shown)
 
 
 def _discard(unseen: Unseen) -> None:

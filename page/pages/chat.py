@@ -66,7 +66,7 @@ def draw() -> None:
         _draw_conversation(context, thread, selection, opened)
     for problem in filter(None, (pop_error(), selection.problem)):
         draw_error(problem)
-    pictures.draw_unseen(current_conversation().unseen)
+    pictures.draw_unseen(current_conversation().unseen, selection.blindness(context))
     _draw_input(context, selection)
     context_meter.draw(thread)
     sidebar.draw(own, opened)

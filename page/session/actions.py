@@ -75,7 +75,7 @@ def submit_input(blindness: str | None = None) -> None:
         defer_error("\n".join(map(escape_markdown, problems)))
         st.session_state["message"] = text
     elif shown and blindness:
-        current_conversation().unseen = Unseen(text, named, shown, blindness)
+        current_conversation().unseen = Unseen(text, named, shown)
     elif attached and not enqueue_files(text, others):
         st.session_state["message"] = text
     elif text.strip() or shown or not named:

@@ -8,12 +8,11 @@ from documents.pictures.picture import Picture
 
 @dataclass(frozen=True)
 class Unseen:
-    """A message with `files`, of which its model cannot see the `pictures`, for the reason `why`."""
+    """A message with `files`, of which its model cannot see the `pictures`."""
 
     text: str
     files: tuple[NamedFile, ...] = field(repr=False)
     pictures: tuple[Picture, ...] = field(repr=False)
-    why: str
 
     @property
     def others(self) -> tuple[NamedFile, ...]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.conftest import Serve
 from tests.conversations.talk import mine
 from tests.documents.scan.drawing import draw, encode, lines, needs_scans
 from tests.loopback import KEY, Loopback
@@ -82,3 +83,12 @@ def test_who_cannot_see_reads_what_is_attached(tmp_path: Path, run: Run) -> None
     done = run("chat", said=f"/attach {tmp_path / 'sign.png'}", LLM_BACKEND="llamacpp")
     assert "sign.png: 1 page" in done.out
     assert "llamacpp cannot see pictures: the text in sign.png is read." in done.err
+
+
+def test_a_server_of_ours_is_shown_pictures(photos: tuple[str, str], serve: Serve, loopback: Loopback) -> None:
+    given = {"OPENAI_BASE_URL": loopback.url, "OPENAI_API_KEY": KEY}
+    url = str(serve(LLM_BACKEND="openai", **given).base_url)
+    done = run_process("ask", "--image", photos[0], "What is it?", "--url", url)
+    assert (done.code, done.out.strip()) == (0, "I see red 640 x 480."), done.err
+    said = f"/attach {photos[1]}\nWhat is it?"
+    assert "I see blue 300 x 400." in run_process("chat", "--url", url, said=said).out
