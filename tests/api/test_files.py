@@ -23,8 +23,6 @@ from conversations.store.schema import Conversation, Document, Message
 from tests.api.conftest import Serve
 from tests.api.process import served
 from tests.conftest import free_port
-from tests.documents.scan.drawing import draw, encode, lines, needs_scans
-from tests.documents.test_scans import scan
 from tests.loopback import KEY, Loopback, running
 from tests.pdf import pdf
 
@@ -165,20 +163,6 @@ def test_a_search_in_a_workbook_names_its_cells(house: House) -> None:
     found = house.post("/v1/files/search", json={"query": "How tall is Ardmore?", "files": [kept.id]}).json()["data"]
     assert [(each["file"], each["page"], each["place"]) for each in found] == [("lights.xlsx", None, "Sheet!A2:B3")]
     assert found[0]["quote"] == "place: Ardmore\nheight: 12.5\n\nplace: Bantry\nheight: 8"
-
-
-@needs_scans
-def test_a_scan_and_a_photograph_are_files_whose_lines_have_a_place(house: House) -> None:
-    quote = "The lamp of Port Selden\nburned whale oil."
-    first, second = (draw(lines(*text.splitlines()), size=(1000, 1414)) for text in ("Of fog.", quote))
-    files = {"page.png": (encode(second), 1), "scan.pdf": (scan([(first, ""), (second, "")]), 2)}
-    for name, (data, number) in files.items():
-        with house.client() as client:
-            kept = client.files.create(file=(name, data), purpose="assistants")
-        asked = {"query": "What did the lamp burn?", "files": [kept.id]}
-        found = house.post("/v1/files/search", json=asked).json()["data"][0]
-        assert (found["file"], found["page"], found["quote"]) == (name, number, quote)
-        assert [len(box) for box in found["region"]] == [4, 4]
 
 
 @pytest.mark.parametrize("model", ["llamacpp", "openai"])
