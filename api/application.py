@@ -100,7 +100,8 @@ def openapi_document() -> dict[str, Any]:
     """The OpenAPI document, with the models of bodies that routes read themselves."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(body.body_schemas())
+        document.setdefault("components", {}).setdefault("schemas", {})
+        body.add_schemas(document["components"]["schemas"])
         app.openapi_schema = document
     return app.openapi_schema
 

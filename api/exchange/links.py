@@ -143,8 +143,8 @@ async def copy(state: StateDep, store: OwnerStore, token: Token) -> Copied:
 @open_router.get(
     "/shared/{token}",
     dependencies=[Enabled],
-    response_class=HTMLResponse,
-    responses=error_responses(400, 404, 503),
+    response_class=Response,  # none of its errors is HTML
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **error_responses(400, 404, 503)},
 )
 async def read(
     state: StateDep,

@@ -4,6 +4,7 @@ JSON is read whatever content type a client sends: `curl -d` says it is a form.
 """
 
 import asyncio
+import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
@@ -136,7 +137,14 @@ def json_body_schema(model: type[BaseModel], **examples: Any) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def body_schemas() -> dict[str, Any]:
-    """The JSON schemas of all models given to `json_body_schema`, by name."""
-    _, schema = models_json_schema([(model, "validation") for model in _models.values()], ref_template=REF_TEMPLATE)
-    return dict(schema.get("$defs", {}))
+def add_schemas(schemas: dict[str, Any]) -> None:
+    """Add the JSON schemas of all models given to `json_body_schema`, by name.
+
+    Families name what their answers hold as they name what they are sent: what is sent is `…Sent` where both are there.
+    """
+    _, own = models_json_schema([(model, "validation") for model in _models.values()], ref_template=REF_TEMPLATE)
+    sent = json.dumps(own.get("$defs", {}))
+    for name, schema in own.get("$defs", {}).items():
+        if schemas.get(name, schema) != schema:
+            sent = sent.replace(f'"{name}": {{', f'"{name}Sent": {{').replace(f'/{name}"', f'/{name}Sent"')
+    schemas.update(json.loads(sent))
