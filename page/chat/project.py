@@ -3,7 +3,7 @@
 Knows what is chosen; not how a reply is made with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -60,11 +60,16 @@ def _update(store: Store, project_id: str, name: str, value: Any) -> None:
         defer_error(str(error))
 
 
-def _bound(store: Store, project: Project, name: str, value: Any) -> dict[str, Any]:
-    """The arguments of a widget that shows a column of the project, and sets it."""
+def _bound(
+    store: Store, project: Project, name: str, value: Any, to_column: Callable[[Any], Any] | None = None
+) -> dict[str, Any]:
+    """The arguments of a widget that shows a column of the project, and sets it to `to_column` of a choice."""
     shown = f"project-{name}-{project.id}"
     key = bind(shown, value)
-    set_it = partial(_update, store, project.id, name)
+
+    def set_it(chosen: Any) -> None:
+        _update(store, project.id, name, to_column(chosen) if to_column else chosen)
+
     return {"key": key, "on_change": accept_change, "args": (shown, key, set_it)}
 
 
@@ -86,30 +91,23 @@ def _draw_speaker(context: PageContext, project: Project) -> None:
     persona = Persona.from_dict(project.persona) if project.persona else None
     available = personas.available(store).personas
     options: list[Persona | None] = [None, *([persona] if persona and persona not in available else []), *available]
-    bound = _bound(store, project, "persona", persona)
-    name, key, set_it = bound["args"]
     st.selectbox(
         "Persona of the project",
         options,
         options.index(persona),
         format_func=lambda each: f"{each.name}: {each.description}" if each else "No persona",
-        key=key,
-        on_change=accept_change,
-        args=(name, key, lambda each: set_it(each and each.to_dict())),
+        **_bound(store, project, "persona", persona, lambda each: each and each.to_dict()),
     )
     if persona is not None:
         st.caption("The persona's sentences are the system prompt.")
         return
     usual = system_prompt(context.settings.system_prompt)
     text = usual if project.system is None else project.system
-    name, key, set_it = _bound(store, project, "system", text)["args"]
     st.text_area(
         "System prompt of the project",
         text,
-        key=key,
-        on_change=accept_change,
-        args=(name, key, lambda entered: set_it(_own_prompt(entered, usual))),
         max_chars=projects.MAX_SYSTEM,
+        **_bound(store, project, "system", text, lambda entered: _own_prompt(entered, usual)),
     )
 
 
@@ -145,16 +143,13 @@ def _draw_tools(context: PageContext, project: Project) -> None:
     usable = [info.name for info in list_tools(context.settings) if info.availability_error is None]
     chosen = list(project.tools or ())
     options = [*usable, *(name for name in chosen if name not in usable)]
-    name, key, set_it = _bound(context.store, project, "tools", chosen)["args"]
     st.multiselect(
         "Tools of the project",
         options,
         chosen,
         format_func=escape_markdown,
         placeholder="None",
-        key=key,
-        on_change=accept_change,
-        args=(name, key, lambda picked: set_it(list(picked) or None)),
+        **_bound(context.store, project, "tools", chosen, lambda picked: list(picked) or None),
     )
 
 
