@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from blocks.markers import source_key
 from conversations.store import Store
@@ -33,7 +34,7 @@ def draw(store: Store, sources: Sequence[Source], message_id: int, text: str, qu
     by_number = {source.number: source for source in sources}
     used = [by_number[number] for number in used_numbers(markers)]
     others = [source for source in sources if source not in used]
-    with st.expander(escape_markdown(_label(used or others)), icon=":material/format_quote:"):
+    with _unfoldable(used or others, message_id):
         if any(marker.is_ours for marker in markers):
             st.caption(OURS_NOTE)
         _draw_linked(store, used, message_id)
@@ -46,9 +47,15 @@ def draw(store: Store, sources: Sequence[Source], message_id: int, text: str, qu
 def draw_growing(store: Store, sources: Sequence[Source], message_id: int) -> None:
     """Draw the passages that a growing reply was given, folded up."""
     if sources:
-        with st.expander(escape_markdown(_label(sources)), icon=":material/format_quote:"):
+        with _unfoldable(sources, message_id):
             _draw_linked(store, sources, message_id)
         _draw_links(sources, message_id)
+
+
+def _unfoldable(sources: Sequence[Source], message_id: int) -> DeltaGenerator:
+    """What their passages are drawn in: unfolded while the reply grows, it stays so at its end, by its key."""
+    label = escape_markdown(_label(sources))
+    return st.expander(label, icon=":material/format_quote:", key=f"sources-{message_id}")
 
 
 def _draw_links(sources: Sequence[Source], message_id: int) -> None:

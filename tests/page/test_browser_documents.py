@@ -96,6 +96,19 @@ def test_a_question_is_answered_with_page_and_words_and_without_the_document_no_
     expect(tab.get_by_text("Sources:")).to_have_count(0)
 
 
+def test_sources_that_were_unfolded_while_a_reply_grew_stay_so(talk: Loopback, tab: Page, tmp_path: Path) -> None:
+    (tmp_path / "station.pdf").write_bytes(pdf(BOOK))
+    choose_files(tab, tmp_path / "station.pdf")
+    talk.pause = 0.2
+    talk.script.append("slow 60")
+    sources = ask(tab, QUESTION)
+    expect(sources.get_by_text("[1] station.pdf, page 7")).to_be_visible()
+    expect(tab.get_by_role("button", name="Stop")).to_be_visible()
+    expect(messages(tab).last.get_by_text("word59", exact=False)).to_be_visible()
+    expect(tab.get_by_role("button", name="Regenerate", exact=True)).to_be_visible()
+    expect(sources.get_by_text("[1] station.pdf, page 7")).to_be_visible()
+
+
 def test_the_small_model_shows_the_passage_of_a_file_that_was_dragged_in(llamacpp: str, tab: Page) -> None:
     tab.goto(llamacpp)
     tab.get_by_placeholder("Write a message").wait_for()
