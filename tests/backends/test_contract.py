@@ -31,6 +31,11 @@ class Exemption(NamedTuple):
     reason: str
     raises: tuple[type[Exception], ...] = (AssertionError,)
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether it fails each time: what a small model samples fits by chance now and then."""
+        return not self.reason.startswith(SMOLLM2.format(""))
+
 
 TEXT_ONLY = Exemption(
     "the models here read text only, tools give none, and the rest is refused by name",
@@ -103,7 +108,7 @@ class Built:
     ) -> None:
         name = getattr(request.node, "originalname", request.node.name)
         if (exemption := EXEMPT.get((self.backend, name))) is not None:
-            mark = pytest.mark.xfail(reason=exemption.reason, raises=exemption.raises, strict=True)
+            mark = pytest.mark.xfail(reason=exemption.reason, raises=exemption.raises, strict=exemption.is_certain)
             request.applymarker(mark)
         if name == "test_stream_time" and not self.enable_vcr_tests:
             pytest.skip("what a server answers is not recorded here")  # nor asked, under what would record it
