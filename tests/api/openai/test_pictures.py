@@ -100,7 +100,7 @@ def test_a_model_that_cannot_see_is_told_before_anything_is_sent(serve: Serve, s
     reads = {"input_modalities": ["text"]}
     assert client.models.retrieve("llamacpp").to_dict()["architecture"] == reads
     for backend in ("default", "llamacpp"):
-        with pytest.raises(BadRequestError, match="cannot see pictures: it reads text alone") as refused:
+        with pytest.raises(BadRequestError, match=r"cannot see pictures: .*(text alone|no projector)") as refused:
             client.chat.completions.create(model=backend, messages=asked(WHAT, wire(RED)))
         assert refused.value.status_code == 400
     assert server.count("/v1/chat/completions") == 0
