@@ -42,10 +42,10 @@ def test_every_branch_and_role_is_kept(bird: dict[str, Any]) -> None:
 
 def test_what_stands_beside_a_message(bird: dict[str, Any]) -> None:
     question, robin, wren, second, _, failed = bird["messages"]
-    image = {"kind": "image", "name": "unnamed"}
-    assert question["extra"]["attachments"] == [image, {"kind": "file", "name": "notes.txt"}]
+    assert question["extra"]["attachments"] == [{"kind": "file", "name": "notes.txt"}]
     assert question["extra"]["models"] == ["llama3.2:3b", "qwen3:8b"]
-    assert second["extra"] == {"attachments": [image]}
+    assert [each["pictures"][0]["data"] for each in (question, second)] == ["iVBORw0KGgo=", "iVBORw0KGgo="]
+    assert second["extra"] is None
     assert (robin["prompt_tokens"], robin["completion_tokens"], robin["counted"]) == (31, 4, True)
     assert robin["feedback"] == {"value": -1, "comment": "It was a wren.", "created": 1710000002}
     assert (wren["thinking"], wren["thinking_ms"], wren["extra"]) == ("small, brown", 2000.0, None)
@@ -67,6 +67,7 @@ def without_pictures(conversation: dict[str, Any]) -> dict[str, Any]:
     return {**conversation, "messages": messages}
 
 
+@pytest.mark.server  # a process of its own unpacks pictures
 @pytest.mark.usefixtures("database_url")
 def test_it_lasts_and_is_there_once() -> None:
     store, found = mine(), parse_file(FIXTURES / "openwebui.json")

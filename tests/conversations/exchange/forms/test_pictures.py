@@ -74,6 +74,7 @@ def test_a_picture_comes_along(program: str) -> None:
     assert not any("files" in line for line in found.notes)
 
 
+@pytest.mark.server  # a process of its own unpacks pictures
 @pytest.mark.usefixtures("database_url")
 def test_it_is_kept_as_any_other_is() -> None:
     store, found = mine(), parse(CASES["OpenAI"], "x")
@@ -83,6 +84,7 @@ def test_it_is_kept_as_any_other_is() -> None:
     assert (kept["width"], kept["height"], kept["position"]) == (1, 1, len("What is it?"))
 
 
+@pytest.mark.server  # a process of its own unpacks pictures
 def test_one_that_is_broken_is_named_and_the_words_stay() -> None:
     store, found = mine(), parse(CASES["OpenAI"].replace(DATA.encode(), DATA[:60].encode()), "x")
     report = import_all(store, found)
