@@ -91,7 +91,7 @@ def test_pictures_are_drawn() -> None:
     conversation["messages"][0]["pictures"] = [{"name": "red.png", "mime_type": "image/png", "data": coded}]
     with pypdfium2.PdfDocument(render_pdf(conversation)) as document:
         drawn = document[0].render(scale=1).to_pil().convert("RGB")
-    assert (255, 0, 0) in set(drawn.getdata())
+    assert (255, 0, 0) in set(drawn.get_flattened_data())
 
 
 def test_everything_of_a_full_conversation_stands_in_it() -> None:
