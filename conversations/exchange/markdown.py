@@ -134,7 +134,8 @@ def code_block(text: str, language: Any = None) -> str:
 
 def _inline(text: str) -> str:
     """Words as one line without any markup."""
-    return re.sub(r"([\\`*_\[\]<>&#~|!])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_\[\]<>&#~|!])", r"\\\1", " ".join(text.split()))
+    return escaped.replace("\\<", SAFE["<"])  # for readers, too, that know no backslash there
 
 
 def blockquote(text: str) -> str:

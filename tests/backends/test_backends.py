@@ -135,10 +135,10 @@ def test_unset_takes_another_that_is_ready_and_says_why_the_first_is_not(monkeyp
 
 
 def test_a_provider_is_ready_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLM_BACKEND", "anthropic:x")
+    monkeypatch.setenv("LLM_BACKEND", "mistralai:x")
     monkeypatch.setenv("LLM_FALLBACK", "openai:y,nobody:z")
     problems = {status.name: status.problem for status in backends.status(Settings.read())}
-    assert "pip install langchain-anthropic" in str(problems["anthropic:x"])
+    assert "pip install langchain-mistralai" in str(problems["mistralai:x"])
     assert problems["openai:y"] is None
     assert "knows no provider nobody" in str(problems["nobody:z"])
 

@@ -112,7 +112,7 @@ async def test_a_backend_that_cannot_be_built_falls_back(monkeypatch: pytest.Mon
 
 async def test_a_provider_without_its_package_names_it(fresh_backends: None) -> None:
     with pytest.raises(ModelNotFoundError, match="pip install"):
-        await ask("anthropic:claude-test")
+        await ask("mistralai:small-test")
     with pytest.raises(ModelNotFoundError, match="nobody:"):
         await ask("nobody:none")
     assert backends.loaded_model("nobody:none") is None

@@ -178,7 +178,7 @@ def test_sources_in_markdown_are_words_and_nothing_else() -> None:
             cited((0, 0, 1.0), (1, 11, 1.0), papers=[odd, paper(kind="pdf", pages=["One wren.", "Two."])])
         )
     )
-    assert "**Documents:** a\\*b\\*\\<i\\>.md, notes.md\n" in text
+    assert "**Documents:** a\\*b\\*&lt;i\\>.md, notes.md\n" in text
     assert "*Source 2: notes.md, page 2*\n\n> ```\n> Two.\n> ```\n" in text
     found = tokens(text)
     assert not {"html_inline", "image", "link_open"} & {token.type for token in found}
