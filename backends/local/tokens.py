@@ -4,22 +4,24 @@ Knows a loaded model's engine and template; nothing of requests.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import ModelInvalidRequestError
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from backends.local.chat import LocalChat
-from backends.local.engine import Engine
-from backends.local.tools.offer import take
 from prompts.special_tokens import SpecialTokens
+
+if TYPE_CHECKING:
+    from backends.local.engine import Engine
 
 
 class Tokens:
     """The tokenizer of one loaded model. Raises ModelInvalidRequestError for a model that is a server's."""
 
     def __init__(self, model: BaseChatModel, name: str) -> None:
+        from backends.local.chat import LocalChat  # here: a start needs no numpy
+
         if not isinstance(model, LocalChat):
             raise ModelInvalidRequestError(
                 f"{name}: its tokens are its server's, and not known here. Ask that server, or name a local model."
@@ -27,7 +29,7 @@ class Tokens:
         self._model, self._engine = model, model.engine
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The engine of the model."""
         return self._engine
 
@@ -78,6 +80,8 @@ class Tokens:
 
     def prompt(self, messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]] = ()) -> str:
         """The prompt of a chat as its template writes it."""
+        from backends.local.tools.offer import take
+
         offer = take({"tools": list(tools)}) if tools else None
         rendered, _ = self._model._prompt(messages, offer=offer)
         return "".join(segment.text for segment in rendered.segments)
