@@ -11,7 +11,6 @@ import streamlit as st
 from conversations.library import files
 from conversations.store import Store
 from documents.part import Box
-from documents.scan.preview import draw_region
 from documents.source import Source
 from page.session.markdown import escape_markdown
 
@@ -32,5 +31,7 @@ def draw(store: Store, source: Source) -> None:
 @lru_cache(CACHED)
 def _picture(store: Store, document: str, page: int, region: tuple[Box, ...]) -> str | None:
     """The region as the address of itself; None where the owner has no such picture."""
+    from documents.scan.preview import draw_region  # here: a page without scans needs no Pillow
+
     preview = files.page_picture(store, document, page)
     return f"data:image/webp;base64,{b64encode(draw_region(preview, region)).decode()}" if preview is not None else None
