@@ -24,9 +24,9 @@ from api.http.body import json_body_schema
 from api.http.context import request_context
 from api.http.errors import error_responses
 from api.http.models import resolve_model
-from api.http.open_model import IGNORED_HEADER, request_body
+from api.http.open_model import IGNORED_HEADER, request_body, stream_response
 from api.http.pictures import show_pictures
-from api.http.sse import EventStream, event_stream_response
+from api.http.sse import EventStream
 from api.http.state import AppState, StateDep
 from chains import window
 from conversations.store import Store
@@ -64,6 +64,7 @@ EXAMPLES = {
 }
 COUNTED = {"count": {"model": "default", "messages": [{"role": "user", "content": "hi, how are you?"}]}}
 FAILURES = error_responses(400, 404, 408, 413, 500, 502, 503, 504, model=ErrorBody)
+RESPONSES = {**FAILURES, **stream_response('{"type":"message_start", …}')}
 
 
 class TokenCount(BaseModel):
@@ -74,14 +75,8 @@ class TokenCount(BaseModel):
     input_tokens: int
 
 
-def _responses() -> dict[int | str, dict[str, Any]]:
-    header = {"description": "fields of the request that did nothing", "schema": {"type": "string"}}
-    stream = event_stream_response('{"type":"message_start", …}')[200]
-    return {**FAILURES, 200: {**stream, "headers": {IGNORED_HEADER: header}}}
-
-
 @router.post(
-    "", response_model=Message, responses=_responses(), openapi_extra=json_body_schema(MessageRequest, **EXAMPLES)
+    "", response_model=Message, responses=RESPONSES, openapi_extra=json_body_schema(MessageRequest, **EXAMPLES)
 )
 async def create(
     state: StateDep,

@@ -9,7 +9,7 @@ from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel, Field
 
 from api.anthropic.thinking import signature
-from api.http.answers import Answers
+from api.http.answers import NOTICE, Answers
 from api.http.calls import whole
 from conversations.replies import Reply
 
@@ -20,10 +20,6 @@ STOP_REASONS: dict[str | None, StopReason] = {
     "content_filter": "refusal",
     "tool_calls": "tool_use",
 }
-NOTICE = (
-    "that a server read less than it was sent, what of a tool's schema the model was trusted with, or that a reply "
-    "ended inside its thinking"
-)
 
 
 class TextOutput(BaseModel):

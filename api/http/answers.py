@@ -19,6 +19,10 @@ from chains.assistant import Retriever
 from conversations.replies import GenerationRequest, Reply, excess_note, stream_messages
 
 Prompts = Sequence[Sequence[BaseMessage]]
+NOTICE = (  # what `Answers.notice` is about, for the document
+    "that a server read less than it was sent, what of a tool's schema the model was trusted with, or that a reply "
+    "ended inside its thinking"
+)
 
 
 @dataclass(frozen=True)

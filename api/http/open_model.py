@@ -15,6 +15,7 @@ from api.http.body import json_body
 from api.http.context import request_context
 from api.http.errors import ApiError
 from api.http.refused import NOTHING, NoEffect, Refused, Table, is_empty
+from api.http.sse import event_stream_response
 
 log = logging.getLogger(__name__)
 IGNORED_HEADER = "x-ignored-fields"
@@ -119,3 +120,9 @@ def format_names(names: Iterable[str]) -> str:
             return f"{text}, ..."
         text = f"{text}, {shown}" if text else shown
     return text
+
+
+def stream_response(*examples: str) -> dict[int | str, dict[str, Any]]:
+    """A route's `responses` of 200: JSON or a stream of events like these, with the header of ignored fields."""
+    header = {"description": "fields of the request that did nothing", "schema": {"type": "string"}}
+    return {200: {**event_stream_response(*examples)[200], "headers": {IGNORED_HEADER: header}}}

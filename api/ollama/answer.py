@@ -45,7 +45,12 @@ class Answer(Figures):
 
 def now() -> str:
     """The time as lines have it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return format_time(datetime.now(UTC))
+
+
+def format_time(time: datetime) -> str:
+    """A time of UTC as Ollama writes it."""
+    return time.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def nanoseconds(seconds: float) -> int:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 import backends
 from api.http.models import ready_models
 from api.http.state import AppState
+from api.ollama.answer import format_time
 from api.ollama.names import listed_name
 from backends import Entry, models
 from documents import embedding
@@ -61,7 +62,7 @@ class Described:
     @property
     def modified(self) -> str:
         """When its file was written; of a server's, when this one was started."""
-        return self._time().isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return format_time(self._time())
 
     @property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ from api.http.models import resolve_model
 from api.http.open_model import OpenRequest, request_body
 from api.http.state import AppState, StateDep
 from api.ollama import names
+from api.ollama.answer import format_time
 from api.ollama.chat import FAILURES
 from api.ollama.details import Described, Details, describe, describe_all, find_embedder
 from api.ollama.request import NAMED, Name
@@ -124,7 +125,7 @@ def _loaded_row(model: Described) -> LoadedRow | None:
         size=resident.size,
         digest=model.digest,
         details=model.details,
-        expires_at=(datetime.now(UTC) + left).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        expires_at=format_time(datetime.now(UTC) + left),
         size_vram=0,
         context_length=int((resident.model.profile or {}).get("max_input_tokens") or 0),
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from api.http.answers import NOTICE
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
 from api.http.models import resolve_model
@@ -15,7 +16,7 @@ from api.http.sources import NumberedCitation
 from api.http.sse import EventStream, with_error_event
 from api.http.state import StateDep
 from api.openai.annotations import FileCitation
-from api.openai.choices import NOTICE, Choices, FinishReason, Usage, finish_reason
+from api.openai.choices import Choices, FinishReason, Usage, finish_reason
 from api.openai.chunks import completion_chunks
 from api.openai.control import register
 from api.openai.files import FileIds

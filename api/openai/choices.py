@@ -24,10 +24,6 @@ FINISH_REASONS: dict[str | None, FinishReason] = {
     "content_filter": "content_filter",
     "tool_calls": "tool_calls",
 }
-NOTICE = (
-    "that a server read less than it was sent, what of a tool's schema the model was trusted with, or that a reply "
-    "ended inside its thinking"
-)
 
 
 class CompletionTokensDetails(BaseModel):
@@ -44,6 +40,17 @@ class Usage(BaseModel):
     total_tokens: int
     completion_tokens_details: CompletionTokensDetails | None = Field(None, exclude_if=lambda value: value is None)
     estimated: bool = Field(False, exclude_if=lambda value: not value, description="there where some are an estimate")
+
+    @classmethod
+    def of(cls, prompt: int, completion: int, thought: int | None, estimated: bool) -> "Usage":
+        """The tokens of prompts and of replies, with what was thought among these."""
+        return cls(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=thought) if thought else None,
+            total_tokens=prompt + completion,
+            estimated=estimated,
+        )
 
 
 @dataclass(frozen=True)
@@ -90,14 +97,7 @@ class Choices(Answers):
 
     def usage(self) -> Usage:
         """Tokens of all replies; a prompt counts once, however many replies it has."""
-        prompt, completion, thought = self.prompt_tokens, self.completion_tokens, self.thinking_tokens
-        return Usage(
-            prompt_tokens=prompt,
-            completion_tokens=completion,
-            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=thought) if thought else None,
-            total_tokens=prompt + completion,
-            estimated=self.has_estimates,
-        )
+        return Usage.of(self.prompt_tokens, self.completion_tokens, self.thinking_tokens, self.has_estimates)
 
 
 def finish_reason(reply: Reply) -> FinishReason:

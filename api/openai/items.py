@@ -56,14 +56,18 @@ class AssistantItem(AssistantMessage):
     type: Literal["message"] | None = None
 
 
-class ReasoningItem(OpenModel):
+class ClientItem(OpenModel):
+    """An item whose other fields are the client's own: none of them is named as ignored."""
+
+    def ignored_fields(self) -> Iterator[str]:
+        """None."""
+        return iter(())
+
+
+class ReasoningItem(ClientItem):
     """What a model thought, as this server or another told it."""
 
     type: Literal["reasoning"]
-
-    def ignored_fields(self) -> Iterator[str]:
-        """None: what stands beside its texts is the client's."""
-        return iter(())
 
 
 class RefusalItem(OpenModel):
@@ -73,7 +77,7 @@ class RefusalItem(OpenModel):
     refusal: str
 
 
-class CallItem(OpenModel):
+class CallItem(ClientItem):
     """A call of a function, as one of an earlier response."""
 
     type: Literal["function_call"]
@@ -81,36 +85,24 @@ class CallItem(OpenModel):
     name: str = Field(min_length=1, max_length=200)
     arguments: str
 
-    def ignored_fields(self) -> Iterator[str]:
-        """None: what stands beside it is the client's."""
-        return iter(())
 
-
-class OutputItem(OpenModel):
+class OutputItem(ClientItem):
     """What a function gave, for the call of this id."""
 
     type: Literal["function_call_output"]
     call_id: str = Field(min_length=1, max_length=500)
     output: Content
 
-    def ignored_fields(self) -> Iterator[str]:
-        """None: what stands beside it is the client's."""
-        return iter(())
 
-
-class ApprovalItem(OpenModel):
+class ApprovalItem(ClientItem):
     """A person's answer to a call of a tool of this server's."""
 
     type: Literal["mcp_approval_response"]
     approval_request_id: str = Field(min_length=1, max_length=200)
     approve: bool
 
-    def ignored_fields(self) -> Iterator[str]:
-        """None: what stands beside it is the client's."""
-        return iter(())
 
-
-class OwnCallItem(OpenModel):
+class OwnCallItem(ClientItem):
     """A call of a tool of this server's that is over, as one of an earlier response."""
 
     type: Literal["mcp_call"]
@@ -119,19 +111,11 @@ class OwnCallItem(OpenModel):
     output: str | None = None
     error: Any = None
 
-    def ignored_fields(self) -> Iterator[str]:
-        """None: what stands beside it is the client's."""
-        return iter(())
 
-
-class ToldItem(OpenModel):
+class ToldItem(ClientItem):
     """What an earlier response told of tools: taken, and not read."""
 
     type: Literal["mcp_approval_request", "mcp_list_tools"]
-
-    def ignored_fields(self) -> Iterator[str]:
-        """None: nothing of it is read."""
-        return iter(())
 
 
 class ItemReference(OpenModel):

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage
 
 from api.http.errors import ApiError
 from api.http.jobs import Job
-from api.openai.choices import CompletionTokensDetails, Usage, finish_reason
+from api.openai.choices import Usage, finish_reason
 from api.openai.context import ResponseContext
 from api.openai.own_items import OPEN, request_id, to_item
 from api.openai.picture_part import to_picture
@@ -197,14 +197,7 @@ def usage_of(reply: Reply) -> Usage:
     report = reply.report
     prompt = report.read_before + (report.prompt_tokens or 0)
     completion = report.written_before + (report.completion_tokens or report.pieces)
-    thought = report.thinking_tokens
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        completion_tokens_details=CompletionTokensDetails(reasoning_tokens=thought) if thought else None,
-        total_tokens=prompt + completion,
-        estimated=report.has_estimates,
-    )
+    return Usage.of(prompt, completion, report.thinking_tokens, report.has_estimates)
 
 
 def as_of_now(store: Store, body: dict[str, Any], message_id: int) -> dict[str, Any]:

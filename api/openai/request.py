@@ -10,10 +10,9 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from api.http.errors import error_responses
-from api.http.open_model import IGNORED_HEADER, OpenModel, OpenRequest, add_schemas
+from api.http.open_model import OpenModel, OpenRequest, add_schemas, stream_response
 from api.http.refused import Table
 from api.http.sampling import SamplingParams
-from api.http.sse import event_stream_response
 from api.http.state import DEFAULT
 from api.openai.fields import OPENAI, TABLE
 from api.openai.response_format import FormatParams
@@ -89,6 +88,4 @@ class MultiChoiceRequest(CompletionRequest):
 
 def text_responses(*examples: str) -> dict[int | str, dict[str, Any]]:
     """A route's `responses` for text, whole or as a stream of events that look like these."""
-    header = {"description": "fields of the request that did nothing", "schema": {"type": "string"}}
-    success = {**event_stream_response(*examples)[200], "headers": {IGNORED_HEADER: header}}
-    return {**error_responses(400, 404, 408, 413, 500, 502, 503, 504), 200: success}
+    return {**error_responses(400, 404, 408, 413, 500, 502, 503, 504), **stream_response(*examples)}

@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from api.http.answers import NOTICE
 from api.http.errors import ApiError
 from api.openai.annotations import FileCitation
-from api.openai.choices import NOTICE, Usage
+from api.openai.choices import Usage
 from api.openai.own_items import ApprovalRequest, OwnCall
 
 Status = Literal["completed", "incomplete", "in_progress", "failed", "requires_action"]
