@@ -41,6 +41,7 @@ from backends.models.memory import estimate
 from backends.models.name import LocalName as LocalName
 from backends.models.name import configured_models as configured_models
 from backends.models.name import is_model_name as is_model_name
+from backends.models.removal import remove as remove_files
 from backends.models.residency import Lease, Order, Residency, Resident
 from backends.models.settings import ModelsSettings as ModelsSettings
 from backends.models.size import parameters_in_name
@@ -344,6 +345,13 @@ def resident(name: str) -> Resident[BaseChatModel] | None:
 def residents() -> list[Resident[BaseChatModel]]:
     """All loaded models, those of servers too."""
     return _residency.residents()
+
+
+def remove(entry: Entry, settings: Settings) -> int:
+    """Delete a model that was downloaded, out of memory too, and return the bytes free again. Raises SettingsError."""
+    if entry.is_removable:
+        _residency.leave(entry.has_key)
+    return remove_files(entry, settings.group(ModelsSettings).home)
 
 
 def loading_progress(name: str) -> float | None:

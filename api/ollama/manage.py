@@ -71,28 +71,43 @@ async def pull(
         raise ApiError(404, text, code="model_not_found", param="model")
     is_ours = all(each.spec != spec or each.state != "running" for each in models.list_downloads())
     download = models.start(spec, state.settings.group(ModelsSettings).home)
-    lines = _progress(download, is_ours)
+    lines = _progress(state, download, is_ours)
     if body.stream is not False:
         return StreamingResponse(_as_lines(lines), media_type=NDJSON, headers={"Cache-Control": "no-store"})
     return [line async for line in lines][-1]
 
 
-async def _progress(download: models.Download, is_ours: bool) -> AsyncIterator[PullStatus]:
+async def _progress(state: AppState, download: models.Download, is_ours: bool) -> AsyncIterator[PullStatus]:
     """How far it is, until it has ended; one of ours ends with whoever asked. Raises ApiError where it failed."""
     try:
         yield PullStatus(status="pulling manifest")
         while download.state == "running":
-            progress = download.progress
-            if progress.total:
-                status = f"pulling {download.spec}"
-                yield PullStatus(status=status, digest=download.spec, total=progress.total, completed=progress.done)
+            if download.progress.total:
+                yield _step(download)
             await asyncio.sleep(POLL)
         if download.state != "done":
             raise ApiError(502, download.error or "The download was ended.", code="download_failed")
+        yield _step(download)
+        if note := await run_in_threadpool(_unasked, state, download):
+            yield PullStatus(status=note)
         yield PullStatus(status="success")
     finally:
         if is_ours:  # of one that has ended nothing is left to cancel
             download.cancel()
+
+
+def _step(download: models.Download) -> PullStatus:
+    spec, progress = download.spec, download.progress
+    return PullStatus(status=f"pulling {spec}", digest=spec, total=progress.total, completed=progress.done)
+
+
+def _unasked(state: AppState, download: models.Download) -> str | None:
+    """What to say of a model that nobody may ask for here; None of one that answers."""
+    found = (each for each in backends.list_catalogue(state.settings) if each.path == download.path)
+    entry = next(found, None)
+    if entry is None or entry.full_name in {*state.models, *state.local_models()}:
+        return None
+    return f"{entry.full_name} is here; it answers where the server's API_MODELS has {entry.backend}:*"
 
 
 async def _as_lines(progress: AsyncIterator[PullStatus]) -> AsyncIterator[str]:
@@ -124,7 +139,7 @@ def _remove(state: AppState, name: str) -> None:
     if entry is None:
         raise ApiError(404, f"model '{name[:200]}' not found", code="model_not_found", param="model")
     try:
-        models.remove(entry, state.settings.group(ModelsSettings).home)
+        backends.remove(entry, state.settings)
     except SettingsError as error:
         raise ApiError(400, str(error), code="model_not_removed", param="model") from None
 

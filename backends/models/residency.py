@@ -224,6 +224,18 @@ class Residency(Generic[M]):
             if resident.held is not None:
                 resident.held.close()
 
+    def leave(self, matches: Callable[[str], bool]) -> None:
+        """Let the models of matching keys go that nobody uses; the others go when nobody has used them for long."""
+        with self._turn:
+            with self._changed:
+                found = [each for key, each in self._residents.items() if matches(key) and each.held is not None]
+                leaving = [each for each in found if not each.is_busy]
+                for resident in leaving:
+                    del self._residents[resident.key]
+            for resident in leaving:
+                log.info("%s leaves memory: its files go", resident.label)
+                _let_go(resident)
+
     def _run(self, key: str, order: Order[M], pending: _Pending[M]) -> None:
         try:
             resident = self._load(key, order, pending) if order.need is None else self._load_alone(key, order, pending)

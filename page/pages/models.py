@@ -167,7 +167,7 @@ def _remove(entry: models.Entry) -> None:
     if not may_download(settings):
         return
     try:
-        freed = models.remove(entry, settings.group(models.ModelsSettings).home)
+        freed = backends.remove(entry, settings)
     except SettingsError as error:
         st.session_state[NOTE] = (True, str(error))
     except OSError as error:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,16 +19,14 @@ from pydantic import BaseModel, ConfigDict
 from backends.llama.header import read_header
 from tests import thinker
 from tests.api.conftest import Serve, idle, wait
+from tests.api.ollama.conftest import GREEDY, HI, client, run_node
 from tests.byte_server import STOP, TEXT, ByteServer, chunk, delta, stream, words
 from tests.conftest import GGUF
 from tests.loopback import Loopback
 from tests.pictures import encode, plain
 from tests.scripted import chat, models, serving
 
-NODE = Path(__file__).parent / "node"
 LLM = Path(sys.executable).parent / "llm"
-HI = [{"role": "user", "content": "hi, how are you?"}]
-GREEDY = {"temperature": 0, "num_predict": 20}
 NOISE = {"temperature": 2.0, "top_k": 0, "top_p": 1.0, "num_predict": 900, "ignore_eos": True}
 WEATHER = {
     "type": "function",
@@ -47,11 +44,6 @@ class Mood(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     happy: bool
-
-
-def client(served: httpx.Client, key: str = "") -> ollama.Client:
-    """Ollama's own client of the same server."""
-    return ollama.Client(str(served.base_url), headers={"Authorization": f"Bearer {key}"} if key else None)
 
 
 def test_a_chat_whole_and_line_by_line(serve: Serve) -> None:
@@ -255,21 +247,6 @@ def test_langchains_model_calls_tools(serve: Serve, loopback: Loopback) -> None:
     assert said.tool_calls[0]["args"] == {"city": "Paris"}
     result = ToolMessage("Sun in Paris.", tool_call_id=said.tool_calls[0]["id"])
     assert model.invoke([HumanMessage("hi"), said, result]).text.strip() == "Take a hat."
-
-
-def run_node(script: str, served: httpx.Client) -> Any:
-    """What a script tells of its talk with a server, as JSON; skips the test where Node or a package is not there."""
-    reason = "node is not installed" if shutil.which("node") is None else None
-    if not all((NODE / "node_modules" / package).is_dir() for package in ("ollama", "ai", "ollama-ai-provider-v2")):
-        reason = reason or "the clients for Node are not installed: npm ci --prefix tests/api/ollama/node"
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    command = ["node", str(NODE / script), str(served.base_url).rstrip("/")]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
 
 
 def test_ollamas_client_for_node(serve: Serve) -> None:

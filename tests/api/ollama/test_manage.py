@@ -1,0 +1,117 @@
+"""A model pulled from a hub on this machine and removed, by Ollama's own client of a server that wants keys."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import ollama
+import pytest
+
+import backends
+from tests.api.conftest import Serve
+from tests.api.ollama.conftest import GREEDY, HI, client, run_node
+from tests.conftest import GGUF
+from tests.hub import GATED, Hub, reach, running
+
+pytestmark = pytest.mark.usefixtures("fresh_backends")
+ONE = "hf.co/me/one"
+LISTED = "llamacpp:me/one/talker-Q4_K_M"
+SIZE = GGUF.stat().st_size
+NAMED = {"LLAMACPP_MODEL": str(GGUF), "API_MODELS": "llamacpp:*", "API_KEYS": "a-key"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the shipped model, and one that is given on terms."""
+    root = tmp_path_factory.mktemp("hub")
+    for name in ("me/one", GATED):
+        (root / name).mkdir(parents=True)
+        shutil.copy(GGUF, root / name / "talker-Q4_K_M.gguf")
+    return root
+
+
+@pytest.fixture
+def hub(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """That hub, asked by a server that has no models of its own."""
+    with running(folder) as hub:
+        reach(hub, monkeypatch, tmp_path)
+        yield hub
+
+
+def names(served: ollama.Client) -> set[str | None]:
+    """What /api/tags lists."""
+    return {each.model for each in served.list().models}
+
+
+def test_a_model_is_pulled_answers_and_is_removed(serve: Serve, hub: Hub, tmp_path: Path) -> None:
+    served = client(serve(**NAMED), "a-key")
+    assert LISTED not in names(served)
+    hub.pause = 0.01  # a line of progress is told meanwhile
+    told = list(served.pull(f"{ONE}:Q4_K_M", stream=True))
+    assert (told[0].status, told[-1].status) == ("pulling manifest", "success")
+    steps = [each for each in told if each.digest]
+    done = [each.completed or 0 for each in steps]
+    assert {each.total for each in steps} == {SIZE}
+    assert done == sorted(done)
+    assert done[-1] == SIZE
+    (path,) = tmp_path.rglob("*.gguf")
+    assert path.read_bytes() == GGUF.read_bytes()
+    assert LISTED in names(served)
+    assert served.show(ONE).details == served.show(LISTED).details
+    said = [served.chat(name, HI, options=GREEDY).message.content for name in (ONE, f"{ONE}:Q4_K_M", LISTED)]
+    assert said[0]
+    assert said == [served.chat("default", HI, options=GREEDY).message.content] * 3
+    hub.asked.clear()
+    assert served.pull(ONE).status == "success"
+    assert all(name != path.name for name, _ in hub.asked), "it is there"
+    assert LISTED in {each.model for each in served.ps().models}
+    assert served.delete(f"{ONE}:Q4_K_M").status == "success"
+    assert list(tmp_path.rglob("*.gguf")) == []
+    assert LISTED not in names(served)
+    assert backends.resident(LISTED) is None, "its memory is free"
+    for gone in (ONE, LISTED):
+        with pytest.raises(ollama.ResponseError) as refused:
+            served.chat(gone, HI)
+        assert refused.value.status_code == 404
+
+
+def test_ollamas_client_for_node_pulls_and_removes(serve: Serve, hub: Hub) -> None:
+    told = run_node("manage.mjs", serve(**{**NAMED, "API_KEYS": ""}), f"{ONE}:Q4_K_M")
+    assert len(told["statuses"]) == len([each for each in told["statuses"] if each.startswith("pulling")]) + 1
+    assert (told["statuses"][0], told["statuses"][-1], told["deleted"]) == ("pulling manifest", "success", "success")
+    assert told["completed"] == SIZE
+    assert LISTED in told["pulled"]
+    assert told["said"]
+    assert LISTED not in told["left"]
+
+
+def test_what_cannot_be_pulled_or_removed_is_said(serve: Serve, hub: Hub, tmp_path: Path) -> None:
+    http = serve(**NAMED)
+    served = client(http, "a-key")
+
+    def refusal(ask: str, name: str, key: str = "a-key") -> tuple[int, str]:
+        with pytest.raises(ollama.ResponseError) as caught:
+            getattr(client(http, key), ask)(name)
+        return caught.value.status_code, caught.value.error
+
+    assert refusal("pull", ONE, "wrong")[0] == refusal("delete", LISTED, "wrong")[0] == 401
+    assert refusal("pull", "llama3.2") == (
+        404,
+        "llama3.2: models are pulled from the hub alone. Write hf.co/owner/name, or with :Q4_K_M.",
+    )
+    status, text = refusal("pull", f"{ONE}:Q8_0")
+    assert (status, "no Q8_0" in text) == (502, True)
+    with pytest.raises(ollama.ResponseError, match="gated"):
+        list(served.pull(f"hf.co/{GATED}", stream=True))
+    assert refusal("delete", "llamacpp:gone")[0] == 404
+    status, text = refusal("delete", "llamacpp:model-f16")
+    assert status in {400, 404}
+    assert GGUF.exists()
+    assert list(tmp_path.rglob("*.gguf")) == []
+    closed = client(serve(**{**NAMED, "API_MODELS": ""}), "a-key")
+    assert any("API_MODELS has llamacpp:*" in (each.status or "") for each in closed.pull(ONE, stream=True))
+    abroad = client(serve(**NAMED, MODELS_DOWNLOAD="none"), "a-key")
+    for ask in (abroad.pull, abroad.delete):
+        with pytest.raises(ollama.ResponseError, match="MODELS_DOWNLOAD") as refused:
+            ask(ONE)
+        assert refused.value.status_code == 403
