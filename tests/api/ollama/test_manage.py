@@ -1,6 +1,10 @@
 """A model pulled from a hub on this machine and removed, by Ollama's own client of a server that wants keys."""
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from tests.hub import GATED, Hub, reach, running
 pytestmark = pytest.mark.usefixtures("fresh_backends")
 ONE = "hf.co/me/one"
 LISTED = "llamacpp:me/one/talker-Q4_K_M"
+PROGRAMS = Path(sys.executable).parent
 SIZE = GGUF.stat().st_size
 NAMED = {"LLAMACPP_MODEL": str(GGUF), "API_MODELS": "llamacpp:*", "API_KEYS": "a-key"}
 
@@ -83,6 +88,41 @@ def test_ollamas_client_for_node_pulls_and_removes(serve: Serve, hub: Hub) -> No
     assert LISTED in told["pulled"]
     assert told["said"]
     assert LISTED not in told["left"]
+
+
+def test_a_program_that_speaks_only_this_keeps_models_and_talks(serve: Serve, hub: Hub, tmp_path: Path) -> None:
+    host = str(serve(**NAMED).base_url)
+    known = {"OLLAMA_API_KEY": "a-key", "XDG_CONFIG_HOME": str(tmp_path), "COLUMNS": "200"}
+
+    def rich(*words: str, answer: str = "") -> str:
+        command = [str(PROGRAMS / "ollama-rich"), "--host", host, *words]
+        given = {**os.environ, **known}
+        done = subprocess.run(
+            command, input=answer, env=given, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "talker" not in rich("models")
+    assert "pulled successfully" in rich("pull", ONE)
+    assert LISTED in rich("models")
+    assert "loaded into memory successfully" in rich("load", ONE)
+    assert LISTED in rich("ps")
+    whole = rich("chat", "-m", LISTED, "hi, how are you?").removeprefix(f"Using model: {LISTED}")
+    assert whole.strip()
+    assert rich("chat", "-s", "-m", ONE, "hi, how are you?").strip()
+    seen = json.loads(watch(host))
+    assert [each["name"] for each in seen["models"]] == [LISTED]
+    assert "deleted successfully" in rich("delete", LISTED, answer="y\n")
+    assert "talker" not in rich("models")
+
+
+def watch(host: str) -> str:
+    """What a monitor of models in memory sees."""
+    command = [str(PROGRAMS / "mtop"), "-u", host, "--no-docker", "--json", "-H", "Authorization: Bearer a-key"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_what_cannot_be_pulled_or_removed_is_said(serve: Serve, hub: Hub, tmp_path: Path) -> None:
