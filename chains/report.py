@@ -32,6 +32,7 @@ class Report(AsyncCallbackHandler):
         self.server: str | None = None  # which one answered, where a backend asks several
         self.prompt_tokens: int | None = None
         self.completion_tokens: int | None = None
+        self.cached_tokens = self.cache_writes = 0  # of the prompt's, what was known before, and what was kept anew
         self.estimated = False
         self.window: int | None = None
         self.dropped_turns = 0
@@ -58,7 +59,7 @@ class Report(AsyncCallbackHandler):
         self.first_token: float | None = None
         self.ended: float | None = None
         self.read_before = 0  # tokens of the prompts before this one, where tools were called in between
-        self.written_before = 0  # and of what the model wrote to them
+        self.written_before = self.cached_before = 0  # and of what the model wrote to them, and of those known before
 
     @property
     def ttft_ms(self) -> float | None:
@@ -141,6 +142,7 @@ class Report(AsyncCallbackHandler):
         if self.ended is not None:
             self.read_before += self.prompt_tokens or 0
             self.written_before += self.completion_tokens or 0
+            self.cached_before += self.cached_tokens
             self.ended = None
             self.thinking.begin_round()
 
@@ -202,6 +204,9 @@ class Report(AsyncCallbackHandler):
         self.thinking.count(usage)
         if usage and usage["input_tokens"]:
             self.prompt_tokens, self.estimated = usage["input_tokens"], False
+            details = usage.get("input_token_details") or {}
+            self.cached_tokens = min(details.get("cache_read") or 0, self.prompt_tokens)
+            self.cache_writes = min(details.get("cache_creation") or 0, self.prompt_tokens - self.cached_tokens)
         if usage and (usage["output_tokens"] or not message.text):
             self.completion_tokens, self.counted = usage["output_tokens"], True
         else:

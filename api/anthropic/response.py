@@ -111,11 +111,12 @@ def _arguments(text: str) -> dict[str, Any]:
 
 def usage(answers: Answers) -> Usage:
     """The tokens of the one reply."""
-    thought, cached = answers.thinking_tokens, 0
+    thought, read, written = answers.thinking_tokens, answers.cached_tokens, answers.cache_writes
     return Usage(
-        input_tokens=answers.prompt_tokens - cached,
+        input_tokens=answers.prompt_tokens - read - written,
         output_tokens=answers.completion_tokens,
-        cache_read_input_tokens=cached,
+        cache_creation_input_tokens=written,
+        cache_read_input_tokens=read,
         output_tokens_details=OutputTokensDetails(thinking_tokens=thought) if thought else None,
         estimated=answers.has_estimates,
     )

@@ -82,6 +82,16 @@ class Answers:
         )
 
     @property
+    def cached_tokens(self) -> int:
+        """Those of them that the backend knew before, as far as it tells."""
+        return sum(reply.report.cached_tokens for reply in self.replies[:: self.n])
+
+    @property
+    def cache_writes(self) -> int:
+        """Those of the others that a server keeps for later requests, as far as it tells."""
+        return sum(reply.report.cache_writes for reply in self.replies[:: self.n])
+
+    @property
     def completion_tokens(self) -> int:
         """Tokens of all replies, with what was thought."""
         return sum(reply.report.completion_tokens or reply.report.pieces for reply in self.replies)

@@ -32,21 +32,29 @@ class CompletionTokensDetails(BaseModel):
     reasoning_tokens: int
 
 
+class PromptTokensDetails(BaseModel):
+    """Which of the prompt's tokens cost less."""
+
+    cached_tokens: int
+
+
 class Usage(BaseModel):
     """Tokens; those that the backend's server does not tell are estimated."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails | None = Field(None, exclude_if=lambda value: value is None)
     completion_tokens_details: CompletionTokensDetails | None = Field(None, exclude_if=lambda value: value is None)
     estimated: bool = Field(False, exclude_if=lambda value: not value, description="there where some are an estimate")
 
     @classmethod
-    def of(cls, prompt: int, completion: int, thought: int | None, estimated: bool) -> "Usage":
-        """The tokens of prompts and of replies, with what was thought among these."""
+    def of(cls, prompt: int, completion: int, thought: int | None, estimated: bool, cached: int = 0) -> "Usage":
+        """The tokens of prompts and of replies, with what was known of those and thought among these."""
         return cls(
             prompt_tokens=prompt,
             completion_tokens=completion,
+            prompt_tokens_details=PromptTokensDetails(cached_tokens=cached) if cached else None,
             completion_tokens_details=CompletionTokensDetails(reasoning_tokens=thought) if thought else None,
             total_tokens=prompt + completion,
             estimated=estimated,
@@ -97,7 +105,8 @@ class Choices(Answers):
 
     def usage(self) -> Usage:
         """Tokens of all replies; a prompt counts once, however many replies it has."""
-        return Usage.of(self.prompt_tokens, self.completion_tokens, self.thinking_tokens, self.has_estimates)
+        prompt, completion = self.prompt_tokens, self.completion_tokens
+        return Usage.of(prompt, completion, self.thinking_tokens, self.has_estimates, self.cached_tokens)
 
 
 def finish_reason(reply: Reply) -> FinishReason:

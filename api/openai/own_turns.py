@@ -197,7 +197,8 @@ def usage_of(reply: Reply) -> Usage:
     report = reply.report
     prompt = report.read_before + (report.prompt_tokens or 0)
     completion = report.written_before + (report.completion_tokens or report.pieces)
-    return Usage.of(prompt, completion, report.thinking_tokens, report.has_estimates)
+    cached = report.cached_before + report.cached_tokens
+    return Usage.of(prompt, completion, report.thinking_tokens, report.has_estimates, cached)
 
 
 def as_of_now(store: Store, body: dict[str, Any], message_id: int) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class ResponseError(BaseModel):
 
 
 class InputTokensDetails(BaseModel):
-    """Details of the input's tokens: none is cached for a client to count on."""
+    """Details of the input's tokens: `cached_tokens` were known from an earlier request."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
@@ -196,10 +196,11 @@ class Response(BaseModel):
         self, output: Sequence[OutputItem], cut: str | None, usage: Usage, notice: str | None = None
     ) -> "Response":
         """This response at its end; `cut` is why the text ended early."""
-        details = usage.completion_tokens_details
+        details, known = usage.completion_tokens_details, usage.prompt_tokens_details
         response_usage = ResponseUsage(
             output_tokens_details=OutputTokensDetails(reasoning_tokens=details.reasoning_tokens if details else 0),
             input_tokens=usage.prompt_tokens,
+            input_tokens_details=InputTokensDetails(cached_tokens=known.cached_tokens if known else 0),
             output_tokens=usage.completion_tokens,
             total_tokens=usage.total_tokens,
             estimated=usage.estimated,

@@ -156,7 +156,9 @@ class TransformersEngine(Engine):
             return
         for (chat, tokens), row in zip(plan, logits, strict=True):
             chat.past += len(tokens)
-            self.prefilled_tokens += 0 if chat.is_decoding else len(tokens)
+            fresh = 0 if chat.is_decoding else len(tokens)
+            self.prefilled_tokens += fresh
+            chat.request.computed += fresh
             self._cached[chat.row] += tokens
             chat.pending = chat.pending[len(tokens) :]
             if not chat.pending:

@@ -256,6 +256,8 @@ class LlamaEngine(Engine):
     def _prefill(self, chunks: Sequence[Chunk]) -> None:
         """Compute pieces of prompts, and what goes with them."""
         began = time.perf_counter()
+        for chunk in chunks:
+            chunk.slot.count_prompt(len(chunk.tokens))
         self._compute(chunks)
         tokens = sum(len(chunk.tokens) for chunk in chunks if not chunk.slot.is_decoding or len(chunk.tokens) > 1)
         self._pace.note_prompt(tokens, self._computed - began)

@@ -26,6 +26,11 @@ class Slot:
     began: float = 0.0
     ended: float = 0.0
 
+    def count_prompt(self, tokens: int) -> None:
+        """Count what is computed of its request's prompt."""
+        if self.request is not None and not self.is_decoding:
+            self.request.computed += tokens
+
     @property
     def reserved(self) -> int:
         """Tokens of the context that are set aside for its request."""

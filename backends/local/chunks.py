@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.messages.ai import OutputTokenDetails, UsageMetadata
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 from langchain_core.messages.tool import ToolCallChunk, invalid_tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
@@ -17,6 +17,7 @@ from backends.local.tools.reading import CallPiece, CallReader, Piece
 from backends.thinking.reader import Thought
 
 STOP_SEQUENCE = "stop_sequence"  # where it says which of the asked texts ended the reply
+CACHE_BLOCK = 64  # tokens of a prompt that are told as known before all at once: nobody learns single ones of another's
 NOT_HELD = "not_held"  # where a reply's metadata says what of the tools' schemas was left to the model
 
 
@@ -75,6 +76,8 @@ class ChunkWriter:
         sequence = request.decoder.stop_sequence
         ended = {} if sequence is None else {STOP_SEQUENCE: sequence}
         usage = usage_metadata(len(request.prompt), request.tokens - request.reported)
+        if reused := request.reused // CACHE_BLOCK * CACHE_BLOCK:
+            usage["input_token_details"] = InputTokenDetails(cache_read=reused)
         if self._thinking is not None and self._thinking.counter.thought:
             usage["output_token_details"] = OutputTokenDetails(reasoning=self._thinking.counter.thought)
         return ChatGenerationChunk(

@@ -51,7 +51,8 @@ class Request:
     """One prompt in the queue. `emit` is called from the engine's thread and must not block.
 
     `expected`: tokens that memory is set aside for; None where the reply is to find room for all that it may have.
-    `drawn`: tokens of the reply that were given up with the memory, and are computed again. `conversation`: the id of
+    `drawn`: tokens of the reply that were given up with the memory, and are computed again. `computed`: tokens of the
+    prompt that had to be computed for it. `conversation`: the id of
     the one that it belongs to; None where nothing of it may be kept on a disk. `matcher` says which tokens may come
     next, and None stands for any. `markers`: the texts of special tokens that count as text in this reply. `views`:
     what is seen in the prompt, and where; negative tokens stand for it.
@@ -68,6 +69,7 @@ class Request:
     position: int = 0  # in the queue, as last reported to its owner
     expected: int | None = None
     drawn: Sequence[int] = ()
+    computed: int = 0
     conversation: str | None = None
     matcher: Matcher | None = None
     markers: Mapping[int, bytes] = field(default_factory=dict)
@@ -77,6 +79,11 @@ class Request:
     def sequence(self) -> list[int]:
         """The prompt, with what was drawn after it before its memory was given up."""
         return [*self.prompt, *self.drawn]
+
+    @property
+    def reused(self) -> int:
+        """Tokens of the prompt that somebody had computed before; 0 as well where its engine does not count them."""
+        return max(0, len(self.prompt) - self.computed) if self.computed else 0
 
     @property
     def need(self) -> int:

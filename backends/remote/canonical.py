@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from backends.remote import stop
 from backends.remote.chunk import Chunk
 from backends.remote.reader import ReplyReader
 from backends.remote.tool_calls import ToolCalls, merge_tool_calls
@@ -35,7 +36,7 @@ class Renderer:
     def end(self) -> bytes:
         """The last events: why the reply ended and what it cost, and that nothing follows."""
         part: dict[str, Any] = {"delta": {}} if self._is_chat else {"text": ""}
-        choice = {"index": 0, **part, "logprobs": None, "finish_reason": self._finish_reason}
+        choice = {"index": 0, **part, "logprobs": None, **self._end}
         return self._event([choice], usage=self._reader.usage.as_dict(), **self._reader.names) + DONE
 
     def whole(self, chunks: Sequence[Chunk]) -> bytes:
@@ -43,14 +44,16 @@ class Renderer:
         text = "".join(chunk.text for chunk in chunks)
         part = {"message": self._message(text, chunks)} if self._is_chat else {"text": text}
         logprobs = next((chunk.logprobs for chunk in chunks if chunk.logprobs), None)
-        choice = {"index": 0, **part, "logprobs": logprobs, "finish_reason": self._finish_reason}
+        choice = {"index": 0, **part, "logprobs": logprobs, **self._end}
         kind = "chat.completion" if self._is_chat else "text_completion"
         usage = self._reader.usage.as_dict()
         return json.dumps(self._envelope(kind, [choice], usage=usage, **self._reader.names)).encode()
 
     @property
-    def _finish_reason(self) -> str:
-        return self._reader.finish_reason or "stop"
+    def _end(self) -> dict[str, str]:
+        """Why the reply ended, and with which text where the server says so."""
+        told, sequence = self._reader.finish_reason or "stop", self._reader.stop_sequence
+        return {"finish_reason": told, **({} if sequence is None else {stop.KEY: sequence})}
 
     def _delta(self, chunk: Chunk) -> dict[str, Any]:
         delta: dict[str, Any] = {"role": "assistant", "content": chunk.text}

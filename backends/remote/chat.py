@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
 
 from backends.remote import effort, reasoning
+from backends.remote import stop as stopping
 from backends.remote.canonical import PIECES
 from backends.remote.continuation import CONTINUE_PROMPT as CONTINUE_PROMPT
 from backends.remote.continuation import GOES_ON, acut_chunks, cut_chunks, cut_generation, prepare, said_so_far
@@ -122,7 +123,7 @@ class OpenAIChat(DiscoveringChat):
             try:
                 for chunk in chunks if said is None else cut_chunks(chunks, said):
                     observer.observe(chunk)
-                    yield self._name_model(chunk, model)
+                    yield self._settle(chunk, model, stop)
             except NoReplyError:
                 if may_be_too_long(messages) and not raw:
                     super()._generate(messages, stop=stop, **{**kwargs, "max_tokens": 1})
@@ -151,7 +152,7 @@ class OpenAIChat(DiscoveringChat):
             try:
                 async for chunk in chunks if said is None else acut_chunks(chunks, said):
                     observer.observe(chunk)
-                    yield self._name_model(chunk, model)
+                    yield self._settle(chunk, model, stop)
             except NoReplyError:
                 if may_be_too_long(messages) and not raw:
                     brief = {**kwargs, "max_tokens": 1}
@@ -174,7 +175,7 @@ class OpenAIChat(DiscoveringChat):
         with self._learning(model):
             said = self._prepare(messages, model)
             result = super()._generate(messages, stop=stop, run_manager=run_manager, **kwargs)
-            return self._finish(result, messages, said, model)
+            return self._finish(result, messages, said, model, stop)
 
     async def _agenerate(
         self,
@@ -193,7 +194,7 @@ class OpenAIChat(DiscoveringChat):
             result = await super(OpenAIChat, self._with_loop_client())._agenerate(
                 messages, stop=stop, run_manager=run_manager, **kwargs
             )
-            return self._finish(result, messages, said, model)
+            return self._finish(result, messages, said, model, stop)
 
     def _prepare(self, messages: list[BaseMessage], model: str | None) -> str | None:
         """Find out what a request needs: its model, and whether the server goes on with a message by itself, or reads
@@ -218,12 +219,18 @@ class OpenAIChat(DiscoveringChat):
         return said if self._probe.description(model or self.model_name).software in GOES_ON else None
 
     def _finish(
-        self, result: ChatResult, messages: list[BaseMessage], said: str | None, model: str | None
+        self,
+        result: ChatResult,
+        messages: list[BaseMessage],
+        said: str | None,
+        model: str | None,
+        stop: list[str] | None,
     ) -> ChatResult:
         """A whole reply without what it repeats, after a note of what it tells of the server."""
         observer = ReplyObserver(self, messages, model)
         for generation in result.generations:
             observer.observe(generation)
+            stopping.settle(generation.generation_info, stop or self.stop)
         observer.end()
         if said is not None:
             result.generations = [cut_generation(generation, said) for generation in result.generations]
@@ -270,6 +277,8 @@ class OpenAIChat(DiscoveringChat):
         for choice in part.choices[:1]:
             ended = {"finish_reason": choice.finish_reason, "model_name": part.model} if choice.finish_reason else {}
             info = {name: told for name, told in ended.items() if told}
+            if (told := (choice.model_extra or {}).get(stopping.KEY)) is not None:
+                info[stopping.KEY] = told
             message = AIMessageChunk(content=choice.text or "", response_metadata=info)
             if part.usage:
                 message.usage_metadata = UsageMetadata(
@@ -280,10 +289,11 @@ class OpenAIChat(DiscoveringChat):
             chunk = ChatGenerationChunk(message=message, generation_info=info or None)
             yield gathered(chunk, (part.model_extra or {}).get(PIECES, 1))
 
-    def _name_model(self, chunk: ChatGenerationChunk, model: str | None) -> ChatGenerationChunk:
-        """The chunk; the last one names the model that was asked for, where the server names none."""
+    def _settle(self, chunk: ChatGenerationChunk, model: str | None, stop: list[str] | None) -> ChatGenerationChunk:
+        """The chunk; the last one names the model that was asked for, where the server names none, and its end."""
         if chunk.generation_info and chunk.generation_info.get("finish_reason"):
             chunk.generation_info.setdefault("model_name", model or self.model_name)
+            stopping.settle(chunk.generation_info, stop or self.stop)
         return chunk
 
     def _convert_chunk_to_generation_chunk(
@@ -293,6 +303,11 @@ class OpenAIChat(DiscoveringChat):
         choices = chunk.get("choices")
         if generation is not None and choices:
             reasoning.keep(generation.message, choices[0].get("delta"))
+            if stopping.KEY in choices[0]:
+                generation.generation_info = {
+                    **(generation.generation_info or {}),
+                    stopping.KEY: choices[0][stopping.KEY],
+                }
         return None if generation is None else gathered(generation, chunk.get(PIECES, 1))
 
     def _create_chat_result(self, response: Any, generation_info: dict[str, Any] | None = None) -> ChatResult:
@@ -301,6 +316,8 @@ class OpenAIChat(DiscoveringChat):
             result.llm_output["model_name"] = self.model_name
         for generation, choice in zip(result.generations, response.choices, strict=True):
             reasoning.keep(generation.message, choice.message.model_dump())
+            if (told := (choice.model_extra or {}).get(stopping.KEY)) is not None:
+                generation.generation_info = {**(generation.generation_info or {}), stopping.KEY: told}
         return result
 
 

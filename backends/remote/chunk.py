@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from backends.remote import stop
+
 REASONING = ("reasoning_content", "reasoning", "thinking")  # the same by three names: vLLM's, OpenRouter's, Ollama's
 DETAILS = "reasoning_details"  # the same in parts, where OpenRouter sends no more than those
 THINKING_PARTS = frozenset(
@@ -34,6 +36,7 @@ class Chunk(NamedTuple):
     """What a row adds: text of the reply, what the model thinks, pieces of calls; and why the reply ended, if it did.
 
     `is_message`: it is the message itself, and no difference to it. `pieces`: how many rows its text is from.
+    `stop_sequence`: as `stop.read` has it.
     """
 
     text: str = ""
@@ -43,6 +46,7 @@ class Chunk(NamedTuple):
     logprobs: dict[str, Any] | None = None
     is_message: bool = False
     pieces: int = 1
+    stop_sequence: str | None = None
 
 
 def find_choice(row: Mapping[str, Any], index: Any) -> Mapping[str, Any] | None:
@@ -67,15 +71,17 @@ def read_choice(choice: Mapping[str, Any]) -> Chunk:
     """What a choice adds. Raises WrongShapeError."""
     delta, message = (_part_of(choice, name) for name in ("delta", "message"))
     holder = delta if delta is not None else message
-    chunk = Chunk(finish_reason=read_finish_reason(choice.get("finish_reason")), logprobs=_logprobs(choice))
+    end = read_finish_reason(choice.get("finish_reason"))
+    chunk = Chunk(finish_reason=end, logprobs=_logprobs(choice), stop_sequence=stop.read(choice))
     if holder is None:  # of a text that is continued
         return chunk._replace(text=read_content(choice.get("text")).text)
-    chunk = read_message(holder)._replace(finish_reason=chunk.finish_reason, logprobs=chunk.logprobs)
+    said = read_message(holder)
+    chunk = chunk._replace(text=said.text, reasoning=said.reasoning, tool_calls=said.tool_calls)
     if delta is None:
         return chunk._replace(is_message=True)
     if message is not None and not (chunk.text or chunk.reasoning or chunk.tool_calls):
         whole = read_message(message)  # an empty difference beside the whole message
-        return whole._replace(finish_reason=chunk.finish_reason, is_message=True)
+        return whole._replace(finish_reason=end, stop_sequence=chunk.stop_sequence, is_message=True)
     if not chunk.text and isinstance(choice.get("text"), str):
         return chunk._replace(text=choice["text"])
     return chunk

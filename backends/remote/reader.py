@@ -42,6 +42,7 @@ class ReplyReader:
         """`charset`: as EventDecoder has it. `inline` tells thinking apart that is left in the text."""
         self.usage = TokenUsage()
         self.finish_reason: str | None = None
+        self.stop_sequence: str | None = None
         self.names: dict[str, str] = {}  # id, model and the like, as far as they are told
         self.is_done = False  # the server said that nothing follows
         self.begun = False
@@ -159,6 +160,7 @@ class ReplyReader:
         if row.get("object") == "chat.completion":  # all of it, and so its end
             self.finish_reason = self.finish_reason or "stop"
         self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.stop_sequence = self.stop_sequence if chunk.stop_sequence is None else chunk.stop_sequence
 
     def _clean(self, chunk: Chunk) -> Chunk:
         """The chunk with whole characters, and without a text that is only said once more at the end."""

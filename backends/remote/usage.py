@@ -19,6 +19,12 @@ DETAILS = {
     "prompt_tokens_details": ("cached_tokens", "audio_tokens", "cache_write_tokens"),
     "completion_tokens_details": ("reasoning_tokens", "audio_tokens"),
 }
+# Beside the figures, where others put what they had of the prompt: DeepSeek, Moonshot, and Claude's models by OpenAI's
+# names. By its own names Claude's prompt is told without them.
+BESIDE = {
+    "cached_tokens": ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens"),
+    "cache_write_tokens": ("cache_creation_input_tokens",),
+}
 
 
 class TokenUsage:
@@ -38,6 +44,8 @@ class TokenUsage:
                 if isinstance(details, dict):
                     for field in fields:
                         _raise_to(self._details[name], field, details.get(field))
+            for field, names in BESIDE.items() if "prompt_tokens" in told else ():
+                _raise_to(self._details["prompt_tokens_details"], field, *(told.get(each) for each in names))
 
     def as_dict(self) -> dict[str, Any] | None:
         """The figures in OpenAI's form, 0 where one is not told; None where neither prompt nor reply is."""

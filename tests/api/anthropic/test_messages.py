@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tests.api.anthropic.conftest import ASKED, HI, Talk, official
 from tests.api.conftest import Serve, idle, wait
+from tests.byte_server import STOP, TEXT, ByteServer, chunk, stream, words
 from tests.loopback import Loopback
 from tests.pdf import pdf
 
@@ -34,7 +35,6 @@ def test_a_whole_message_and_a_stream_of_it(talk: Talk) -> None:
     assert whole.stop_reason in {"end_turn", "max_tokens"}
     assert whole.usage.input_tokens > 0
     assert whole.usage.output_tokens > 0
-    assert (whole.usage.cache_read_input_tokens, whole.usage.cache_creation_input_tokens) == (0, 0)
     with client.messages.stream(**ASKED) as stream:
         texts = list(stream.text_stream)
         final = stream.get_final_message()
@@ -101,6 +101,57 @@ def test_why_a_message_ended(talk: Talk) -> None:
     with client.messages.stream(**long, stop_sequences=["never said", stop]) as stream:
         final = stream.get_final_message()
     assert (final.stop_reason, final.stop_sequence, text_of(final)) == ("stop_sequence", stop, text_of(ended))
+
+
+def test_the_text_that_ended_a_servers_reply_is_told_where_the_server_says_it(
+    talk: Talk, byte_server: ByteServer
+) -> None:
+    client = talk(LLM_BACKEND="openai")
+    byte_server.answer(stream(*words(), chunk({**STOP, "stop_reason": "END"})))
+    ended = client.messages.create(**ASKED, stop_sequences=["Human:", "END"])
+    assert (ended.stop_reason, ended.stop_sequence, text_of(ended)) == ("stop_sequence", "END", TEXT)
+    byte_server.answer(stream(*words(), chunk(STOP)))
+    untold = client.messages.create(**ASKED, stop_sequences=["Human:", "END"])
+    assert (untold.stop_reason, untold.stop_sequence) == ("end_turn", None)
+
+
+def test_what_was_known_of_a_prompt_is_no_input_of_it(talk: Talk, fresh_backends: None) -> None:
+    client = talk()
+    asked: Any = {**ASKED, "max_tokens": 2, "system": "Be kind, be brief and be of good cheer to whoever asks. " * 12}
+    first, second = (client.messages.create(**asked).usage for _ in range(2))
+    assert first.cache_read_input_tokens == first.cache_creation_input_tokens == 0
+    assert second.cache_read_input_tokens
+    assert second.cache_read_input_tokens % 64 == 0, "nobody learns single tokens of what another has asked"
+    assert second.input_tokens + second.cache_read_input_tokens == first.input_tokens
+    assert second.input_tokens < 64 + 8
+    url = str(client.base_url).rstrip("/")
+    rows = [{"role": "system", "content": asked["system"]}, *HI]
+    told = httpx.post(f"{url}/v1/chat/completions", json={"messages": rows, "max_tokens": 2}, timeout=300).json()[
+        "usage"
+    ]
+    assert told["prompt_tokens"] == first.input_tokens
+    assert told["prompt_tokens_details"] == {"cached_tokens": second.cache_read_input_tokens}
+    made = httpx.post(
+        f"{url}/v1/responses",
+        json={"instructions": asked["system"], "input": HI, "max_output_tokens": 2, "store": False},
+        timeout=300,
+    ).json()["usage"]
+    assert made["input_tokens_details"]["cached_tokens"] == second.cache_read_input_tokens
+
+
+def test_what_a_server_knew_and_keeps_of_a_prompt_is_told(talk: Talk, byte_server: ByteServer) -> None:
+    details = {"cached_tokens": 1024, "cache_write_tokens": 256}
+    told = {"prompt_tokens": 1965, "completion_tokens": 5, "total_tokens": 1970, "prompt_tokens_details": details}
+    byte_server.answer(stream(*words(), chunk(STOP, usage=told)))
+    client = talk(LLM_BACKEND="openai")
+    with client.messages.stream(**ASKED) as streamed:
+        final = streamed.get_final_message().usage
+    for usage in (final, client.messages.create(**ASKED).usage):
+        assert (usage.input_tokens, usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (
+            685,
+            1024,
+            256,
+        )
 
 
 def test_a_last_message_of_the_assistant_is_continued(talk: Talk) -> None:

@@ -69,6 +69,25 @@ def test_the_report_has_them_and_they_are_no_estimate(byte_server: ByteServer, r
     assert len(byte_server.requests) == 1
 
 
+BESIDE: dict[str, tuple[dict[str, int], dict[str, int]]] = {
+    "DeepSeek": ({"prompt_cache_hit_tokens": 64}, {"cache_read": 64}),
+    "Claude by OpenAI's names": (
+        {"cache_read_input_tokens": 64, "cache_creation_input_tokens": 128},
+        {"cache_read": 64, "cache_creation": 128},
+    ),
+}
+
+
+@pytest.mark.parametrize(("beside", "told"), BESIDE.values(), ids=BESIDE)
+def test_what_was_known_of_a_prompt_is_found_beside_the_figures(
+    byte_server: ByteServer, beside: dict[str, int], told: dict[str, int]
+) -> None:
+    byte_server.answer(stream(*words(), chunk(STOP, usage={**usage(1965, 5), **beside})))
+    found = STREAMED[0]().usage_metadata
+    assert found is not None
+    assert found.get("input_token_details") == told
+
+
 def test_details_are_told_once_too(byte_server: ByteServer) -> None:
     told = {**usage(1965, 5), "prompt_tokens_details": {"cached_tokens": 64}}
     told["completion_tokens_details"] = {"reasoning_tokens": 3, "audio_tokens": None}
