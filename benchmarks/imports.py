@@ -1,6 +1,7 @@
 """What the import of a large file takes: time and the most memory of `cli.py import`, on a new SQLite file.
 
-The file is a list of conversations in Claude's form, with words of several alphabets. It is written first, and deleted.
+The file is a list of conversations in Claude's form: paragraphs of words in several alphabets, drawn by chance, the
+n-th word n times as rarely as the first, as in a language. It is written first, and deleted.
 
 Examples:
   python -m benchmarks.imports
@@ -10,6 +11,7 @@ Examples:
 import argparse
 import json
 import os
+import random
 import sys
 import tempfile
 import time
@@ -18,14 +20,26 @@ from typing import Any
 
 from settings import ROOT
 
-WORDS = "The lamp of Skerry burns oil, and nobody sleeps while it is lit. Лампа горит. 灯塔的灯。 🌊 "
-PARAGRAPHS = 40  # of each message
+ALPHABETS = {"etaoinshrdlucmfwypvbgkjqxz": 12, "éèüöäñçßåøaeiounrst": 2, "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъ": 3}
+HAN = "".join(map(chr, range(0x4E00, 0x4E00 + 3000)))  # characters, of which a sentence is one word without spaces
+VOCABULARY = 30_000  # words
+PARAGRAPHS = 1_000  # that there are; a message has some of them
+LONG = 100  # words of a paragraph
 MESSAGES = 10  # of each conversation
 
 
-def conversation(number: int) -> str:
-    """One conversation as JSON, of some 60 kB."""
-    said = [f"{number}.{at} " + WORDS * PARAGRAPHS for at in range(MESSAGES)]
+def paragraphs(chance: random.Random) -> list[str]:
+    """Paragraphs of words, four fifths of them in Latin letters."""
+    alphabets = chance.choices([*ALPHABETS, HAN], [*ALPHABETS.values(), 1], k=VOCABULARY)
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 11))) for letters in alphabets]
+    weights = [1 / rank for rank in range(1, VOCABULARY + 1)]
+    drawn = (chance.choices(words, weights, k=LONG) for _ in range(PARAGRAPHS))
+    return [" ".join(some).capitalize() + ". 🌊" for some in drawn]
+
+
+def conversation(number: int, chance: random.Random, known: list[str]) -> str:
+    """One conversation as JSON, of some 80 kB."""
+    said = [f"{number}.{at} " + "\n\n".join(chance.choices(known, k=8)) for at in range(MESSAGES)]
     messages: list[dict[str, Any]] = [
         {"uuid": f"{number}-{at}", "sender": ("human", "assistant")[at % 2], "text": text, "content": []}
         for at, text in enumerate(said)
@@ -36,10 +50,11 @@ def conversation(number: int) -> str:
 
 def write(path: Path, size: int) -> int:
     """Write a file of at least `size` bytes; how many conversations are in it."""
-    number = 0
+    number, chance = 0, random.Random(1)
+    known = paragraphs(chance)
     with path.open("wb") as file:
         while file.tell() < size:
-            file.write(("[" if number == 0 else ",\n").encode() + conversation(number).encode())
+            file.write(("[" if number == 0 else ",\n").encode() + conversation(number, chance, known).encode())
             number += 1
         file.write(b"]")
     return number

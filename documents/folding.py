@@ -5,6 +5,7 @@ What is indexed and what is asked go through the same function. Knows letters, a
 
 import re
 import unicodedata
+from functools import lru_cache
 
 DROPPED = {"Cf", "Cs"}  # categories: soft hyphens, joiners, directions
 INVISIBLE = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")  # Unicode ignores them as well
@@ -24,9 +25,9 @@ SAME = {
 }
 
 
-BESIDE = re.compile(
-    "(?<=[a-z0-9\u00df-\u058f])(?=[\u0590-\U0010ffff])|(?<=[\u0590-\U0010ffff])(?=[a-z0-9\u00df-\u058f])"
-)
+BESIDE = re.compile("[a-z0-9\u00df-\u058f](?=[\u0590-\U0010ffff])|[\u0590-\U0010ffff](?=[a-z0-9\u00df-\u058f])")
+KNOWN = 1 << 14  # words whose folded form is kept: few are many of a text
+SHORT = 32  # letters of such a word; what is longer is a sentence without spaces
 
 
 class _Letters(dict[int, str]):
@@ -40,18 +41,13 @@ class _Letters(dict[int, str]):
 
 
 class _Words(dict[int, str]):
-    """Each character that no word holds as a space, found when it is first met, for `str.translate`."""
+    """Each letter's folded form as words hold it, a space for what none holds, for `str.translate`."""
 
     def __missing__(self, code: int) -> str:
-        letter = chr(code)
-        category = unicodedata.category(letter)
-        if category[0] in "LMN":
-            self[code] = letter
-        elif category == "So":
-            self[code] = f" {letter} "  # emoji: each is a word
-        elif category not in {"Cn", "Co"}:  # a million of them would be kept for nothing
-            self[code] = " "
-        return self.get(code, " ")
+        words = "".join(map(_in_words, _letters[code]))
+        if unicodedata.category(chr(code)) not in {"Cn", "Co"}:
+            self[code] = words
+        return words
 
 
 _letters, _words = _Letters(), _Words()
@@ -72,8 +68,26 @@ def fold_words(text: str) -> str:
 
     Letter by letter: the words of a text's beginning are the beginning of its words.
     """
-    words = fold(text).translate(_words)
-    return words if words.isascii() else BESIDE.sub(" ", words)
+    if text.isascii():
+        return _fold_piece(text)
+    pieces = text.split(" ")  # nothing is composed across a space
+    return " ".join([_fold_known(piece) if len(piece) <= SHORT else _fold_piece(piece) for piece in pieces])
+
+
+def _fold_piece(text: str) -> str:
+    """The folded words of a text, in one pass."""
+    words = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_words))
+    return words if words.isascii() else BESIDE.sub(r"\g<0> ", words)
+
+
+_fold_known = lru_cache(KNOWN)(_fold_piece)
+
+
+def _in_words(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category == "So":
+        return f" {letter} "  # emoji: each is a word
+    return letter if category[0] in "LMN" else " "
 
 
 def _fold_letter(letter: str) -> str:

@@ -1,8 +1,6 @@
 """What text the tables can hold, how long a message may be, and its words for the search. Knows strings only."""
 
 import re
-from collections.abc import Callable
-from functools import partial
 
 from documents.folding import fold_words
 
@@ -15,8 +13,13 @@ class MessageError(ValueError):
     """A message that cannot be sent; the text says why."""
 
 
-# The text with U+FFFD for what no database holds: NUL and halves of surrogate pairs. Called for every column of a row.
-clean: Callable[[str], str] = partial(UNSTORABLE.sub, "\ufffd")
+def clean(text: str) -> str:
+    """The text with U+FFFD for what no database holds: NUL and halves of surrogate pairs."""
+    try:
+        text.encode()  # for every column of every row: ten times as fast as a search
+    except UnicodeEncodeError:
+        return UNSTORABLE.sub("\ufffd", text)
+    return text.replace("\x00", "\ufffd")
 
 
 def check_message(text: str, *, beside: bool = False) -> str:
