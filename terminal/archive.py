@@ -117,7 +117,9 @@ def import_(
         projects = [found.project for _, found in parsed if found.project is not None]
         if projects and len(parsed) > 1:
             raise SettingsError("A file with a project is imported alone, so that it is known what belongs to it.")
-        report = exchange.import_all(_store(owner), conversations, personas, *projects)
+        folders = [folder for _, found in parsed for folder in found.folders]
+        project = projects[0] if projects else None
+        report = exchange.import_all(_store(owner), conversations, personas, project, folders)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
     left_out = [(path, line) for path, found in parsed for line in found.left_out]
@@ -126,7 +128,10 @@ def import_(
     names = ", ".join(dict.fromkeys(name for _, found in parsed for name in found.programs))
     source = f" from {names}" if names else ""
     saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
-    source = f"{f' into the project {report.project}' if report.project else ''}{source}"
+    if projects and report.projects:
+        source = f" into the project {report.projects[0]}{source}"
+    elif report.projects:
+        saved = f"; projects: {', '.join(report.projects)}{saved}"
     line = f"{_count_conversations(len(report.added))} imported{source}{renamed}{skipped}{missing}{saved}"
     print(strip_control(line))
     _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])

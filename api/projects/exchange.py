@@ -80,7 +80,7 @@ def take_in(store: Store, body: bytes) -> ImportedProject:
             raise ApiError(400, "The file has no project: send what the export of one gave.", code="invalid_file")
         if parsed.left_out:
             raise ApiError(400, f"the file: {parsed.left_out[0]}", code="invalid_file")
-        report = exchange.import_all(store, parsed, parsed.personas, parsed.project)
+        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file") from None
-    return ImportedProject(project=report.project, added=report.added, skipped=report.skipped)
+    return ImportedProject(project=next(iter(report.projects), None), added=report.added, skipped=report.skipped)

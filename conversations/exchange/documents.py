@@ -91,12 +91,19 @@ def save_documents(
 
 def check_document_count(session: Session, owner: str, settings: DocumentSettings) -> None:
     """Check how many documents an owner has. Raises ExchangeError for more than he may keep."""
-    count = session.scalar(select(func.count()).select_from(Document).where(Document.owner == owner)) or 0
+    count = count_documents(session, owner)
     if count > settings.max_files:
-        raise ExchangeError(
-            f"with its documents you would keep {count}, and at most {settings.max_files} are kept "
-            "(DOCUMENTS_MAX_FILES): delete some"
-        )
+        raise ExchangeError(f"with its documents you would keep {count}, and {too_many(settings)}")
+
+
+def count_documents(session: Session, owner: str) -> int:
+    """How many documents an owner has."""
+    return session.scalar(select(func.count()).select_from(Document).where(Document.owner == owner)) or 0
+
+
+def too_many(settings: DocumentSettings) -> str:
+    """What bounds them, and the remedy."""
+    return f"at most {settings.max_files} are kept (DOCUMENTS_MAX_FILES): delete some"
 
 
 def save_document(session: Session, document: Mapping[str, Any], owner: str, **holder: str) -> dict[int, int]:

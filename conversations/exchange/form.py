@@ -11,6 +11,7 @@ from typing import Any
 
 from conversations.exchange.chatgpt.beside import Beside
 from conversations.exchange.file import Archive
+from conversations.exchange.folder import Folder
 from prompts.persona import Persona
 
 
@@ -19,7 +20,7 @@ class Source:
     """Where conversations come from: the file's name, what lies beside them, and what of them is not kept.
 
     `lost` counts what an export has and this program has no place for, by its name; `remarks` are said once each.
-    `project` is the one of ours that a file's conversations are in.
+    `project` is the one of ours that a file's conversations are in, `folders` are another program's by its ids.
     """
 
     name: str = ""
@@ -30,6 +31,7 @@ class Source:
     remarks: dict[str, None] = field(default_factory=dict)
     personas: list[Persona] = field(default_factory=list)
     project: Mapping[str, Any] | None = None
+    folders: dict[str, Folder] = field(default_factory=dict)
     _members: dict[str, str] | None = None  # the paths of what lies beside by their parts
 
     @property
@@ -79,7 +81,7 @@ def each_item(items: Iterable[Any], source: Source) -> Iterator[Any]:
 class Form:
     """`recognizes` an item, or a part of one that `gather` puts together with others; `convert` raises ExchangeError.
 
-    `beside` gives conversations of what lies beside the items, after these.
+    `beside` takes in what lies beside the items, after these, and gives conversations of it where it is such.
     """
 
     name: str

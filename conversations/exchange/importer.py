@@ -5,7 +5,7 @@ in memory.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
 from conversations.exchange.exporter import THINKING, serialize
+from conversations.exchange.folder import Folder
 from conversations.exchange.pictures import check_pictures, save_pictures
-from conversations.exchange.project import check_project, save_project
+from conversations.exchange.project import check_project, save_folder, save_project
 from conversations.exchange.schema import digest, validate_conversation
 from conversations.exchange.spool import Spool
 from conversations.store import store as stores
@@ -40,7 +41,7 @@ class ImportReport:
     """The ids of what was imported, of those that had to get a new one, and of what was there unchanged.
 
     `personas` are the names of those that were saved; `notes` say which pictures were left out, a line each.
-    `project` is the name of the one that what was added is in.
+    `projects` are the names of those that were made, or that something was added to.
     """
 
     added: list[str] = field(default_factory=list)
@@ -48,7 +49,7 @@ class ImportReport:
     skipped: list[str] = field(default_factory=list)
     personas: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    project: str | None = None
+    projects: list[str] = field(default_factory=list)
 
 
 def import_conversation(
@@ -67,14 +68,15 @@ def import_all(
     conversations: Iterable[Mapping[str, Any]],
     personas: Iterable[Persona] = (),
     project: Mapping[str, Any] | None = None,
+    folders: Iterable[Folder] = (),
 ) -> ImportReport:
     """Write all of them, or nothing. Raises ExchangeError, also for documents beyond the limits, and SettingsError.
 
     An id is kept where it is free. What is there unchanged is skipped; where the id is taken by somebody else, or by a
     conversation that has changed, the imported one gets a new id (the same one when it is imported again). What is
-    added is in the `project`, where one is given, as a file of ours has it.
+    added is in the `project`, where one is given, as a file of ours has it, or in those of `folders` as these say.
     """
-    return _import(store, conversations, DocumentSettings.read(), personas=personas, project=project)
+    return _import(store, conversations, DocumentSettings.read(), None, personas, project, list(folders))
 
 
 def _import(
@@ -84,6 +86,7 @@ def _import(
     complete: Callable[[Session, str], None] | None = None,
     personas: Iterable[Persona] = (),
     project: Mapping[str, Any] | None = None,
+    folders: Sequence[Folder] = (),
 ) -> ImportReport:
     """What was here before and comes back has no limits."""
     checked, notes = Spool(), list[str]()
@@ -94,7 +97,7 @@ def _import(
         check_project(project, limits)
     coming = iter(checked)
     with store.database.writing() as session:
-        writer = ImportWriter(session, store)
+        writer = ImportWriter(session, store, {member for folder in folders for member in folder.members})
         while some := list(islice(coming, AT_ONCE)):
             writer.look_up([conversation["id"] for conversation in some])
             for conversation in some:
@@ -102,6 +105,8 @@ def _import(
         writer.flush()
         writer.add_personas(personas)
         writer.add_project(project)
+        if limits is not None:
+            writer.add_folders(folders, limits)
         if complete is not None:
             for identity in writer.report.added:
                 complete(session, identity)
@@ -122,8 +127,10 @@ def _checked(conversation: Mapping[str, Any], limits: DocumentSettings | None) -
 class ImportWriter:
     """One import: rows that wait to be written, and the ids that are taken."""
 
-    def __init__(self, session: Session, store: Store) -> None:
-        self.session, self.store = session, store
+    def __init__(self, session: Session, store: Store, placed: Set[str] = frozenset()) -> None:
+        """`placed`: ids of conversations that a project's are looked up by."""
+        self.session, self.store, self.placed = session, store, placed
+        self.new_ids: dict[str, str] = {}  # of those of them that were added
         self.report = ImportReport()
         self.rows: dict[Any, list[dict[str, Any]]] = {
             table.__table__: [] for table in (Conversation, Message, Feedback, Summary, ToolCall)
@@ -148,6 +155,8 @@ class ImportWriter:
         self._queue(identity, conversation)
         self.taken.add(identity)
         self.report.added.append(identity)
+        if conversation["id"] in self.placed:
+            self.new_ids[conversation["id"]] = identity
         if identity != conversation["id"]:
             self.report.renamed.append(identity)
 
@@ -169,8 +178,17 @@ class ImportWriter:
     def add_project(self, project: Mapping[str, Any] | None) -> None:
         """Save a project around what was added."""
         if project is not None:
-            self.report.project = save_project(self.session, self.store, project, self.report.added)
+            name = save_project(self.session, self.store, project, self.report.added)
+            self.report.projects += [name] if name else []
             self.documents += len(project["documents"])
+
+    def add_folders(self, folders: Iterable[Folder], limits: DocumentSettings) -> None:
+        """Save another program's projects around what was added of them; documents that are too many are named."""
+        self.session.flush()
+        for folder in folders:
+            added = [self.new_ids[member] for member in folder.members if member in self.new_ids]
+            if save_folder(self.session, self.store, folder.project, added, limits, self.report.notes):
+                self.report.projects.append(folder.project["name"])
 
     def flush(self) -> None:
         """Write what waits: conversations first, then what hangs on them."""

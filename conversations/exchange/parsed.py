@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from conversations.exchange.chatgpt import Beside
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.file import MAX_WHOLE, Archive, Member, open_file, read_member
+from conversations.exchange.folder import Folder
 from conversations.exchange.form import Form, Source
 from conversations.exchange.forms import FORMS, OURS
 from conversations.exchange.spool import Spool
@@ -46,6 +47,7 @@ class ParsedFile(Spool):
         self.forms: list[str] = []  # whose forms were read
         self.personas: list[Persona] = []
         self.project: Mapping[str, Any] | None = None  # of ours, which the conversations are in
+        self.folders: list[Folder] = []  # another program's projects, with what is in them
         self._seen = 0
 
     @property
@@ -78,6 +80,7 @@ class ParsedFile(Spool):
         self.notes += source.remarks
         self.personas += source.personas
         self.project = source.project or self.project
+        self.folders += [each for each in source.folders.values() if not each.is_empty]
 
 
 def parse_stream(
@@ -126,7 +129,7 @@ def _take(
 def _check_found(parsed: ParsedFile, wrong: list[str], members: Iterable[Member]) -> None:
     """Check that something was found, and note what was not read. Raises ExchangeError."""
     lines = [*parsed.left_out, *wrong]
-    if not parsed and not parsed.empty and not parsed.personas and parsed.project is None:
+    if not (parsed or parsed.empty or parsed.personas or parsed.folders) and parsed.project is None:
         if not lines:
             names = ", ".join(preview(member.name) for member in islice(members, 3))
             raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")

@@ -6,15 +6,15 @@ Its conversations stand in the file as in any other; older programs read these a
 tells what answered and which tools were on, and what it brings a stranger may have written.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from conversations.exchange.citations import check_limits
-from conversations.exchange.documents import read_documents, save_document
+from conversations.exchange.citations import check_limits, parts_of
+from conversations.exchange.documents import count_documents, read_documents, save_document, too_many
 from conversations.exchange.errors import ExchangeError, explain
 from conversations.exchange.exporter import export_conversation
 from conversations.exchange.schema import CleanStr, DocumentSchema, ExportSchema, Timestamp, check_persona, json_chunks
@@ -24,6 +24,7 @@ from conversations.store.schema import Conversation, Document
 from conversations.store.store import NotFoundError, Store
 from conversations.store.text import MessageError
 from documents.settings import DocumentSettings
+from documents.split import join_parts
 
 
 class ProjectSchema(ExportSchema):
@@ -79,11 +80,65 @@ def save_project(session: Session, store: Store, project: Mapping[str, Any], add
     same = select(Project.id).where(Project.owner == store.owner, Project.name == project["name"])
     if not added and session.scalar(same) is not None:
         return None
-    fields = {name: project[name] for name in ("name", "created", "system", "persona")}
-    row = Project(id=new_project_id(), owner=store.owner, updated=project["created"], imported=True, **fields)
-    session.add(row)
-    session.flush()
+    row = _new_row(session, store, project)
     for document in project["documents"]:
         save_document(session, document, store.owner, project_id=row.id)
     session.execute(update(Conversation).where(Conversation.id.in_(added)).values(project_id=row.id))
     return row.name
+
+
+def save_folder(
+    session: Session,
+    store: Store,
+    project: Mapping[str, Any],
+    added: Sequence[str],
+    limits: DocumentSettings,
+    notes: list[str],
+) -> bool:
+    """Write another program's project around those of its conversations that were added; whether anything was new.
+
+    A file's project of the same name and system prompt is gone on with, so that a later export adds to it. Documents
+    beyond the limits are named in `notes`, and all else comes in.
+    """
+    alike = (Project.name == project["name"], Project.system.is_not_distinct_from(project["system"]))
+    query = select(Project).where(Project.owner == store.owner, Project.imported, *alike).limit(1)
+    known = session.scalar(query)
+    row = known or _new_row(session, store, project)
+    new = _save_new(session, store, row, project["documents"], limits, notes)
+    session.execute(update(Conversation).where(Conversation.id.in_(added)).values(project_id=row.id))
+    return known is None or new or bool(added)
+
+
+def _save_new(
+    session: Session,
+    store: Store,
+    row: Project,
+    documents: Sequence[Mapping[str, Any]],
+    limits: DocumentSettings,
+    notes: list[str],
+) -> bool:
+    """Save those documents that the project does not have; whether there were any."""
+    here = select(Document.name, Document.text).where(Document.project_id == row.id)
+    there = {(name, text) for name, text in session.execute(here)}
+    found = [each for each in documents if (each["name"], join_parts(parts_of(each))) not in there]
+    room, surplus = limits.max_files - count_documents(session, store.owner), 0
+    for document in found:
+        try:
+            check_limits([{"documents": [document]}], limits)
+        except ExchangeError as error:
+            notes.append(f"not kept: {error}")
+            continue
+        if room > 0:
+            save_document(session, document, store.owner, project_id=row.id)
+        surplus, room = surplus + (room <= 0), room - 1
+    if surplus:
+        notes.append(f"not kept: documents of the project {row.name} ({surplus:,}): {too_many(limits)}")
+    return bool(found)
+
+
+def _new_row(session: Session, store: Store, project: Mapping[str, Any]) -> Project:
+    fields = {name: project[name] for name in ("name", "created", "system", "persona")}
+    row = Project(id=new_project_id(), owner=store.owner, updated=project["created"], imported=True, **fields)
+    session.add(row)
+    session.flush()
+    return row

@@ -66,14 +66,14 @@ def _import_file(context: PageContext, key: str) -> None:
     st.session_state["imports"] += 1
     try:
         parsed = exchange.parse(file, file.name)
-        report = exchange.import_all(context.store, parsed, parsed.personas, parsed.project)
+        report = exchange.import_all(context.store, parsed, parsed.personas, parsed.project, parsed.folders)
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return
     counts = {"left out": len(parsed.left_out), "empty": parsed.empty}
     missing = "".join(f", {count} {what}" for what, count in counts.items() if count)
     saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
-    saved += f"; project: {report.project}" if report.project else ""
+    saved += f"; projects: {', '.join(report.projects)}" if report.projects else ""
     names = ", ".join(parsed.programs)
     source = f" from {names}" if names else ""
     summary = f"{len(report.added)} added{source}, {len(report.skipped)} there already{missing}{saved}."

@@ -4,19 +4,22 @@ A message is a list of blocks: what was said and thought, calls of tools and the
 stands in the export and is kept in the message, as the model was told it; other files are names.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conversations.exchange.attachment import attach
 from conversations.exchange.branches import Node
 from conversations.exchange.draft import Draft, join_parts
 from conversations.exchange.errors import ExchangeError, preview
-from conversations.exchange.fields import Fields, is_address, is_empty, storable, to_seconds
+from conversations.exchange.fields import Fields, is_address, storable, to_seconds
+from conversations.exchange.folder import Folder, make_folder
 from conversations.exchange.form import Form, Source
 from conversations.exchange.whole import build_conversation, chain
 
 ROLES = {"human": "user", "user": "user", "assistant": "assistant"}
 UNSAID = ("token_budget", "flag")  # blocks that hold no words
+BETWEEN = "\n\n"  # two texts
+EVERYWHERE, MEMORY = "", "memories"  # where what it remembers holds in no project; the project which that becomes
 NOT_OURS = ("account", "settings", "platform")  # who wrote it, and how it was drawn
 
 
@@ -32,9 +35,10 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
     if not isinstance(written, list | None):
         raise ExchangeError(f"chat_messages: should be a list ({preview(written)})")
     nodes, last = _nodes([each for each in written or () if isinstance(each, dict)], source)
-    project = fields.text("project_uuid") or Fields(fields.object("project")).text("uuid")
+    uuid = fields.text("project_uuid") or Fields(fields.object("project")).text("uuid")
+    folder = _folders(source).get(uuid)
     fields.drop(*NOT_OURS)
-    return build_conversation(
+    made = build_conversation(
         nodes,
         fields.text("current_leaf_message_uuid") or last,
         source="claude",
@@ -43,8 +47,11 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
         created=fields.time("created_at"),
         updated=fields.time("updated_at"),
         pinned=fields.flag("is_starred"),
-        extra={**fields.rest(), "project": _project_names(source).get(project) or project},
+        extra={**fields.rest(), "project": folder.project["name"] if folder else uuid},
     )
+    if folder is not None:
+        folder.members.append(made["id"])
+    return made
 
 
 def _nodes(written: list[dict[str, Any]], source: Source) -> tuple[dict[str, Node], str | None]:
@@ -144,58 +151,53 @@ def _rate(draft: Draft, rating: Fields) -> None:
         draft.feedback = {"value": value, "comment": rating.text("reason"), "created": created}
 
 
-def _projects(source: Source) -> list[Fields]:
-    """The projects beside it: a list in one file, or a file each."""
+def beside(source: Source) -> Iterator[dict[str, Any]]:
+    """Take in the projects, and what Claude remembers; none of it is a conversation."""
+    _folders(source)
+    return iter(())
+
+
+def _folders(source: Source) -> dict[str, Folder]:
+    """The projects by their ids, which stand in one list or in a file each; what Claude remembers is one more."""
+    if source.folders:
+        return source.folders
     listed = source.beside.get("projects.json")
     found = [*(listed if isinstance(listed, list) else []), *(v for n, v in source.beside.items() if "projects/" in n)]
-    return [Fields(each) for each in found if isinstance(each, dict) and "uuid" in each]
+    remembered = _memories(source.beside.get("memories.json"))
+    for project in (Fields(each) for each in found if isinstance(each, dict)):
+        if uuid := project.text("uuid"):
+            source.folders[uuid] = _folder(project, remembered.pop(uuid, ""), source)
+    about = remembered.pop(EVERYWHERE, "")
+    others = {f"project {uuid}.md": text for uuid, text in remembered.items()}
+    source.folders[MEMORY] = make_folder("What Claude remembers", source.lose, about, others)
+    return source.folders
 
 
-def _project_names(source: Source) -> dict[str, str]:
-    return {each.text("uuid"): each.text("name") for each in _projects(source)}
+def _folder(project: Fields, memory: str, source: Source) -> Folder:
+    documents = dict[str, str]()
+    for number, each in enumerate(map(Fields, project.items("docs")), 1):
+        name = each.text("filename") or "document"
+        documents[f"{number} {name}" if name in documents else name] = each.text("content")
+    if memory:
+        documents.setdefault("memory.md", memory)
+    said = [project.text("description"), project.text("prompt_template")]
+    created = project.time("created_at")
+    folder = make_folder(project.text("name"), source.lose, BETWEEN.join(filter(None, said)), documents, created)
+    project.drop("updated_at", "creator", "is_private", "is_starter_project", "archived_at")
+    if names := ", ".join(project.rest()):
+        source.lose(f"fields of projects: {names}")
+    return folder
 
 
-def beside(source: Source) -> Iterator[dict[str, Any]]:
-    """A conversation for each project that has instructions or documents, and one of what Claude remembers."""
-    for project in _projects(source):
-        if (made := _of_project(project))["messages"] or made["system"]:
-            yield made
-    memories = source.beside.get("memories.json")
-    drafts = list(_memories(memories if isinstance(memories, list) else [memories], _project_names(source)))
-    if drafts:
-        yield build_conversation(*chain(drafts), source="claude", title="What Claude remembers")
-
-
-def _of_project(project: Fields) -> dict[str, Any]:
-    drafts = []
-    for document in (Fields(each) for each in project.items("docs")):
-        draft = Draft("user", document.time("created_at"))
-        draft.attach_text(document.text("filename"), document.text("content"))
-        drafts.append(draft)
-    uuid, name = project.text("uuid"), project.text("name")
-    project.drop("creator", "is_private", "is_starter_project")
-    return build_conversation(
-        *chain(drafts),
-        source="claude",
-        ids=[uuid],
-        title=f"Project: {name or 'unnamed'}",
-        created=project.time("created_at"),
-        updated=project.time("updated_at"),
-        system=[project.text("prompt_template")],
-        extra={"project": name, **project.rest()},
-    )
-
-
-def _memories(memories: Iterable[Any], names: Mapping[str, str]) -> Iterator[Draft]:
-    for memory in (Fields(each) for each in memories if not is_empty(each)):
-        draft = Draft("assistant")
-        draft.say(memory.text("conversations_memory"))
-        yield draft
-        for uuid, text in memory.object("project_memories").items():
-            draft = Draft("assistant")
-            draft.say(f"**Project {names.get(uuid) or uuid}**")
-            draft.say(text)
-            yield draft
+def _memories(value: Any) -> dict[str, str]:
+    """What Claude remembers, by the project that it holds in."""
+    found = dict[str, list[str]]()
+    for memory in map(Fields, value if isinstance(value, list) else [value]):
+        texts = {EVERYWHERE: memory.take("conversations_memory"), **memory.object("project_memories")}
+        for uuid, text in texts.items():
+            if isinstance(text, str) and text.strip():
+                found.setdefault(uuid, []).append(text)
+    return {uuid: BETWEEN.join(texts) for uuid, texts in found.items()}
 
 
 FORM = Form("Claude", recognizes, convert, beside=beside)

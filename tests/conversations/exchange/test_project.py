@@ -39,7 +39,7 @@ def test_a_project_comes_back_with_all_that_is_in_it_and_none_of_what_a_file_may
     form, other = exported(mine()), mine("other")
     assert [each["title"] or len(each["messages"]) for each in form["conversations"]] == [2, 1]
     report = import_(other, form)
-    assert (report.project, len(report.added)) == ("Garden", 2)
+    assert (report.projects, len(report.added)) == (["Garden"], 2)
     (listed,) = projects.listing(other)
     row = projects.get(other, listed.id)
     assert (row.system, row.persona, row.backend, row.tools, row.imported) == ("Prune.", KEEPER, None, None, True)
@@ -59,10 +59,10 @@ def test_the_same_file_twice_makes_nothing_twice() -> None:
     store = mine()
     form = exported(store)
     report = import_(store, form)
-    assert (report.project, report.added, len(report.skipped)) == (None, [], 2)
+    assert (report.projects, report.added, len(report.skipped)) == ([], [], 2)
     assert len(projects.listing(store)) == 1
     changed = {**form, "conversations": [{**form["conversations"][0], "title": "Oaks"}]}
-    assert import_(store, changed).project == "Garden"
+    assert import_(store, changed).projects == ["Garden"]
     assert len(projects.listing(store)) == 2
 
 
@@ -70,7 +70,7 @@ def test_an_empty_project_comes_back() -> None:
     store = mine()
     row = projects.create(store, "Garden")
     form = json.loads("".join(exchange.export_project(store, row.id)))
-    assert import_(mine("other"), form).project == "Garden"
+    assert import_(mine("other"), form).projects == ["Garden"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conversations.exchange import ExchangeError, export_conversation, import_all, parse, parse_file
+from conversations.store import projects
 from tests.conversations.exchange.made import chatgpt, node
 from tests.conversations.talk import mine
 
@@ -115,7 +116,9 @@ def test_what_stands_beside_a_conversation(tmp_path: Path) -> None:
     assert found[0]["pinned"]
     kept = {name: value for name, value in fields.items() if value}
     assert found[0]["extra"] == {"source": "chatgpt", "project": "Lighthouses", **kept}
-    import_all(mine(), found)
+    assert import_all(mine(), found, folders=found.folders).projects == ["Lighthouses"]
+    [project] = projects.listing(mine())
+    assert [row.id for row in projects.conversations(mine(), project.id)] == ["one"]
     assert export_conversation(mine(), "one") == found[0]
 
 

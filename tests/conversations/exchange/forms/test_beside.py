@@ -10,8 +10,17 @@ from typing import Any
 
 import pytest
 
-from conversations.exchange import ExchangeError, import_all, parse, parse_file
-from conversations.store import personas
+from conversations.exchange import (
+    ExchangeError,
+    ImportReport,
+    ParsedFile,
+    export_project,
+    import_all,
+    parse,
+    parse_file,
+)
+from conversations.library import files
+from conversations.store import Store, personas, projects
 from tests.conversations.exchange.made import FIXTURES
 from tests.conversations.talk import mine
 
@@ -19,9 +28,12 @@ CARD = json.loads((FIXTURES / "card-v2.json").read_text())
 
 
 def zipped(conversations: str, **beside: Any) -> bytes:
+    """An export: the name of a fixture, or its text, and what lies beside it."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(FIXTURES / conversations, "export/conversations.json")
+        is_text = conversations.startswith("[")
+        written = conversations if is_text else (FIXTURES / conversations).read_text()
+        archive.writestr("export/conversations.json", written)
         for name, value in beside.items():
             archive.writestr(f"export/{name.replace('__', '/')}.json", json.dumps(value))
     return packed.getvalue()
@@ -32,16 +44,62 @@ DOCUMENT = {"uuid": "d", "filename": "plan.md", "content": "35 metres", "created
 MEMORY = {"conversations_memory": "Likes lighthouses.", "project_memories": {"p-1": "Plans a visit."}}
 
 
+def take_in(store: Store, found: ParsedFile) -> ImportReport:
+    return import_all(store, found, found.personas, found.project, found.folders)
+
+
+def within(place: str, **project: Any) -> ParsedFile:
+    """Claude's export with a project, of which the conversation is, and what Claude remembers."""
+    talk = {**json.loads((FIXTURES / "claude.json").read_text())[0], "project_uuid": "p-1"}
+    made = {**PROJECT, "docs": [DOCUMENT, {**DOCUMENT, "content": "36 metres"}], **project}
+    beside = {place: [made] if place == "projects" else made, "memories": [MEMORY], "users": [{"uuid": "acc"}]}
+    return parse(zipped(json.dumps([talk]), **beside), "x.zip")
+
+
+@pytest.mark.usefixtures("database_url")
 @pytest.mark.parametrize("name", ["projects", "projects__p-1"])
-def test_projects_and_memories_of_claude(name: str) -> None:
-    project = {**PROJECT, "docs": [DOCUMENT]}
-    beside = {name: [project] if name == "projects" else project, "memories": [MEMORY], "users": [{"uuid": "acc"}]}
-    talk, made, memory = parse(zipped("claude.json", **beside), "x.zip")
-    assert talk["extra"]["project"] == "Lights"
-    assert (made["title"], made["system"]) == ("Project: Lights", "Speak of lights.")
-    assert [m["text"] for m in made["messages"]] == ["plan.md:\n\n```\n35 metres\n```"]
-    assert memory["title"] == "What Claude remembers"
-    assert [m["text"] for m in memory["messages"]] == ["Likes lighthouses.", "**Project Lights**\n\nPlans a visit."]
+def test_projects_and_memories_of_claude_are_projects_here(name: str) -> None:
+    store, found = mine(), within(name, description="For visits.")
+    assert [talk["extra"]["project"] for talk in found] == ["Lights"]
+    report = take_in(store, found)
+    assert (report.projects, len(report.added)) == (["Lights", "What Claude remembers"], 1)
+    lights, memory = (projects.get(store, each.id) for each in projects.listing(store))
+    assert (lights.system, lights.imported) == ("For visits.\n\nSpeak of lights.", True), "strangers' words"
+    assert [row.id for row in projects.conversations(store, lights.id)] == report.added
+    kept = json.loads("".join(export_project(store, lights.id)))["project"]["documents"]
+    assert {row["name"]: row["pages"][0] for row in kept} == {
+        "plan.md": "35 metres",
+        "2 plan.md": "36 metres",
+        "memory.md": "Plans a visit.",
+    }
+    assert files.search(store, report.added[0], "How many metres?")
+    assert (memory.name, memory.system) == ("What Claude remembers", "Likes lighthouses.")
+    assert take_in(store, within(name, description="For visits.")).projects == []
+    more = within(name, description="For visits.", docs=[DOCUMENT, {**DOCUMENT, "filename": "new.md"}])
+    assert take_in(store, more).projects == ["Lights"], "a later export adds what is new"
+    assert len(projects.listing(store)) == 2
+    assert "new.md" in {row.name for row in files.project_listing(store, lights.id)}
+
+
+@pytest.mark.usefixtures("database_url")
+def test_of_a_project_what_is_too_much_is_named_and_all_else_comes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCUMENTS_MAX_FILES", "1")
+    monkeypatch.setenv("DOCUMENTS_MAX_CHARACTERS", "20000")
+    docs = [DOCUMENT, {**DOCUMENT, "filename": "long.md", "content": "x" * 30_000}, {"filename": "none.md"}]
+    found = within("projects", docs=docs, prompt_template="Speak. " * 3_000, name="", color="red")
+    store = mine()
+    report = take_in(store, found)
+    assert (report.projects, len(report.added)) == (["unnamed", "What Claude remembers"], 1)
+    [row] = [each for each in projects.listing(store) if each.name == "unnamed"]
+    assert len(projects.get(store, row.id).system or "") == 20_000
+    told = [*found.notes, *report.notes]
+    assert any("instructions of projects beyond 20,000 characters" in note for note in told)
+    assert any("fields of projects: color" in note for note in told)
+    assert any("documents of projects that hold no words" in note for note in told)
+    assert any("'instructions.md' has 20,999 characters" in note for note in told)
+    assert any("'long.md' has 30,000 characters" in note for note in told)
+    assert any("documents of the project unnamed (1): at most 1 are kept" in note for note in told)
+    assert [each.name for each in files.project_listing(store, row.id)] == ["plan.md"]
 
 
 def test_what_lies_beside_an_unpacked_file(tmp_path: Path) -> None:
@@ -50,7 +108,9 @@ def test_what_lies_beside_an_unpacked_file(tmp_path: Path) -> None:
     (tmp_path / "memories.json").write_text(json.dumps([MEMORY]))
     (tmp_path / "projects").mkdir()
     (tmp_path / "projects" / "p-1.json").write_text(json.dumps(PROJECT))
-    assert [each["title"] for each in parse_file(path)][1:] == ["Project: Lights", "What Claude remembers"]
+    found = parse_file(path)
+    assert [folder.project["name"] for folder in found.folders] == ["Lights", "What Claude remembers"]
+    assert [each["title"] for each in found] == ["The lamp at Skerry"], "and none of them is a conversation"
 
 
 def test_assistants_of_chat_ui_become_personas() -> None:
