@@ -28,7 +28,8 @@ from conversations.store.text import searched_words
 from documents.settings import DocumentSettings
 from prompts.persona import Persona
 
-BATCH = 2000  # messages that are written at once
+BATCH = 2000  # messages that are written at once, if they are not too long
+BATCH_LETTERS = 2_000_000  # characters of such messages
 AT_ONCE = 20  # conversations whose ids are looked up at once
 NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
 NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
@@ -135,6 +136,7 @@ class ImportWriter:
         self.rows: dict[Any, list[dict[str, Any]]] = {
             table.__table__: [] for table in (Conversation, Message, Feedback, Summary, ToolCall)
         }
+        self.letters = 0  # of messages that wait
         self.documents = 0  # written
         self.last_id: int | None = None  # number given, on SQLite
         self.taken: set[str] = set()
@@ -196,6 +198,7 @@ class ImportWriter:
             if rows:
                 self.session.execute(insert(table), rows)
                 rows.clear()
+        self.letters = 0
 
     def _candidate_ids(self, conversation: Mapping[str, Any]) -> Iterator[str]:
         """The ids it may get, the best first."""
@@ -212,29 +215,35 @@ class ImportWriter:
         return is_owned and serialize(self.session, row) == {**conversation, "id": identity}
 
     def _queue(self, identity: str, conversation: Mapping[str, Any]) -> None:
-        """Queue the rows of a conversation."""
+        """Queue the rows of a conversation, and write where many wait, or where something hangs on them."""
         imported = conversation["messages"]
         numbers = self._reserve_ids(len(imported))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
-        conversations, messages, feedback, summaries, calls = self.rows.values()
         fields = {**NOTHING_SET, **fields, "id": identity, "owner": self.store.owner, "head": head}
-        conversations.append(fields)
+        self.rows[Conversation.__table__].append(fields)
         for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]
-            row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}
-            beside = {"conversation_id": identity, "parent_id": parent, "imported": True}
-            beside["thinking_folded"] = searched_words(message.get("thinking") or "")
-            messages.append({**dict.fromkeys(THINKING), **row, "id": number, **beside})  # all rows have all columns
-            calls += [{**NO_CALL, **call, "message_id": number} for call in message.get("calls", ())]
-            feedback += [{**message["feedback"], "message_id": number}] if message["feedback"] else []
-            summaries += [{**summary, "message_id": number} for summary in message["summaries"]]
+            self._queue_message(message, {"id": number, "conversation_id": identity, "parent_id": parent})
         has_pictures = any("pictures" in message for message in imported)
-        if len(messages) >= BATCH or conversation.get("documents") or has_pictures:
+        is_much = len(self.rows[Message.__table__]) >= BATCH or self.letters >= BATCH_LETTERS
+        if is_much or conversation.get("documents") or has_pictures:
             self.flush()
         if has_pictures:
             save_pictures(self.session, conversation, self.store.owner, numbers)
         self.documents += save_documents(self.session, conversation, identity, self.store.owner, numbers)
+
+    def _queue_message(self, message: Mapping[str, Any], place: Mapping[str, Any]) -> None:
+        """Queue a message and what hangs on it; all its rows have all columns."""
+        number, thinking = place["id"], message.get("thinking") or ""
+        row = {name: value for name, value in message.items() if name not in NOT_COLUMNS}
+        beside = {"thinking_folded": searched_words(thinking), "imported": True}
+        _, messages, feedback, summaries, calls = self.rows.values()
+        messages.append({**dict.fromkeys(THINKING), **row, **place, **beside})
+        calls += [{**NO_CALL, **call, "message_id": number} for call in message.get("calls", ())]
+        feedback += [{**message["feedback"], "message_id": number}] if message["feedback"] else []
+        summaries += [{**summary, "message_id": number} for summary in message["summaries"]]
+        self.letters += len(message["text"]) + len(thinking)
 
     def _reserve_ids(self, count: int) -> Sequence[int]:
         """Numbers for new messages, rising, so that parents and children can be written in one go."""

@@ -1,6 +1,6 @@
-"""Conversations that wait to be written: a few in memory, more in a temporary file. Knows JSON; no form."""
+"""Conversations that wait to be written: a few in memory, more in a temporary file. Knows no form."""
 
-import json
+import pickle
 import weakref
 from collections.abc import Iterator, Sequence
 from tempfile import SpooledTemporaryFile
@@ -20,7 +20,7 @@ class Spool(Sequence[dict[str, Any]]):
     def append(self, conversation: dict[str, Any]) -> None:
         """Put one behind the others."""
         self._file.seek(self._ends[-1])
-        self._ends.append(self._ends[-1] + self._file.write(_to_bytes(conversation)))
+        self._ends.append(self._ends[-1] + self._file.write(pickle.dumps(conversation)))
 
     def cut(self, length: int) -> None:
         """Leave the first ones alone."""
@@ -53,9 +53,5 @@ class Spool(Sequence[dict[str, Any]]):
     def _read(self, at: int) -> dict[str, Any]:
         begins, ends = self._ends[at : at + 2]
         self._file.seek(begins)
-        read: dict[str, Any] = json.loads(self._file.read(ends - begins).decode("utf-8", "surrogatepass"))
+        read: dict[str, Any] = pickle.loads(self._file.read(ends - begins))  # nobody else has written there
         return read
-
-
-def _to_bytes(conversation: dict[str, Any]) -> bytes:
-    return json.dumps(conversation, ensure_ascii=False).encode("utf-8", "surrogatepass")
