@@ -43,20 +43,22 @@ def build_conversation(
     persona: Mapping[str, Any] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A conversation with every field; `head` may stand above the branch's last message. Raises ExchangeError."""
+    """A conversation with every field; `head` may stand above the branch's last message. Raises ExchangeError.
+
+    `system` stands before the prompts that the messages begin with. Blanks around a title and a prompt are no part of
+    it, and what stands beside such a prompt is kept beside the conversation.
+    """
     nodes, opening = extract_system_prompt(nodes)
     begun = created or first_time(nodes)
     messages, last = number_messages(nodes, head, begun)
-    for message in messages:
-        for call in message.get("calls", ()):
-            call["asked"] = message["created"] if call["asked"] is None else call["asked"]
-    first = next((m["text"] for m in messages if m["role"] == "user"), "")
+    _date_calls(messages)
     prompts = dict.fromkeys(text.strip() for text in (*system, *(each["text"] for each in opening)) if text.strip())
-    beside = {name: storable(value) for name, value in (extra or {}).items() if not is_empty(value)}
+    told = {"system": [each["extra"] for each in opening if each["extra"]]}
+    beside = {name: storable(value) for name, value in [*(extra or {}).items(), *told.items()] if not is_empty(value)}
     return validate_conversation(
         {
             "id": first_valid_id(*ids),
-            "title": title.strip() or store.make_title(first),
+            "title": title.strip() or store.make_title(_first_question(messages)),
             "created": begun,
             "updated": updated or last_time(nodes) or begun,
             "pinned": pinned,
@@ -67,3 +69,16 @@ def build_conversation(
             "messages": messages,
         }
     )
+
+
+def _date_calls(messages: Iterable[dict[str, Any]]) -> None:
+    """Give each call of a tool that has no time its message's."""
+    for message in messages:
+        for call in message.get("calls", ()):
+            call["asked"] = message["created"] if call["asked"] is None else call["asked"]
+
+
+def _first_question(messages: Iterable[Mapping[str, Any]]) -> str:
+    """What somebody first said, as far as it is shown."""
+    asked = (each for each in messages if each["role"] == "user" and not (each["extra"] or {}).get("hidden"))
+    return next((each["text"] for each in asked), "")

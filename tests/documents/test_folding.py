@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from langchain_core.documents import Document
 
-from documents.folding import fold
+from documents.folding import fold, fold_words
 from documents.search import Index
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -218,6 +218,12 @@ def test_both_are_found_by_each_other(kind: str, passages: Index) -> None:
 def test_the_quote_is_the_files_own_words() -> None:
     text = "Le gâ\u00adteau BRÛLÉ, ﬁn de ＴＯＫＹＯ."
     assert [each.page_content for each in Index([Document(text)]).search("gateau brule")] == [text]
+
+
+def test_a_sentence_without_spaces_has_the_words_of_its_pieces() -> None:
+    piece = "Ärger塔Tee, Ё灯\u3099🌊"
+    assert fold_words(piece).split() == ["arger", "塔", "tee", "е", "灯\u3099", "🌊"]
+    assert fold_words(piece * 40).split() == fold_words(piece).split() * 40
 
 
 def test_letters_that_make_another_word_stay() -> None:

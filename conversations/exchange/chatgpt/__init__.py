@@ -8,21 +8,13 @@ place in our form stands in `extra`.
 from collections.abc import Mapping
 from typing import Any
 
-from conversations.exchange.branches import (
-    Node,
-    extract_system_prompt,
-    first_time,
-    first_valid_id,
-    last_time,
-    number_messages,
-)
+from conversations.exchange.branches import Node, first_valid_id
 from conversations.exchange.chatgpt.beside import Beside
 from conversations.exchange.chatgpt.message import convert_message
 from conversations.exchange.chatgpt.thoughts import join_thoughts
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields
-from conversations.exchange.schema import validate_conversation
-from conversations.store import store
+from conversations.exchange.whole import build_conversation
 
 __all__ = ["Beside", "convert"]
 
@@ -32,24 +24,17 @@ def convert(item: dict[str, Any], beside: Beside) -> dict[str, Any]:
     fields = Fields(item)
     identity = first_valid_id(*(fields.text(name) for name in ("conversation_id", "id")))
     nodes = join_thoughts(_nodes(fields.take("mapping"), beside.ratings.get(identity, {}), beside))
-    nodes, system = extract_system_prompt(nodes)
-    created = fields.time("create_time") or first_time(nodes)
-    updated = fields.time("update_time") or last_time(nodes) or created
-    messages, head = number_messages(nodes, fields.text("current_node") or None, created)
-    first = next((m["text"] for m in messages if m["role"] == "user" and not (m["extra"] or {}).get("hidden")), "")
-    pinned = fields.flag("is_starred") or bool(item.get("pinned_time"))
-    return validate_conversation(
-        {
-            "id": identity,
-            "title": fields.text("title") or store.make_title(first),
-            "created": created,
-            "updated": updated,
-            "pinned": pinned,
-            "system": "\n\n".join(each["text"] for each in system) or None,
-            "extra": _extra(fields, system, beside),
-            "head": head,
-            "messages": messages,
-        }
+    project = beside.projects.get(str(item.get("gizmo_id")))
+    return build_conversation(
+        nodes,
+        fields.text("current_node") or None,
+        source="chatgpt",
+        ids=[identity],
+        title=fields.text("title"),
+        created=fields.time("create_time"),
+        updated=fields.time("update_time"),
+        pinned=fields.flag("is_starred") or bool(item.get("pinned_time")),
+        extra=fields.rest() | ({"project": project} if project else {}),
     )
 
 
@@ -72,11 +57,3 @@ def _node(at: str, value: Any, ratings: Mapping[str, Mapping[str, Any]], beside:
         message["feedback"] = rating
     children = [child for child in node.items("children") if isinstance(child, str)]
     return Node(node.text("parent") or None, children, message)
-
-
-def _extra(fields: Fields, system: list[dict[str, Any]], beside: Beside) -> dict[str, Any]:
-    """What stands beside the messages, by ChatGPT's own names but for the project's name."""
-    kept = {"source": "chatgpt", **fields.rest()}
-    project = beside.projects.get(str(kept.get("gizmo_id")))
-    told = [each["extra"] for each in system if each["extra"]]
-    return kept | ({"project": project} if project else {}) | ({"system": told} if told else {})

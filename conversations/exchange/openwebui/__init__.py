@@ -6,20 +6,11 @@ What has no place in our form stands in `extra`, by Open WebUI's own names.
 
 from typing import Any
 
-from conversations.exchange.branches import (
-    Node,
-    extract_system_prompt,
-    first_time,
-    first_valid_id,
-    last_time,
-    number_messages,
-)
+from conversations.exchange.branches import Node
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields, is_empty
 from conversations.exchange.openwebui.message import convert_message
-from conversations.exchange.schema import validate_conversation
-from conversations.store import store
-from conversations.store.tree import Tree
+from conversations.exchange.whole import build_conversation
 
 __all__ = ["convert", "is_chat"]
 OLDER = ("title", "models", "timestamp", "system", "params")  # what stood beside the oldest lists of messages
@@ -41,27 +32,23 @@ def convert(item: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(chat, dict | None):
         raise ExchangeError(f"chat: should be an object ({preview(chat)})")
     inner = Fields(chat)
-    params, titles = Fields(inner.object("params")), [outer.text("title"), inner.text("title")]
+    params = Fields(inner.object("params"))
+    titles = [outer.text("title"), inner.text("title")]
     models = [name for name in inner.items("models") if isinstance(name, str)]
     nodes, head = _nodes(inner, models[0] if len(models) == 1 else None)
-    nodes, opening = extract_system_prompt(nodes)
-    prompts = [params.text("system"), inner.text("system"), *(each["text"] for each in opening)]
-    created = outer.time("created_at", "timestamp") or inner.time("timestamp", "created_at") or first_time(nodes)
-    messages, last = number_messages(nodes, head, created)
-    first = next((m["text"] for m in messages if m["role"] == "user"), "")
+    prompts = [params.text("system"), inner.text("system")]
     inner.drop("id")
-    return validate_conversation(
-        {
-            "id": first_valid_id(outer.text("id")),
-            "title": titles[0] or titles[1] or store.make_title(first),
-            "created": created,
-            "updated": outer.time("updated_at") or last_time(nodes) or created,
-            "pinned": outer.flag("pinned"),
-            "system": "\n\n".join(dict.fromkeys(text for text in prompts if text)) or None,
-            "extra": _extra(outer, inner, params, models),
-            "head": None if last is None else Tree((m["number"], m["parent"]) for m in messages).leaf(last),
-            "messages": messages,
-        }
+    return build_conversation(
+        nodes,
+        head,
+        source="open-webui",
+        ids=[outer.text("id")],
+        title=next(filter(str.strip, titles), ""),
+        created=outer.time("created_at", "timestamp") or inner.time("timestamp", "created_at"),
+        updated=outer.time("updated_at"),
+        pinned=outer.flag("pinned"),
+        system=prompts,
+        extra=_extra(outer, inner, params, models),
     )
 
 
@@ -71,7 +58,7 @@ def _extra(outer: Fields, inner: Fields, params: Fields, models: list[str]) -> d
     inner.drop("timestamp", "created_at")
     names = [Fields(each).text("name", "filename", "id") for each in inner.items("files")]
     beside = {"models": models, "params": params.rest(), "files": [name for name in names if name]}
-    return {"source": "open-webui", **inner.rest(), **outer.rest(), **{n: v for n, v in beside.items() if v}}
+    return {**inner.rest(), **outer.rest(), **{n: v for n, v in beside.items() if v}}
 
 
 def _nodes(chat: Fields, model: str | None) -> tuple[dict[str, Node], str | None]:

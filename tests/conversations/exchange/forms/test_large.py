@@ -2,9 +2,14 @@
 
 import io
 import json
+import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,6 +66,24 @@ def test_memory_does_not_grow_with_the_file(suffix: str, tmp_path: Path) -> None
     added, growth = map(int, done.stdout.split())
     assert added == count
     assert growth < 90_000_000  # of 60 MB, whose text alone would take 240 MB at once: an emoji is in it
+
+
+def test_an_import_that_is_killed_while_it_writes_has_kept_nothing(tmp_path: Path) -> None:
+    path, written = tmp_path / "conversations.json", tmp_path / "c.db-wal"
+    count = write(path, 12)
+    settings = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/c.db"}
+    command = [sys.executable, "cli.py", "import", str(path)]
+    process = subprocess.Popen(command, cwd=ROOT, env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    while process.poll() is None and not (written.exists() and written.stat().st_size > 2_000_000):
+        time.sleep(0.001)  # the tables alone are not so large: it is in the middle of the conversations
+    process.send_signal(signal.SIGKILL)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, said
+    with closing(sqlite3.connect(tmp_path / "c.db")) as connection:
+        for table in ("conversation", "message", "message_text"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    again = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=500, check=False)
+    assert again.stdout.strip() == f"{count} conversations imported from Claude"
 
 
 def slowly(text: str, name: str = "x.json") -> list[str]:

@@ -226,6 +226,14 @@ def test_the_oldest_ones_are_what_stands_under_chat(wrapped: bool, as_list: bool
     assert found["extra"] == {"source": "open-webui", "models": ["mistral"]}
 
 
+def test_a_prompt_stands_once_without_the_blanks_around_it_and_what_stands_beside_it_is_kept() -> None:
+    opening = {"role": "system", "content": "Be short.\n", "a_field_of_tomorrow": 1}
+    fields = {"chat": {"title": "Old ", "system": " Be short."}, "title": " "}
+    [found] = parse(chat(opening, {"role": "user", "content": "hi"}, **fields), "x")
+    assert (found["title"], found["system"], [m["text"] for m in found["messages"]]) == ("Old", "Be short.", ["hi"])
+    assert found["extra"]["system"] == [{"a_field_of_tomorrow": 1}]
+
+
 def test_of_several_models_none_is_guessed() -> None:
     [found] = parse(chat({"role": "assistant", "content": "yes"}, chat={"models": ["a", "b"]}), "x")
     assert found["messages"][0]["model"] is None
