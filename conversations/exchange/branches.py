@@ -68,6 +68,15 @@ def extract_system_prompt(nodes: Mapping[str, Node]) -> tuple[dict[str, Node], l
     return remaining, system
 
 
+def unused_name(name: str, nodes: Mapping[str, Node]) -> str:
+    """The name, or another one where it is taken: of two messages with one id, none is lost."""
+    number = len(nodes)
+    unused = name
+    while unused in nodes:
+        unused, number = f"{name} {number}", number + 1
+    return unused
+
+
 def first_time(nodes: Mapping[str, Node]) -> float:
     """The earliest time of a message; 0 where none has one."""
     return min((time for node in nodes.values() if node.message and (time := node.message["created"])), default=0.0)

@@ -85,18 +85,19 @@ class Draft:
             }
         )
 
-    def answer(self, call_id: Any, result: Any, has_failed: bool = False) -> bool:
-        """Add what came of a call, the last one where it names none; False where there is none that waits."""
+    def answer(self, call_id: Any, result: Any, has_failed: bool = False) -> None:
+        """Add what came of a call, the first that waits where it names none; what none waits for is kept beside."""
         waiting = [call for call in self.calls if call["result"] is None]
-        call = next((each for each in waiting if each["call_id"] == call_id), None)
-        if call is None and not call_id and waiting:
-            call = waiting[0]
+        call = next((each for each in waiting if not call_id or each["call_id"] == call_id), None)
         if call is None:
-            return False
-        call["result"] = to_text(result)
-        call["status"] = "failed" if has_failed else "done"
+            self.beside.setdefault("results", []).append(storable(result))
+            return
+        call |= {"result": to_text(result), "status": "failed" if has_failed else "done"}
         self._is_answered = True
-        return True
+
+    def waits_for(self, call_id: Any) -> bool:
+        """Whether a call of this id has no result yet."""
+        return any(call["result"] is None and call["call_id"] == call_id for call in self.calls)
 
     def count(self, **counts: Any) -> None:
         """Note numbers that are measured, such as tokens, as far as they can be."""
@@ -129,7 +130,7 @@ class Draft:
             "extra": beside or None,
             "state": self.state,
             "error": self.error,
-            "model": self.model if is_reply else None,
+            "model": self.model or None if is_reply else None,
             "feedback": self.feedback if is_reply else None,
             **({"thinking": self.thinking} if self.thinking else {}),
             **({"calls": calls} if calls else {}),

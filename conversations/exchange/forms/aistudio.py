@@ -39,6 +39,8 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
     model = settings.text("model").removeprefix("models/")
     drafts: list[Draft] = []
     for chunk in (Fields(each) for each in prompt.items("chunks")):
+        if _answer(drafts, chunk, source):
+            continue
         role = ROLES.get(chunk.text("role"), "tool")
         if not drafts or drafts[-1].role != role:
             drafts.append(Draft(role, chunk.time("createTime"), model or None))
@@ -56,6 +58,20 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
     )
 
 
+def _answer(drafts: list[Draft], chunk: Fields, source: Source) -> bool:
+    """Give what a tool gave to the reply that asked, whoever's it is called; False where the chunk holds no such."""
+    answer = Fields(chunk.object("functionResponse"))
+    held = answer.take("response")
+    if held is None:
+        return False
+    asked = next((each for each in reversed(drafts) if each.calls), None)
+    if asked is None:
+        source.lose("results of tools that no reply asked for")
+    else:
+        asked.answer(answer.text("id"), held)
+    return True
+
+
 def _add_chunk(draft: Draft, chunk: Fields, source: Source) -> None:
     text = chunk.text("text") or join_parts(each for each in chunk.items("parts") if not Fields(each).flag("thought"))
     if chunk.flag("isThought", "thought"):
@@ -67,11 +83,9 @@ def _add_chunk(draft: Draft, chunk: Fields, source: Source) -> None:
         draft.say(code_block(words, code.text("language").lower()))
     if output := result.text("output"):
         draft.say(code_block(output))
-    call, answer = Fields(chunk.object("functionCall")), Fields(chunk.object("functionResponse"))
+    call = Fields(chunk.object("functionCall"))
     if name := call.text("name"):
         draft.call(call.text("id"), name, call.take("args") or {})
-    if held := answer.take("response"):
-        draft.answer(answer.text("id"), held)
     for name, kind in FILES.items():
         held = chunk.take(name)
         if held is not None:

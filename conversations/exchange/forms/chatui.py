@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conversations.exchange.attachment import attach
-from conversations.exchange.branches import Node
+from conversations.exchange.branches import Node, unused_name
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields, is_address
@@ -59,7 +59,7 @@ def _nodes(written: list[dict[str, Any]], model: str, source: Source) -> tuple[d
         above, below = value.get("ancestors"), value.get("children")
         parent = _identity(above[-1]) if isinstance(above, list) and above else None
         children = [_identity(child) for child in below] if isinstance(below, list) else []
-        name = _identity(value.get("id")) or str(number)
+        name = unused_name(_identity(value.get("id")) or str(number), nodes)
         nodes[name] = Node(parent, children, _draft(value, model, source).message())
     return nodes, next(reversed(nodes), None)
 

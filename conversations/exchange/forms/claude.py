@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conversations.exchange.attachment import attach
-from conversations.exchange.branches import Node
+from conversations.exchange.branches import Node, unused_name
 from conversations.exchange.draft import Draft, join_parts
 from conversations.exchange.errors import ExchangeError, preview
-from conversations.exchange.fields import Fields, is_address, storable, to_seconds
+from conversations.exchange.fields import Fields, is_address, to_seconds
 from conversations.exchange.folder import Folder, make_folder
 from conversations.exchange.form import Form, Source
 from conversations.exchange.whole import build_conversation, chain
@@ -58,12 +58,11 @@ def _nodes(written: list[dict[str, Any]], source: Source) -> tuple[dict[str, Nod
     """The tree; messages that name no parent, as in older exports, stand one below the other."""
     if not any(each.get("parent_message_uuid") for each in written):
         return chain(_draft(each, source) for each in written)
-    nodes = {
-        str(each.get("uuid") or number): Node(
-            str(each.get("parent_message_uuid") or "") or None, [], _draft(each, source).message()
-        )
-        for number, each in enumerate(written)
-    }
+    nodes: dict[str, Node] = {}
+    for number, each in enumerate(written):
+        parent = str(each.get("parent_message_uuid") or "") or None
+        name = unused_name(str(each.get("uuid") or number), nodes)
+        nodes[name] = Node(parent, [], _draft(each, source).message())
     return nodes, next(reversed(nodes), None)
 
 
@@ -108,8 +107,7 @@ def _add_block(draft: Draft, block: Fields, source: Source) -> None:
         pictures = [part for part in parts if isinstance(part, dict) and part.get("type") == "image"]
         source.lose("pictures of tools", len(pictures))
         result = join_parts(part for part in parts if part not in pictures)
-        if not draft.answer(block.text("tool_use_id"), result, block.flag("is_error")):
-            draft.beside.setdefault("results", []).append(storable(result))
+        draft.answer(block.text("tool_use_id"), result, block.flag("is_error"))
     elif kind not in UNSAID and (rest := block.rest()):
         draft.beside.setdefault("content", []).append({"type": kind, **rest})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from conversations.exchange.attachment import attach
-from conversations.exchange.branches import Node
+from conversations.exchange.branches import Node, unused_name
 from conversations.exchange.draft import Draft
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields, is_empty
@@ -13,7 +13,7 @@ from conversations.exchange.whole import build_conversation
 
 TECHNICAL = (
     *("conversationId", "user", "__v", "_id", "updatedAt", "isCreatedByUser", "tokenCount", "iconURL", "depth"),
-    *("siblingIndex", "attachments_", "expiredAt", "thread_id", "_meiliIndex", "endpoint", "sender", "clientId"),
+    *("siblingIndex", "expiredAt", "thread_id", "_meiliIndex", "endpoint", "sender", "clientId"),
 )
 PROMPTS = ("promptPrefix", "system", "instructions", "additional_instructions")
 RATINGS = {"thumbsUp": 1, "thumbsDown": -1}
@@ -55,9 +55,7 @@ def _add(nodes: dict[str, Node], written: Iterable[Any], parent: str | None, sou
         value, above = waiting.pop()
         if not isinstance(value, dict):
             continue
-        name = str(value.get("messageId") or len(nodes))
-        while name in nodes:
-            name += "+"
+        name = unused_name(str(value.get("messageId") or len(nodes)), nodes)
         told = value.get("parentMessageId")
         nodes[name] = Node(above or (told if isinstance(told, str) else None), [], _draft(value, source).message())
         children = value.get("children")

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from conversations.exchange.attachment import attach
-from conversations.exchange.branches import Node
+from conversations.exchange.branches import Node, unused_name
 from conversations.exchange.draft import Draft, join_calls
 from conversations.exchange.errors import ExchangeError, preview
 from conversations.exchange.fields import Fields
@@ -68,7 +68,7 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
     nodes: dict[str, Node] = {}
     answers: dict[str, tuple[str, str]] = {}
     for number, value in enumerate(each for each in written if isinstance(each, dict)):
-        name = str(value.get("id", number))
+        name = unused_name(str(number if value.get("id") is None else value["id"]), nodes)
         draft = _draft(value, source)
         if draft.role == "tool" and value.get("toolCallId"):
             answers[name] = str(value["toolCallId"]), draft.text

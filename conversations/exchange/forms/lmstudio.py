@@ -57,7 +57,7 @@ def convert(item: dict[str, Any], source: Source) -> dict[str, Any]:
         updated=max(updated, default=None),
         pinned=fields.flag("pinned"),
         system=[fields.text("systemPrompt"), *prompts],
-        extra={**fields.rest()},
+        extra=fields.rest(),
     )
 
 
@@ -110,7 +110,7 @@ def _add_content(draft: Draft, content: list[Any], source: Source) -> None:
         elif kind == "toolCallResult":
             result = _result(part.take("content", "result"))
             identity = part.text("toolCallId", "toolCallRequestId") or _told(part)
-            draft.answer(identity, result) or draft.answer("", result)
+            draft.answer(identity if draft.waits_for(identity) else "", result)
 
 
 def _result(content: Any) -> Any:
