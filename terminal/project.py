@@ -68,7 +68,8 @@ def completions(chat: ChatState) -> Iterator[str]:
 
 def _list_all(chat: ChatState, screen: Screen) -> None:
     rows, current = projects.listing(chat.store), chat.project
-    counted = [(row, format_count(projects.count(chat.store, row.id), "conversation")) for row in rows]
+    inside = projects.counts(chat.store)
+    counted = [(row, format_count(inside.get(row.id, 0), "conversation")) for row in rows]
     screen.print_table(("*" if current and row.id == current.id else "", row.name, said) for row, said in counted)
     if not rows:
         screen.print("There are no projects: /project new NAME makes one.")

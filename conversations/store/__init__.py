@@ -8,6 +8,7 @@ from conversations.store.inheritance import NO_PERSONA, Effective, resolve, reso
 from conversations.store.link_table import SharedLink
 from conversations.store.pictures import PictureInfo
 from conversations.store.project_table import Project
+from conversations.store.projects import ListedProject
 from conversations.store.scan_tables import PagePicture
 from conversations.store.schema import (
     STATE_NOTES,
@@ -51,6 +52,7 @@ __all__ = [
     "Effective",
     "Feedback",
     "Hit",
+    "ListedProject",
     "Message",
     "MessageError",
     "NotFoundError",

@@ -5,7 +5,7 @@ What does not belong to the owner is not found, whatever is asked about it.
 
 import secrets
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select
@@ -20,6 +20,13 @@ from conversations.store.text import MessageError, clean
 MAX_NAME = 100  # characters
 MAX_SYSTEM = 20_000  # characters of a system prompt
 SPEAKING = {"system", "persona"}
+
+
+class ListedProject(NamedTuple):
+    """A project in a list."""
+
+    id: str
+    name: str
 
 
 def check_name(name: str) -> str:
@@ -58,12 +65,11 @@ def get(store: Store, project_id: str) -> Project:
         return store.project_row(session, project_id)
 
 
-def listing(store: Store) -> list[Project]:
-    """The owner's projects by name, each without its texts."""
-    columns = (Project.id, Project.name)
-    query = select(*columns).where(Project.owner == store.owner)
+def listing(store: Store) -> list[ListedProject]:
+    """The owner's projects by name."""
+    query = select(Project.id, Project.name).where(Project.owner == store.owner)
     with store.database.reading() as session:
-        rows = [Project(id=identity, name=name) for identity, name in session.execute(query)]
+        rows = [ListedProject(identity, name) for identity, name in session.execute(query)]
     return sorted(rows, key=lambda row: (row.name.casefold(), row.name, row.id))
 
 
@@ -118,6 +124,14 @@ def count(store: Store, project_id: str) -> int:
         return (
             session.scalar(query.where(Conversation.owner == store.owner, Conversation.project_id == project_id)) or 0
         )
+
+
+def counts(store: Store) -> dict[str, int]:
+    """How many conversations are in each project of the owner that has any."""
+    query = select(Conversation.project_id, func.count()).where(Conversation.owner == store.owner)
+    with store.database.reading() as session:
+        rows = session.execute(query.group_by(Conversation.project_id))
+        return {identity: number for identity, number in rows if identity is not None}
 
 
 def project_of(session: Session, conversation: Conversation) -> Project | None:

@@ -18,12 +18,16 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Row,
     Select,
+    String,
     TableClause,
+    any_,
     column,
     func,
+    literal,
     literal_column,
     select,
     table,
@@ -110,6 +114,26 @@ class SearchQuery:
         yield from self.substrings
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A search: what is looked for in whose conversations, the last changed first; of a project where one is named."""
+
+    store: Store
+    wanted: SearchQuery
+    project_id: str | None
+    conversations: list[str]
+
+    @property
+    def sqlite(self) -> bool:
+        """Whether SQLite is asked, or PostgreSQL."""
+        return self.store.database.sqlite
+
+    @property
+    def within(self) -> list[ColumnElement[bool]]:
+        """Which conversations are searched, for a query of their table."""
+        return _within(self.store, self.project_id)
+
+
 def search_conversations(
     store: Store, typed: str, limit: int = 50, with_thinking: bool = False, project_id: str | None = None
 ) -> list[Hit]:
@@ -124,8 +148,8 @@ def search_conversations(
     newest = select(Conversation.id, Conversation.title, Conversation.updated).where(*_within(store, project_id))
     with store.database.reading() as session:
         conversations = session.execute(newest.order_by(Conversation.updated.desc())).all()
-        newest_ones = [identity for identity, _, _ in conversations[:NEWEST_CONVERSATIONS]]
-        matches = partial(_newest_matches, session, store, query, newest_ones, limit, project_id=project_id)
+        asked = Asked(store, query, project_id, [identity for identity, _, _ in conversations])
+        matches = partial(_newest_matches, session, asked, limit)
         said = matches(places=(MESSAGES, CALLS))
         thought = matches(places=(THOUGHTS,)) if with_thinking else {}
         messages_by_conversation = thought | said
@@ -200,30 +224,87 @@ def _all(patterns: list[re.Pattern[str]], title: str) -> bool:
     return all(pattern.search(folded) for pattern in patterns)
 
 
-def _newest_matches(
-    session: Session,
-    store: Store,
-    wanted: SearchQuery,
-    newest: list[str],
-    limit: int,
-    places: Sequence[Searched],
-    project_id: str | None,
-) -> dict[str, int]:
+def _within(store: Store, project_id: str | None) -> list[ColumnElement[bool]]:
+    """Which conversations are searched: the owner's, or of these those in a project."""
+    own = [Conversation.owner == store.owner]
+    return own if project_id is None else [*own, Conversation.project_id == project_id]
+
+
+def _newest_matches(session: Session, asked: Asked, limit: int, places: Sequence[Searched]) -> dict[str, int]:
     """The newest message with all of it in each conversation; of more than `limit` conversations, in the newest ones.
 
     A common word fills the list from the newest ones, so that all its messages need not be read.
     """
-    matching = [_matching(store, wanted, searched, project_id) for searched in places]
     rows: Sequence[Row[str, int, int]] = []
-    for queries in ([_newest(store, query, newest) for query in matching], matching):
+    for queries in _attempts(asked, places):
         query = union_all(*(select(each.subquery()) for each in queries)).subquery()
         last = select(query.c.conversation_id, func.max(query.c.id), func.count()).group_by(query.c.conversation_id)
         each = last.subquery()
         newest_first = select(*each.c).join(Conversation, Conversation.id == each.c.conversation_id)
+        if asked.project_id is not None:
+            newest_first = newest_first.where(Conversation.project_id == asked.project_id)
         rows = session.execute(newest_first.order_by(Conversation.updated.desc()).limit(limit)).all()
-        if len(rows) == limit or (store.database.sqlite and sum(count for *_, count in rows) < COMMON_WORD):
+        if len(rows) == limit or (asked.sqlite and sum(count for *_, count in rows) < COMMON_WORD):
             break
     return {identity: number for identity, number, _ in rows}
+
+
+def _attempts(asked: Asked, places: Sequence[Searched]) -> Iterator[list[Select[int, str]]]:
+    """What asks for the newest of all that matches, then what asks for all of it where that may be more."""
+    if asked.sqlite:
+        matching = [_sqlite_matching(asked, searched) for searched in places]
+        yield [query.limit(COMMON_WORD) for query in matching]
+        yield matching
+        return
+    newest = asked.conversations[:NEWEST_CONVERSATIONS]
+    yield [_postgresql_matching(asked, searched, newest) for searched in places]
+    if len(newest) < len(asked.conversations):
+        yield [_postgresql_matching(asked, searched) for searched in places]
+
+
+def _sqlite_matching(asked: Asked, searched: Searched) -> Select[int, str]:
+    """The messages that hold all of it, or of whose calls one does, the newest first: which costs the index nothing."""
+    query = _readable(searched).join(Conversation).where(*asked.within, text(SHOWN_SQLITE))
+    query = query.where(*(func.instr(searched.folded, term) > 0 for term in asked.wanted.substrings))
+    if not asked.wanted.words:
+        return _written(query, searched).order_by(searched.number.desc())
+    fts = searched.fts
+    expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in asked.wanted.words)
+    query = query.join(fts, fts.c.rowid == searched.number)
+    if asked.project_id is not None:  # few of what the index finds is in it: the rest is left out by its number
+        query = query.where((fts.c.rowid + 0).in_(_numbers(searched, asked.project_id)))
+    return query.where(literal_column(fts.name).op("MATCH")(expression)).order_by(fts.c.rowid.desc())
+
+
+def _postgresql_matching(asked: Asked, searched: Searched, among: list[str] | None = None) -> Select[int, str]:
+    """The messages that hold all of it, or of whose calls one does, among these conversations or all of the owner's.
+
+    No project is named here: for the few rows that it expects of one, the planner asks the index of words again for
+    each conversation, or works the words of all its messages out. Ids it looks up once, beside the words.
+    """
+    query = _readable(searched).where(text(SHOWN_POSTGRESQL))
+    if among is None:
+        query = query.join(Conversation).where(Conversation.owner == asked.store.owner)
+    else:
+        query = query.where(Message.conversation_id == any_(literal(among, ARRAY(String))))
+    query = query.where(*(func.strpos(searched.folded, term) > 0 for term in asked.wanted.substrings))
+    if asked.wanted.words:
+        expression = " & ".join(f"'{word}'" + (":*" if len(word) > 1 else "") for word in asked.wanted.words)
+        query = query.where(func.message_words(searched.words).op("@@")(func.to_tsquery("simple", expression)))
+    return _written(query, searched)
+
+
+def _readable(searched: Searched) -> Select[int, str]:
+    """All messages in which something of this kind may stand."""
+    query = select(Message.id, Message.conversation_id)
+    return query.join(ToolCall, ToolCall.message_id == Message.id) if searched is CALLS else query
+
+
+def _written(query: Select[int, str], searched: Searched) -> Select[int, str]:
+    """Without messages that are being written, and those without thoughts: SQLite's index leaves both out itself."""
+    if searched is not CALLS:
+        query = query.where(text(f"NOT ({IS_LIVE})"))
+    return query.where(Message.thinking.is_not(None)) if searched is THOUGHTS else query
 
 
 def _numbers(searched: Searched, project_id: str) -> Select[int]:
@@ -232,46 +313,3 @@ def _numbers(searched: Searched, project_id: str) -> Select[int]:
     if searched is CALLS:
         numbers = numbers.join(ToolCall, ToolCall.message_id == Message.id)
     return numbers.where(Conversation.project_id == project_id)
-
-
-def _newest(store: Store, matching: Select[int, str], conversations: list[str]) -> Select[int, str]:
-    """The newest of them: on SQLite by their numbers, on PostgreSQL those of these conversations."""
-    if store.database.sqlite:
-        return matching.limit(COMMON_WORD)
-    return matching.where(Message.conversation_id.in_(conversations))
-
-
-def _within(store: Store, project_id: str | None) -> list[ColumnElement[bool]]:
-    """Which conversations are searched: the owner's, or of these those in a project."""
-    own = [Conversation.owner == store.owner]
-    return own if project_id is None else [*own, Conversation.project_id == project_id]
-
-
-def _matching(store: Store, wanted: SearchQuery, searched: Searched, project_id: str | None) -> Select[int, str]:
-    """The owner's messages that hold all of it, or of whose calls one does; SQLite gives the newest first, at no cost.
-
-    A message that is being written is not among them, nor one that is hidden.
-    """
-    query = select(Message.id, Message.conversation_id).join(Conversation).where(*_within(store, project_id))
-    if searched is CALLS:
-        query = query.join(ToolCall, ToolCall.message_id == Message.id)
-    sqlite = store.database.sqlite
-    query = query.where(text(SHOWN_SQLITE if sqlite else SHOWN_POSTGRESQL))
-    position = func.instr if sqlite else func.strpos
-    for term in wanted.substrings:
-        query = query.where(position(searched.folded, term) > 0)
-    if sqlite and wanted.words:
-        fts = searched.fts
-        expression = " ".join(f'"{word}"*' if len(word) > 1 else f'"{word}"' for word in wanted.words)
-        query = query.join(fts, fts.c.rowid == searched.number)
-        if project_id is not None:  # few of what the index finds is in the project: the rest is left out by its number
-            query = query.where((fts.c.rowid + 0).in_(_numbers(searched, project_id)))
-        return query.where(literal_column(fts.name).op("MATCH")(expression)).order_by(fts.c.rowid.desc())
-    if searched is not CALLS:
-        query = query.where(text(f"NOT ({IS_LIVE})"))
-    if searched is THOUGHTS:
-        query = query.where(Message.thinking.is_not(None))
-    if wanted.words:
-        expression = " & ".join(f"'{word}'" + (":*" if len(word) > 1 else "") for word in wanted.words)
-        query = query.where(func.message_words(searched.words).op("@@")(func.to_tsquery("simple", expression)))
-    return query.order_by(searched.number.desc()) if sqlite else query

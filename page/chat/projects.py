@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from conversations.store import Conversation, MessageError, Project, Store, projects
+from conversations.store import Conversation, ListedProject, MessageError, Project, Store, projects
 from page.chat.row import draw_row
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
@@ -38,7 +38,7 @@ def _show_more() -> None:
     st.session_state["projects-listed"] += PAGE_SIZE
 
 
-def _draw_project(store: Store, row: Project, is_open: bool) -> None:
+def _draw_project(store: Store, row: ListedProject, is_open: bool) -> None:
     st.button(
         escape_markdown(row.name),
         key=f"folder-{row.id}",
@@ -53,7 +53,7 @@ def _draw_project(store: Store, row: Project, is_open: bool) -> None:
         _draw_conversations(store, row)
 
 
-def _draw_conversations(store: Store, project: Project) -> None:
+def _draw_conversations(store: Store, project: ListedProject) -> None:
     key = f"listed-{project.id}"
     limit: int = st.session_state.setdefault(key, PAGE_SIZE)
     rows = projects.conversations(store, project.id, limit + 1)

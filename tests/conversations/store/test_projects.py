@@ -92,6 +92,7 @@ def test_a_project_is_listed_renamed_and_filled() -> None:
     assert [row.id for row in projects.conversations(store, None)] == [outside]
     assert [row.id for row in projects.conversations(store, garden.id, limit=1, offset=1)] == [inside[2]]
     assert (projects.count(store, garden.id), projects.count(store, boats.id)) == (3, 0)
+    assert (projects.counts(store), projects.counts(mine("other"))) == ({garden.id: 3}, {})
     assert projects.update(store, boats.id, name="Ships").name == "Ships"
     with pytest.raises(MessageError, match="needs a name"):
         projects.update(store, boats.id, name=" ")
