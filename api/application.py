@@ -12,7 +12,7 @@ from api.anthropic import messages
 from api.anthropic.errors import PATH as MESSAGES
 from api.anthropic.errors import ErrorBody as AnthropicError
 from api.anthropic.errors import shape
-from api.exchange import exports, links
+from api.exchange import exports, imports, links
 from api.http import body, cost, docs, errors, health, log, metrics, trace
 from api.http.access_log import AccessLogMiddleware
 from api.http.origin import OriginMiddleware
@@ -62,7 +62,7 @@ for family in (
         llama,
         mcp,
     ),
-    *(exports, links),
+    *(exports, imports, links),
 ):
     app.include_router(family.router, dependencies=[cost.rate_limited], responses=errors.error_responses(401, 403, 429))
 app.include_router(

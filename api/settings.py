@@ -45,6 +45,9 @@ class ApiSettings(EnvironmentSettings):
         "127.0.0.1:8000, which alone may be private; unset: none",
     )
     max_body_bytes: int = Field(2_000_000, ge=1_000, description="the longest request body in bytes, 1000 or more")
+    import_max_bytes: int = Field(
+        200_000_000, ge=1_000, description="the largest file of /conversations/import in bytes, 1000 or more"
+    )
     max_queue: int = Field(64, ge=1, description="requests that may wait or run for one backend, 1 or more")
     reply_timeout: float = Field(300, gt=0, allow_inf_nan=False, description="seconds that one reply may take")
     send_timeout: float = Field(

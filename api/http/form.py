@@ -27,15 +27,19 @@ def is_multipart(request: Request) -> bool:
 
 
 @asynccontextmanager
-async def parse_form(request: Request) -> AsyncIterator[FormData]:
-    """The form, with its files open while the block runs. Raises ApiError 400 for what is no form, 413, 408, 499."""
+async def parse_form(request: Request, limit: int | None = None, variable: str = "") -> AsyncIterator[FormData]:
+    """The form, with its files open while the block runs. Raises ApiError 400 for what is no form, 413, 408, 499.
+
+    All files together have at most `limit` bytes, which `variable` sets: those of one document, unless another is told.
+    """
     if not is_multipart(request):
         raise ApiError(
             400, f"The body is no form: send {MULTIPART}, as `curl -F file=@notes.pdf` does.", code="invalid_form"
         )
     settings = get_state(request).api
     async with receiving(settings.send_timeout) as deadline:
-        stream = _stream_with_deadline(request, deadline)
+        most = get_state(request).document_limits.max_bytes if limit is None else limit
+        stream = _stream_with_deadline(request, deadline, most, variable or "DOCUMENTS_MAX_BYTES")
         parser = MultiPartParser(
             request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=settings.max_body_bytes
         )
@@ -51,11 +55,13 @@ async def parse_form(request: Request) -> AsyncIterator[FormData]:
         await data.close()
 
 
-async def _stream_with_deadline(request: Request, deadline: asyncio.Timeout) -> AsyncGenerator[bytes, None]:
+async def _stream_with_deadline(
+    request: Request, deadline: asyncio.Timeout, limit: int, variable: str
+) -> AsyncGenerator[bytes, None]:
     """The bytes as they come: all files of a request together may be as long as one may be, beside the fields."""
     state, size = get_state(request), 0
-    limit = state.document_limits.max_bytes + state.api.max_body_bytes
-    async for chunk in limit_stream(request, limit, "DOCUMENTS_MAX_BYTES and MAX_BODY_BYTES together"):
+    most = limit + state.api.max_body_bytes
+    async for chunk in limit_stream(request, most, f"{variable} and MAX_BODY_BYTES together"):
         if size // DEADLINE_BYTES < (size := size + len(chunk)) // DEADLINE_BYTES:
             deadline.reschedule(asyncio.get_running_loop().time() + state.api.send_timeout)
         yield chunk

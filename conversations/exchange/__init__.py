@@ -20,6 +20,7 @@ from conversations.exchange.project import export_project
 from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
 from conversations.exchange.sharing import copy_shared, render_shared, share
+from conversations.exchange.summary import describe_import
 
 __all__ = [
     "FORMATS",
@@ -30,6 +31,7 @@ __all__ = [
     "Removed",
     "content_policy",
     "copy_shared",
+    "describe_import",
     "document",
     "ending",
     "export_all",

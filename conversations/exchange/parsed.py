@@ -130,6 +130,8 @@ def _check_found(parsed: ParsedFile, wrong: list[str], members: Iterable[Member]
     """Check that something was found, and note what was not read. Raises ExchangeError."""
     lines = [*parsed.left_out, *wrong]
     if not (parsed or parsed.empty or parsed.personas or parsed.folders) and parsed.project is None:
+        if not lines and parsed.forms:
+            raise ExchangeError(EMPTY)
         if not lines:
             names = ", ".join(preview(member.name) for member in islice(members, 3))
             raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")

@@ -70,11 +70,4 @@ def _import_file(context: PageContext, key: str) -> None:
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return
-    counts = {"left out": len(parsed.left_out), "empty": parsed.empty}
-    missing = "".join(f", {count} {what}" for what, count in counts.items() if count)
-    saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
-    saved += f"; projects: {', '.join(report.projects)}" if report.projects else ""
-    names = ", ".join(parsed.programs)
-    source = f" from {names}" if names else ""
-    summary = f"{len(report.added)} added{source}, {len(report.skipped)} there already{missing}{saved}."
-    st.session_state["imported"] = [summary, *parsed.left_out, *parsed.notes, *report.notes]
+    st.session_state["imported"] = exchange.describe_import(parsed, report)

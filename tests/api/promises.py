@@ -18,7 +18,7 @@ include-path-regex = "^/(v1/files|projects)"
 generation.max-examples = 10
 
 [[operations]]
-include-path-regex = "^/projects"
+include-path-regex = "^/(projects|conversations/import)"
 generation.max-examples = 10
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "5xx"]
 

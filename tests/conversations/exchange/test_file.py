@@ -65,6 +65,7 @@ NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
         (b"[NaN]", "NaN is no number"),
         (b'{"mapping": {"a": {}, "a": {}}}', "it has 'a' twice in one object"),
         (b"[]", "it holds no conversation"),
+        (b'{"format": "llm-assistant", "version": 1, "conversations": []}', "it holds no conversation"),
         (b"{}", "not a chat export that is known: this program, "),
         (b'[{"name": "x"}]', "not a chat export"),
         (b"7", "not a chat export"),
