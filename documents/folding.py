@@ -5,7 +5,6 @@ What is indexed and what is asked go through the same function. Knows letters, a
 
 import re
 import unicodedata
-from functools import lru_cache
 
 DROPPED = {"Cf", "Cs"}  # categories: soft hyphens, joiners, directions
 INVISIBLE = set("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")  # Unicode ignores them as well
@@ -26,7 +25,7 @@ SAME = {
 
 
 BESIDE = re.compile("[a-z0-9\u00df-\u058f](?=[\u0590-\U0010ffff])|[\u0590-\U0010ffff](?=[a-z0-9\u00df-\u058f])")
-KNOWN = 1 << 14  # words whose folded form is kept: few are many of a text
+KNOWN = 1 << 14  # words whose folded form is kept: most of a text are among a few
 SHORT = 32  # letters of such a word; what is longer is a sentence without spaces
 
 
@@ -50,7 +49,19 @@ class _Words(dict[int, str]):
         return words
 
 
-_letters, _words = _Letters(), _Words()
+class _Known(dict[str, str]):
+    """The folded words of pieces between spaces; of those that are short as many are kept as a text has."""
+
+    def __missing__(self, piece: str) -> str:
+        words = _fold_piece(piece)
+        if len(piece) <= SHORT:
+            if len(self) >= KNOWN:
+                self.clear()
+            self[piece] = words
+        return words
+
+
+_letters, _words, _known = _Letters(), _Words(), _Known()
 
 
 def fold(text: str) -> str:
@@ -70,17 +81,13 @@ def fold_words(text: str) -> str:
     """
     if text.isascii():
         return _fold_piece(text)
-    pieces = text.split(" ")  # nothing is composed across a space
-    return " ".join([_fold_known(piece) if len(piece) <= SHORT else _fold_piece(piece) for piece in pieces])
+    return " ".join(map(_known.__getitem__, text.split(" ")))  # nothing is composed across a space
 
 
 def _fold_piece(text: str) -> str:
     """The folded words of a text, in one pass."""
     words = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_words))
     return words if words.isascii() else BESIDE.sub(r"\g<0> ", words)
-
-
-_fold_known = lru_cache(KNOWN)(_fold_piece)
 
 
 def _in_words(letter: str) -> str:
