@@ -8,7 +8,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,16 @@ EMPTY = "an empty line"
 
 @dataclass(frozen=True)
 class Persona:
-    """Who the assistant is. Raises ValueError for a slug that is no plain file name and for a text that is no line."""
+    """Who the assistant is; `foreign`: another program's file brought it, and a stranger may have written it.
+
+    Raises ValueError for a slug that is no plain file name and for a text that is no line.
+    """
 
     slug: str
     name: str
     description: str
     sentences: tuple[str, ...]
+    foreign: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.slug) > LONGEST_SLUG or not SLUG.fullmatch(self.slug):
@@ -46,13 +50,15 @@ class Persona:
         return " ".join(self.sentences)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields, as JSON has them."""
-        return {**asdict(self), "sentences": list(self.sentences)}
+        """The fields, as JSON has them; `foreign` where it is."""
+        told = {**asdict(self), "sentences": list(self.sentences)}
+        return told if self.foreign else {name: value for name, value in told.items() if name != "foreign"}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> "Persona":
         """The persona of what `to_dict` gave. Raises KeyError, ValueError."""
-        return cls(fields["slug"], fields["name"], fields["description"], tuple(fields["sentences"]))
+        texts = (fields["slug"], fields["name"], fields["description"], tuple(fields["sentences"]))
+        return cls(*texts, foreign=fields.get("foreign") is True)
 
 
 class PersonaNotFoundError(LookupError):

@@ -59,7 +59,9 @@ def serialize(session: Session, row: Conversation) -> dict[str, Any]:
         calls.setdefault(call.message_id, []).append(_call(call))
     head = None if row.head is None else numbers.get(row.head)
     fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
-    fields["persona"] = fields["persona"] or None  # no file tells that a conversation has none unlike its project
+    # No file tells that a conversation has none unlike its project, nor what somebody here thinks of it.
+    told = {name: value for name, value in (fields["persona"] or {}).items() if name != "foreign"}
+    fields["persona"] = told or None
     documents = read_documents(session, Document.conversation_id == row.id)
     sources = read_sources(session, row.id, list(documents)) if documents else {}
     pictures = read_pictures(session, row.id)

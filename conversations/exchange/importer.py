@@ -174,7 +174,8 @@ class ImportWriter:
                 slug, number = f"{persona.slug}-{number}", number + 1
             there[slug] = (persona.name, persona.sentences)
             fields = {**persona.to_dict(), "slug": slug, "owner": self.store.owner, "created": time.time()}
-            self.session.add(SavedPersona(**fields))
+            fields.pop("foreign", None)
+            self.session.add(SavedPersona(**fields, imported=True))
             self.report.personas.append(persona.name)
 
     def add_project(self, project: Mapping[str, Any] | None) -> None:
@@ -221,6 +222,7 @@ class ImportWriter:
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
         fields = {**NOTHING_SET, **fields, "id": identity, "owner": self.store.owner, "head": head}
+        fields["persona"] = fields["persona"] and {**fields["persona"], "foreign": True}
         self.rows[Conversation.__table__].append(fields)
         for number, message in zip(numbers, imported, strict=True):
             parent = None if message["parent"] is None else numbers[message["parent"]]

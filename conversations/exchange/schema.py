@@ -58,6 +58,7 @@ def check_persona(value: Any) -> Any:
             Persona(persona["slug"], persona["name"], persona["description"], tuple(persona["sentences"]))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("has to have slug, name, description and sentences") from error
+        persona.pop("foreign", None)  # whoever reads a file says that
     return persona
 
 

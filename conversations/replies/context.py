@@ -18,6 +18,7 @@ from conversations.store.pictures import Placed
 from conversations.store.schema import Message, State, ToolCall
 
 NO_RESULT = "There is no result."  # for a model, of a call that is not over
+PROJECT, PERSONA = "an imported project's system prompt", "an imported persona"  # `foreign_system` of a branch
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class BranchContext:
     they fit. `tools` are the names of those that are switched on; `effort` is how much the model is to think, and
     `thinking` what was thought before `partial`, or where the reply goes on in the middle of that. `calls` are those of
     the branch's replies and of this one, `row_id`, and where no tool is on a model reads none of them. `cited`: the
-    last reply of the history that was made from documents. `foreign_system`: a file brought the system prompt, with the
-    project. `pictures` are those of the branch's messages.
+    last reply of the history that was made from documents. `foreign_system`: what brought the system prompt out of a
+    file, None where none did. `pictures` are those of the branch's messages.
     """
 
     system: str | None
@@ -57,7 +58,7 @@ class BranchContext:
     effort: str | None = None
     pictures: Mapping[int, Sequence[Placed]] = field(default_factory=dict)
     project_id: str | None = None
-    foreign_system: bool = False
+    foreign_system: str | None = None
 
     @cached_property
     def own_calls(self) -> Sequence[ToolCall]:

@@ -16,7 +16,7 @@ from chains.assistant import Retriever, build, build_verbatim
 from chains.report import Report
 from conversations.library import files, reading
 from conversations.replies import compaction, watch
-from conversations.replies.context import BranchContext, Compaction, last_dropped, up_to_question
+from conversations.replies.context import PERSONA, PROJECT, BranchContext, Compaction, last_dropped, up_to_question
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.toolbox import open_calls, toolbox
@@ -206,7 +206,8 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         shown = pictures.load(session, [*path, question.id])
     stored = Compaction() if summary is None else Compaction(summary.messages, summary.text)
     dropped = last_dropped([*history, row])
-    is_foreign = effective.speaks_project and project is not None and project.imported
+    of_project = effective.speaks_project and project is not None and project.imported
+    of_persona = effective.persona is not None and effective.persona.get("foreign") is True
     return BranchContext(
         effective.system_prompt,
         history,
@@ -224,7 +225,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         effort=conversation.reasoning_effort,
         pictures=shown,
         project_id=conversation.project_id,
-        foreign_system=is_foreign,
+        foreign_system=PROJECT if of_project else PERSONA if of_persona else None,
     )
 
 

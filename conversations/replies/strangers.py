@@ -38,7 +38,7 @@ def last_passage(context: BranchContext, calls: Sequence[ToolCall], report: Repo
         if message.imported:
             return {"source": "an imported conversation", "text": message.text[:LONGEST]}
     if context.foreign_system:
-        return {"source": "an imported project's system prompt", "text": (context.system or "")[:LONGEST]}
+        return {"source": context.foreign_system, "text": (context.system or "")[:LONGEST]}
     return None
 
 

@@ -34,7 +34,8 @@ def listing(store: Store) -> list[Persona]:
     """The owner's personas by name."""
     query = select(SavedPersona).where(SavedPersona.owner == store.owner)
     with store.database.reading() as session:
-        personas = [Persona(p.slug, p.name, p.description, tuple(p.sentences)) for p in session.scalars(query)]
+        rows = session.scalars(query)
+        personas = [Persona(p.slug, p.name, p.description, tuple(p.sentences), foreign=p.imported) for p in rows]
     return _by_name(personas)
 
 
@@ -54,6 +55,7 @@ def save(store: Store, persona: Persona) -> None:
                 description=persona.description,
                 sentences=list(persona.sentences),
                 created=time.time(),
+                imported=persona.foreign,
             )
         )
 

@@ -344,7 +344,7 @@ class Citation(Base):
 
 
 class SavedPersona(Base):
-    """A persona that somebody saved for himself."""
+    """A persona that somebody saved for himself; `imported`: a file brought it, which a stranger may have written."""
 
     __tablename__ = "persona"
 
@@ -354,6 +354,7 @@ class SavedPersona(Base):
     description: Mapped[str] = mapped_column(CleanText)
     sentences: Mapped[list[str]] = mapped_column(JSON)
     created: Mapped[float] = mapped_column(Double)
+    imported: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class StoredResponse(Base):

@@ -16,10 +16,11 @@ import tools
 from conversations import exchange
 from conversations.library import files
 from conversations.replies import approval, turn
-from conversations.store import projects
+from conversations.store import personas, projects
 from conversations.store.calls import Decision
 from conversations.store.schema import CallStatus, Message, State
 from conversations.store.store import Store
+from prompts.persona import Persona
 from settings import Settings
 from tests.chains.injections import ASKED, INJECTIONS, TRUTH, decoded, document
 from tests.conftest import free_port
@@ -181,5 +182,28 @@ def test_the_prompt_of_an_imported_project_is_strangers_words_until_its_owner_ta
     projects.update(store, project.id, system=project.system)
     another = begin(store)
     projects.move(store, another, project.id)
+    assert say(store, another, "And now?").state == State.DONE
+    assert world.effects == ["delete everything"]
+
+
+def test_an_imported_persona_is_strangers_words_until_its_owner_saves_it_himself(
+    loopback: Loopback, world: World
+) -> None:
+    loopback.answer = obeys
+    store = mine()
+    card = Persona("keeper", "Keeper", "keeps", ("I am kind.", world.orders()[1]))
+    exchange.import_all(store, [], [card])
+    [kept] = personas.listing(store)
+    assert kept.foreign
+    identity = begin(store)
+    store.update(identity, persona=kept.to_dict())
+    assert "foreign" not in json.dumps(exchange.export_conversation(store, identity))
+    assert (say(store, identity, "Well?").state, world.effects) == (State.REQUIRES_ACTION, [])
+    [call] = approval.waiting(store, store.thread(identity, 9).messages[-1].id)
+    assert (call.passage or {})["source"] == "an imported persona"
+    personas.save(store, personas.parse(kept.name, kept.description, "\n".join(kept.sentences)))
+    [own] = personas.listing(store)
+    another = begin(store)
+    store.update(another, persona=own.to_dict())
     assert say(store, another, "And now?").state == State.DONE
     assert world.effects == ["delete everything"]
