@@ -1,4 +1,6 @@
-"""What the import of a large file takes: time and the most memory of `cli.py import`, on a new SQLite file.
+"""What the import of a large file takes: time and the most memory of `cli.py import`, into an empty database.
+
+That is a SQLite file, or a PostgreSQL server of its own, whose time and memory are not among those told.
 
 The file is a list of conversations in Claude's form: paragraphs of words in several alphabets, drawn by chance, the
 n-th word n times as rarely as the first, as in a language. It is written first, and deleted.
@@ -6,6 +8,7 @@ n-th word n times as rarely as the first, as in a language. It is written first,
 Examples:
   python -m benchmarks.imports
   python -m benchmarks.imports --megabytes 100 --json
+  python -m benchmarks.imports --megabytes 60 --postgresql
 """
 
 import argparse
@@ -15,9 +18,12 @@ import random
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.postgresql import find_binaries, start_postgresql
 from settings import ROOT
 
 ALPHABETS = {"etaoinshrdlucmfwypvbgkjqxz": 12, "éèüöäñçßåøaeiounrst": 2, "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъ": 3}
@@ -60,10 +66,23 @@ def write(path: Path, size: int) -> int:
     return number
 
 
-def measure(path: Path, database: Path) -> dict[str, float]:
+@contextmanager
+def empty_database(folder: Path, is_postgresql: bool) -> Iterator[str]:
+    """The URL of a new database. Raises SystemExit where PostgreSQL is not installed."""
+    if not is_postgresql:
+        yield f"sqlite:///{folder / 'c.db'}"
+        return
+    binaries = find_binaries()
+    if binaries is None:
+        raise SystemExit("PostgreSQL is not installed here: apt-get install postgresql")
+    with start_postgresql(binaries) as server, server.database() as url:
+        yield url
+
+
+def measure(path: Path, url: str) -> dict[str, float]:
     """Seconds, and the most memory in MB, of one import in a process of its own. Raises RuntimeError where it fails."""
     command = [sys.executable, str(ROOT / "cli.py"), "import", str(path)]
-    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}"}
+    environment = {**os.environ, "DATABASE_URL": url}
     begun = time.monotonic()
     _, status, used = os.wait4(os.posix_spawn(sys.executable, command, environment), 0)
     if os.waitstatus_to_exitcode(status) != 0:
@@ -79,12 +98,13 @@ def main() -> None:
     """Write the file, import it, and print what that took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the file (default: 1000)")
+    parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server that is started for it")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, empty_database(Path(folder), options.postgresql) as url:
         path = Path(folder) / "conversations.json"
         count = write(path, options.megabytes * 1_000_000)
-        figures = {"megabytes": options.megabytes, "conversations": count, **measure(path, Path(folder) / "c.db")}
+        figures = {"megabytes": options.megabytes, "conversations": count, **measure(path, url)}
     if options.json:
         print(json.dumps(figures))
         return
