@@ -2,9 +2,10 @@
 
 One owner's conversations are made of invented words, as unevenly frequent as those of a language, and one of them is
 long; nine in ten are in one of 500 projects. Each figure is the median of the rounds in milliseconds, called as the
-page calls it, after one call that is not counted. SQLite gets a new file, PostgreSQL a new server in a temporary
-folder, or the empty database that --url names, which is emptied again. Sizes are of the whole database, indexes and
-search tables with it, less what an empty one has; rows a second are those of one large transaction. Knows no model.
+page calls it, after one call that is not counted; the calls take turns. SQLite gets a new file, PostgreSQL a new
+server in a temporary folder, or the empty database that --url names, which is emptied again. Sizes are of the whole
+database, indexes and search tables with it, less what an empty one has; rows a second are those of one large
+transaction. Knows no model.
 
 Examples:
   python -m benchmarks.store
@@ -62,16 +63,18 @@ def open_empty(url: str) -> Iterator[Database]:
         database.close()
 
 
-def median(call: Callable[[], Any], rounds: int) -> float:
-    """Milliseconds. Raises ValueError where nothing comes back."""
-    if not call():
-        raise ValueError("nothing was found")
-    taken = []
+def medians(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Milliseconds of each, by turns, so that busy cores slow all alike. Raises ValueError where nothing comes back."""
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    for name, call in calls.items():
+        if not call():
+            raise ValueError(f"{name}: nothing was found")
     for _ in range(rounds):
-        began = time.perf_counter()
-        call()
-        taken.append((time.perf_counter() - began) * 1000)
-    return round(statistics.median(taken), 2)
+        for name, call in calls.items():
+            began = time.perf_counter()
+            call()
+            taken[name].append((time.perf_counter() - began) * 1000)
+    return {name: round(statistics.median(each), 2) for name, each in taken.items()}
 
 
 def size(database: Database) -> int:
@@ -114,7 +117,7 @@ def measure(url: str, args: argparse.Namespace) -> tuple[dict[str, float], dict[
             f"search: {name}": partial(search_conversations, store, words) for name, words in script.queries().items()
         }
         calls |= project_calls(store, f"talk-{args.conversations - 1}", script)
-        return {name: median(call, args.rounds) for name, call in calls.items()}, weight
+        return medians(calls, args.rounds), weight
 
 
 def project_calls(store: Store, talk: str, script: Script) -> dict[str, Callable[[], Any]]:
@@ -125,7 +128,7 @@ def project_calls(store: Store, talk: str, script: Script) -> dict[str, Callable
         "list what is in no project": partial(projects.conversations, store, None),
         "list a project's": partial(projects.conversations, store, project),
     }
-    for name in ("common word", "beginning of a word"):
+    for name in ("common word", "two words", "beginning of a word"):
         search = partial(search_conversations, store, script.queries()[name], project_id=project)
         calls[f"in a project: {name}"] = search
     return calls

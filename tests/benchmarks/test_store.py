@@ -20,7 +20,7 @@ CALLS = [
     "list page", "open the long conversation", "insights", "search: common word", "search: rare word",
     "search: two words", "search: beginning of a word", "search: inside texts (no index)",
     "list the projects", "list what is in no project", "list a project's", "in a project: common word",
-    "in a project: beginning of a word",
+    "in a project: two words", "in a project: beginning of a word",
 ]  # fmt: skip
 
 
