@@ -109,6 +109,7 @@ def import_(
     Example: python cli.py import conversations.json
     """
     from conversations import exchange
+    from conversations.replies import held_here
 
     with report_errors():
         parsed = [(path, exchange.parse_file(path)) for path in files]
@@ -119,7 +120,7 @@ def import_(
             raise SettingsError("A file with a project is imported alone, so that it is known what belongs to it.")
         folders = [folder for _, found in parsed for folder in found.folders]
         project = projects[0] if projects else None
-        report = exchange.import_all(_store(owner), conversations, personas, project, folders)
+        report = exchange.import_all(_store(owner), conversations, personas, project, folders, held_here)
     renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
     skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
     left_out = [(path, line) for path, found in parsed for line in found.left_out]

@@ -18,6 +18,7 @@ from api.http.errors import ApiError, error_responses
 from api.http.jobs import shutting_down_error
 from api.http.state import StateDep, get_state
 from conversations import exchange
+from conversations.replies import held_here
 from conversations.store import Store
 
 router = APIRouter(tags=["conversations"])
@@ -99,7 +100,7 @@ def take_in(store: Store, upload: UploadFile) -> Imported:
     """Read a file and write what stands in it. Raises ApiError 400 for one that is no export, or cannot be read."""
     try:
         parsed = exchange.parse(upload.file, (upload.filename or "the file")[-MAX_NAME:])
-        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders)
+        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file", param="file") from None
     lines = exchange.describe_import(parsed, report)

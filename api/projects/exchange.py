@@ -11,6 +11,7 @@ from api.http.auth import OwnerStore
 from api.http.body import read_body
 from api.http.errors import ApiError, error_responses
 from conversations import exchange
+from conversations.replies import held_here
 from conversations.store import Store
 
 router = APIRouter(prefix="/projects", tags=["projects"])
@@ -36,14 +37,18 @@ CONTENT: dict[str, Any] = {"application/json": {"schema": SCHEMA, "example": FIL
 class ImportedProject(BaseModel):
     """What came in: `project` is its name, null where project and sessions are there already.
 
-    `added` are the ids of its new sessions, `skipped` of those that are there unchanged.
+    `added` are the ids of its new sessions, `skipped` of those that are there unchanged. `notes` say what the file set
+    (model and tools), and what of it is not here and left out.
     """
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"project": "Garden", "added": [], "skipped": []}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"project": "Garden", "added": [], "skipped": [], "notes": []}]}
+    )
 
     project: str | None
     added: list[str]
     skipped: list[str]
+    notes: list[str]
 
 
 @router.get(
@@ -80,7 +85,8 @@ def take_in(store: Store, body: bytes) -> ImportedProject:
             raise ApiError(400, "The file has no project: send what the export of one gave.", code="invalid_file")
         if parsed.left_out:
             raise ApiError(400, f"the file: {parsed.left_out[0]}", code="invalid_file")
-        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders)
+        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file") from None
-    return ImportedProject(project=next(iter(report.projects), None), added=report.added, skipped=report.skipped)
+    name = next(iter(report.projects), None)
+    return ImportedProject(project=name, added=report.added, skipped=report.skipped, notes=report.notes)

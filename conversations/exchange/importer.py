@@ -32,9 +32,12 @@ BATCH = 2000  # messages that are written at once, if they are not too long
 BATCH_LETTERS = 2_000_000  # characters of such messages
 AT_ONCE = 20  # conversations whose ids are looked up at once
 NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
+NOTHING_HELD = {"backend": None, "model": None, "tools": None}  # of a project's form, where nobody looks what is here
 NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
 BESIDE = {"feedback", "summaries", "sources", "calls", "pictures"}  # of a message's form, not in its table
 NOT_COLUMNS = {"number", "parent", *BESIDE}
+
+Hold = Callable[[Mapping[str, Any], list[str]], dict[str, Any]]
 
 
 @dataclass
@@ -70,14 +73,16 @@ def import_all(
     personas: Iterable[Persona] = (),
     project: Mapping[str, Any] | None = None,
     folders: Iterable[Folder] = (),
+    hold: Hold | None = None,
 ) -> ImportReport:
     """Write all of them, or nothing. Raises ExchangeError, also for documents beyond the limits, and SettingsError.
 
     An id is kept where it is free. What is there unchanged is skipped; where the id is taken by somebody else, or by a
     conversation that has changed, the imported one gets a new id (the same one when it is imported again). What is
     added is in the `project`, where one is given, as a file of ours has it, or in those of `folders` as these say.
+    `hold` says which backend, model and tools of a `project` hold here, and notes what does not; else none does.
     """
-    return _import(store, conversations, DocumentSettings.read(), None, personas, project, list(folders))
+    return _import(store, conversations, DocumentSettings.read(), None, personas, project, list(folders), hold)
 
 
 def _import(
@@ -88,6 +93,7 @@ def _import(
     personas: Iterable[Persona] = (),
     project: Mapping[str, Any] | None = None,
     folders: Sequence[Folder] = (),
+    hold: Hold | None = None,
 ) -> ImportReport:
     """What was here before and comes back has no limits."""
     checked, notes = Spool(), list[str]()
@@ -96,6 +102,7 @@ def _import(
         checked.append(valid if limits is None else check_pictures(valid, store, notes))
     if project is not None and limits is not None:
         check_project(project, limits)
+        project = {**project, **(NOTHING_HELD if hold is None else hold(project, notes))}
     coming = iter(checked)
     with store.database.writing() as session:
         writer = ImportWriter(session, store, {member for folder in folders for member in folder.members})

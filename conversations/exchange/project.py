@@ -2,8 +2,8 @@
 
     {"format": "llm-assistant", "version": 1, "project": {"name": "Garden", …}, "conversations": […]}
 
-Its conversations stand in the file as in any other; older programs read these alone. As of a conversation, no file
-tells what answered and which tools were on, and what it brings a stranger may have written.
+Its conversations stand in the file as in any other; older programs read these alone. What it brings a stranger may
+have written: of backend and tools, what is not there is left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,10 @@ from conversations.store.text import MessageError
 from documents.settings import DocumentSettings
 from documents.split import join_parts
 
+HOLDS = ("system", "persona", "backend", "model", "tools")  # in its conversations
+MAX_NAMED = 300  # characters of a backend's, a model's or a tool's name
+MAX_TOOLS = 500
+
 
 class ProjectSchema(ExportSchema):
     """A project without its conversations."""
@@ -34,6 +38,9 @@ class ProjectSchema(ExportSchema):
     created: Timestamp
     system: Annotated[CleanStr, Field(max_length=MAX_SYSTEM)] | None = None
     persona: Annotated[dict[str, Any], BeforeValidator(check_persona)] | None = None
+    backend: Annotated[CleanStr, Field(max_length=MAX_NAMED)] | None = None
+    model: Annotated[CleanStr, Field(max_length=MAX_NAMED)] | None = None
+    tools: Annotated[list[Annotated[CleanStr, Field(max_length=MAX_NAMED)]], Field(max_length=MAX_TOOLS)] | None = None
     documents: list[DocumentSchema] = Field(default_factory=list)
 
 
@@ -55,7 +62,7 @@ def export_project(store: Store, project_id: str) -> Iterator[str]:
         documents = list(read_documents(session, Document.project_id == row.id).values())
         inside = select(Conversation.id).where(Conversation.project_id == row.id).order_by(Conversation.created)
         listed = list(session.scalars(inside))
-    fields = {"name": row.name, "created": row.created, "system": row.system, "persona": row.persona}
+    fields = {"name": row.name, "created": row.created, **{name: getattr(row, name) for name in HOLDS}}
     return json_chunks(_conversations(store, listed), {**fields, "documents": documents})
 
 
@@ -137,7 +144,7 @@ def _save_new(
 
 
 def _new_row(session: Session, store: Store, project: Mapping[str, Any]) -> Project:
-    fields = {name: project[name] for name in ("name", "created", "system", "persona")}
+    fields = {"name": project["name"], "created": project["created"], **{name: project.get(name) for name in HOLDS}}
     row = Project(id=new_project_id(), owner=store.owner, updated=project["created"], imported=True, **fields)
     session.add(row)
     session.flush()

@@ -10,6 +10,7 @@ from conversations.replies.generation import (
     stream_messages,
 )
 from conversations.replies.metrics import end_note, reply_metrics, summary_metrics
+from conversations.replies.offered import held_here
 from conversations.replies.preload import available_models, is_fetching, preload_model, reload_model
 from conversations.replies.relay.notifier import NOTIFY, channel_of
 from conversations.replies.reply import Part, Reply, ThinkingPart, describe_wait, listeners, running_replies
@@ -33,6 +34,7 @@ __all__ = [
     "document_note",
     "end_note",
     "excess_note",
+    "held_here",
     "interrupt_all",
     "is_fetching",
     "listeners",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from conversations import exchange
+from conversations.replies import held_here
 from conversations.store import Project
 from page.chat import listing, menu, sharing
 from page.session.context import PageContext
@@ -66,7 +67,9 @@ def _import_file(context: PageContext, key: str) -> None:
     st.session_state["imports"] += 1
     try:
         parsed = exchange.parse(file, file.name)
-        report = exchange.import_all(context.store, parsed, parsed.personas, parsed.project, parsed.folders)
+        report = exchange.import_all(
+            context.store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here
+        )
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return

@@ -112,7 +112,8 @@ def test_a_project_is_one_file(client: httpx.Client) -> None:
     assert (made.status_code, made.json()["project"], len(made.json()["added"])) == (200, "Garden", 1)
     (listed,) = client.get("/projects", headers=other).json()["data"]
     told = client.get(f"/projects/{listed['id']}", headers=other).json()
-    assert (told["system"], told["model"]) == ("Prune.", None)
+    assert (told["system"], told["model"]) == ("Prune.", "llamacpp")
+    assert made.json()["notes"] == ["its project answers with llamacpp"]
     names = client.get(f"/projects/{listed['id']}/files", headers=other).json()["data"]
     assert [each["filename"] for each in names] == ["ferry.txt"]
     assert client.get(f"/projects/{project}/export", headers=other).status_code == 404
