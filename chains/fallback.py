@@ -177,11 +177,12 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         other = self.model if name == self.names[0] else None
         if other:
             options["model"] = other
-        if self.conversation is not None and isinstance(model, LocalModel):
+        is_local = isinstance(model, LocalModel)
+        if self.conversation is not None and is_local:
             options["conversation"] = self.conversation
-        options = self._steered(name, model, options)
+        options = self._steered(name, model, options, is_local)
         reply = options.get("max_tokens") or self.settings.max_tokens
-        if self.strict and reply is None and isinstance(model, LocalModel):
+        if self.strict and reply is None and is_local:
             options["max_tokens"] = REST_OF_WINDOW
         bound: Any = _with_tools(name, model, self.tools)
         bound = bound.bind(**options) if options else bound
@@ -196,7 +197,10 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         Raises ModelInvalidRequestError where it would have to see those of the newest one, or `strict` all of it.
         """
         messages = input.to_messages() if isinstance(input, PromptValue) else ()
-        showing = [at for at, message in enumerate(messages) if vision.has_pictures(message)]
+        # Most messages are text alone: asked for here, since a call for each would cost more than the rest.
+        showing = [
+            at for at, each in enumerate(messages) if isinstance(each.content, list) and vision.has_pictures(each)
+        ]
         if not showing:
             return input
         other = self.model if name == self.names[0] else None
@@ -209,7 +213,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
             raise ModelInvalidRequestError(problem)
         return ChatPromptValue(messages=[vision.without_pictures(message) for message in messages])
 
-    def _steered(self, name: str, model: BaseChatModel, options: dict[str, Any]) -> dict[str, Any]:
+    def _steered(self, name: str, model: BaseChatModel, options: dict[str, Any], is_local: bool) -> dict[str, Any]:
         """The options with what is said of thinking as this model takes it.
 
         Raises UnsupportedOptionError where no way to tell it is known; a fallback that does not know an effort thinks
@@ -222,7 +226,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
                 text = f"reasoning_effort={effort}: it is not known how {name} is told how much to think. Leave it out."
                 raise UnsupportedOptionError("reasoning_effort", text)
             options |= told
-        if isinstance(model, LocalModel) and isinstance(model, backends.effort.SteeredModel):
+        if is_local and isinstance(model, backends.effort.SteeredModel):
             if not self.raw and self.settings.reasoning_budget is not None:
                 options.setdefault("reasoning_budget", self.settings.reasoning_budget)
             return {**options, "thinking_control": self.control} if self.control is not None else options

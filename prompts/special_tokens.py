@@ -59,6 +59,11 @@ class SpecialTokens:
             return []  # no letter that a token begins or ends with
         return sorted({*self.find(text), *self._open_ends(text)})
 
+    def spelled_in_any(self, texts: Iterable[str]) -> bool:
+        """Whether one of some texts spells a special token, or a part of one at its ends."""
+        first, last = self._beginnings[1].search, self._ends[1].search
+        return any(self.spelled(text) for text in texts if first(text) or last(text))
+
     def split(self, text: str) -> list[tuple[str, bool]]:
         """The pieces of a text, and whether each is a special token; without the white space that tokens swallow."""
         pieces, end, strips = list[tuple[str, bool]](), 0, ""

@@ -66,7 +66,7 @@ def render(
         (m["content"],) if m.keys() == PLAIN and type(m["content"]) is str else _texts(_said(m)) for m in messages
     )
     typed = [*chain.from_iterable(said_in), *_texts(options)]
-    stand_ins = StandIns(known, [template, *typed]) if any(map(known.spelled, typed)) else None
+    stand_ins = StandIns(known, [template, *typed]) if known.spelled_in_any(typed) else None
     if stand_ins is not None:
         said = [stand_ins.guard(_said(m)) for m in messages]
         shown = map(_hide, said) if hidden else said

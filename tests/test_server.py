@@ -276,7 +276,7 @@ def test_the_secret_is_not_in_the_list_of_settings() -> None:
 
 def test_what_is_not_there_of_openais_routes_is_told_in_openais_form(run: Run) -> None:
     address = run(*WAYS["uvicorn"], LLM_BACKEND="llamacpp")
-    for method, path in (("POST", "/v1/embeddings"), ("GET", "/v1/batches")):
+    for method, path in (("POST", "/v1/rerank"), ("GET", "/v1/batches")):
         answer = httpx.request(method, address + path)
         assert (answer.status_code, answer.json()["error"]["message"]) == (404, f"There is no {path}.")
     assert httpx.get(f"{address}/insights").headers["content-type"].startswith("text/html")

@@ -17,6 +17,7 @@ FILES: dict[int | str, dict[str, Any]] = {
         "content": {
             form.media_type: {"schema": {"type": "string", "format": "binary"}} for form in exchange.FORMATS.values()
         }
+        | {"text/markdown": {"schema": {"type": "string"}, "example": "# Oaks\n\n**You**\n\n> How old is an oak?\n"}}
     }
 }
 

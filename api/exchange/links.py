@@ -69,12 +69,16 @@ class LinkList(BaseModel):
 class Revoked(BaseModel):
     """A link that opens nothing any more."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": ID_EXAMPLE, "revoked": True}]})
+
     id: str
     revoked: bool = True
 
 
 class Copied(BaseModel):
     """The caller's own copy."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"conversation_id": "pQ4Xw2mZ0sB7tKcN1yVd9A"}]})
 
     conversation_id: str
 
@@ -86,6 +90,7 @@ def check_enabled(state: StateDep) -> None:
 
 
 Enabled = Depends(check_enabled)
+PAGE = {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html><title>Oaks</title>…"}}
 Token = Annotated[str, Path(min_length=1, max_length=100)]
 
 
@@ -144,7 +149,7 @@ async def copy(state: StateDep, store: OwnerStore, token: Token) -> Copied:
     "/shared/{token}",
     dependencies=[Enabled],
     response_class=Response,  # none of its errors is HTML
-    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}, **error_responses(400, 404, 503)},
+    responses={200: {"content": PAGE}, **error_responses(400, 404, 503)},
 )
 async def read(
     state: StateDep,

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 import backends
 from api.http.errors import error_responses
@@ -18,11 +18,32 @@ from backends import Tokens
 from settings import VERSION
 
 router = APIRouter(tags=["llama-server"])
+SLOT_EXAMPLE: dict[str, JsonValue] = {
+    "id": 0,
+    "n_ctx": 8192,
+    "speculative": False,
+    "is_processing": False,
+    "params": {"temperature": 0.7},
+}
+PROPS_EXAMPLE: dict[str, JsonValue] = {
+    "default_generation_settings": SLOT_EXAMPLE,
+    "total_slots": 8,
+    "model_alias": "llamacpp",
+    "model_path": "smollm2-135m-instruct-q4_1",
+    "chat_template": "{% for message in messages %}…{% endfor %}",
+    "bos_token": "<|im_start|>",
+    "eos_token": "<|im_end|>",
+    "modalities": {"vision": False, "audio": False},
+    "build_info": f"llm-assistant-{VERSION}",
+    "is_sleeping": False,
+}
 ModelName = Annotated[str, Query(max_length=200, description="a name of /v1/models")]
 
 
 class Slot(BaseModel):
     """A place for one chat; which chat runs in which place is told to nobody."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SLOT_EXAMPLE]})
 
     id: int
     n_ctx: int
@@ -40,6 +61,8 @@ class Modalities(BaseModel):
 
 class Props(BaseModel):
     """The server and its model; `model_path` is the model's name, since where its file lies is nobody's concern."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [PROPS_EXAMPLE]})
 
     default_generation_settings: Slot
     total_slots: int

@@ -20,9 +20,9 @@ from settings import Settings, SettingsError
 CAPABILITIES = {
     models.Ability.TOOLS: "tools",
     models.Ability.THINK: "thinking",
-    models.Ability.SEE: "vision",
     models.Ability.EMBED: "embedding",
 }
+VISION = "vision"
 STARTED = datetime.now(UTC)
 
 
@@ -41,13 +41,14 @@ class Details(BaseModel):
 class Described:
     """A model by the name that clients ask for, and its entry in the catalogue where it lies on this machine.
 
-    `is_embedder`: it makes vectors, and no text.
+    `is_embedder`: it makes vectors, and no text. `can_see`: it sees pictures, or nobody knows better.
     """
 
     name: str
     backend: str
     entry: Entry | None = None
     is_embedder: bool = False
+    can_see: bool = False
 
     @property
     def listed(self) -> str:
@@ -89,9 +90,9 @@ class Described:
         """What it can; of a server's model what most can."""
         if self.is_embedder:
             return [CAPABILITIES[models.Ability.EMBED]]
-        if self.entry is None:
-            return ["completion", "tools"]
-        return ["completion", *(name for ability, name in CAPABILITIES.items() if ability in self.entry.abilities)]
+        able = {models.Ability.TOOLS} if self.entry is None else self.entry.abilities
+        found = ["completion", *(name for ability, name in CAPABILITIES.items() if ability in able)]
+        return [*found, VISION] if self.can_see else found
 
     @property
     def template(self) -> str:
@@ -144,7 +145,8 @@ def find_embedder() -> Described | None:
 
 def describe(state: AppState, name: str, backend: str) -> Described:
     """One of them, by its name and the backend behind it."""
-    return Described(name, backend, _find(backend, state.settings, backends.list_catalogue(state.settings)))
+    entry = _find(backend, state.settings, backends.list_catalogue(state.settings))
+    return Described(name, backend, entry, can_see=backends.vision_error(backend, state.settings) is None)
 
 
 def _find(backend: str, settings: Settings, entries: list[Entry]) -> Entry | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.concurrency import run_in_threadpool
 
 import backends
@@ -23,6 +23,27 @@ from api.ollama.request import NAMED, Name
 router = APIRouter(prefix="/api", tags=["Ollama"])
 SPOKEN = "0.13.5"  # the version of Ollama whose API this is: clients look for what theirs can
 FOR_EVER = timedelta(days=36_500)
+NAMED_EXAMPLE: dict[str, JsonValue] = {
+    "name": "llamacpp:latest",
+    "model": "llamacpp:latest",
+    "size": 98305472,
+    "digest": "5d6ab6d4f1c3f0f4c0f3c5c2a1d8f9e7b6a5948372615049382716059483726a",
+    "details": {
+        "parent_model": "",
+        "format": "gguf",
+        "family": "llama",
+        "families": ["llama"],
+        "parameter_size": "135M",
+        "quantization_level": "Q4_1",
+    },
+}
+ROW_EXAMPLE: dict[str, JsonValue] = {**NAMED_EXAMPLE, "modified_at": "2026-11-30T12:00:00Z"}
+LOADED_EXAMPLE: dict[str, JsonValue] = {
+    **NAMED_EXAMPLE,
+    "expires_at": "2026-11-30T12:05:00Z",
+    "size_vram": 0,
+    "context_length": 8192,
+}
 
 
 class ModelRow(BaseModel):
@@ -38,6 +59,8 @@ class ModelRow(BaseModel):
 
 class ModelRows(BaseModel):
     """Every model that may be asked for now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"models": [ROW_EXAMPLE]}]})
 
     models: list[ModelRow]
 
@@ -58,11 +81,15 @@ class LoadedRow(BaseModel):
 class LoadedRows(BaseModel):
     """The models in memory."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"models": [LOADED_EXAMPLE]}]})
+
     models: list[LoadedRow]
 
 
 class Version(BaseModel):
     """The version of Ollama whose API is spoken here."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": SPOKEN}]})
 
     version: str
 

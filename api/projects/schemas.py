@@ -29,6 +29,14 @@ HIT_EXAMPLE: dict[str, JsonValue] = {
     "is_thought": False,
     "updated_at": 1795273831,
 }
+SESSION_EXAMPLE: dict[str, JsonValue] = {
+    "session_id": SESSION_ID,
+    "project": ID,
+    "title": "Oaks",
+    "pinned": False,
+    "created_at": 1795273831,
+    "updated_at": 1795273831,
+}
 ToolNames = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=projects.MAX_NAME, pattern=r"\S", description="on one line")]
 
@@ -88,6 +96,8 @@ class ProjectObject(BaseModel):
 class ProjectName(BaseModel):
     """A project in a list."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": ID, "name": "Garden"}]})
+
     id: str
     name: str
 
@@ -101,6 +111,8 @@ class ProjectList(BaseModel):
 class ProjectDeleted(BaseModel):
     """A deleted project, and what became of its sessions."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": ID, "deleted": True, "sessions": "keep"}]})
+
     id: str
     deleted: Literal[True] = True
     sessions: Literal["keep", "delete"]
@@ -108,6 +120,8 @@ class ProjectDeleted(BaseModel):
 
 class SessionObject(BaseModel):
     """A session: a conversation, which `session_id` of /predict goes on with."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SESSION_EXAMPLE]})
 
     session_id: str
     project: str | None

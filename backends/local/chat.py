@@ -6,7 +6,7 @@ Knows messages, templates and counting; nothing of how tokens are computed.
 import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -47,7 +47,8 @@ from backends.local.tools.offer import take as take_tools
 from backends.local.tools.use import ToolUse
 from prompts.template import RenderedPrompt, Segment, render_plain
 
-SAMPLING_OPTIONS = tuple(f.name for f in fields(Sampling))
+OUR_SAMPLING = asdict(Sampling())
+SAMPLING_OPTIONS = tuple(OUR_SAMPLING)
 IGNORED_OPTIONS = ("model", "stream")  # what clients send to any chat model, and here changes nothing
 
 
@@ -132,7 +133,7 @@ class LocalChat(BaseChatModel):
     @property
     def sampling_defaults(self) -> dict[str, Any]:
         """The options that a reply is sampled with where nobody set one: ours, under those saved with the model."""
-        return {**asdict(Sampling()), **self.engine.saved_sampling}
+        return {**OUR_SAMPLING, **self.engine.saved_sampling}
 
     def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None) -> int:
         """The number of tokens of the whole prompt, with the template and the start of the reply."""

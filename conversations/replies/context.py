@@ -92,7 +92,7 @@ class BranchContext:
         asked = {"question": [_to_message(self.question, self.pictures)]} if self.shows_pictures else {}
         return {"history": history, "input": self.question.text, "partial": partial, **asked}
 
-    @property
+    @cached_property
     def shows_pictures(self) -> bool:
         """Whether the question has pictures."""
         return self.question.id in self.pictures

@@ -16,6 +16,7 @@ from conversations.store.picture_tables import MessagePicture, StoredPicture
 from documents.pictures.picture import Picture
 
 FORM = (StoredPicture.mime_type, StoredPicture.width, StoredPicture.height)
+_IS_OF = (StoredPicture.owner == MessagePicture.owner) & (StoredPicture.digest == MessagePicture.digest)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def load(session: Session, message_ids: Sequence[int]) -> dict[int, list[Placed]
 
 def find(session: Session, owner: str, digest: str) -> Picture | None:
     """A picture of an owner, by the name that one of his messages has for it; None where he has none such."""
-    query = select(MessagePicture.name, *FORM, StoredPicture.data).join(StoredPicture, _is_of())
+    query = select(MessagePicture.name, *FORM, StoredPicture.data).join(StoredPicture, _IS_OF)
     row = session.execute(query.where(StoredPicture.owner == owner, StoredPicture.digest == digest).limit(1)).first()
     return None if row is None else Picture(*row)
 
@@ -86,13 +87,8 @@ def _keep(session: Session, owner: str, picture: Picture) -> None:
     session.execute(adding.on_conflict_do_update(index_elements=key, set_={"created": StoredPicture.created}))
 
 
-def _is_of() -> Any:
-    same_owner = StoredPicture.owner == MessagePicture.owner
-    return same_owner & (StoredPicture.digest == MessagePicture.digest)
-
-
 def _joined(message_ids: Sequence[int], columns: Sequence[Any]) -> Any:
-    query = select(MessagePicture, *columns).join(StoredPicture, _is_of())
+    query = select(MessagePicture, *columns).join(StoredPicture, _IS_OF)
     return query.where(MessagePicture.message_id.in_(message_ids)).order_by(
         MessagePicture.message_id, MessagePicture.rank
     )

@@ -171,7 +171,7 @@ class Message(Base):
     text: Mapped[str] = mapped_column(CleanText, default="")
     folded: Mapped[str | None] = mapped_column(CleanText, deferred=True, default=_fold_inserted)  # for the search alone
     created: Mapped[float] = mapped_column(Double)
-    state: Mapped[str] = mapped_column(CleanString(16), default=State.DONE)
+    state: Mapped[str] = mapped_column(String(16), default=State.DONE)
     backend: Mapped[str | None] = mapped_column(CleanText)
     model: Mapped[str | None] = mapped_column(CleanText)
     prompt_tokens: Mapped[int | None] = mapped_column(TokenCount)
@@ -190,7 +190,7 @@ class Message(Base):
     error: Mapped[str | None] = mapped_column(CleanText)
     window: Mapped[int | None] = mapped_column(TokenCount)  # the model's, in tokens
     dropped: Mapped[int] = mapped_column(Integer, default=0)  # messages before this one that the model did not see
-    process: Mapped[str | None] = mapped_column(CleanString(100))  # who writes this reply, while it is live
+    process: Mapped[str | None] = mapped_column(String(100))  # who writes this reply, while it is live
     heartbeat: Mapped[float | None] = mapped_column(Double)
     stopping: Mapped[bool] = mapped_column(Boolean, default=False)  # somebody asked the process to stop it
     answering: Mapped[bool] = mapped_column(
@@ -239,7 +239,7 @@ class ToolCall(Base):
     arguments: Mapped[str] = mapped_column(CleanText)  # JSON; of a call that nobody could read as the model wrote it
     result: Mapped[str | None] = mapped_column(CleanText)
     folded: Mapped[str | None] = mapped_column(CleanText, deferred=True, default=_fold_asked)  # for the search alone
-    status: Mapped[str] = mapped_column(CleanString(16))
+    status: Mapped[str] = mapped_column(String(16))
     strange: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     passage: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     asked: Mapped[float] = mapped_column(Double)

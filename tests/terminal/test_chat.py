@@ -140,7 +140,7 @@ def test_every_command(chat: Start, loopback: Loopback, tmp_path: Path) -> None:
         ("/save talk.json", "Written to talk.json"),
         ("/save", "Written to chat-"),
         ("/save no/x.md", "name a file in a folder that is there"),
-        ("/save talk.txt", "end the name in .md"),
+        ("/save talk.txt", "end it in .md"),
         ("/save ~nobody-of-this-name/x.md", "Name a folder without ~"),
         ("/sav", "Near: /save"),
         (" /etc is a folder?", "llamacpp · "),

@@ -160,8 +160,8 @@ def test_a_title_and_names_are_one_line_of_text() -> None:
     text = said("hi", title="a\n# b <script> ![x](y) `c`", messages=[message(0, role="assistant", model="m\n# n<b>")])
     assert "# a # b" in text.replace("\\", "")
     assert outline(text.partition("\n")[2]) == [
-        r"a \# b \<script\> \!\[x\](y) \`c\`",
-        r"Assistant, m \# n\<b\>, 1970-01-01 00:01 UTC",
+        r"a \# b &lt;script\> \!\[x\](y) \`c\`",
+        r"Assistant, m \# n&lt;b\>, 1970-01-01 00:01 UTC",
     ]
 
 

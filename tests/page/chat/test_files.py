@@ -117,7 +117,8 @@ def test_a_deleted_document_is_gone_from_the_list_and_from_the_sources(loopback:
 @pytest.mark.parametrize(
     ("name", "data", "why"),
     [
-        ("photo.gif", b"GIF89a", f"files of this kind are not read, only {READABLE}"),
+        ("photo.gif", b"GIF89a", "photo.gif is a GIF picture; pictures are taken as PNG, JPEG"),
+        ("mail.eml", b"From: me", f"files of this kind are not read, only {READABLE}"),
         ("notes.pdf", NOTES, "is no PDF file: its first bytes are those of text"),
         ("empty.md", b"", "is empty"),
         ("long.md", b"word " * 300, "at most 0.0 MB are read"),
