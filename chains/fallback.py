@@ -184,7 +184,7 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
         reply = options.get("max_tokens") or self.settings.max_tokens
         if self.strict and reply is None and is_local:
             options["max_tokens"] = REST_OF_WINDOW
-        bound: Any = _with_tools(name, model, self.tools)
+        bound: Any = _with_tools(name, model, self.tools) if self.tools else model
         bound = bound.bind(**options) if options else bound
         if self.raw or self.cut is None:  # nothing to drop; the backend checks what fits
             return bound  # type: ignore[no-any-return]
@@ -238,8 +238,6 @@ class FallbackModel(Runnable[LanguageModelInput, AIMessage]):
 
 def _with_tools(name: str, model: BaseChatModel, tools: Sequence[BaseTool]) -> Runnable[Any, AIMessage]:
     """The model with these tools to call. Raises ModelInvalidRequestError where it has no way to call any."""
-    if not tools:
-        return model
     try:
         return model.bind_tools(list(tools))
     except NotImplementedError as error:

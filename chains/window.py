@@ -184,7 +184,7 @@ def window(
     dropped. `name` is that of another model at the model's server. `tools` stand in the prompt as well, and results of
     calls that do not fit are cut. Runs in an event loop only, as every reply does.
     """
-    kept_free = tool_tokens(tools)
+    kept_free = tool_tokens(tools) if tools else 0
 
     async def cut(prompt: PromptValue, config: RunnableConfig) -> list[BaseMessage]:
         measured = await backends.measured(model, name)

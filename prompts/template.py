@@ -65,7 +65,7 @@ def render(
     said_in = (
         (m["content"],) if m.keys() == PLAIN and type(m["content"]) is str else _texts(_said(m)) for m in messages
     )
-    typed = [*chain.from_iterable(said_in), *_texts(options)]
+    typed = [*chain.from_iterable(said_in), *(_texts(options) if options else ())]
     stand_ins = StandIns(known, [template, *typed]) if known.spelled_in_any(typed) else None
     if stand_ins is not None:
         said = [stand_ins.guard(_said(m)) for m in messages]

@@ -43,8 +43,8 @@ def to_rows(messages: Sequence[BaseMessage], engine: str, draw: Draw | None = No
         row: Row = {"role": ROLES[message.type], "content": message_text(message, draw)}
         if isinstance(message, ToolMessage):
             row |= _result_of(message, called)
-        elif isinstance(message, AIMessage) and (calls := list(_calls(message))):
-            row["tool_calls"] = calls
+        elif isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls):
+            row["tool_calls"] = calls = list(_calls(message))
             called |= {call["id"]: call["function"]["name"] for call in calls}
         has_more = bool(message.additional_kwargs) or not isinstance(message.content, str)
         if has_more and (thought := message_thought(message)):

@@ -1,7 +1,6 @@
 """What stands before a reply: the messages of its branch, and which of them a model reads. Knows records; no query."""
 
 import json
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -108,10 +107,6 @@ class BranchContext:
         if self.uses_tools:
             visible = [at for at in visible for _ in self._messages(self.history[at])]
         return [first, *visible[1:], len(self.history)]
-
-    def dropped_before(self, after: int = 0) -> int:
-        """How many of the first messages of `inputs` the prompt before was without."""
-        return bisect_left(self.hidden_counts(after), self.dropped)
 
     @cached_property
     def visible(self) -> list[int]:

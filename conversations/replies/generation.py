@@ -4,6 +4,7 @@ Knows the tables and the chain; nothing of pages or of how the text is saved.
 """
 
 import asyncio
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -57,14 +58,15 @@ async def stream_reply(
         context = await calls.resume()
     # 2. What stands for messages that no longer fit.
     compacted = await compaction.compact(database, row, context, request, reply) if summarizes else Compaction()
+    hidden = context.hidden_counts(compacted.messages)
     # 3. The chain; with documents, what it quotes is kept beside it.
     chain = build(
         request.settings,
         request.backend,
         system=context.system,
         summary=compacted.summary,
-        hidden=context.hidden_counts(compacted.messages),
-        before=context.dropped_before(compacted.messages),
+        hidden=hidden,
+        before=bisect_left(hidden, context.dropped),  # how many of the inputs the prompt before was without
         model=request.model,
         options=effort_options(context) | dict(request.options),
         retriever=retriever,

@@ -39,7 +39,11 @@ class CleanText(TypeDecorator[str]):
 
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         """With U+FFFD for the rest."""
-        return None if value is None else clean(str(value))
+        if value is None:
+            return None
+        said = str(value)
+        is_clean = said.isascii() and "\x00" not in said  # most are: a call for each column would cost more
+        return said if is_clean else clean(said)
 
 
 class CleanString(CleanText):
