@@ -151,9 +151,7 @@ class Conversation(Base):
     extra: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # what an import brought beside
     tools: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))  # names of those that are switched on
     grants: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))  # by tool: always, or never
-    reasoning_effort: Mapped[str | None] = mapped_column(
-        CleanString(16)
-    )  # how much its models are to think, of `backends.EFFORTS`; None: as they do
+    reasoning_effort: Mapped[str | None] = mapped_column(CleanString(16))  # of `backends.EFFORTS`; None: as they do
     project_id: Mapped[str | None] = mapped_column(ForeignKey("project.id", ondelete="SET NULL"))
 
 
