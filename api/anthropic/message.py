@@ -86,7 +86,7 @@ def _user(place: int, blocks: Sequence[Any], read: Read) -> Iterator[BaseMessage
             if said:
                 yield _human(said)
             said = []
-            yield from _result(block, read)
+            yield _result(block, read)
         elif isinstance(block, ToolUseBlock | ThinkingBlock | RedactedThinkingBlock):
             raise _misplaced(place, block.type, "assistant")
         else:
@@ -105,14 +105,12 @@ def _content(parts: Sequence[Part]) -> Any:
     return "".join(part["text"] for part in parts) if is_text else list(parts)
 
 
-def _result(block: ToolResultBlock, read: Read) -> Iterator[BaseMessage]:
-    """What a tool gave; its pictures follow as the user's, since models read none in a result."""
+def _result(block: ToolResultBlock, read: Read) -> ToolMessage:
+    """What a tool gave and showed: a string where it is text alone."""
     given: str | Sequence[ResultPart] = block.content or ""
     parts = [{"type": "text", "text": given}] if isinstance(given, str) else [read(each) for each in given]
-    text = "".join(part["text"] for part in parts if part["type"] == "text")
-    yield ToolMessage(text, tool_call_id=block.tool_use_id, status="error" if block.is_error else "success")
-    if pictures := [part for part in parts if part["type"] != "text"]:
-        yield HumanMessage(content=list[str | dict[Any, Any]](pictures))
+    status: Literal["error", "success"] = "error" if block.is_error else "success"
+    return ToolMessage(_content(parts), tool_call_id=block.tool_use_id, status=status)
 
 
 def _assistant(place: int, content: Content) -> AIMessage:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 from fastapi import APIRouter, Depends, Request
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from pydantic import Field
 
 import backends
@@ -17,7 +17,7 @@ from api.http.state import StateDep
 from api.ollama import names
 from api.ollama.answer import Answer, Fields, loaded, ndjson_response, stream, whole
 from api.ollama.chat import FAILURES
-from api.ollama.picture import addresses, question
+from api.ollama.picture import addresses, content_of
 from api.ollama.request import TABLE, TextRequest
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
@@ -37,7 +37,7 @@ class GenerateRequest(TextRequest):
     def messages(self, pictures: Pictures) -> list[BaseMessage]:
         """The messages for the chain, with these pictures."""
         system = [SystemMessage(self.system)] if self.system and not self.raw else []
-        return [*system, question(self.prompt or "", self.images, pictures)]
+        return [*system, HumanMessage(content_of(self.prompt or "", self.images, pictures))]
 
 
 class GenerateAnswer(Answer):

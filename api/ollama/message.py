@@ -6,7 +6,7 @@ Knows no route. Ollama's calls have no ids, and its results name a tool at most:
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import ToolCall
 from pydantic import BaseModel, Field
 
@@ -14,10 +14,11 @@ from api.http.calls import drop_empty_end
 from api.http.errors import ApiError
 from api.http.open_model import OpenModel
 from api.http.pictures import Pictures
-from api.ollama.picture import question
+from api.ollama.picture import content_of
 from chains.thinking import KEY
 
 OWN_FIELDS = frozenset(("id", "name", "tool_call_id", "tool_name", "type"))  # that clients keep for themselves
+SHOWING = ("user", "tool")  # the roles whose messages may have pictures
 
 
 class CalledFunction(OpenModel):
@@ -40,7 +41,7 @@ class InputMessage(OpenModel):
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = Field(None, description="what the assistant thought before it said that")
-    images: list[str] | None = Field(None, description="pictures of a user's, each as base64")
+    images: list[str] | None = Field(None, description="pictures of a user's or a tool's, each as base64")
     tool_calls: list[MessageCall] | None = None
     tool_name: str | None = Field(None, description="which tool gave this result")
     tool_call_id: str | None = Field(None, description="which call this is the result of")
@@ -85,9 +86,9 @@ class _Open:
 
 
 def check_pictures(messages: Sequence[InputMessage]) -> None:
-    """Raise ApiError 400 where somebody else than a user shows a picture."""
-    if other := next((each for each in messages if each.images and each.role != "user"), None):
-        text = f"images: a picture is read in a user's message alone, not in one of the {other.role}'s."
+    """Raise ApiError 400 where somebody else than a user or a tool shows a picture."""
+    if other := next((each for each in messages if each.images and each.role not in SHOWING), None):
+        text = f"images: a picture is read in a user's message and in a tool's alone, not in one of the {other.role}'s."
         raise ApiError(400, text, code="unsupported_parameter", param="messages")
 
 
@@ -99,11 +100,14 @@ def to_langchain_messages(messages: Sequence[InputMessage], pictures: Pictures) 
 
 def _to_langchain_message(message: InputMessage, calls: _Open, pictures: Pictures) -> BaseMessage:
     content = message.content or ""
-    if message.role == "tool":
-        return ToolMessage(content, tool_call_id=calls.answer(message))
+    if message.role in SHOWING:
+        shown = content_of(content, message.images, pictures)
+        if message.role == "user":
+            return HumanMessage(shown)
+        return ToolMessage(shown, tool_call_id=calls.answer(message))
     if message.role == "assistant":
         said = AIMessage(content, tool_calls=[calls.call(each) for each in message.tool_calls or ()])
         if message.thinking:
             said.additional_kwargs[KEY] = message.thinking
         return said
-    return SystemMessage(content) if message.role == "system" else question(content, message.images, pictures)
+    return SystemMessage(content)

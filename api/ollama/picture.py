@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from langchain_core.messages import HumanMessage
-
 from api.http.pictures import DATA, Pictures
 from backends import vision
 from documents.pictures.prepare import check_count
@@ -26,10 +24,10 @@ def addresses(messages: Iterable[Images], limits: PictureSettings) -> Iterator[s
         yield from map(_address, images or ())
 
 
-def question(text: str, images: Images, pictures: Pictures) -> HumanMessage:
-    """A user's message for the chain, its pictures before its text."""
+def content_of(text: str, images: Images, pictures: Pictures) -> Any:
+    """What a message holds for the chain: its pictures before its text."""
     if not images:
-        return HumanMessage(text)
+        return text
     found = [pictures[_address(image)] for image in images]
-    blocks: list[str | dict[Any, Any]] = [vision.to_block(each.mime_type, each.base64) for each in found]
-    return HumanMessage(content=[*blocks, {"type": "text", "text": text}] if text else blocks)
+    blocks = [vision.to_block(each.mime_type, each.base64) for each in found]
+    return [*blocks, {"type": "text", "text": text}] if text else blocks

@@ -19,13 +19,14 @@ from api.http.pictures import Pictures
 from api.openai.message import (
     NO_PICTURES,
     AssistantMessage,
-    Content,
+    PromptContent,
     PromptMessage,
+    ThoughtPart,
     make_message,
     message_kind,
     texts,
 )
-from api.openai.picture_part import PicturePart, addresses, from_item_part, to_item_part
+from api.openai.picture_part import PicturePart, addresses, from_item_part, picture_parts, to_item_part
 from api.openai.tool_calls import FunctionCall, MessageToolCall, read_calls
 from chains.thinking import KEY, thought
 from conversations.store import responses
@@ -91,7 +92,7 @@ class OutputItem(ClientItem):
 
     type: Literal["function_call_output"]
     call_id: str = Field(min_length=1, max_length=500)
-    output: Content
+    output: PromptContent
 
 
 class ApprovalItem(ClientItem):
@@ -184,7 +185,11 @@ def references(given: str | Items) -> list[str]:
 
 def picture_addresses(given: str | Items) -> Iterator[str]:
     """Where the pictures of the items are. Raises PictureError for an item with too many."""
-    return iter(()) if isinstance(given, str) else addresses([getattr(item, "content", None) for item in given])
+    if isinstance(given, str):
+        return iter(())
+    return addresses(
+        [item.output if isinstance(item, OutputItem) else getattr(item, "content", None) for item in given]
+    )
 
 
 def to_items(
@@ -214,7 +219,7 @@ def _to_item(item: GivenItem, found: Mapping[str, dict[str, Any]], pictures: Pic
         call = {"type": item.type, "call_id": item.call_id, "name": item.name, "arguments": item.arguments}
         return _with_id({**call, "status": "completed"}, "fc", (item.model_extra or {}).get("id"))
     if isinstance(item, OutputItem):
-        given = {"type": item.type, "call_id": item.call_id, "output": "".join(texts(item.output))}
+        given = {"type": item.type, "call_id": item.call_id, "output": _output(item.output, pictures)}
         return _with_id({**given, "status": "completed"}, "fco", (item.model_extra or {}).get("id"))
     content = item.said if isinstance(item, AssistantItem) else item.content
     return _message_item(item.role, content, (item.model_extra or {}).get("id"), pictures)
@@ -227,6 +232,13 @@ def _message_item(role: str, content: Any, given_id: Any, pictures: Pictures = N
     else:
         parts = [_input_part(part, pictures) for part in ([content] if isinstance(content, str) else content)]
     return _with_id({"type": "message", "role": role, "status": "completed", "content": parts}, "msg", given_id)
+
+
+def _output(content: str | Sequence[Any], pictures: Pictures) -> str | list[dict[str, Any]]:
+    """What a function gave: a text, or parts where it shows pictures."""
+    if not picture_parts(content):
+        return "".join(texts(content))
+    return [_input_part(part, pictures) for part in content if not isinstance(part, ThoughtPart)]
 
 
 def _input_part(part: Any, pictures: Pictures) -> dict[str, Any]:
@@ -256,7 +268,9 @@ def to_messages(items: Sequence[dict[str, Any]]) -> list[BaseMessage]:
             _add_call(messages, {**item, "call_id": item["id"]})
             messages.append(ToolMessage(item.get("output") or str(item.get("error")), tool_call_id=item["id"]))
         elif item["type"] == "function_call_output":
-            messages.append(ToolMessage(item["output"], tool_call_id=item["call_id"]))
+            output = item["output"]
+            given: Any = output if isinstance(output, str) else [*map(_to_block, output)]
+            messages.append(ToolMessage(given, tool_call_id=item["call_id"]))
         elif item["type"] == "message":
             messages.append(_to_message(item))
         add_thought(messages, thoughts)

@@ -157,7 +157,7 @@ class ToolResult(OpenMessage):
     """What a tool gave, for the call of this id."""
 
     role: Literal["tool"]
-    content: Content
+    content: PromptContent
     tool_call_id: str = Field(min_length=1, max_length=500)
     tool_calls: Unsupported = None
 

@@ -1,6 +1,6 @@
 """A picture in a message as OpenAI's clients send it, and as items of responses keep it. Knows no route.
 
-Only a user shows some: elsewhere they are refused by name.
+Only a user and the result of a tool show some: elsewhere they are refused by name.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +16,9 @@ from documents.pictures.prepare import check_count
 from documents.pictures.settings import PictureSettings
 
 TYPES = ("image_url", "input_image")
+DETAILS = ("auto", "low", "high", "original")
 WHERE = "the picture itself, as data:image/png;base64,…, or its address, where IMAGE_URLS allows that"
-MISPLACED = "A picture ({kind}) is read in a user's message alone."
+MISPLACED = "A picture ({kind}) is read in a user's message and in a tool's result alone."
 
 
 class ImageAddress(BaseModel):
@@ -49,6 +50,7 @@ class InputImagePart(BaseModel):
 
     type: Literal["input_image"]
     image_url: ImageAddress | str = Field(description=WHERE)
+    detail: Any = Field(None, description="how closely a model is to look: told again, and without effect")
 
     @property
     def address(self) -> str:
@@ -65,7 +67,7 @@ def picture_parts(content: Any) -> list[PicturePart]:
 
 
 def check_place(role: str, content: Any) -> None:
-    """Check who shows the pictures. Raises PydanticCustomError where it is no user."""
+    """Check who shows the pictures of a prompt. Raises PydanticCustomError where it is no user."""
     if role != "user" and (found := picture_parts(content)):
         raise PydanticCustomError("unsupported_parameter", "{text}", {"text": MISPLACED.format(kind=found[0].type)})
 
@@ -88,7 +90,8 @@ def to_block(part: PicturePart, pictures: Pictures) -> dict[str, Any]:
 
 def to_item_part(part: PicturePart, pictures: Pictures) -> dict[str, Any]:
     """A picture as an item is kept with it: as data, whatever address it came from."""
-    return {"type": "input_image", "detail": "auto", "image_url": pictures[part.address].data_url}
+    detail = part.detail if isinstance(part, InputImagePart) and part.detail in DETAILS else DETAILS[0]
+    return {"type": "input_image", "detail": detail, "image_url": pictures[part.address].data_url}
 
 
 def from_item_part(part: Mapping[str, Any]) -> dict[str, Any]:

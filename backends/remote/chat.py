@@ -13,6 +13,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field
 
+from backends import vision
 from backends.remote import effort, reasoning
 from backends.remote import stop as stopping
 from backends.remote.canonical import PIECES
@@ -86,7 +87,8 @@ class OpenAIChat(DiscoveringChat):
             value = getattr(self, name) if value is None else value
             if value is not None:
                 extra[name] = value
-        payload = super()._get_request_payload(input_, stop=stop, **kwargs)
+        given = vision.after_results(self._convert_input(input_).to_messages())
+        payload = super()._get_request_payload(given, stop=stop, **kwargs)
         payload["model"] = kwargs.get("model") or self.model_name
         if extra:
             payload["extra_body"] = extra
@@ -95,7 +97,6 @@ class OpenAIChat(DiscoveringChat):
         software = self._probe.last_description(payload["model"]).software
         effort.prepare(payload, self._thinking_way(payload["model"]))
         if software in reasoning.KNOWN:
-            given = self._convert_input(input_).to_messages()
             reasoning.prepare(payload, given, software, str(self.root_client.base_url))
         prepare(payload, software)
         for message in payload.get("messages", []):

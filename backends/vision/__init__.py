@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, Protocol, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 
 @runtime_checkable
@@ -22,6 +22,7 @@ class SeeingModel(Protocol):
 
 
 TYPES = ("image", "image_url")  # of blocks: LangChain's own, and OpenAI's
+FOLLOWS = "[The picture follows.]"  # what a result says that is nothing else
 LEFT_OUT = "[There was a picture here, which this model cannot see.]"
 PIXELS_PER_TOKEN = 750  # Anthropic's rule; Qwen's models take one for 784, OpenAI's fewer, Gemma's 256 for a picture
 LEAST, UNKNOWN = 85, 1600  # tokens of a small picture, and of one whose size is not known
@@ -61,6 +62,38 @@ def without_pictures(message: BaseMessage) -> BaseMessage:
         return message
     texts = (LEFT_OUT if is_picture(block) else _text(block) for block in message.content)
     return message.model_copy(update={"content": "\n".join(filter(None, texts))})
+
+
+def after_results(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """The messages for a server that reads text alone in results of tools: the user shows what those showed.
+
+    It stands behind all results of one answer, at the beginning of what the user says next.
+    """
+    found, shown = list[BaseMessage](), list[Any]()
+    for message in messages:
+        if isinstance(message, ToolMessage):
+            shown += filter(is_picture, message.content) if has_pictures(message) else ()
+            found.append(_as_text(message))
+            continue
+        if shown and not isinstance(message, HumanMessage):
+            found.append(HumanMessage(shown))
+        found.append(_showing(shown, message) if shown and isinstance(message, HumanMessage) else message)
+        shown = []
+    return [*found, HumanMessage(shown)] if shown else found
+
+
+def _as_text(message: ToolMessage) -> ToolMessage:
+    """A result without its pictures, which is not empty where it has some."""
+    if not has_pictures(message):
+        return message
+    return message.model_copy(update={"content": str(message.text) or FOLLOWS})
+
+
+def _showing(pictures: Sequence[Any], message: HumanMessage) -> HumanMessage:
+    """The message with these pictures before what it says."""
+    content = message.content
+    said = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return message.model_copy(update={"content": [*pictures, *said]})
 
 
 def _text(block: Any) -> str:

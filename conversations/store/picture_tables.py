@@ -1,6 +1,6 @@
-"""The tables of pictures that models are shown: each once for its owner, and which messages have it. Knows no query.
+"""The tables of pictures that models are shown: each once for its owner, and what has it. Knows no query.
 
-A trigger deletes a picture with the last message that has it, whatever deleted that.
+A trigger deletes a picture with the last message or item of a response that has it, whatever deleted that.
 """
 
 from sqlalchemy import Double, ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary
@@ -41,3 +41,17 @@ class MessagePicture(Base):
     digest: Mapped[str] = mapped_column(CleanString(64))
     name: Mapped[str] = mapped_column(CleanText)
     position: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
+class ItemPicture(Base):
+    """A picture that an item of a kept response names, however often."""
+
+    __tablename__ = "item_picture"
+    __table_args__ = (
+        ForeignKeyConstraint(["owner", "digest"], ["picture.owner", "picture.digest"]),
+        Index("item_picture_use", "owner", "digest"),
+    )
+
+    number: Mapped[int] = mapped_column(ForeignKey("response_item.number", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(CleanString(64), primary_key=True)
+    owner: Mapped[str] = mapped_column(CleanString(200))

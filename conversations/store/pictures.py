@@ -1,6 +1,6 @@
 """The pictures of messages: kept once for their owner, read with their bytes or without. Knows tables; no model.
 
-A picture belongs to the messages that have it: it goes with the last of them.
+A picture belongs to the messages that have it, and to kept items of responses: it goes with the last of them.
 """
 
 import time
@@ -43,7 +43,7 @@ def attach(session: Session, owner: str, message_id: int, pictures: Sequence[Pic
     """Add pictures to a message that has none, in this order; those that have no place stand before its text."""
     placed = [each if isinstance(each, Placed) else Placed(each) for each in pictures]
     for picture in {each.picture.digest: each.picture for each in placed}.values():
-        _keep(session, owner, picture)
+        keep(session, owner, picture)
     for rank, each in enumerate(placed):
         row = {"rank": rank, "digest": each.picture.digest, "name": each.picture.name, "position": each.position}
         session.execute(insert(MessagePicture).values(message_id=message_id, owner=owner, **row))
@@ -77,7 +77,7 @@ def find(session: Session, owner: str, digest: str) -> Picture | None:
     return None if row is None else Picture(*row)
 
 
-def _keep(session: Session, owner: str, picture: Picture) -> None:
+def keep(session: Session, owner: str, picture: Picture) -> None:
     """Have the picture in the table. One that is there is written to, so that nobody deletes it meanwhile."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     form = {"mime_type": picture.mime_type, "width": picture.width, "height": picture.height}

@@ -1,6 +1,7 @@
 """The responses that the API keeps for whom it made them, and for how long. Knows their tables; nothing of their form.
 
 What is not the owner's, or has expired, is not found. Whoever goes on from a response keeps all before it alive.
+Pictures in items are kept apart, each once, and items are read with them as they were saved.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import CTE, ColumnElement, Select, delete, literal, select, update
 from sqlalchemy.orm import Session
 
+from conversations.store import item_pictures
 from conversations.store.database import Database
 from conversations.store.schema import CallStatus, Message, ResponseItem, StoredResponse, ToolCall
 from conversations.store.store import NotFoundError, Store
 
 HOUR = 3600.0  # seconds
 DAY = 24 * HOUR
+NUMBERED = (ResponseItem.number, ResponseItem.item)
 
 
 class Item(NamedTuple):
@@ -73,8 +76,8 @@ def save(
             )
         )
         session.flush()
-        _add_items(session, response_id, inputs, is_output=False)
-        _add_items(session, response_id, outputs, is_output=True)
+        _add_items(session, store.owner, response_id, inputs, is_output=False)
+        _add_items(session, store.owner, response_id, outputs, is_output=True)
 
 
 def _prolong(session: Session, store: Store, ids: Sequence[str], expires: float) -> None:
@@ -84,11 +87,21 @@ def _prolong(session: Session, store: Store, ids: Sequence[str], expires: float)
     session.execute(query.values(expires=expires))
 
 
-def _add_items(session: Session, response_id: str, items: Sequence[Item], is_output: bool) -> None:
-    for item in items:
-        item_id = item.value.get("id") if item.is_ours else None
-        session.add(ResponseItem(response_id=response_id, item_id=item_id, is_output=is_output, item=item.value))
+def _add_items(session: Session, owner: str, response_id: str, items: Sequence[Item], is_output: bool) -> None:
+    kept = [item_pictures.take_out(item.value) for item in items]
+    rows = [
+        ResponseItem(
+            response_id=response_id,
+            item_id=item.value.get("id") if item.is_ours else None,
+            is_output=is_output,
+            item=value,
+        )
+        for item, (value, _) in zip(items, kept, strict=True)
+    ]
+    session.add_all(rows)
     session.flush()
+    for row, (_, pictures) in zip(rows, kept, strict=True):
+        item_pictures.attach(session, owner, row.number, pictures)
 
 
 def purge(database: Database) -> None:
@@ -117,10 +130,10 @@ def asked_calls(store: Store, response_id: str | None) -> list[tuple[str, ToolCa
 
 def input_items(store: Store, response_id: str) -> list[dict[str, Any]]:
     """The items of a response's own input. Raises NotFoundError."""
-    query = select(ResponseItem.item).where(ResponseItem.response_id == response_id, ~ResponseItem.is_output)
+    query = select(*NUMBERED).where(ResponseItem.response_id == response_id, ~ResponseItem.is_output)
     with store.database.reading() as session:
         _row(session, store, response_id)
-        return list(session.scalars(query.order_by(ResponseItem.number)))
+        return _values(session, query.order_by(ResponseItem.number))
 
 
 def remove(store: Store, response_id: str) -> None:
@@ -148,10 +161,9 @@ def _left_conversation(session: Session, message_id: int | None) -> str | None:
 
 def find_items(store: Store, item_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Those of the items with these ids that this server gave, by id."""
-    query = select(ResponseItem.item_id, ResponseItem.item).join(StoredResponse)
-    query = query.where(_is_alive(store), ResponseItem.item_id.in_(item_ids))
+    query = select(*NUMBERED).join(StoredResponse).where(_is_alive(store), ResponseItem.item_id.in_(item_ids))
     with store.database.reading() as session:
-        return {item_id: item for item_id, item in session.execute(query) if item_id is not None}
+        return {item["id"]: item for item in _values(session, query)}
 
 
 def load_history(store: Store, response_id: str) -> History:
@@ -159,14 +171,19 @@ def load_history(store: Store, response_id: str) -> History:
     branch = _branch(store, response_id)
     ids = select(branch.c.id, branch.c.previous_id).order_by(branch.c.above)
     told = select(StoredResponse.message_id).where(StoredResponse.id == response_id)
-    items = select(ResponseItem.item).join(branch, ResponseItem.response_id == branch.c.id)
+    items = select(*NUMBERED).join(branch, ResponseItem.response_id == branch.c.id)
     with store.database.reading() as session:
         rows = session.execute(ids).all()
         missing = rows[-1].previous_id if rows else response_id
         if missing is not None:
             raise NotFoundError(_not_found(missing))
-        values = session.scalars(items.order_by(branch.c.above.desc(), ResponseItem.number))
-        return History([row.id for row in rows], list(values), session.scalar(told))
+        values = _values(session, items.order_by(branch.c.above.desc(), ResponseItem.number))
+        return History([row.id for row in rows], values, session.scalar(told))
+
+
+def _values(session: Session, query: Select[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items that a query for numbers and items finds, with their pictures."""
+    return item_pictures.put_in(session, {row.number: row.item for row in session.execute(query)})
 
 
 def _branch(store: Store, response_id: str) -> CTE:

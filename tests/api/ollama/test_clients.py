@@ -222,9 +222,14 @@ def test_a_picture_is_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch, fresh
         told = "".join(each.response or "" for each in served.generate("default", "?", images=[red.data], stream=True))
         assert told == "It is red."
         first, second = (sent["messages"][-1]["content"] for sent in scripted.sent()[-2:])
+        called = {"role": "assistant", "tool_calls": [{"function": {"name": "look", "arguments": {}}}]}
+        served.chat("default", [*HI, called, {"role": "tool", "content": "A", "images": [red.data]}])
+        third = [(row["role"], row["content"]) for row in scripted.sent()[-1]["messages"][2:]]
     assert first[0]["image_url"]["url"].startswith("data:image/")
     assert first[1]["text"] == HI[0]["content"]
-    assert second == [{"type": "image_url", "image_url": {"url": red.data_url}}, {"type": "text", "text": "?"}]
+    shown = {"type": "image_url", "image_url": {"url": red.data_url}}
+    assert second == [shown, {"type": "text", "text": "?"}]
+    assert third == [("tool", "A"), ("user", [shown])]
 
 
 def test_langchains_model(serve: Serve) -> None:

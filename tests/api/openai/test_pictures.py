@@ -1,16 +1,22 @@
 """Pictures in requests, by OpenAI's own client, on a server whose backend is a scripted one that sees."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import BadRequestError
 from PIL import Image
+from sqlalchemy import func, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from conversations.store import connect
+from conversations.store.picture_tables import ItemPicture, StoredPicture
+from conversations.store.schema import ResponseItem
 from documents.pictures.picture import Picture
 from tests.api.conftest import Serve
 from tests.api.openai.conftest import Talk, official
@@ -18,6 +24,7 @@ from tests.asgi import listening
 from tests.conftest import free_port
 from tests.loopback import Loopback
 from tests.pictures import encode, plain
+from tests.projectors import make_projector, needs_mtmd
 from tests.scripted import Scripted, chat, models, serving
 
 pytestmark = pytest.mark.server  # pictures are unpacked by a process of their own
@@ -85,13 +92,85 @@ def test_a_response_keeps_them_and_goes_on_from_them(talk: Talk, server: Scripte
     assert rows == [[WHAT, wire(RED)], "Sure?"]
 
 
+SHOWN: Any = {"type": "input_image", "detail": "low", "image_url": RED.data_url}
+SEEN: Any = asked({"type": "input_text", "text": "What is this?"}, SHOWN, SHOWN)
+CALLED: Any = {"type": "function_call", "call_id": "c_1", "name": "look", "arguments": "{}"}
+GAVE: Any = {"type": "function_call_output", "call_id": "c_1", "output": [SHOWN]}
+OWN: Any = [{"type": "mcp", "server_label": "own", "allowed_tools": ["calculator"]}]
+
+
+def kept() -> tuple[int, int]:
+    """How many pictures the database has, and how many items of responses name one: none holds it."""
+    with connect(os.environ["DATABASE_URL"]).reading() as session:
+        assert not [item for item in session.scalars(select(ResponseItem.item)) if ";base64," in str(item)]
+        pictures, uses = (session.scalar(select(func.count()).select_from(t)) for t in (StoredPicture, ItemPicture))
+    return pictures or 0, uses or 0
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_picture_is_kept_once_as_long_as_a_response_has_it(database_url: str, talk: Talk, server: Scripted) -> None:
+    client = talk(LLM_BACKEND="openai")
+    first = client.responses.create(model="default", input=SEEN)
+    [item] = client.responses.input_items.list(first.id).data
+    called = client.responses.create(model="default", input=[*SEEN, CALLED, GAVE])
+    named = client.responses.create(model="default", input=[{"type": "item_reference", "id": str(item.id)}])
+    assert seen(server) == [WHAT, wire(RED), wire(RED)]
+    with_own = client.responses.create(model="default", input=SEEN, tools=OWN)
+    assert kept() == (1, 5), "four questions that show it twice, and a result"
+    for each in (first, called, named, with_own):
+        assert kept()[0] == 1
+        told = client.responses.input_items.list(each.id, order="asc").data
+        assert told[0].to_dict()["content"] == SEEN[0]["content"]
+        client.responses.create(model="default", input="Sure?", previous_response_id=each.id)
+        assert [WHAT, wire(RED), wire(RED)] in [row["content"] for row in server.sent()[-1]["messages"]]
+        client.responses.delete(each.id)
+    assert kept() == (0, 0)
+
+
 def test_a_response_with_tools_of_this_server_shows_them_too(talk: Talk, server: Scripted) -> None:
     client = talk(LLM_BACKEND="openai")
-    own: Any = [{"type": "mcp", "server_label": "own", "allowed_tools": ["calculator"]}]
     shown: Any = asked({"type": "input_image", "image_url": RED.data_url})
-    made = client.responses.create(model="default", input=shown, tools=own)
+    made = client.responses.create(model="default", input=shown, tools=OWN)
     assert made.output_text == "It is red."
     assert seen(server) == [wire(RED)]
+
+
+def call(name: str) -> Any:
+    return {"id": name, "type": "function", "function": {"name": "look", "arguments": "{}"}}
+
+
+def result(name: str, *parts: Any) -> Any:
+    return {"role": "tool", "tool_call_id": name, "content": list(parts)}
+
+
+def test_what_tools_show_stands_behind_their_results(talk: Talk, server: Scripted) -> None:
+    """OpenAI's own server, and most others, read text alone in a tool's message."""
+    client = talk(LLM_BACKEND="openai")
+    calls: Any = {"role": "assistant", "content": None, "tool_calls": [call("c_1"), call("c_2")]}
+    given = [*asked(WHAT), calls, result("c_1", wire(RED)), result("c_2", {**WHAT, "text": "A"}, wire(BLUE))]
+    client.chat.completions.create(model="default", messages=given)
+    rows = [(row["role"], row["content"]) for row in server.sent()[-1]["messages"]]
+    told = [("tool", "[The picture follows.]"), ("tool", "A")]
+    assert rows[2:] == [*told, ("user", [wire(RED), wire(BLUE)])]
+    client.chat.completions.create(model="default", messages=[*given, {"role": "user", "content": "Sure?"}])
+    rows = [(row["role"], row["content"]) for row in server.sent()[-1]["messages"]]
+    assert rows[2:] == [*told, ("user", [wire(RED), wire(BLUE), {**WHAT, "text": "Sure?"}])]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_function_shows_is_kept_and_gone_on_from(talk: Talk, server: Scripted, stream: bool) -> None:
+    client = talk(LLM_BACKEND="openai")
+    output: Any = [{"type": "input_text", "text": "A"}, SHOWN]
+    given: Any = [*asked({"type": "input_text", "text": "Look."}), CALLED, {**GAVE, "output": output}]
+    made: Any = client.responses.create(model="default", input=given, stream=stream)
+    first = next(each.response for each in made if each.type == "response.completed") if stream else made
+    kept = client.responses.input_items.list(first.id).data[0].to_dict()
+    assert kept["output"] == output
+    client.responses.create(model="default", input="Sure?", previous_response_id=first.id)
+    for request in server.sent():
+        [at] = [at for at, row in enumerate(request["messages"]) if row["role"] == "tool"]
+        assert request["messages"][at]["content"] == "A"
+        assert request["messages"][at + 1] == {"role": "user", "content": [wire(RED)]}
 
 
 def test_a_model_that_cannot_see_is_told_before_anything_is_sent(serve: Serve, server: Scripted) -> None:
@@ -103,6 +182,11 @@ def test_a_model_that_cannot_see_is_told_before_anything_is_sent(serve: Serve, s
         with pytest.raises(BadRequestError, match=r"cannot see pictures: .*(text alone|no projector)") as refused:
             client.chat.completions.create(model=backend, messages=asked(WHAT, wire(RED)))
         assert refused.value.status_code == 400
+        calls: Any = {"role": "assistant", "content": None, "tool_calls": [call("c_1")]}
+        with pytest.raises(BadRequestError, match=r"cannot see pictures: .*(text alone|no projector)"):
+            client.chat.completions.create(model=backend, messages=[*asked(WHAT), calls, result("c_1", wire(RED))])
+        with pytest.raises(BadRequestError, match=r"cannot see pictures: .*(text alone|no projector)"):
+            client.responses.create(model=backend, input=[*asked({"type": "input_text", "text": "?"}), CALLED, GAVE])
     assert server.count("/v1/chat/completions") == 0
     assert client.models.retrieve("default").to_dict()["architecture"] == reads
     client.close()
@@ -128,7 +212,7 @@ def test_what_is_no_picture_is_one_line(talk: Talk, loopback: Loopback, address:
     assert loopback.requests == []
 
 
-def test_pictures_stand_in_users_messages_alone_and_are_counted(talk: Talk, loopback: Loopback) -> None:
+def test_pictures_stand_in_users_messages_and_results_and_are_counted(talk: Talk, loopback: Loopback) -> None:
     client = talk(LLM_BACKEND="openai", PICTURES_MAX_COUNT="1")
     for role in ("system", "assistant"):
         with pytest.raises(BadRequestError) as refused:
@@ -194,3 +278,21 @@ def test_a_session_is_shown_pictures_of_a_form(serve: Serve, server: Scripted) -
         assert answer.json()["error"]["message"].startswith(told)
     misplaced = client.post("/predict", data={"text": "x"}, files={"photo": photo})
     assert "files belong into 'files' or 'pictures'" in misplaced.json()["error"]["message"]
+
+
+@needs_mtmd
+def test_a_model_of_this_machine_sees_what_a_tool_shows(talk: Talk, tmp_path: Path, fresh_backends: None) -> None:
+    """Its weights are drawn at random, and the picture changes what it says."""
+    client = talk(LLAMACPP_MMPROJ=str(make_projector(tmp_path / "mmproj.gguf", 320)), LLAMACPP_THREADS="1")
+    calls: Any = {"role": "assistant", "content": None, "tool_calls": [call("c_1")]}
+    tools: Any = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+
+    def say(*parts: Any) -> tuple[str, int]:
+        given = [*asked(WHAT), calls, result("c_1", {**WHAT, "text": "Here."}, *parts)]
+        options: Any = {"temperature": 0, "max_tokens": 12, "tools": tools, "tool_choice": "none"}
+        made = client.chat.completions.create(model="default", messages=given, **options)
+        return str(made.choices[0].message.content), made.usage.prompt_tokens if made.usage else 0
+
+    (red, seen), (blue, _), (_, alone) = say(wire(RED)), say(wire(BLUE)), say()
+    assert red != blue
+    assert seen - alone in {16, 17}  # 4 x 4 patches, and the end of a line
