@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import event
 
-from backends.local import inbox
-from conversations.replies import GenerationRequest, turn, writer
+from conversations.replies import GenerationRequest, turn
 from conversations.store import Database, Store
 from settings import ROOT, Settings
 
@@ -96,9 +96,9 @@ def _is_ours(file: str) -> bool:
 
 def measure(rounds: int) -> list[Calls]:
     """The second message of so many chats."""
-    inbox.PAUSE = inbox.CROWDED_PAUSE = writer.PAUSE = NEVER
     profiler = Profiler()
-    with tempfile.TemporaryDirectory() as folder:
+    gathers = patch.multiple("backends.local.inbox", PAUSE=NEVER, CROWDED_PAUSE=NEVER)
+    with tempfile.TemporaryDirectory() as folder, gathers, patch("conversations.replies.writer.PAUSE", NEVER):
         database = Database(f"sqlite:///{folder}/conversations.db")
         event.listen(database.engine, "begin", profiler.begin_transaction)
         store = Store(database, "benchmark")

@@ -127,15 +127,14 @@ def _take(
 
 
 def _check_found(parsed: ParsedFile, wrong: list[str], members: Iterable[Member]) -> None:
-    """Check that something was found, and note what was not read. Raises ExchangeError."""
+    """Note what was not read. Raises ExchangeError where nothing was found, unless it is an export of nothing."""
     lines = [*parsed.left_out, *wrong]
-    if not (parsed or parsed.empty or parsed.personas or parsed.folders) and parsed.project is None:
-        if not lines and parsed.forms:
-            raise ExchangeError(EMPTY)
-        if not lines:
-            names = ", ".join(preview(member.name) for member in islice(members, 3))
-            raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")
+    found = parsed or parsed.empty or parsed.personas or parsed.folders or parsed.project is not None
+    if not found and lines:
         raise ExchangeError(lines[0] + (f"; {len(lines) - 1} more like it" if len(lines) > 1 else ""))
+    if not found and not parsed.forms:
+        names = ", ".join(preview(member.name) for member in islice(members, 3))
+        raise ExchangeError(f"it is a zip without conversations.json, and of its files ({names}…) none is a chat")
     parsed.left_out += [f"a part of it: {why}" for why in wrong if why != EMPTY]
 
 

@@ -65,7 +65,6 @@ NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
         (b"[NaN]", "NaN is no number"),
         (b'{"mapping": {"a": {}, "a": {}}}', "it has 'a' twice in one object"),
         (b"[]", "it holds no conversation"),
-        (b'{"format": "llm-assistant", "version": 1, "conversations": []}', "it holds no conversation"),
         (b"{}", "not a chat export that is known: this program, "),
         (b'[{"name": "x"}]', "not a chat export"),
         (b"7", "not a chat export"),
@@ -82,6 +81,10 @@ NESTED = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
 )
 def test_what_is_wrong_with_a_file(data: bytes, why: str) -> None:
     assert why in refused(data)
+
+
+def test_an_export_of_nothing_is_taken_in() -> None:
+    assert list(parse(b'{"format": "llm-assistant", "version": 1, "conversations": []}', "mine.json")) == []
 
 
 @pytest.mark.parametrize(
