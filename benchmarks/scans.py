@@ -80,7 +80,8 @@ def _text(language: str, seed: int) -> str:
 def read_ours(made: Sequence[PagePicture]) -> Read:
     """All pages as one scanned PDF, through the process that reads files. Raises DocumentError."""
     data, before = scanned_pdf([page.data for page in made]), _processor_time()
-    loaded = load("scan.pdf", data, DocumentSettings.read())
+    settings = DocumentSettings.read().model_copy(update={"max_bytes": len(data)})  # all pages are 75 MB
+    loaded = load("scan.pdf", data, settings)
     return Read([part.text for part in loaded.parts], _processor_time() - before, _largest_child())
 
 
