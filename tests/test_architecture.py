@@ -116,16 +116,28 @@ SOURCES = {
 }
 
 
-def arrows(path: Path) -> Iterator[tuple[str, str]]:
-    """Modules of ours that a file imports and the names that it takes, wherever in it: also where only types are read.
+@cache
+def parsed(module: str) -> ast.Module:
+    """A file of ours, read once."""
+    return ast.parse(SOURCES[module].read_text())
+
+
+@cache
+def statements(module: str) -> list[ast.Import | ast.ImportFrom]:
+    """Its imports, wherever in it: also where only types are read."""
+    return [node for node in ast.walk(parsed(module)) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def arrows(module: str) -> Iterator[tuple[str, str]]:
+    """Modules of ours that a file imports and the names that it takes.
 
     Of `from package import module` the arrow points to the module.
     """
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(module):
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name in SOURCES)
-        elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute"
+        else:
+            assert not node.level, f"{module}: imports are absolute"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
                 if inner in SOURCES or node.module in SOURCES:
@@ -135,27 +147,29 @@ def arrows(path: Path) -> Iterator[tuple[str, str]]:
 @cache
 def imports() -> dict[str, set[str]]:
     """Every file's arrows."""
-    return {name: {target for target, _ in arrows(path)} - {name} for name, path in SOURCES.items()}
+    return {name: {target for target, _ in arrows(name)} - {name} for name in SOURCES}
 
 
 def within(module: str, unit: str) -> bool:
     return module == unit or module.startswith(f"{unit}.")
 
 
+@cache
 def unit_of(module: str) -> str:
     return max((unit for unit in ORDER if within(module, unit)), key=len)
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_arrows_run_down_the_list_only(module: str) -> None:
-    place = ORDER.index(unit_of(module))
-    assert [target for target in imports()[module] if ORDER.index(unit_of(target)) < place] == []
+def test_arrows_run_down_the_list_only() -> None:
+    place = {name: ORDER.index(unit_of(name)) for name in SOURCES}
+    up = [(name, target) for name, targets in imports().items() for target in targets if place[target] < place[name]]
+    assert up == []
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_some_rooms_stay_apart(module: str) -> None:
-    apart = set().union(*(units for room, units in APART.items() if within(module, room)))
-    assert [target for target in imports()[module] for unit in apart if within(target, unit)] == []
+def test_some_rooms_stay_apart() -> None:
+    apart = {name: {u for room, units in APART.items() if within(name, room) for u in units} for name in SOURCES}
+    met = [(name, target) for name, targets in imports().items() for target in targets for unit in apart[name]
+           if within(target, unit)]  # fmt: skip
+    assert met == []
 
 
 def test_the_image_holds_every_room_that_serves() -> None:
@@ -177,24 +191,30 @@ def test_no_circle_of_files() -> None:
     assert sorted(left) == []
 
 
-@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, "conversations")])
-def test_conversations_are_entered_through_their_doors(module: str) -> None:
-    for node in ast.walk(ast.parse(SOURCES[module].read_text())):
-        if isinstance(node, ast.Import):
-            assert not [alias.name for alias in node.names if within(alias.name, "conversations")]
-        elif isinstance(node, ast.ImportFrom) and within(str(node.module), "conversations"):
-            rooms = [str(node.module).removeprefix("conversations").removeprefix(".")]
-            names = [alias.name for alias in node.names]
-            if rooms == [""]:  # `from conversations import exchange`
-                rooms, names = names, []
-            assert set(rooms) <= set(DOORS), f"{node.module} is behind a door"
-            assert set(names) <= offered(rooms[0])
+def test_conversations_are_entered_through_their_doors() -> None:
+    for module in SOURCES:
+        if not within(module, "conversations"):
+            for node in statements(module):
+                enters_through_a_door(module, node)
+
+
+def enters_through_a_door(module: str, node: ast.Import | ast.ImportFrom) -> None:
+    """Raises AssertionError for an import of what is behind one, or is not offered at it."""
+    if isinstance(node, ast.Import):
+        assert not [alias.name for alias in node.names if within(alias.name, "conversations")], module
+    elif within(str(node.module), "conversations"):
+        rooms = [str(node.module).removeprefix("conversations").removeprefix(".")]
+        names = [alias.name for alias in node.names]
+        if rooms == [""]:  # `from conversations import exchange`
+            rooms, names = names, []
+        assert set(rooms) <= set(DOORS), f"{module}: {node.module} is behind a door"
+        assert set(names) <= offered(rooms[0]), f"{module}: {node.module} does not offer that"
 
 
 @cache
 def offered(room: str) -> set[str]:
     """A door's `__all__`."""
-    for node in ast.parse(SOURCES[f"conversations.{room}"].read_text()).body:
+    for node in parsed(f"conversations.{room}").body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return set(ast.literal_eval(node.value))
     return set()
@@ -214,17 +234,15 @@ def test_files_are_small() -> None:
     assert max(lengths) <= 400
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_each_module_says_what_it_is(module: str) -> None:
-    assert ast.get_docstring(ast.parse(SOURCES[module].read_text()))
+def test_each_module_says_what_it_is() -> None:
+    assert [module for module in SOURCES if not ast.get_docstring(parsed(module))] == []
 
 
-@pytest.mark.parametrize("module", [name for name in SOURCES if not within(name, "backends")])
-def test_the_backends_rooms_are_not_imported_by_name_elsewhere(module: str) -> None:
+def test_the_backends_rooms_are_not_imported_by_name_elsewhere() -> None:
     """Pages, commands and chains know backends through `backends` alone."""
-    for node in ast.walk(ast.parse(SOURCES[module].read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            assert not node.module.startswith("backends.")
+    outside = [name for name in SOURCES if not within(name, "backends")]
+    found = [(name, node.module) for name in outside for node in statements(name) if isinstance(node, ast.ImportFrom)]
+    assert [each for each in found if str(each[1]).startswith("backends.")] == []
 
 
 def tracked_code() -> dict[str, str]:
@@ -268,6 +286,8 @@ def llama_names(nodes: list[ast.AST]) -> set[str]:
 
 def unloaded_uses(code: str) -> list[int]:
     """The lines at which llama_cpp is imported where `llama_library.load()` does not stand before all that uses it."""
+    if "llama_cpp" not in code:
+        return []
     wrong, lists = list[int](), list(scopes(ast.parse(code)))
     for nodes in lists:
         if not (names := llama_names(nodes)):
