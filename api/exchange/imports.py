@@ -70,12 +70,7 @@ async def uploaded_export(request: Request) -> AsyncIterator[UploadFile]:
     """The one file of the form, which lies on the disk. Raises ApiError 400 for none and for several, 413, 408."""
     limit = get_state(request).api.import_max_bytes
     async with form.parse_form(request, limit, LIMIT) as data:
-        uploads = form.form_files(data, "file")
-        form.form_fields(data, ImportFields)
-        if len(uploads) != 1:
-            text = f"file: one file is wanted, {len(uploads)} came. Send it as `curl -F file=@conversations.zip`."
-            raise ApiError(400, text, code="invalid_value", param="file")
-        yield uploads[0]
+        yield form.only_file(data, ImportFields, "conversations.zip")
 
 
 @router.post(

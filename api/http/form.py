@@ -98,6 +98,16 @@ def form_fields(data: FormData, model: type[Model]) -> Model:
         raise validation_error(locate_errors(error.errors(), values)) from None
 
 
+def only_file(data: FormData, fields: type[BaseModel], example: str) -> UploadFile:
+    """The one file of a form, in `file`, beside these fields. Raises ApiError 400 for none, several, another field."""
+    uploads = form_files(data, "file")
+    form_fields(data, fields)
+    if len(uploads) != 1:
+        text = f"file: one file is wanted, {len(uploads)} came. Send it as `curl -F file=@{example}`."
+        raise ApiError(400, text, code="invalid_value", param="file")
+    return uploads[0]
+
+
 def form_schema(schema: dict[str, Any], name: str, file_schema: dict[str, Any], **examples: Any) -> dict[str, Any]:
     """The OpenAPI content of such a body: the fields of a model's JSON `schema`, and files as `name`."""
     fields: dict[str, Any] = {

@@ -131,16 +131,7 @@ def to_file_object(row: Document) -> FileObject:
 async def uploaded_file(request: Request) -> AsyncIterator[UploadFile]:
     """The one file of the form. Raises ApiError 400 for none and for several, and what `parse_form` raises."""
     async with form.parse_form(request) as data:
-        uploads = form.form_files(data, "file")
-        form.form_fields(data, UploadFields)
-        if len(uploads) != 1:
-            raise ApiError(
-                400,
-                f"file: one file is wanted, {len(uploads)} came. Send it as `curl -F file=@notes.pdf`.",
-                code="invalid_value",
-                param="file",
-            )
-        yield uploads[0]
+        yield form.only_file(data, UploadFields, "notes.pdf")
 
 
 FORM: dict[str, Any] = form.form_schema(
