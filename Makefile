@@ -53,10 +53,14 @@ types: .venv/installed-dev
 	@echo "Types…"
 	@$(BIN)/mypy .
 
-# The order of files is that of tests/conftest.py, the longest first.
+# The order of files is that of tests/conftest.py, the longest first. What failed beside browsers, servers and databases
+# that share two cores is tried once more, by itself; what fails again has failed. Both are told.
 tests: .venv/installed-dev
 	@echo "Tests…"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder || { \
+		[ $$? = 1 ] || exit 1; \
+		echo "What failed, once more by itself…"; \
+		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none --maxfail 3; }
 
 # What tests/markers.py marks needs more than Python.
 tests-alone: .venv/installed-dev
