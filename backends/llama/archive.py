@@ -106,10 +106,10 @@ class StateArchive:
 
     def _run(self) -> None:
         while (each := self._next()) is not None:
-            self._folder.save(each.conversation, each.tokens, each.state, each.began)
+            stamp = self._folder.save(each.conversation, each.tokens, each.state, each.began)
             with self._changed:
-                if known := self._known.get(each.conversation):
-                    known.stamp = self._folder.stamp(each.conversation)
+                if stamp is not None and (known := self._known.get(each.conversation)):
+                    known.stamp = stamp
 
     def _next(self) -> Unwritten | None:
         """What has waited longest, once there is something; None after the end."""

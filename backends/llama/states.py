@@ -73,25 +73,25 @@ class StateFolder:
         found = _stat(self._folder / f"{_hash(conversation)}{ENDING}")
         return None if found is None else found.st_mtime_ns
 
-    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> bool:
-        """Write a conversation's state, the computing of which began then (seconds of the epoch).
+    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> int | None:
+        """The stamp of the file with a conversation's state, the computing of which began then (seconds of the epoch).
 
-        False where something of it was deleted since, where it is too large, or the disk has no room.
+        None where something of it was deleted since, where it is too large, or the disk has no room.
         """
         name = _hash(conversation)
         if len(state) > self._limit or self._was_deleted(name, began):
-            return False
+            return None
         try:
             _make_private(self._root)
             _make_private(self._folder)
-            _write(self._folder / f"{name}{ENDING}", name, tokens, state)
+            stamp = _write(self._folder / f"{name}{ENDING}", name, tokens, state)
             self._prune()
         except OSError as error:
             log.warning("what was computed for a conversation is not kept: %s", error.strerror)
-            return False
+            return None
         if self._was_deleted(name, began):  # meanwhile
             _remove(self._folder / f"{name}{ENDING}")
-        return True
+        return stamp
 
     def _was_deleted(self, name: str, began: float) -> bool:
         found = _stat(self._root / f"{name}{DELETED}")
@@ -163,8 +163,8 @@ def _oldest_first(folder: Path) -> Iterator[Path]:
     yield from (path for _, path in sorted(found))
 
 
-def _write(path: Path, name: str, tokens: Sequence[int], state: Any) -> None:
-    """Write a whole file or none, readable by nobody else. Raises OSError."""
+def _write(path: Path, name: str, tokens: Sequence[int], state: Any) -> int:
+    """The stamp of a file that is written whole or not at all, readable by nobody else. Raises OSError."""
     ids = array("i", tokens).tobytes()
     head = {"format": FORMAT, "conversation": name, "tokens": len(tokens), "bytes": len(state)}
     head |= {"tokens_sha256": hashlib.sha256(ids).hexdigest(), "state_sha256": hashlib.sha256(state).hexdigest()}
@@ -174,10 +174,12 @@ def _write(path: Path, name: str, tokens: Sequence[int], state: Any) -> None:
             file.write(json.dumps(head).encode() + b"\n")
             file.write(ids)
             file.write(state)
+        stamp = draft.stat().st_mtime_ns  # of this file: at its place another process may put its own at any time
         draft.replace(path)
     except BaseException:
         _remove(draft)
         raise
+    return stamp
 
 
 def _read(path: Path, whole: bool) -> tuple[SavedState, bytes] | None:

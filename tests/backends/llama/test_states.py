@@ -134,11 +134,14 @@ class Watched(StateFolder):
     def __init__(self, root: Path) -> None:
         super().__init__(root, "model", 2**26)
         self.may_write, self.is_asked, self.read = threading.Event(), threading.Event(), list[str]()
+        self.written = 0
 
-    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> bool:
+    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> int | None:
         self.is_asked.set()
         self.may_write.wait()
-        return super().save(conversation, tokens, state, began)
+        stamp = super().save(conversation, tokens, state, began)
+        self.written = len(tokens)
+        return stamp
 
     def find(self, conversation: str) -> SavedState | None:
         self.read.append(conversation)
@@ -190,6 +193,23 @@ def test_a_file_is_ones_own_until_another_process_writes_it(tmp_path: Path) -> N
     assert not StateArchive(folder, 1000).is_own("one")  # as after a restart
 
 
+class Overtaken(StateFolder):
+    """A folder into which another process writes right after each of our files."""
+
+    def save(self, conversation: str, tokens: Sequence[int], state: Any, began: float) -> int | None:
+        stamp = super().save(conversation, tokens, state, began)
+        StateFolder(self._root, "model", 1000).save(conversation, [*tokens, 7], state, began)
+        return stamp
+
+
+def test_a_file_that_was_replaced_before_anybody_looked_is_not_ones_own(tmp_path: Path) -> None:
+    folder = Overtaken(tmp_path / "states", "model", 1000)
+    archive = StateArchive(folder, 1000)
+    put(archive, "one", [1, 2], 10, 5.0)
+    archive.close()
+    assert not archive.is_own("one")
+
+
 def test_conversations_beyond_count_are_forgotten(tmp_path: Path) -> None:
     folder = Watched(tmp_path / "states")
     archive = StateArchive(folder, 2**26)
@@ -210,7 +230,7 @@ def test_a_conversation_that_stands_in_its_place_is_not_looked_for_in_its_file(t
             ear.reply()
             prompt += [*engine.drawn[ear.request], *engine.encode(SECOND)]
         assert folder.read == ["one"]  # at its first turn: a process before may have left it
-        until(lambda: engine._due() is None)
+        until(lambda: folder.written >= len(ear.request.prompt))  # else it would be written over what is put there
         StateFolder(tmp_path / "states", "model", 2**26).save("one", prompt, b"another's", time.time())
         Ear(engine, prompt, max_tokens=5, conversation="one").ask().reply()
         assert folder.read == ["one", "one"]
