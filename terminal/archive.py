@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,29 +112,11 @@ def import_(
 
     with report_errors():
         parsed = [(path, exchange.parse_file(path)) for path in files]
-        conversations = chain.from_iterable(found for _, found in parsed)
-        personas = [persona for _, found in parsed for persona in found.personas]
-        projects = [found.project for _, found in parsed if found.project is not None]
-        if projects and len(parsed) > 1:
-            raise SettingsError("A file with a project is imported alone, so that it is known what belongs to it.")
-        folders = [folder for _, found in parsed for folder in found.folders]
-        project = projects[0] if projects else None
-        report = exchange.import_all(_store(owner), conversations, personas, project, folders, held_here)
-    renamed = f", {len(report.renamed)} of them under a new id" if report.renamed else ""
-    skipped = f"; {len(report.skipped)} unchanged ones were there already" if report.skipped else ""
-    left_out = [(path, line) for path, found in parsed for line in found.left_out]
-    counts = {"left out": len(left_out), "empty": sum(found.empty for _, found in parsed)}
-    missing = "".join(f"; {count} {'was' if count == 1 else 'were'} {what}" for what, count in counts.items() if count)
-    names = ", ".join(dict.fromkeys(name for _, found in parsed for name in found.programs))
-    source = f" from {names}" if names else ""
-    saved = f"; personas saved: {', '.join(report.personas)}" if report.personas else ""
-    if projects and report.projects:
-        source = f" into the project {report.projects[0]}{source}"
-    elif report.projects:
-        saved = f"; projects: {', '.join(report.projects)}{saved}"
-    line = f"{_count_conversations(len(report.added))} imported{source}{renamed}{skipped}{missing}{saved}"
-    print(strip_control(line))
-    _print_left_out([*left_out, *((path, note) for path, found in parsed for note in found.notes)])
+        found = [each for _, each in parsed]
+        report = exchange.import_files(_store(owner), *found, hold=held_here)
+    print(strip_control(exchange.summarize_import(report, *found)))
+    left_out = [(path, line) for path, each in parsed for line in each.left_out]
+    _print_left_out([*left_out, *((path, note) for path, each in parsed for note in each.notes)])
     for note in report.notes[:MAX_LINES]:
         print(strip_control(note), file=sys.stderr)
 

@@ -95,7 +95,7 @@ def take_in(store: Store, upload: UploadFile) -> Imported:
     """Read a file and write what stands in it. Raises ApiError 400 for one that is no export, or cannot be read."""
     try:
         parsed = exchange.parse(upload.file, (upload.filename or "the file")[-MAX_NAME:])
-        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here)
+        report = exchange.import_files(store, parsed, hold=held_here)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file", param="file") from None
     lines = exchange.describe_import(parsed, report)

@@ -85,7 +85,7 @@ def take_in(store: Store, body: bytes) -> ImportedProject:
             raise ApiError(400, "The file has no project: send what the export of one gave.", code="invalid_file")
         if parsed.left_out:
             raise ApiError(400, f"the file: {parsed.left_out[0]}", code="invalid_file")
-        report = exchange.import_all(store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here)
+        report = exchange.import_files(store, parsed, hold=held_here)
     except exchange.ExchangeError as error:
         raise ApiError(400, str(error), code="invalid_file") from None
     name = next(iter(report.projects), None)

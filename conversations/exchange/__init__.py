@@ -1,7 +1,7 @@
 """Conversations out of the store into files, and in again; also what ChatGPT and Open WebUI export.
 
-`parse` gives conversations in our JSON form (`schema`), `import_all` writes them, `export_all` takes them out, each of
-`FORMATS` makes a file of them; `remove` and `restore` are a deletion that may be undone.
+`parse` gives conversations in our JSON form (`schema`), `import_files` writes them, `export_all` takes them out, each
+of `FORMATS` makes a file of them; `remove` and `restore` are a deletion that may be undone.
 Knows the formats and the store; nothing of pages.
 """
 
@@ -13,14 +13,14 @@ from conversations.exchange.errors import ExchangeError
 from conversations.exchange.exporter import export_all, export_conversation
 from conversations.exchange.formats import FORMATS, FileFormat, ending
 from conversations.exchange.html import content_policy, document, render_html
-from conversations.exchange.importer import ImportReport, import_all, import_conversation
+from conversations.exchange.importer import ImportReport, import_all, import_conversation, import_files
 from conversations.exchange.markdown import render_markdown
 from conversations.exchange.parsed import ParsedFile, known_forms, parse_stream
 from conversations.exchange.project import export_project
 from conversations.exchange.removal import Removed, remove, restore
 from conversations.exchange.schema import json_chunks
 from conversations.exchange.sharing import copy_shared, render_shared, share
-from conversations.exchange.summary import describe_import
+from conversations.exchange.summary import describe_import, summarize_import
 
 __all__ = [
     "FORMATS",
@@ -39,6 +39,7 @@ __all__ = [
     "export_project",
     "import_all",
     "import_conversation",
+    "import_files",
     "json_chunks",
     "known_forms",
     "parse",
@@ -49,6 +50,7 @@ __all__ = [
     "render_shared",
     "restore",
     "share",
+    "summarize_import",
 ]
 
 

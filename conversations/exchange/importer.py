@@ -7,7 +7,7 @@ in memory.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import insert, select, text
@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from conversations.exchange.citations import check_limits, drop_dangling_sources
 from conversations.exchange.documents import check_document_count, save_documents
+from conversations.exchange.errors import ExchangeError
 from conversations.exchange.exporter import THINKING, serialize
 from conversations.exchange.folder import Folder
+from conversations.exchange.parsed import ParsedFile
 from conversations.exchange.pictures import check_pictures, save_pictures
 from conversations.exchange.project import check_project, save_folder, save_project
 from conversations.exchange.schema import digest, validate_conversation
@@ -65,6 +67,19 @@ def import_conversation(
     """
     report = _import(store, [conversation], None, complete)
     return (report.added or report.skipped)[0]
+
+
+def import_files(store: Store, *files: ParsedFile, hold: Hold | None = None) -> ImportReport:
+    """Write all that stands in these files, as `import_all` does.
+
+    Raises as that, and ExchangeError for a file with a project beside others: what would belong to it?
+    """
+    projects = [file.project for file in files if file.project is not None]
+    if projects and len(files) > 1:
+        raise ExchangeError("A file with a project is imported alone, so that it is known what belongs to it.")
+    personas = [persona for file in files for persona in file.personas]
+    folders = [folder for file in files for folder in file.folders]
+    return import_all(store, chain.from_iterable(files), personas, next(iter(projects), None), folders, hold)
 
 
 def import_all(

@@ -67,9 +67,7 @@ def _import_file(context: PageContext, key: str) -> None:
     st.session_state["imports"] += 1
     try:
         parsed = exchange.parse(file, file.name)
-        report = exchange.import_all(
-            context.store, parsed, parsed.personas, parsed.project, parsed.folders, hold=held_here
-        )
+        report = exchange.import_files(context.store, parsed, hold=held_here)
     except exchange.ExchangeError as error:
         st.session_state["imported"] = error
         return

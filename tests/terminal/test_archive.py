@@ -57,11 +57,11 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
 def test_out_and_into_another_database(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     made = tmp_path / "made.json"
     made.write_bytes(document(full(), chain(4, id="second")))
-    assert run("import", made).out == "2 conversations imported\n"
+    assert run("import", made).out == "2 added, 0 there already.\n"
     written = tmp_path / "out.json"
     assert run("export", "--all", "--output", written) == (0, f"2 conversations of terminal written to {written}\n", "")
     assert stat.S_IMODE(written.stat().st_mode) == 0o600
-    assert run("import", written).out == "0 conversations imported; 2 unchanged ones were there already\n"
+    assert run("import", written).out == "0 added, 2 there already.\n"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/elsewhere.db")
     assert run("import", written).code == 0
     assert run("export", "--all").out.encode() == written.read_bytes()
@@ -84,7 +84,7 @@ def test_one_conversation_and_its_owner(tmp_path: Path, run: Run) -> None:
     assert run("export", "--all").out.encode() == document()
     path = tmp_path / "anna.json"
     path.write_text(done.out)
-    assert run("import", path, "--owner", "bert").out == "1 conversation imported, 1 of them under a new id\n"
+    assert run("import", path, "--owner", "bert").out == "1 added, 1 of them under a new id, 0 there already.\n"
     assert len(mine("bert").listing()) == 1
 
 
@@ -105,12 +105,15 @@ CUT = "conversation 'Bird at the window': picture is damaged or cut short and ca
 
 @pytest.mark.server  # a process of its own unpacks pictures
 @pytest.mark.parametrize(
-    ("file", "also", "left_out"),
-    [("chatgpt.json", " from ChatGPT; 1 was empty", []), ("openwebui.json", " from Open WebUI", [CUT, CUT])],
+    ("file", "told", "left_out"),
+    [
+        ("chatgpt.json", "from ChatGPT, 0 there already, 1 empty", []),
+        ("openwebui.json", "from Open WebUI, 0 there already", [CUT, CUT]),
+    ],
 )
-def test_what_others_export(file: str, also: str, left_out: list[str], run: Run) -> None:
+def test_what_others_export(file: str, told: str, left_out: list[str], run: Run) -> None:
     done = run("import", FIXTURES / file)
-    assert (done.code, done.out) == (0, f"2 conversations imported{also}\n")
+    assert (done.code, done.out) == (0, f"2 added {told}.\n")
     assert [line.rsplit(":", 1)[0] for line in done.err.splitlines()] == left_out
     found = mine("terminal").listing()
     assert {c.id for c in found} == {c["id"] for c in parse_file(FIXTURES / file)}
@@ -192,12 +195,10 @@ def test_of_many_owners_some_are_named(run: Run) -> None:
 def test_a_card_becomes_a_persona_and_what_is_not_kept_is_said(run: Run) -> None:
     card, chat = FIXTURES / "card-v2.json", FIXTURES / "claude.json"
     done = run("import", card, chat)
-    assert done.out == (
-        "2 conversations imported from a character's card, Claude; 1 was empty; personas saved: Keeper\n"
-    )
+    assert done.out == "2 added from a character's card, Claude, 0 there already, 1 empty; personas saved: Keeper.\n"
     assert f"{chat}: of Claude, not kept: files, but for their names (1), pictures of tools (1)" in done.err
     again = run("import", card).out
-    assert again == "0 conversations imported from a character's card; 1 unchanged ones were there already\n"
+    assert again == "0 added from a character's card, 1 there already.\n"
     assert [persona.name for persona in personas.listing(mine("terminal"))] == ["Keeper"]
 
 
@@ -207,14 +208,14 @@ def test_what_was_left_out_is_named_and_counted(tmp_path: Path, run: Run) -> Non
     path = tmp_path / "export.json"
     path.write_text(json.dumps([good, None, bad, {"title": "empty", "mapping": {}}, {"mapping": None}]))
     done = run("import", path)
-    assert (done.code, done.out) == (0, "1 conversation imported from ChatGPT; 2 were left out; 2 were empty\n")
+    assert (done.code, done.out) == (0, "1 added from ChatGPT, 0 there already, 2 left out, 2 empty.\n")
     assert done.err.splitlines() == [
         f"{path}: conversation 2 is null, not an object",
         rf"{path}: conversation 3 ('Bad\x1b[2J'): mapping: should be an object (7)",
     ]
     path.write_text(json.dumps([good, *[None] * 30]))
     done = run("import", path)
-    assert done.out == "0 conversations imported from ChatGPT; 1 unchanged ones were there already; 30 were left out\n"
+    assert done.out == "0 added from ChatGPT, 1 there already, 30 left out.\n"
     assert (len(done.err.splitlines()), done.err.splitlines()[-1]) == (21, "and 10 more")
 
 

@@ -109,7 +109,7 @@ def test_a_project_is_one_file(run: Run, tmp_path: Path) -> None:
     assert (done.code, done.out) == (0, f"The project Garden is written to {path}\n")
     assert run("export", "--project", "Garden", "--all").code == 2
     done = run("import", str(path), "--owner", "other")
-    assert (done.code, done.out) == (0, "1 conversation imported into the project Garden, 1 of them under a new id\n")
+    assert (done.code, done.out) == (0, "1 added, 1 of them under a new id, 0 there already; projects: Garden.\n")
     (copied,) = projects.listing(mine("other"))
     assert projects.count(mine("other"), copied.id) == 1
     assert run("import", str(path), str(path)).code == 2

@@ -32,7 +32,7 @@ def exported(store: Store) -> dict[str, Any]:
 
 def import_(store: Store, form: Any) -> Any:
     parsed = exchange.parse(json.dumps(form).encode(), "garden.json")
-    return exchange.import_all(store, parsed, parsed.personas, parsed.project, hold=held_here)
+    return exchange.import_files(store, parsed, hold=held_here)
 
 
 @both

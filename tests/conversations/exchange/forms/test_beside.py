@@ -16,6 +16,7 @@ from conversations.exchange import (
     ParsedFile,
     export_project,
     import_all,
+    import_files,
     parse,
     parse_file,
 )
@@ -45,7 +46,7 @@ MEMORY = {"conversations_memory": "Likes lighthouses.", "project_memories": {"p-
 
 
 def take_in(store: Store, found: ParsedFile) -> ImportReport:
-    return import_all(store, found, found.personas, found.project, found.folders)
+    return import_files(store, found)
 
 
 def within(place: str, **project: Any) -> ParsedFile:

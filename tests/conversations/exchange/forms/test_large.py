@@ -83,7 +83,7 @@ def test_an_import_that_is_killed_while_it_writes_has_kept_nothing(tmp_path: Pat
         for table in ("conversation", "message", "message_text"):
             assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
     again = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=500, check=False)
-    assert again.stdout.strip() == f"{count} conversations imported from Claude"
+    assert again.stdout.strip() == f"{count} added from Claude, 0 there already."
 
 
 def slowly(text: str, name: str = "x.json") -> list[str]:
