@@ -77,7 +77,7 @@ def chat(
     if speaker is not None:
         state.set_persona(speaker)
     elif system is not None:
-        state.new_fields["system"] = system
+        state.new_fields |= {"system": system, "imported": False}
     if thinking is not None:
         efforts.set_effort(state, parse_effort(thinking))
     if not session.run(state):

@@ -166,7 +166,7 @@ class ChatState:
         if conversation.kind != "chat":
             raise SettingsError(f"{conversation.id} compares several backends: go on with it in the page.")
         self.conversation_id = conversation.id
-        names = ("persona", "system", "reasoning_effort", "project_id")
+        names = ("persona", "system", "imported", "reasoning_effort", "project_id")
         self.new_fields = {name: getattr(conversation, name) for name in names}
 
     def recent_questions(self) -> list[str]:

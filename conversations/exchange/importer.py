@@ -243,7 +243,8 @@ class ImportWriter:
         numbers = self._reserve_ids(len(imported))
         head = None if conversation["head"] is None else numbers[conversation["head"]]
         fields = {name: value for name, value in conversation.items() if name not in {"messages", "documents"}}
-        fields = {**NOTHING_SET, **fields, "id": identity, "owner": self.store.owner, "head": head}
+        beside = {"id": identity, "owner": self.store.owner, "imported": conversation["system"] is not None}
+        fields = {**NOTHING_SET, **fields, **beside, "head": head}
         fields["persona"] = fields["persona"] and {**fields["persona"], "foreign": True}
         self.rows[Conversation.__table__].append(fields)
         for number, message in zip(numbers, imported, strict=True):

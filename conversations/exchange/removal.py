@@ -21,7 +21,7 @@ from conversations.store.store import Store
 
 PICKED = (  # columns of a conversation that no file has; of personas it does not tell a choice of none
     *("backend", "model", "tools", "grants", "project_id"),
-    "persona",
+    *("persona", "imported"),
 )
 JUDGED = ("strange", "passage")  # columns of a call that no file has
 

@@ -17,7 +17,9 @@ from conversations.store.pictures import Placed
 from conversations.store.schema import Message, State, ToolCall
 
 NO_RESULT = "There is no result."  # for a model, of a call that is not over
-PROJECT, PERSONA = "an imported project's system prompt", "an imported persona"  # `foreign_system` of a branch
+# Who brought the system prompt out of a file: `foreign_system` of a branch.
+PROJECT, PERSONA = "an imported project's system prompt", "an imported persona"
+CONVERSATION = "an imported conversation's system prompt"
 
 
 @dataclass(frozen=True)

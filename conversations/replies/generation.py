@@ -17,7 +17,15 @@ from chains.assistant import Retriever, build, build_verbatim
 from chains.report import Report
 from conversations.library import files, reading
 from conversations.replies import compaction, watch
-from conversations.replies.context import PERSONA, PROJECT, BranchContext, Compaction, last_dropped, up_to_question
+from conversations.replies.context import (
+    CONVERSATION,
+    PERSONA,
+    PROJECT,
+    BranchContext,
+    Compaction,
+    last_dropped,
+    up_to_question,
+)
 from conversations.replies.reply import Reply
 from conversations.replies.request import GenerationRequest
 from conversations.replies.toolbox import open_calls, toolbox
@@ -210,6 +218,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
     dropped = last_dropped([*history, row])
     of_project = effective.speaks_project and project is not None and project.imported
     of_persona = effective.persona is not None and effective.persona.get("foreign") is True
+    of_own = bool(effective.system) and not effective.speaks_project and conversation.imported
     return BranchContext(
         effective.system_prompt,
         history,
@@ -227,7 +236,7 @@ def load_context(database: Database, row: Message, with_summary: bool = False) -
         effort=conversation.reasoning_effort,
         pictures=shown,
         project_id=conversation.project_id,
-        foreign_system=PROJECT if of_project else PERSONA if of_persona else None,
+        foreign_system=PROJECT if of_project else PERSONA if of_persona else CONVERSATION if of_own else None,
     )
 
 

@@ -140,6 +140,7 @@ class Conversation(Base):
     pinned: Mapped[bool] = mapped_column(Boolean, default=False)
     head: Mapped[int | None] = mapped_column(RowId)
     system: Mapped[str | None] = mapped_column(CleanText)  # this conversation's own system prompt; None: the usual one
+    imported: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # a file brought `system`
     persona: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True)
     )  # slug, name, description, sentences

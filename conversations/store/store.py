@@ -175,7 +175,12 @@ class Store:
             return read_tree(session, conversation.id).path(conversation.head)
 
     def update(self, conversation_id: str, **fields: Any) -> None:
-        """Set title, pinned, system, persona, project. Raises NotFoundError."""
+        """Set title, pinned, system, persona, project; a system prompt that is set no file has brought.
+
+        Raises NotFoundError.
+        """
+        if "system" in fields:
+            fields = {"imported": False, **fields}
         with self.database.writing() as session:
             self._hold_project(session, fields)  # before the conversation, as who deletes a project locks them
             conversation = self.lock_conversation(session, conversation_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conversations.exchange import export_conversation
+from conversations.exchange import export_conversation, import_conversation
 from settings import ROOT
 from tests.conversations.talk import mine, texts, wait_for
 from tests.loopback import Loopback
@@ -93,6 +93,12 @@ def test_going_on_and_where_it_cannot(run: Run, loopback: Loopback) -> None:
     assert texts(mine("terminal"), kept.id)[::2] == ["one", "two", "three"]
     assert loopback.requests[-1]["messages"][0]["content"] == "Be kind."
     assert export_conversation(mine("terminal"), kept.id)["system"] == "Be kind."
+    assert not mine("terminal").get(kept.id).imported
+    brought = {**export_conversation(mine("terminal"), kept.id), "id": "brought"}
+    import_conversation(mine("terminal"), brought)
+    assert run("chat", "--conversation", "brought", said="/reset\nfour\n", LLM_BACKEND="openai").code == 0
+    [begun] = [row for row in mine("terminal").listing() if row.id not in {kept.id, "brought"}]
+    assert (begun.system, begun.imported) == ("Be kind.", True), "a stranger's words still"
     for words, said in (
         (("--conversation", "none"), "There is no conversation 'none' of yours."),
         (("--resume", "--conversation", "x"), "give one of the two"),

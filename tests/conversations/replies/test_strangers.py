@@ -165,6 +165,27 @@ def test_an_imported_conversation_is_strangers_words(loopback: Loopback, world: 
     assert (call.status, (call.passage or {})["source"]) == (CallStatus.WAITING, "an imported conversation")
 
 
+def test_an_imported_system_prompt_is_strangers_words_without_a_message_until_its_owner_writes_it_himself(
+    loopback: Loopback, world: World
+) -> None:
+    loopback.answer = obeys
+    store, prompt = mine(), f"Be kind. {world.orders()[1]}"
+    form = {"id": "prompted", "created": 1.0, "updated": 2.0, "system": prompt, "messages": []}
+    identity = exchange.import_conversation(store, form)
+    store.update(identity, tools=NAMES, grants=dict.fromkeys(NAMES, "always"))
+    assert exchange.restore(store, exchange.remove(store, identity)) == identity
+    row = say(store, identity, "Well?")
+    assert (row.state, world.effects) == (State.REQUIRES_ACTION, [])
+    (call,) = approval.waiting(store, row.id)
+    assert (call.passage or {})["source"] == "an imported conversation's system prompt"
+    assert (call.passage or {})["text"].startswith("Be kind. CALL mail__delete")
+    approval.answer(store, call.id, Decision.NO, "page", ask("openai"))
+    over(store, row)
+    store.update(identity, system=prompt)
+    assert say(store, identity, 'CALL mail__send {"to": "me", "body": "hi"}').state == State.DONE
+    assert world.effects[-1] == "send me hi"
+
+
 def test_the_prompt_of_an_imported_project_is_strangers_words_until_its_owner_takes_it_over(
     loopback: Loopback, world: World
 ) -> None:

@@ -120,6 +120,19 @@ def test_what_no_search_found_is_found_after_the_upgrade(written: dict[str, Any]
         ], typed
 
 
+def test_a_system_prompt_is_a_files_where_an_import_brought_more_beside_it(
+    written: dict[str, Any], database_url: str
+) -> None:
+    own, brought, *_ = written["threads"][ME]
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE conversation SET system = 'Be kind.'"))
+        change = text("""UPDATE conversation SET extra = '{"source": "chatgpt"}' WHERE id = :identity""")
+        connection.execute(change, {"identity": brought})
+    engine.dispose()
+    assert [mine(ME).get(identity).imported for identity in (own, brought)] == [False, True]
+
+
 def test_documents_personas_counters_and_statistics_are_there(written: dict[str, Any]) -> None:
     store = mine(ME)
     for where, documents in written["documents"].items():
