@@ -33,6 +33,8 @@ from prompts.persona import Persona
 BATCH = 2000  # messages that are written at once, if they are not too long
 BATCH_LETTERS = 2_000_000  # characters of such messages
 AT_ONCE = 20  # conversations whose ids are looked up at once
+MAX_TWINS = 10  # conversations of the same times that are compared
+KEPT_BLANKS = {"chatgpt", "open-webui"}  # around whose titles and prompts earlier versions kept blanks
 NO_CALL = {"strange": True, "passage": None, "expires": None, "thought": 0}  # what a call's form need not tell
 NOTHING_HELD = {"backend": None, "model": None, "tools": None}  # of a project's form, where nobody looks what is here
 NOTHING_SET = {"whole": False, "reasoning_effort": None}  # of a conversation's form that does not tell them
@@ -147,6 +149,11 @@ def _checked(conversation: Mapping[str, Any], limits: DocumentSettings | None) -
     return valid
 
 
+def _comparable(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a conversation from others: blanks around its title and its prompts do not."""
+    return {**form, "title": form["title"].strip(), "system": (form["system"] or "").split()}
+
+
 class ImportWriter:
     """One import: rows that wait to be written, and the ids that are taken."""
 
@@ -176,6 +183,9 @@ class ImportWriter:
             if self._is_unchanged(identity, conversation):
                 self.report.skipped.append(identity)
                 return
+        if (known := self._find_earlier(conversation)) is not None:
+            self.report.skipped.append(known)
+            return
         self._queue(identity, conversation)
         self.taken.add(identity)
         self.report.added.append(identity)
@@ -235,7 +245,15 @@ class ImportWriter:
     def _is_unchanged(self, identity: str, conversation: Mapping[str, Any]) -> bool:
         row = self.session.get_one(Conversation, identity)
         is_owned = row.owner == self.store.owner
-        return is_owned and serialize(self.session, row) == {**conversation, "id": identity}
+        return is_owned and _comparable(serialize(self.session, row)) == _comparable({**conversation, "id": identity})
+
+    def _find_earlier(self, conversation: Mapping[str, Any]) -> str | None:
+        """The conversation under the id that an earlier version made of it, with the blanks that it kept."""
+        if conversation["system"] is None or (conversation["extra"] or {}).get("source") not in KEPT_BLANKS:
+            return None
+        times = {name: conversation[name] for name in ("pinned", "updated", "created")}
+        query = select(Conversation.id).filter_by(owner=self.store.owner, **times).limit(MAX_TWINS)
+        return next((each for each in self.session.scalars(query) if self._is_unchanged(each, conversation)), None)
 
     def _queue(self, identity: str, conversation: Mapping[str, Any]) -> None:
         """Queue the rows of a conversation, and write where many wait, or where something hangs on them."""

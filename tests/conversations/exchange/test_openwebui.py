@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from conversations.exchange import ExchangeError, export_conversation, import_all, parse, parse_file
+from conversations.exchange import (
+    ExchangeError,
+    export_conversation,
+    import_all,
+    import_conversation,
+    parse,
+    parse_file,
+)
 from tests.conversations.exchange.made import FIXTURES
 from tests.conversations.talk import mine, texts
 
@@ -75,6 +82,23 @@ def test_it_lasts_and_is_there_once() -> None:
     assert [export_conversation(store, c["id"]) for c in found] == [without_pictures(c) for c in found]
     assert texts(store, BIRD)[1] == "A wren."
     assert len(import_all(store, found).skipped) == 2
+
+
+@pytest.mark.usefixtures("database_url")
+@pytest.mark.parametrize("ours", ["soup", ""])
+def test_what_an_earlier_version_took_in_with_blanks_is_there_once(ours: str) -> None:
+    store, title, prompts = mine(), " Soup", ["You cook. \n", "Be brief.\n"]
+    messages = [{"role": "user", "content": "Leeks?", "timestamp": 5}]
+    inner = {"title": title, "messages": messages, "params": {"system": prompts[0]}, "system": prompts[1]}
+    file = json.dumps([{"id": ours, "created_at": 4, "updated_at": 6, "chat": inner}]).encode()
+    earlier = {**parse(file, "x.json")[0], "id": ours, "title": title, "system": "\n\n".join(prompts)}
+    identity = import_conversation(store, earlier)
+    assert import_all(store, parse(file, "x.json")).skipped == [identity]
+    store.update(identity, title="Dinner")
+    [renamed] = import_all(store, [earlier]).added  # under an id that is made of what it holds
+    assert import_all(store, parse(file, "x.json")).skipped == [renamed]
+    store.update(renamed, system="Be verbose.")
+    assert len(import_all(store, parse(file, "x.json")).added) == 1, "both have changed"
 
 
 def test_one_chat_without_a_list_around_it() -> None:
