@@ -58,7 +58,7 @@ def test_every_lasting_column_is_in_the_form() -> None:
     for table, left_out in here.items():
         held = set(table.__table__.columns.keys()) - left_out
         assert held <= set(forms[table].model_fields), table  # type: ignore[attr-defined]
-    # Of one installation: no file switches a tool on, gives leave, names the project by its number, or says whose it is.
+    # Of one installation: no file switches a tool on, gives leave, names the project by number, or says who wrote it.
     picked = {"backend", "model", "tools", "grants", "project_id", "imported"}
     assert set(Conversation.__table__.columns.keys()) - {"owner"} - picked <= set(full())
     assert set(MessageSchema.model_fields) - {"sources", "pictures"} == set(full()["messages"][1])
