@@ -30,8 +30,9 @@ LLAMA_SERVER = (
     "import llama_library, runpy; llama_library.load(); runpy.run_module('llama_cpp.server', None, '__main__')"
 )
 GGUF = next(iter(sorted(DEFAULT_MODEL.glob("*.gguf"))), DEFAULT_MODEL / "model-f16.gguf")
-# The small model, and no vectors, which take their time: tests of SmolLM2 and of vectors say so.
-QUICK = {"EMBEDDINGS": "none", "LLAMACPP_MODEL": str(GGUF)}
+# The small model, and no vectors, which take their time: tests of SmolLM2 and of vectors say so. One thread computes:
+# two meet after each step, and where tests run beside each other the one waits until the other has a core again.
+QUICK = {"EMBEDDINGS": "none", "LLAMACPP_MODEL": str(GGUF), "LLAMACPP_THREADS": "1"}
 manifests.remember()
 os.environ.update(QUICK, HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", ANONYMIZED_TELEMETRY="false")
 
@@ -73,12 +74,18 @@ def _own_main() -> Iterator[None]:
     sys.modules["__main__"] = own
 
 
+@pytest.fixture
+def quick() -> dict[str, str]:
+    """The variables that a test begins with."""
+    return QUICK
+
+
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quick: dict[str, str]) -> Iterator[None]:
     """No variable and no .env of whoever runs the tests, a database of its own, and the small model that is quick."""
     for name in variables():
         monkeypatch.delenv(name, raising=False)
-    for name, value in QUICK.items():
+    for name, value in quick.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/data/conversations.db")
     monkeypatch.chdir(tmp_path)

@@ -11,10 +11,16 @@ import backends
 from settings import DEFAULT_MODEL, Settings
 from tests.api.process import served
 from tests.bare import write_bare
-from tests.conftest import GGUF
+from tests.conftest import GGUF, QUICK
 from tests.projectors import make_projector
 from tests.scripted import chat, models, serving
 from tests.smollm2 import NOTHING_SET
+
+
+@pytest.fixture
+def quick() -> dict[str, str]:
+    """The engines compute with as many threads as they do where nothing is set: here it is they that are tested."""
+    return {name: value for name, value in QUICK.items() if name != "LLAMACPP_THREADS"}
 
 
 @pytest.fixture(scope="session")

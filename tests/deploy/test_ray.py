@@ -141,7 +141,7 @@ def served(postgresql_server: Server) -> Iterator[Served]:
         for name in variables():
             patch.delenv(name, raising=False)
         port = free_port()
-        given = {**QUICK, "LLM_BACKEND": "llamacpp", "LLAMACPP_THREADS": "1", "DATABASE_URL": database,
+        given = {**QUICK, "LLM_BACKEND": "llamacpp", "DATABASE_URL": database,
                  "COOKIE_SECRET": SECRET, "PORT": str(port), "RAY_MAX_REPLICAS": "2",
                  "RAY_UPSCALE_DELAY": "0.5"}  # fmt: skip
         for name, value in {**given, **SOON, **PATIENT, "RAY_TMPDIR": folder}.items():
