@@ -14,12 +14,7 @@ CONFIG = """
 display = ["missing_auth"]
 
 [[operations]]
-include-path-regex = "^/(v1/files|projects)"
-generation.max-examples = 10
-
-[[operations]]
 include-path-regex = "^/(projects|conversations/import)"
-generation.max-examples = 10
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "5xx"]
 
 # Whoever may manage models here, no key does.

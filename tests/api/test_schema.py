@@ -30,7 +30,7 @@ def test_the_server_keeps_what_its_document_promises(tmp_path: Path) -> None:
                 "--phases",
                 "examples,coverage,fuzzing",
                 "--max-examples",
-                "30",
+                "10",
                 "--generation-deterministic",
                 "--request-timeout",
                 "600",
