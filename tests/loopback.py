@@ -138,7 +138,7 @@ class Loopback:
         message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
         return {
             "id": "x", "object": "chat.completion", "created": 0, "model": self.models[0],
-            "choices": [{"index": 0, "finish_reason": "tool_calls" if calls else "stop", "message": message}],
+            "choices": [{"index": 0, "finish_reason": "tool_calls" if calls else self.ended, "message": message}],
             "usage": {"prompt_tokens": 7, "completion_tokens": 6, "total_tokens": 13},
         }  # fmt: skip
 

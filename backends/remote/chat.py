@@ -90,6 +90,10 @@ class OpenAIChat(DiscoveringChat):
         given = vision.after_results(self._convert_input(input_).to_messages())
         payload = super()._get_request_payload(given, stop=stop, **kwargs)
         payload["model"] = kwargs.get("model") or self.model_name
+        if isinstance(payload.get("response_format"), dict):
+            # As a field of its own LangChain would have the SDK parse the reply: that raises where max_tokens cut it,
+            # with all that was said, and where a tool is not strict.
+            extra["response_format"] = payload.pop("response_format")
         if extra:
             payload["extra_body"] = extra
         if self.compatible and "max_completion_tokens" in payload:

@@ -48,6 +48,12 @@ ERROR_KINDS: list[tuple[type[Exception], type[ModelError], str]] = [
     (openai.APIConnectionError, ModelConnectionError, "Check OPENAI_BASE_URL and that the server runs."),
     (openai.InternalServerError, ModelAPIError, "The server failed; try again."),
     (openai.APIStatusError, ModelInvalidRequestError, "The server refused the request."),
+    (openai.LengthFinishReasonError, ModelInvalidRequestError, "Raise max_tokens, or ask for a smaller object."),
+    (
+        openai.ContentFilterFinishReasonError,
+        ModelInvalidRequestError,
+        "The server's filter cut it; ask otherwise.",
+    ),
     (BrokenReplyError, ModelConnectionError, "Try again."),
     (NoReplyError, ModelConnectionError, "Does OPENAI_BASE_URL end in /v1?"),
     (openai.APIResponseValidationError, ModelAPIError, "Try again, or ask another server."),

@@ -17,7 +17,7 @@ from langchain_core.exceptions import (
 )
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, HumanMessage
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 import backends
 from backends.openai import BackendSettings
@@ -267,3 +267,29 @@ def test_one_address_is_one_client(loopback: Loopback, monkeypatch: pytest.Monke
     assert isinstance(model, OpenAIChat)
     assert model.server == loopback.url
     assert "server" not in model.invoke("hi").response_metadata
+
+
+class Mood(BaseModel):
+    """How somebody is."""
+
+    happy: bool
+
+
+async def test_a_reply_of_a_form_that_was_cut_is_what_was_said_until_then(loopback: Loopback) -> None:
+    loopback.reply, loopback.ended = '{"happy": tr', "length"
+    form = {"type": "json_schema", "json_schema": {"name": "mood", "schema": Mood.model_json_schema()}}
+    model = load().bind(response_format=form)
+    whole = await model.ainvoke("hi")
+    streamed = [chunk async for chunk in model.astream("hi")]
+    assert whole.text == "".join(str(chunk.text) for chunk in streamed).strip() == loopback.reply
+    ends = [chunk.response_metadata.get("finish_reason") for chunk in (whole, *streamed)]
+    assert [end for end in ends if end] == ["length", "length"]
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # of LangChain with OpenAI's own client
+def test_an_object_that_was_cut_is_no_object(loopback: Loopback) -> None:
+    loopback.reply, loopback.ended = '{"happy": tr', "length"
+    with pytest.raises(ModelInvalidRequestError, match="Raise max_tokens"):
+        load().with_structured_output(Mood).invoke("hi")
+    loopback.reply, loopback.ended = '{"happy": true}', "stop"
+    assert load().with_structured_output(Mood).invoke("hi") == Mood(happy=True)

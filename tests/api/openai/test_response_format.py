@@ -117,6 +117,28 @@ def test_a_server_is_handed_the_form_and_its_refusal_is_told(talk: Talk, loopbac
         client.chat.completions.create(model="default", messages=HI, response_format=form)
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_servers_reply_of_a_form_that_was_cut_is_kept_and_says_so(
+    serve: Serve, loopback: Loopback, stream: bool
+) -> None:
+    """With tools beside it, which no client has to call strict."""
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
+    form = {"type": "json_schema", "json_schema": {"name": "pet", "schema": SCHEMA}}
+    loopback.reply, loopback.ended = '{"name": "Rex, a', "length"
+    asked = {"messages": HI, "response_format": form, "tools": [tool], "max_tokens": 5, "stream": stream}
+    answer = serve(LLM_BACKEND="openai").post("/v1/chat/completions", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert loopback.requests[-1]["response_format"] == form
+    if stream:
+        rows = [json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+        choices = [choice for row in rows for choice in row["choices"]]
+        text = "".join(choice["delta"].get("content") or "" for choice in choices)
+    else:
+        choices = answer.json()["choices"]
+        text = choices[0]["message"]["content"]
+    assert (text.strip(), choices[-1]["finish_reason"]) == (loopback.reply, "length")
+
+
 def test_predict_takes_a_schema(serve: Serve) -> None:
     answer = serve().post("/predict", json={"text": "Name a pet.", "schema": SCHEMA})
     assert answer.status_code == 200, answer.text
