@@ -1,12 +1,8 @@
 """`/v1/messages` as other people's programs see it: LangChain's model, and clients for Node."""
 
 import json
-import os
-import shutil
-import subprocess
 from functools import reduce
 from operator import add
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,11 +16,11 @@ from pydantic import BaseModel
 
 from tests.api.anthropic.conftest import USAGE
 from tests.api.conftest import Serve
+from tests.api.node import run_node
 from tests.byte_server import STOP, TEXT, ByteServer, chunk, delta, stream, words
 from tests.loopback import Loopback
 
-NODE = Path(__file__).parent / "node"
-PACKAGES = ("@anthropic-ai/sdk", "@ai-sdk/anthropic", "ai")
+CLIENT = "anthropic/client.mjs"  # for Node, with its parts
 
 
 def langchain(served: httpx.Client, **options: Any) -> ChatAnthropic:
@@ -93,23 +89,8 @@ def test_langchains_model_reads_what_is_thought(thinking: httpx.Client) -> None:
     assert model.invoke([HumanMessage("hi"), whole, HumanMessage("and?")]).text == TEXT
 
 
-def run_node(part: str, served: httpx.Client) -> Any:
-    """What the script tells of a part, as JSON; skips the test where Node or a package is not there."""
-    reason = "node is not installed" if shutil.which("node") is None else None
-    if not all((NODE / "node_modules" / package).is_dir() for package in PACKAGES):
-        reason = reason or "the clients for Node are not installed: npm ci --prefix tests/api/anthropic/node"
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    command = ["node", str(NODE / "client.mjs"), str(served.base_url), part]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
-
-
 def test_clients_of_node(serve: Serve) -> None:
-    told = run_node("text", serve())
+    told = run_node(CLIENT, serve(), "text")
     assert len(set(told["texts"])) == 1
     assert told["texts"][0]
     assert len(set(told["tokens"])) == 1
@@ -119,18 +100,18 @@ def test_clients_of_node(serve: Serve) -> None:
 
 def test_clients_of_node_run_the_tools_that_are_called(serve: Serve, loopback: Loopback) -> None:
     loopback.script.extend(['call weather {"city": "Paris"}', "say Take a hat."] * 3)
-    told = run_node("tools", serve(LLM_BACKEND="openai"))
+    told = run_node(CLIENT, serve(LLM_BACKEND="openai"), "tools")
     assert told["cities"] == ["Paris"] * 3
     assert [answer.strip() for answer in told["answers"]] == ["Take a hat."] * 3
     assert "Sun in Paris." in json.dumps(loopback.requests[-1]["messages"][-1])
 
 
 def test_clients_of_node_read_what_is_thought(thinking: httpx.Client) -> None:
-    assert run_node("thinking", thinking) == [["Let me see.", TEXT, True]] * 5
+    assert run_node(CLIENT, thinking, "thinking") == [["Let me see.", TEXT, True]] * 5
 
 
 def test_a_reply_of_a_schema_for_node(serve: Serve) -> None:
-    assert isinstance(run_node("forms", serve())["happy"], bool)
+    assert isinstance(run_node(CLIENT, serve(), "forms")["happy"], bool)
 
 
 def test_models_are_listed_for_both_families(serve: Serve) -> None:

@@ -19,7 +19,8 @@ from pydantic import BaseModel, ConfigDict
 from backends.llama.header import read_header
 from tests import thinker
 from tests.api.conftest import Serve, idle, wait
-from tests.api.ollama.conftest import GREEDY, HI, client, run_node
+from tests.api.node import run_node
+from tests.api.ollama.conftest import GREEDY, HI, client
 from tests.byte_server import STOP, TEXT, ByteServer, chunk, delta, stream, words
 from tests.conftest import GGUF
 from tests.loopback import Loopback
@@ -255,7 +256,7 @@ def test_langchains_model_calls_tools(serve: Serve, loopback: Loopback) -> None:
 
 
 def test_ollamas_client_for_node(serve: Serve) -> None:
-    told = run_node("client.mjs", serve(KEEPALIVE_INTERVAL="0.05"))
+    told = run_node("ollama/client.mjs", serve(KEEPALIVE_INTERVAL="0.05"))
     assert "default:latest" in told["models"]
     assert told["whole"]
     assert told["whole"] == told["streamed"] == told["generated"]
@@ -267,7 +268,7 @@ def test_ollamas_client_for_node(serve: Serve) -> None:
 
 def test_vercels_provider_for_ollama(serve: Serve, loopback: Loopback) -> None:
     loopback.script.extend(["say It is fine.", "say It is fine.", 'call weather {"city": "Paris"}', "say Take a hat."])
-    told = run_node("vercel.mjs", serve(LLM_BACKEND="openai"))
+    told = run_node("ollama/vercel.mjs", serve(LLM_BACKEND="openai"))
     assert told["whole"].strip() == told["streamed"].strip() == "It is fine."
     assert told["cities"] == ["Paris"]
     assert told["answer"].strip() == "Take a hat."

@@ -13,7 +13,8 @@ import pytest
 
 import backends
 from tests.api.conftest import Serve
-from tests.api.ollama.conftest import GREEDY, HI, client, run_node
+from tests.api.node import run_node
+from tests.api.ollama.conftest import GREEDY, HI, client
 from tests.conftest import GGUF
 from tests.hub import GATED, Hub, reach, running
 
@@ -81,7 +82,7 @@ def test_a_model_is_pulled_answers_and_is_removed(serve: Serve, hub: Hub, tmp_pa
 
 
 def test_ollamas_client_for_node_pulls_and_removes(serve: Serve, hub: Hub) -> None:
-    told = run_node("manage.mjs", serve(**{**NAMED, "API_KEYS": ""}), f"{ONE}:Q4_K_M")
+    told = run_node("ollama/manage.mjs", serve(**{**NAMED, "API_KEYS": ""}), f"{ONE}:Q4_K_M")
     assert len(told["statuses"]) == len([each for each in told["statuses"] if each.startswith("pulling")]) + 1
     assert (told["statuses"][0], told["statuses"][-1], told["deleted"]) == ("pulling manifest", "success", "success")
     assert told["completed"] == SIZE

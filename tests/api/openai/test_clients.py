@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from functools import reduce
@@ -21,12 +20,12 @@ from langchain_openai import ChatOpenAI
 from openai import AsyncOpenAI
 
 from tests.api.conftest import Serve
+from tests.api.node import run_node
 from tests.api.openai.conftest import HI, Talk
 from tests.byte_server import STOP, TEXT, ByteServer, delta, stream, words
 from tests.byte_server import chunk as row
 from tests.loopback import Loopback
 
-NODE = Path(__file__).parent / "node"
 LLM = Path(sys.executable).parent / "llm"
 CAN = {"supports_schema": True, "supports_tools": True}
 
@@ -148,23 +147,8 @@ def test_the_llm_command_shows_what_went_wrong(serve: Serve, llm: Any, fresh_bac
     assert "/no/such.gguf" in told.stderr
 
 
-def run_node(script: str, served: httpx.Client) -> Any:
-    """What a script tells of its talk with a server, as JSON; skips the test where Node or a package is not there."""
-    reason = "node is not installed" if shutil.which("node") is None else None
-    if not all((NODE / "node_modules" / package).is_dir() for package in ("openai", "ai", "@ai-sdk/openai")):
-        reason = reason or "the clients for Node are not installed: npm ci --prefix tests/api/openai/node"
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    command = ["node", str(NODE / script), f"{served.base_url}/v1"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
-
-
 def test_openais_client_for_node(serve: Serve) -> None:
-    told = run_node("client.mjs", serve())
+    told = run_node("openai/client.mjs", serve())
     assert {"default", "llamacpp"} <= set(told["models"])
     assert told["whole"]
     assert told["whole"] == told["streamed"]
@@ -192,7 +176,7 @@ def test_the_llm_commands_tools(serve: Serve, llm: Any, loopback: Loopback) -> N
 
 
 def test_replies_of_a_schema_for_clients_of_node(serve: Serve) -> None:
-    told = run_node("forms.mjs", serve())
+    told = run_node("openai/forms.mjs", serve())
     ways = {"ai-responses", "ai-chat", "ai-compatible"}
     assert set(told) == {"chat", "responses", *ways, *(f"{way}-streamed" for way in ways)}
     for name, reply in told.items():
@@ -203,14 +187,14 @@ def test_replies_of_a_schema_for_clients_of_node(serve: Serve) -> None:
 def test_clients_of_node_run_the_functions_that_are_called(serve: Serve, loopback: Loopback) -> None:
     runs = 8
     loopback.script.extend(['call weather {"city": "Paris"}', "say Take a hat."] * runs)
-    told = run_node("functions.mjs", serve(LLM_BACKEND="openai"))
+    told = run_node("openai/functions.mjs", serve(LLM_BACKEND="openai"))
     assert told["cities"] == ["Paris"] * runs
     assert [answer.strip() for answer in told["answers"]] == ["Take a hat."] * runs
     assert "Sun in Paris." in json.dumps(loopback.requests[-1]["messages"][-1])
 
 
 def test_clients_of_node_read_what_is_thought(thinks: httpx.Client) -> None:
-    told = run_node("thinking.mjs", thinks)
+    told = run_node("openai/thinking.mjs", thinks)
     ways = {"ai-responses", "ai-compatible"}
     assert set(told) == {"openai-chat", "openai-responses", *ways, *(f"{way}-streamed" for way in ways)}
     assert all(turns == [["Let me see.", TEXT]] * 2 for turns in told.values()), told

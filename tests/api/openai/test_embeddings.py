@@ -11,8 +11,8 @@ import pytest
 from langchain_openai import OpenAIEmbeddings
 
 from tests.api.conftest import Serve
+from tests.api.node import run_node
 from tests.api.openai.conftest import official
-from tests.api.openai.test_clients import run_node
 from tests.conftest import free_port
 from tests.loopback import KEY, Loopback, running
 
@@ -123,7 +123,7 @@ async def test_langchains_embeddings(serve: Serve, monkeypatch: pytest.MonkeyPat
 def test_openais_client_for_node(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EMBEDDINGS", raising=False)
     served = serve()
-    told = run_node("embeddings.mjs", served)
+    told = run_node("openai/embeddings.mjs", served)
     whole = served.post("/v1/embeddings", json={"input": TEXTS, "encoding_format": "base64"}).json()
     rows = [np.frombuffer(base64.b64decode(each["embedding"]), "<f4") for each in whole["data"]]
     assert np.allclose(told["floats"], rows, atol=1e-6)

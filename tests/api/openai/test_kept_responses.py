@@ -11,8 +11,8 @@ from openai import BadRequestError, NotFoundError, OpenAI
 from conversations.store import connect
 from conversations.store.schema import StoredResponse
 from tests.api.conftest import Serve
+from tests.api.node import run_node
 from tests.api.openai.conftest import HI, Talk
-from tests.api.openai.test_clients import run_node
 from tests.loopback import Loopback
 
 
@@ -232,7 +232,7 @@ def test_both_databases_keep_what_was_said(database_url: str, serve: Serve) -> N
 
 
 def test_vercels_ai_goes_on_by_itself(serve: Serve, loopback: Loopback) -> None:
-    told = run_node("vercel.mjs", serve(LLM_BACKEND="openai"))
+    told = run_node("openai/vercel.mjs", serve(LLM_BACKEND="openai"))
     assert told["texts"] == ["It is a fine day . "] * 3
     assert told["references"] == 3, "one in the second turn, two in the third"
     assert [role for role, _ in contents(loopback)] == ["user", "assistant", "user", "assistant", "user"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Serve
+from tests.api.node import run_node
 from tests.api.openai.conftest import HI, Talk
-from tests.api.openai.test_clients import run_node
 from tests.loopback import Loopback
 
 
@@ -26,7 +26,7 @@ def test_the_second_turn_after_the_clients_own_stream_helper(talk: Talk) -> None
 
 
 def test_the_second_turn_after_nodes_stream_helper(serve: Serve) -> None:
-    first, second = run_node("turns.mjs", serve())
+    first, second = run_node("openai/turns.mjs", serve())
     assert first
     assert second
 

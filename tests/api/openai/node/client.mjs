@@ -1,7 +1,7 @@
 // Talks to the API at the address given, as any program with OpenAI's client for Node would; tells what came, as JSON.
 import OpenAI from "openai";
 
-const client = new OpenAI({ baseURL: process.argv[2], apiKey: "none", maxRetries: 0 });
+const client = new OpenAI({ baseURL: `${process.argv[2]}/v1`, apiKey: "none", maxRetries: 0 });
 const messages = [{ role: "user", content: "hi, how are you?" }];
 const asked = { model: "default", messages, max_tokens: 20, temperature: 0 };
 

@@ -6,7 +6,7 @@ import OpenAI from "openai";
 import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 import { z } from "zod";
 
-const at = { baseURL: process.argv[2], apiKey: "none" };
+const at = { baseURL: `${process.argv[2]}/v1`, apiKey: "none" };
 const schema = z.object({ happy: z.boolean(), mood: z.enum(["good", "bad"]) });
 const prompt = "hi, how are you?";
 const told = {};

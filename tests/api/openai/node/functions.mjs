@@ -6,7 +6,7 @@ import { generateText, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 import { z } from "zod";
 
-const at = { baseURL: process.argv[2], apiKey: "none" };
+const at = { baseURL: `${process.argv[2]}/v1`, apiKey: "none" };
 const prompt = "How is the weather in Paris?";
 const cities = [];
 const answers = [];

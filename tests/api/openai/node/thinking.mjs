@@ -5,7 +5,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
 import OpenAI from "openai";
 
-const at = { baseURL: process.argv[2], apiKey: "none" };
+const at = { baseURL: `${process.argv[2]}/v1`, apiKey: "none" };
 const turns = ["hi, how are you?", "And you?"];
 const told = {};
 

@@ -1,7 +1,7 @@
 // Two turns through the stream helper of OpenAI's client for Node, the message sent back as it came; tells both, as JSON.
 import OpenAI from "openai";
 
-const client = new OpenAI({ baseURL: process.argv[2], apiKey: "none", maxRetries: 0 });
+const client = new OpenAI({ baseURL: `${process.argv[2]}/v1`, apiKey: "none", maxRetries: 0 });
 const messages = [{ role: "user", content: "hi, how are you?" }];
 const told = [];
 for (const next of ["And you?", null]) {

@@ -5,7 +5,7 @@ import { generateText, streamText } from "ai";
 
 let references = 0;
 const openai = createOpenAI({
-  baseURL: process.argv[2],
+  baseURL: `${process.argv[2]}/v1`,
   apiKey: "none",
   fetch: (url, options) => {
     references += JSON.parse(options.body).input.filter((item) => item.type === "item_reference").length;
