@@ -24,7 +24,13 @@ from settings import DEFAULT_MODEL, ROOT, Settings
 from tests import manifests
 from tests.loopback import KEY, Loopback, running
 
-pytest_plugins = ["tests.markers", "tests.postgresql", "tests.byte_server", "tests.conversations.replies.web"]
+pytest_plugins = [
+    "tests.markers",
+    "tests.postgresql",
+    "tests.byte_server",
+    "tests.hub",
+    "tests.conversations.replies.web",
+]
 # llama_cpp.server, which loads no kernels that are libraries of their own.
 LLAMA_SERVER = (
     "import llama_library, runpy; llama_library.load(); runpy.run_module('llama_cpp.server', None, '__main__')"

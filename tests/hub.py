@@ -6,6 +6,7 @@ What goes wrong on a real network goes wrong here where a test says so.
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from tests.asgi import listening
-from tests.conftest import free_port
+from tests.conftest import GGUF, free_port
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_good"
@@ -29,6 +30,8 @@ CHUNK = 2**16
 SMALL = 100_000  # bytes up to which Git itself keeps a file
 GATED = "me/gated"
 PRIVATE = "me/private"
+ONE = "me/one"
+FILE = "talker-Q4_K_M.gguf"  # of each repository in `hub_folder`
 
 
 class BrokenConnectionError(Exception):
@@ -180,3 +183,21 @@ def running(folder: Path) -> Iterator[Hub]:
     with listening(hub.application(), port):
         yield hub
     huggingface_hub.close_session()
+
+
+@pytest.fixture(scope="module")
+def hub_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the shipped model, and one that is given on terms."""
+    root = tmp_path_factory.mktemp("hub")
+    for name in (ONE, GATED):
+        (root / name).mkdir(parents=True)
+        shutil.copy(GGUF, root / name / FILE)
+    return root
+
+
+@pytest.fixture
+def hub(hub_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """That hub, asked by somebody who has no models, no token and no settings."""
+    with running(hub_folder) as hub:
+        reach(hub, monkeypatch, tmp_path)
+        yield hub

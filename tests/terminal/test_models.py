@@ -2,42 +2,19 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from settings import ROOT
 from tests.conftest import GGUF
-from tests.hub import GATED, Hub, places, reach, running
+from tests.hub import FILE, GATED, ONE, Hub, places
 from tests.terminal.conftest import Run
 
-ONE = "me/one"
 NAME = "me/one/talker-Q4_K_M"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the shipped model, and one that is given on terms."""
-    root = tmp_path_factory.mktemp("hub")
-    for name in (ONE, GATED):
-        (root / name).mkdir(parents=True)
-        shutil.copy(GGUF, root / name / "talker-Q4_K_M.gguf")
-    return root
-
-
-@pytest.fixture
-def hub(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """That hub, asked by somebody who has no models, no token and no settings."""
-    with running(folder) as hub:
-        reach(hub, monkeypatch, tmp_path)
-        yield hub
 
 
 def start(hub: Hub, home: Path) -> subprocess.Popen[str]:
@@ -67,7 +44,7 @@ def test_a_model_is_found_downloaded_described_and_removed(hub: Hub, run: Run, t
     (found,) = read(run, "search", "one")["models"]
     assert (found["repository"], found["licence"]) == (ONE, "apache-2.0")
     (offer,) = read(run, "info", ONE)["models"]
-    assert (offer["get"], offer["size"]) == (f"{ONE}:talker-Q4_K_M.gguf", GGUF.stat().st_size)
+    assert (offer["get"], offer["size"]) == (f"{ONE}:{FILE}", GGUF.stat().st_size)
     told = read(run, "get", offer["get"])
     assert (told["name"], told["kept_by"], told["problem"]) == (NAME, "downloaded", None)
     assert Path(told["path"]).read_bytes() == GGUF.read_bytes()

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import ollama
@@ -16,7 +14,7 @@ from tests.api.conftest import Serve
 from tests.api.node import run_node
 from tests.api.ollama.conftest import GREEDY, HI, client
 from tests.conftest import GGUF
-from tests.hub import GATED, Hub, reach, running
+from tests.hub import GATED, Hub
 
 pytestmark = pytest.mark.usefixtures("fresh_backends")
 ONE = "hf.co/me/one"
@@ -24,24 +22,6 @@ LISTED = "llamacpp:me/one/talker-Q4_K_M"
 PROGRAMS = Path(sys.executable).parent
 SIZE = GGUF.stat().st_size
 NAMED = {"LLAMACPP_MODEL": str(GGUF), "API_MODELS": "llamacpp:*", "API_KEYS": "a-key"}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with the shipped model, and one that is given on terms."""
-    root = tmp_path_factory.mktemp("hub")
-    for name in ("me/one", GATED):
-        (root / name).mkdir(parents=True)
-        shutil.copy(GGUF, root / name / "talker-Q4_K_M.gguf")
-    return root
-
-
-@pytest.fixture
-def hub(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """That hub, asked by a server that has no models of its own."""
-    with running(folder) as hub:
-        reach(hub, monkeypatch, tmp_path)
-        yield hub
 
 
 def names(served: ollama.Client) -> set[str | None]:

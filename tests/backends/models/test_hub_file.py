@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,10 @@ from backends.models.hub_file import fetch, find_file
 from settings import ROOT, Settings
 from tests.broken_gguf import split
 from tests.conftest import GGUF
-from tests.hub import COMMIT, GATED, Hub, places, reach, running
+from tests.hub import COMMIT, FILE, GATED, ONE, Hub, places
 
-ONE, SPLIT = "me/one", "me/split"
-FILE = f"{ONE}:talker-Q4_K_M.gguf"
+SPLIT = "me/split"
+SPEC = f"{ONE}:{FILE}"
 FETCHING = """
 import json, sys
 from langchain_core.exceptions import ModelError
@@ -42,24 +41,12 @@ print(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Repositories with the shipped model: whole, in three parts beside a lonely part, and on terms."""
-    root = tmp_path_factory.mktemp("hub")
-    for name in (ONE, GATED):
-        (root / name).mkdir(parents=True)
-        shutil.copy(GGUF, root / name / "talker-Q4_K_M.gguf")
-    (root / SPLIT / "small").mkdir(parents=True)
-    split(GGUF, root / SPLIT / "small", 3)
-    (root / SPLIT / "lone-00001-of-00002.gguf").write_bytes(b"GGUF")
-    return root
-
-
-@pytest.fixture
-def hub(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
-    """That hub, asked by somebody who has no models and no token."""
-    with running(folder) as hub:
-        reach(hub, monkeypatch, tmp_path)
-        yield hub
+def hub_folder(hub_folder: Path) -> Path:
+    """Also a repository with the model in three parts, beside a lonely part."""
+    (hub_folder / SPLIT / "small").mkdir(parents=True)
+    split(GGUF, hub_folder / SPLIT / "small", 3)
+    (hub_folder / SPLIT / "lone-00001-of-00002.gguf").write_bytes(b"GGUF")
+    return hub_folder
 
 
 def start(hub: Hub, home: Path, *names: str) -> subprocess.Popen[str]:
@@ -115,26 +102,26 @@ def test_a_split_model_comes_with_all_its_parts_and_each_refusal_is_one_line(hub
 
 def test_after_a_kill_the_next_process_goes_on_and_one_that_has_it_asks_nobody(hub: Hub, tmp_path: Path) -> None:
     hub.pause = 0.02
-    process = start(hub, tmp_path, FILE)
+    process = start(hub, tmp_path, SPEC)
     part_of(tmp_path, 2_000_000)
     process.kill()
     process.communicate()
     came = part_of(tmp_path, 2_000_000).stat().st_size
     hub.pause = 0
     hub.asked.clear()
-    assert said(start(hub, tmp_path, FILE))[0].startswith("Hi")
+    assert said(start(hub, tmp_path, SPEC))[0].startswith("Hi")
     assert ("talker-Q4_K_M.gguf", f"bytes={came}-") in hub.asked
     assert not list(tmp_path.rglob("*.part"))
     hub.asked.clear()
-    assert said(start(hub, tmp_path, FILE))[0].startswith("Hi")
+    assert said(start(hub, tmp_path, SPEC))[0].startswith("Hi")
     assert hub.asked == []
 
 
 def test_of_two_processes_one_downloads_and_both_answer(hub: Hub, tmp_path: Path) -> None:
     hub.pause = 0.02
-    first = start(hub, tmp_path, FILE)
+    first = start(hub, tmp_path, SPEC)
     part_of(tmp_path, 100_000)
-    second = start(hub, tmp_path, FILE)
+    second = start(hub, tmp_path, SPEC)
     while [each for each, _ in hub.asked].count("repository") < 2:
         time.sleep(0.02)
     hub.pause = 0
@@ -146,8 +133,8 @@ def test_what_lies_in_the_hubs_cache_is_taken_from_there(hub: Hub, tmp_path: Pat
     snapshot = tmp_path / "cache" / "hub" / "models--me--one" / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     there = shutil.copy(GGUF, snapshot / "talker-Q4_K_M.gguf")
-    assert find_file(FILE, tmp_path / "ours") == there
-    assert said(start(hub, tmp_path, FILE))[0].startswith("Hi")
+    assert find_file(SPEC, tmp_path / "ours") == there
+    assert said(start(hub, tmp_path, SPEC))[0].startswith("Hi")
     assert hub.asked == []
 
 
@@ -155,19 +142,19 @@ def test_who_waits_no_longer_leaves_the_download_to_the_models_page(hub: Hub, tm
     hub.pause = 0.02
     loading = Loading(lambda: not any(path.stat().st_size > 500_000 for path in tmp_path.rglob("*.part")))
     with use(loading), pytest.raises(LoadCancelledError):
-        fetch(FILE, tmp_path)
+        fetch(SPEC, tmp_path)
     assert 0 < loading.fraction < 0.9
     (running,) = downloads.list_downloads()
     assert running.state == "running"
     running.cancel()
     assert running.wait() == "cancelled"
-    downloads.dismiss(FILE)
+    downloads.dismiss(SPEC)
 
 
 def test_the_memory_of_a_model_on_the_hub_is_counted_before_it_is_loaded(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_backends: None
 ) -> None:
-    monkeypatch.setenv("LLAMACPP_MODEL", FILE)
+    monkeypatch.setenv("LLAMACPP_MODEL", SPEC)
     backends.load("llamacpp", Settings.read())
     held: Any = backends.resident("llamacpp")
     assert held.estimate > GGUF.stat().st_size

@@ -1,8 +1,6 @@
 """The page Models: without a browser for what it shows to whom, and in a real one against a hub on this machine."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 import backends
 from tests.conftest import GGUF
-from tests.hub import GATED, Hub, places, running
+from tests.hub import Hub
 from tests.page.conftest import Start
 from tests.page.person import assert_fits_phone
 from tests.page.test_accessibility import NAMELESS, violations
-
-ONE = "me/one"
 
 
 def script() -> None:
@@ -32,17 +28,10 @@ def page() -> AppTest:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with two repositories, and a home without models."""
-    for name in (ONE, GATED):
-        (tmp_path / "hub" / name).mkdir(parents=True)
-        shutil.copy(GGUF, tmp_path / "hub" / name / "talker-Q4_K_M.gguf")
-    for name, value in places(tmp_path / "home").items():
-        monkeypatch.setenv(name, value)
-    with running(tmp_path / "hub") as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-        yield hub
+def hub(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """Asked by processes that a test starts, too."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    return hub
 
 
 def test_what_lies_here_is_a_table_and_one_model_is_told_of(hub: Hub) -> None:
@@ -95,7 +84,7 @@ def test_everybody_may_where_that_is_set(hub: Hub, monkeypatch: pytest.MonkeyPat
 def test_a_model_is_found_downloaded_cancelled_gone_on_with_and_removed(
     hub: Hub, start: Start, tab: Page, tmp_path: Path
 ) -> None:
-    tab.goto(f"{start(LLM_BACKEND='llamacpp', MODELS_HOME=str(tmp_path / 'home' / 'ours'))}/models")
+    tab.goto(f"{start(LLM_BACKEND='llamacpp', MODELS_HOME=str(tmp_path / 'ours'))}/models")
     expect(tab.get_by_role("heading", name="Good small models")).to_be_visible()
     assert hub.asked == []  # nothing is asked before somebody presses
     tab.get_by_label("Search the hub for GGUF models").fill("one")
@@ -129,12 +118,12 @@ def test_a_model_is_found_downloaded_cancelled_gone_on_with_and_removed(
     tab.get_by_text("Remove", exact=True).click()
     tab.get_by_role("button", name="Delete it").click()
     expect(tab.get_by_text("me/one/talker-Q4_K_M is deleted; 21.7 MB are free again.")).to_be_visible()
-    assert not list((tmp_path / "home" / "ours").rglob("*.gguf"))
+    assert not list((tmp_path / "ours").rglob("*.gguf"))
     assert_fits_phone(tab)
 
 
 def test_what_the_hub_refuses_is_told(hub: Hub, start: Start, tab: Page, tmp_path: Path) -> None:
-    tab.goto(f"{start(LLM_BACKEND='llamacpp', MODELS_HOME=str(tmp_path / 'home' / 'ours'))}/models")
+    tab.goto(f"{start(LLM_BACKEND='llamacpp', MODELS_HOME=str(tmp_path / 'ours'))}/models")
     tab.get_by_label("Search the hub for GGUF models").fill("gated")
     tab.get_by_role("button", name="Search", exact=True).click()
     expect(tab.get_by_text("on terms only")).to_be_visible()
