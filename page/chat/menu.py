@@ -9,7 +9,7 @@ from conversations import exchange
 from conversations.store import Conversation, NotFoundError, Store, clean, projects
 from page.chat import exports, sharing
 from page.session.actions import enqueue
-from page.session.binding import accept_change, bind
+from page.session.binding import accept_change, bind, draw_select
 from page.session.current import current_conversation, open_conversation
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown
@@ -79,17 +79,8 @@ def _draw_project(store: Store, conversation: Conversation) -> None:
         return
     options = [None, *names]
     place = conversation.project_id if conversation.project_id in names else None
-    name = f"place-{conversation.id}"
-    key = bind(name, place)
-    st.selectbox(
-        "Project",
-        options,
-        options.index(place),
-        format_func=lambda each: names[each] if each else NO_PROJECT,
-        key=key,
-        on_change=accept_change,
-        args=(name, key, partial(_move, store, conversation.id)),
-    )
+    move = partial(_move, store, conversation.id)
+    draw_select("Project", options, place, lambda each: names.get(each, NO_PROJECT), f"place-{conversation.id}", move)
 
 
 def _move(store: Store, conversation_id: str, project_id: str | None) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from conversations import store as stored
 from conversations.store import Conversation, MessageError, NotFoundError, Project, Store, personas
-from page.session.binding import accept_change, bind, is_replaced
+from page.session.binding import draw_select, is_replaced
 from page.session.context import PageContext
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
@@ -72,16 +72,7 @@ def _draw_picker(store: Store, choice: Persona | str, available: list[Persona], 
     edited = choice if isinstance(choice, Persona) and by_slug.get(choice.slug, choice) != choice else None
     if choice not in options:
         options.insert(1, choice)
-    key = bind(PICKER, choice)
-    st.selectbox(
-        "Persona",
-        options,
-        options.index(choice),
-        key=key,
-        format_func=partial(_label, edited),
-        on_change=accept_change,
-        args=(PICKER, key, partial(_pick, store, project)),
-    )
+    draw_select("Persona", options, choice, partial(_label, edited), PICKER, partial(_pick, store, project))
 
 
 def _label(edited: Persona | None, persona: Persona | str) -> str:

@@ -17,7 +17,7 @@ from conversations.store import MessageError, NotFoundError, Project, Store, cle
 from documents.kind import READABLE
 from page.chat.files import draw_document, upload_limit
 from page.session.actions import file_problem
-from page.session.binding import accept_change, bind
+from page.session.binding import accept_change, bind, draw_select
 from page.session.context import PageContext
 from page.session.error import defer_error
 from page.session.markdown import escape_markdown, safe_markdown
@@ -120,15 +120,13 @@ def _draw_backend(context: PageContext, project: Project) -> None:
     """Draw the picker of what answers; another than before brings no model's name of its server."""
     names = [status.name for status in backends.status(context.settings)]
     options = [None, *names, *([project.backend] if project.backend not in (None, *names) else [])]
-    name, key, _ = _bound(context.store, project, "backend", project.backend)["args"]
-    st.selectbox(
+    draw_select(
         "Backend of the project",
         options,
-        options.index(project.backend),
-        format_func=lambda each: each or USUAL,
-        key=key,
-        on_change=accept_change,
-        args=(name, key, partial(_set_backend, context.store, project.id)),
+        project.backend,
+        lambda each: each or USUAL,
+        f"project-backend-{project.id}",
+        partial(_set_backend, context.store, project.id),
     )
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from conversations.replies import steering
 from conversations.store import Conversation, NotFoundError, Store
-from page.session.binding import accept_change, bind
+from page.session.binding import draw_select
 from page.session.current import current_conversation, update_conversation
 from page.session.error import defer_error
 from page.session.selection import Selection
@@ -24,18 +24,13 @@ def draw(store: Store, conversation: Conversation | None, selection: Selection) 
         return
     options = [None, *known, *([] if chosen in (None, *known) else [chosen])]
     name = f"thinking-{current.conversation_id}"
-    key = bind(name, chosen)
-    st.selectbox(
-        "Thinking",
-        options,
-        options.index(chosen),
-        format_func=lambda effort: steering.describe(effort).capitalize(),
-        key=key,
-        on_change=accept_change,
-        args=(name, key, partial(_choose, store)),
-    )
+    draw_select("Thinking", options, chosen, _label, name, partial(_choose, store))
     if chosen not in (None, *known):
         st.caption("This model does not know that, and refuses to answer: choose another.")
+
+
+def _label(effort: str | None) -> str:
+    return steering.describe(effort).capitalize()
 
 
 def _choose(store: Store, effort: str | None) -> None:

@@ -6,7 +6,7 @@ nothing is imposed: a widget that has to show another value is another widget, w
 counts only where it differs from what the widget of this key had.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,27 @@ def is_replaced(name: str, value: Any) -> bool:
     """Whether a widget has to make room for one with this value; to be asked before `bind`."""
     binding = _bindings().get(name)
     return binding is not None and binding.values[next(reversed(binding.values))] != value
+
+
+def draw_select(
+    label: str,
+    options: Sequence[Any],
+    value: Any,
+    describe: Callable[[Any], str],
+    name: str,
+    act: Callable[[Any], None],
+) -> None:
+    """Draw a box in which one option is chosen, which `describe` words, and hand another choice on."""
+    key = bind(name, value)
+    st.selectbox(
+        label,
+        options,
+        options.index(value),
+        format_func=describe,
+        key=key,
+        on_change=accept_change,
+        args=(name, key, act),
+    )
 
 
 def accept_change(name: str, key: str, act: Callable[[Any], None]) -> None:
