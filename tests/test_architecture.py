@@ -82,6 +82,7 @@ APART = {
     "api.sms": {"api.projects", "api.predict", "api.openai"},
     "api.predict": {"api.openai"},
     "api.anthropic": {"api.openai"},
+    "api.ollama": {"api.llama", "api.openai"},
     "page": {"training"},
     "exposure": {"identity", "conversations", "blocks", "documents", "chains", "tools", "training", "prompts"},
     "identity": {"blocks", "documents", "chains", "tools", "backends", "training", "prompts"},

@@ -1,6 +1,8 @@
 """A chat's messages and the calls of its tools, whichever family of clients sends them. Knows LangChain's alone."""
 
+import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
@@ -30,6 +32,15 @@ def drop_empty_end(messages: list[BaseMessage]) -> list[BaseMessage]:
     while len(messages) > 1 and _is_empty(messages[-1]):
         messages = messages[:-1]
     return messages
+
+
+def parse_arguments(text: str) -> dict[str, Any] | None:
+    """A call's arguments, which are JSON as text; None where that is no object, or was cut off."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def joined(pieces: Sequence[ToolCallChunk]) -> Iterator[ToolCallChunk]:

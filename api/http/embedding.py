@@ -6,11 +6,12 @@ Knows names, bounds and counts; no route and no form of an answer.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from anyio import to_thread
 from fastapi import Request
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 import backends
@@ -29,6 +30,10 @@ from settings import SettingsError
 SERVER = "openai"  # the backend whose server makes vectors as well
 Purpose = Literal["document", "query"]
 Input = str | Sequence[int]
+MAX_TEXTS = 2048  # of a request, as OpenAI has it
+MAX_DIMENSIONS = 2**20
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
 
 
 @dataclass(frozen=True)

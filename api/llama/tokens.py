@@ -14,12 +14,12 @@ from starlette.concurrency import run_in_threadpool
 import backends
 from api.http.body import json_body_schema
 from api.http.errors import ApiError, error_responses
+from api.http.functions import Tools
 from api.http.models import resolve_model
 from api.http.open_model import OpenModel, request_body
 from api.http.state import DEFAULT, AppState, StateDep
 from api.openai.message import InputMessage, to_langchain_messages
 from api.openai.picture_part import picture_parts
-from api.openai.tool_calls import Tools
 from backends import Tokens
 
 router = APIRouter(tags=["llama-server"])

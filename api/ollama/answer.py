@@ -3,7 +3,6 @@
 Knows lines and figures; a route says what a piece of text looks like in its own.
 """
 
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,10 +11,11 @@ from langchain_core.messages.tool import ToolCallChunk
 from pydantic import BaseModel, Field
 
 from api.http.answers import Answers
+from api.http.calls import parse_arguments
+from api.http.calls import whole as whole_calls
 from api.http.errors import ApiError
 from api.http.sse import EventStream, encode, merge_pieces
 from api.ollama.errors import error_body
-from api.openai.tool_calls import whole_calls
 from conversations.replies import Reply, ThinkingPart
 
 NDJSON = "application/x-ndjson"
@@ -80,17 +80,9 @@ def figures(answers: Answers) -> Fields:
 def calls_of(pieces: Sequence[ToolCallChunk]) -> list[Fields]:
     """The calls that pieces make, with arguments as an object; what is no object is none of Ollama's."""
     return [
-        {"id": call.id, "function": {"name": call.function.name, "arguments": _arguments(call.function.arguments)}}
+        {"id": call["id"], "function": {"name": call["name"], "arguments": parse_arguments(call["args"] or "") or {}}}
         for call in whole_calls(pieces)
     ]
-
-
-def _arguments(text: str) -> Fields:
-    try:
-        value = json.loads(text or "{}")
-    except ValueError:  # a call that was cut off
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def whole(answers: Answers, model: str, shape: Shape) -> Fields:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 import backends
 from api.http.answers import Answers
 from api.http.body import json_body_schema
+from api.http.functions import Tools, tool_options
 from api.http.open_model import request_body
 from api.http.pictures import show_pictures
 from api.http.state import StateDep
@@ -18,7 +19,6 @@ from api.ollama.errors import error_responses
 from api.ollama.message import CallAnswer, Messages, check_pictures, to_langchain_messages
 from api.ollama.picture import addresses
 from api.ollama.request import TextRequest
-from api.openai.tool_calls import Tools, tool_options
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
 FAILURES = error_responses(400, 404, 408, 413, 500, 502, 503, 504)

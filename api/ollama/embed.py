@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.http import embedding
 from api.http.body import json_body_schema
-from api.http.embedding import Wish
+from api.http.embedding import MAX_DIMENSIONS, Text, Texts, Wish
 from api.http.open_model import OpenRequest, add_schemas, request_body
 from api.http.state import StateDep
 from api.ollama import names
@@ -16,7 +16,6 @@ from api.ollama.answer import nanoseconds
 from api.ollama.chat import FAILURES
 from api.ollama.options import Options
 from api.ollama.request import KEPT, KeepAlive, Name
-from api.openai.embeddings import MAX_DIMENSIONS, Text, Texts
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
 RAIN = "The mountain gets much rain."

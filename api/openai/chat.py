@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.answers import NOTICE
 from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
+from api.http.functions import Tools, tool_options
 from api.http.models import resolve_model
 from api.http.open_model import request_body
 from api.http.pictures import show_pictures
@@ -24,7 +25,7 @@ from api.openai.message import InputMessage, to_langchain_messages
 from api.openai.picture_part import addresses
 from api.openai.request import MultiChoiceRequest, text_responses
 from api.openai.thinking import DeltaWriter, Style, ThinkingParams, inline_text
-from api.openai.tool_calls import Choice, MessageToolCall, Tools, tool_options, whole_calls
+from api.openai.tool_calls import Choice, MessageToolCall, whole_calls
 from conversations.library import files
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])

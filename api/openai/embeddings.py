@@ -8,18 +8,14 @@ from pydantic import BaseModel, Field
 
 from api.http import embedding
 from api.http.body import json_body_schema
-from api.http.embedding import Purpose, Wish
+from api.http.embedding import MAX_DIMENSIONS, MAX_TEXTS, Purpose, Text, Texts, Wish
 from api.http.errors import error_responses
 from api.http.open_model import OpenModel, request_body
 from api.http.state import DEFAULT, StateDep
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"])
-MAX_TEXTS = 2048  # as OpenAI has it
-MAX_DIMENSIONS = 2**20
-Text = Annotated[str, Field(min_length=1)]
 Token = Annotated[int, Field(ge=0, lt=2**31)]
 Tokens = Annotated[list[Token], Field(min_length=1)]
-Texts = Annotated[list[Text], Field(min_length=1, max_length=MAX_TEXTS)]
 TokenLists = Annotated[list[Tokens], Field(min_length=1, max_length=MAX_TEXTS)]
 PURPOSES: dict[str | None, Purpose] = {"query": "query", "search_query": "query"}
 EXAMPLES = {

@@ -16,6 +16,7 @@ from api.http.auth import OwnerStore
 from api.http.body import json_body_schema
 from api.http.calls import joined
 from api.http.errors import ApiError, error_responses, to_api_error
+from api.http.functions import Tools, tool_options
 from api.http.jobs import Job
 from api.http.models import resolve_model
 from api.http.open_model import OpenModel, request_body
@@ -44,7 +45,7 @@ from api.openai.response import (
 )
 from api.openai.response_events import OutputItems
 from api.openai.thinking import Budget
-from api.openai.tool_calls import Choice, Tools, flat_choice, flat_tools, tool_options, whole_calls
+from api.openai.tool_calls import Choice, flat_choice, flat_tools, whole_calls
 from conversations.library import files
 from conversations.replies import GenerationRequest, ThinkingPart
 from conversations.store import DatabaseError, NotFoundError, Store

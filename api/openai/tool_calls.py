@@ -1,22 +1,18 @@
-"""Tools as OpenAI's clients offer them, and calls of them as they are sent back, whole and in pieces.
+"""Calls of tools as OpenAI's clients have them, whole and in pieces, and its choices among tools.
 
 The tools are the client's: nothing is carried out here. Knows no route.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from langchain_core.messages import InvalidToolCall
 from langchain_core.messages.tool import ToolCall, ToolCallChunk
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from api.http.calls import whole
-from api.http.errors import ApiError
+from api.http.calls import parse_arguments, whole
 
-Tools = Annotated[list[dict[str, Any]], Field(max_length=512)]
 Choice = str | dict[str, Any]
-IDLE = (None, "none", "auto")  # choices that ask for nothing where there are no tools
 
 
 class FunctionCall(BaseModel):
@@ -34,39 +30,17 @@ class MessageToolCall(BaseModel):
     function: FunctionCall
 
 
-def tool_options(tools: Any, choice: Any, parallel: bool | None) -> dict[str, Any]:
-    """The chain's options for these tools. Raises ApiError 400 for a choice where there are none."""
-    if not tools:
-        if choice not in IDLE:
-            text = f"tool_choice: {json.dumps(choice)[:100]} asks for a tool, and there are none. Send tools."
-            raise ApiError(400, text, code="unsupported_parameter", param="tool_choice")
-        return {}
-    if unnamed := next((tool for tool in tools if tool.get("type", "function") != "function"), None):
-        text = f"tools: only functions are called here, not {str(unnamed.get('type'))[:100]}. Leave it out."
-        raise ApiError(400, text, code="unsupported_parameter", param="tools")
-    given = {"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel}
-    return {name: value for name, value in given.items() if value is not None}
-
-
 def read_calls(calls: Sequence[MessageToolCall]) -> dict[str, Any]:
     """The arguments with which LangChain's message of the assistant holds these calls."""
     valid, invalid = list[ToolCall](), list[InvalidToolCall]()
     for call in calls:
-        name, arguments = call.function.name, _parse(call.function.arguments)
+        name, arguments = call.function.name, parse_arguments(call.function.arguments)
         if arguments is None:
             raw = call.function.arguments
             invalid.append(InvalidToolCall(name=name, args=raw, id=call.id, error=None, type="invalid_tool_call"))
         else:
             valid.append(ToolCall(name=name, args=arguments, id=call.id, type="tool_call"))
     return {"tool_calls": valid, "invalid_tool_calls": invalid}
-
-
-def _parse(arguments: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(arguments or "{}")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def whole_calls(pieces: Sequence[ToolCallChunk]) -> list[MessageToolCall]:
