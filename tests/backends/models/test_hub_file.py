@@ -144,7 +144,7 @@ def test_who_waits_no_longer_leaves_the_download_to_the_models_page(hub: Hub, tm
     with use(loading), pytest.raises(LoadCancelledError):
         fetch(SPEC, tmp_path)
     assert 0 < loading.fraction < 0.9
-    (running,) = downloads.list_downloads()
+    (running,) = [each for each in downloads.list_downloads() if each.spec == SPEC]
     assert running.state == "running"
     running.cancel()
     assert running.wait() == "cancelled"
