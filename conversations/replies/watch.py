@@ -103,7 +103,8 @@ def answer_now(store: Store, number: int) -> None:
     if reply is not None:
         end_thinking(reply)
         return
-    _check_answer_now(row.live, bool(row.text), row.backend)
+    if refusal := _refusal(row.live, bool(row.text), row.backend):
+        raise MessageError(refusal)
     with store.database.writing() as session:
         session.execute(update(Message).where(Message.id == number, is_live()).values(answering=True))
     reply_writer(store.database).relay.answer_now(row)
@@ -111,31 +112,39 @@ def answer_now(store: Store, number: int) -> None:
 
 def end_thinking(reply: Reply) -> None:
     """Do so with a reply of this process. Raises MessageError."""
-    has_answer = bool(reply.text) and not reply.report.thinking.is_open
-    _check_answer_now(reply.running, has_answer, reply.report.backend)
+    if refusal := _refusal_of(reply):
+        raise MessageError(refusal)
     reply.answer_now()
-
-
-def _check_answer_now(is_running: bool, has_answer: bool, backend: str | None) -> None:
-    if not is_running:
-        raise MessageError("This reply has ended: there is no thinking to end.")
-    if has_answer:
-        raise MessageError("This reply answers already.")
-    if backend is not None and not backends.computes_here(backend):
-        raise MessageError(f"The thinking of {backend} cannot be ended: it is a server's. Stop the reply instead.")
 
 
 def can_answer_now(row: Message | None, reply: Reply | None) -> bool:
     """Whether a reply thinks at the moment, and can be had end that; None stands for one of another process."""
     if reply is not None:
-        thinking, backend = reply.report.thinking, reply.report.backend
+        thinking, backend, refusal = reply.report.thinking, reply.report.backend, _refusal_of(reply)
         goes_on = bool(thinking.text) and thinking.ended is None  # with what it thought before it was cut
-        thinks = (thinking.is_open or goes_on) and not reply.control.is_over and reply.running
+        thinks = (thinking.is_open or goes_on) and not reply.control.is_over
     elif row is not None:
-        thinks, backend = row.live and row.only_thought and not row.answering, row.backend
+        thinks, backend = row.only_thought and not row.answering, row.backend
+        refusal = _refusal(row.live, bool(row.text), backend)
     else:
         return False
-    return thinks and backend is not None and backends.computes_here(backend)
+    return thinks and backend is not None and refusal is None
+
+
+def _refusal_of(reply: Reply) -> str | None:
+    has_answer = bool(reply.text) and not reply.report.thinking.is_open
+    return _refusal(reply.running, has_answer, reply.report.backend)
+
+
+def _refusal(is_running: bool, has_answer: bool, backend: str | None) -> str | None:
+    """Why there is no thinking that could be ended; None where there may be some."""
+    if not is_running:
+        return "This reply has ended: there is no thinking to end."
+    if has_answer:
+        return "This reply answers already."
+    if backend is not None and not backends.computes_here(backend):
+        return f"The thinking of {backend} cannot be ended: it is a server's. Stop the reply instead."
+    return None
 
 
 def running_in(store: Store, identity: str) -> list[int]:
