@@ -8,9 +8,11 @@ read as pictures where what does that is installed; without it the first two are
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from documents.part import Box, Limits, Part, Unread, UnreadableFileError, format_pages
 from documents.scan.pages import Page, read_pages
@@ -32,6 +34,7 @@ CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 PRIVATE = re.compile("[\ue000-\uf8ff]")  # letters of one font alone: the signs of Word's lists, as a rule
 SAMPLE = 100  # signs of a page that are asked whether their font knows their letters
 UNMAPPED = "\ufffd"
+OPEN_FOR = 8  # pages with pictures: PDFium keeps each that it has read until the document is closed
 MOSTLY = 0.5  # of a page's signs: of so many without letters, the others tell nothing
 WHY = "its font does not say which letters its signs stand for"
 UNREADABLE = "[Page {} could not be read: " + WHY + ". Run OCR over the file and attach it again.]"
@@ -42,6 +45,7 @@ class Seen:
     """What a page has: its `text`, None where its letters are not known; `notes` over it; pictures not read before."""
 
     number: int
+    of: int
     text: str | None
     notes: str
     places: list[Place]
@@ -64,80 +68,100 @@ def read(path: Path, limits: Limits) -> Iterator[Part]:
 
     Raises PdfiumError for damage and passwords.
     """
-    import pypdfium2  # type: ignore[import-untyped]
-
-    document = pypdfium2.PdfDocument(path.read_bytes())  # a path would be looked up: /dev/stdin is no name of a file
-    limits.check_pages(len(document))
-    document.init_forms()
     unread, has_words = list[int](), bool(limits.done)
-    for part in _read_letters(document) if missing_packages() else _read_all(document, limits):
-        if part.unread is Unread.FONT:
-            unread.append(part.page or 1)
-        has_words = has_words or bool(part.unread is None and part.text.strip())
-        yield part
+    with path.open("rb") as opened:
+        file = opened if opened.seekable() else BytesIO(opened.read())
+        for part in _read_letters(file, limits) if missing_packages() else _read_all(file, limits):
+            if part.unread is Unread.FONT:
+                unread.append(part.page or 1)
+            has_words = has_words or bool(part.unread is None and part.text.strip())
+            yield part
     if unread and not has_words:
         pages = format_pages(sorted(unread))
         raise UnreadableFileError(f"cannot be read ({pages}): {WHY}. Run OCR over it and attach it again.")
 
 
-def _read_letters(document: Any) -> Iterator[Part]:
+def _open(file: IO[bytes]) -> Any:
+    """The document: what PDFium wants of it, it reads from the file, which is not held in memory as a whole."""
+    import pypdfium2  # type: ignore[import-untyped]
+
+    document = pypdfium2.PdfDocument(file)
+    document.init_forms()
+    return document
+
+
+def _read_letters(file: IO[bytes], limits: Limits) -> Iterator[Part]:
     """The text of each page, or why it has none."""
-    for seen in _look_through(document, with_pictures=False):
-        part = _part(document, seen)
+    for seen in _look_through(file, limits, with_pictures=False):
+        part = _part(seen)
         is_unread = part.unread is None and seen.is_picture and not part.text
         yield replace(part, unread=Unread.PICTURE) if is_unread else part
 
 
-def _read_all(document: Any, limits: Limits) -> Iterator[Part]:
+def _read_all(file: IO[bytes], limits: Limits) -> Iterator[Part]:
     """The text of each page that has nothing else, then of those with pictures, as they are done."""
-    others = list[Seen]()
-    for seen in _look_through(document):
+    others, count = list[Seen](), 0
+    for seen in _look_through(file, limits):
+        count = seen.of
         if seen.places or seen.is_picture:
             others.append(seen)
         else:
-            yield _part(document, seen)
+            yield _part(seen)
     scans = list[Seen]()
-    for seen, places in zip(others, without_decoration([each.places for each in others], len(document)), strict=True):
+    for seen, places in zip(others, without_decoration([each.places for each in others], count), strict=True):
         if not (places or seen.is_picture):
-            yield _part(document, seen)
+            yield _part(seen)
         elif seen.number not in limits.done:
             scans.append(replace(seen, places=places))
     if scans:
-        yield from read_pages(_pages(document, scans, limits), limits)
+        yield from read_pages(_pages(file, scans, limits), limits)
 
 
-def _part(document: Any, seen: Seen) -> Part:
+def _part(seen: Seen) -> Part:
     """The words of a page; of one whose letters are not known, why there are none."""
-    part = Part(seen.words, seen.number, len(document), f"page {seen.number}")
+    part = Part(seen.words, seen.number, seen.of, f"page {seen.number}")
     return part if seen.text is not None else replace(part, text=UNREADABLE.format(seen.number), unread=Unread.FONT)
 
 
-def _pages(document: Any, scans: Sequence[Seen], limits: Limits) -> Iterator[Page]:
-    """Pages as pictures; of those with text only the pictures on them are read. Raises UnreadableFileError."""
-    for seen in scans:
-        page = document[seen.number - 1]
-        check_pictures(page, seen.number, limits)
-        picture = render(page, with_notes=seen.text is None or not seen.notes)
-        areas: tuple[Box, ...] = ()
-        known: tuple[Box, ...] = ()
-        if not seen.is_picture:
-            areas, known = tuple(box for box, _ in seen.places), words_of(page)
-        yield Page(_part(document, seen), picture, areas, known)
-        page.close()
+def _pages(file: IO[bytes], scans: Sequence[Seen], limits: Limits) -> Iterator[Page]:
+    """Pages as pictures. Raises UnreadableFileError for one with a picture that is too large."""
+    for begin in range(0, len(scans), OPEN_FOR):
+        with closing(_open(file)) as document:
+            for seen in scans[begin : begin + OPEN_FOR]:
+                page = document[seen.number - 1]
+                yield _picture(page, seen, limits)
+                page.close()
 
 
-def _look_through(document: Any, *, with_pictures: bool = True) -> Iterator[Seen]:
-    """What each page has."""
+def _picture(page: Any, seen: Seen, limits: Limits) -> Page:
+    """A page as a picture; of one with text only the pictures on it are read. Raises UnreadableFileError."""
+    check_pictures(page, seen.number, limits)
+    picture = render(page, with_notes=seen.text is None or not seen.notes)
+    areas: tuple[Box, ...] = ()
+    known: tuple[Box, ...] = ()
+    if not seen.is_picture:
+        areas, known = tuple(box for box, _ in seen.places), words_of(page)
+    return Page(_part(seen), picture, areas, known)
+
+
+def _look_through(file: IO[bytes], limits: Limits, *, with_pictures: bool = True) -> Iterator[Seen]:
+    """What each page has. Raises UnreadableFileError for too many pages."""
+    with closing(_open(file)) as document:
+        limits.check_pages(len(document))
+        for number, page in enumerate(document, 1):
+            yield _see(document, page, number, with_pictures)
+            page.close()
+
+
+def _see(document: Any, page: Any, number: int, with_pictures: bool) -> Seen:
     from documents.annotation import read_annotations
 
-    for number, page in enumerate(document, 1):
-        notes = "\n".join(read_annotations(document, page))
-        text_page = page.get_textpage()
+    notes = "\n".join(read_annotations(document, page))
+    with closing(page.get_textpage()) as text_page:
         text = _page_text(text_page)
         places = unread_places(page, text_page, pictures_of(page)) if with_pictures else []
-        text_page.close()
-        yield Seen(number, text, notes, places, is_blank(page), text is not None or shows_its_letters(page))
-        page.close()
+    is_drawn_right = text is not None or shows_its_letters(page)
+    return Seen(number, len(document), text, notes, places, is_blank(page), is_drawn_right)
 
 
 def _page_text(text_page: Any) -> str | None:

@@ -1,6 +1,10 @@
 """PDF: hyphens at lines' ends, values of forms, notes, fonts without letters; each file is made here, and read."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from documents.load import load
 from documents.search import Index
 from documents.settings import DocumentSettings
 from documents.split import split_parts
+from settings import ROOT
 
 pytestmark = pytest.mark.server  # documents are read by a process of their own
 VERA = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
@@ -185,3 +190,11 @@ def test_ligatures_turned_lines_and_scripts() -> None:
 def test_a_file_that_only_its_owner_may_change_is_read() -> None:
     encrypted = StandardEncryption(userPassword="", ownerPassword="secret")
     assert pages_of(drawn(lambda canvas: canvas.drawString(72, 700, "open"), encrypt=encrypted)) == ["open"]
+
+
+def test_a_file_that_comes_through_a_pipe_is_read() -> None:
+    limits = json.dumps(asdict(DocumentSettings().of_file(())))
+    command = [sys.executable, "-m", "documents.child", "pdf", "/dev/stdin", limits]
+    data = drawn(lambda canvas: canvas.drawString(72, 760, "The lamp is green."))
+    done = subprocess.run(command, cwd=ROOT, input=data, stdout=subprocess.PIPE, check=True)
+    assert json.loads(done.stdout)["text"] == "The lamp is green."
