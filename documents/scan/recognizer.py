@@ -4,6 +4,8 @@ Lines are looked for in a small copy of the picture and read from the large one.
 named by their files. A picture that lies on its side or head is turned first, as its longest lines read best.
 """
 
+import math
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ Pixels = NDArray[np.uint8]  # height, width, and blue, green and red
 Points = NDArray[np.float32]
 PACKAGES = ("rapidocr", "onnxruntime", "cv2")
 DETECTED_SIDE = 1600  # pixels of the longer side in which lines are looked for
+SHORT_SIDE = 736  # pixels to which the shorter side of a small or narrow picture is enlarged for that
+MOST_PIXELS = DETECTED_SIDE * 1200  # to which it is enlarged: a page of A4 has about as many
 LEAST_SIDE = 32
 TALL = 1.5  # of a line that stands upright, height by width
 SAMPLES = 6  # lines that tell how a picture lies
@@ -75,7 +79,8 @@ class Recognizer:
         cv2.setNumThreads(1)  # pages are read beside each other
         threads = {f"EngineConfig.onnxruntime.{name}_op_num_threads": 1 for name in ("intra", "inter")}
         others = {"Global.log_level": "critical", "Det.mean": list(MEAN), "Det.std": list(DEVIATION)}
-        return RapidOCR(params={**others, "Rec.rec_batch_num": TOGETHER, **threads, **_model_files()})
+        as_given = {"Det.limit_type": "max", "Det.limit_side_len": sys.maxsize}  # else strips become huge
+        return RapidOCR(params={**others, **as_given, "Rec.rec_batch_num": TOGETHER, **threads, **_model_files()})
 
     def read(self, picture: Pixels) -> Reading:
         """The lines of a picture, in no order."""
@@ -93,9 +98,9 @@ class Recognizer:
         import cv2
 
         height, width = picture.shape[:2]
-        scale = min(1.0, DETECTED_SIDE / max(height, width))
-        size = max(LEAST_SIDE, round(width * scale)), max(LEAST_SIDE, round(height * scale))
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+        size = _detected_size(width, height)
+        is_smaller = size[0] < width or size[1] < height
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR)
         with _detecting:
             boxes = self._detector(small).boxes
         if boxes is None:
@@ -138,6 +143,14 @@ def _model_files() -> dict[str, str]:
 
     folder = Path(rapidocr.__file__).parent / "models"
     return {f"{part}.model_path": str(next(folder.glob(f"*_{name}_*.onnx"))) for part, name in MODELS.items()}
+
+
+def _detected_size(width: int, height: int) -> tuple[int, int]:
+    """The size in which lines are looked for: of a page small, of a little picture large, of none much above a page."""
+    scale = min(1.0, DETECTED_SIDE / max(width, height))
+    if min(width, height) * scale < SHORT_SIDE:
+        scale = min(SHORT_SIDE / min(width, height), math.sqrt(MOST_PIXELS / (width * height)))
+    return max(LEAST_SIDE, round(width * scale)), max(LEAST_SIDE, round(height * scale))
 
 
 def _has_words(text: str) -> bool:

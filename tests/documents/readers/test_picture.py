@@ -69,6 +69,11 @@ def test_a_page_on_its_side_or_head_is_turned(turn: int) -> None:
         assert (shown.format, shown.size) == ("WEBP", (1100, 733))
 
 
+@pytest.mark.parametrize("size", [(4_000, 60), (2_000, 60), (2_500, 200)])
+def test_a_strip_of_one_line_is_read(size: tuple[int, int]) -> None:
+    assert text_of("a.png", encode(draw(lines(FACT, left=20, top=5), size=size))) == FACT
+
+
 def test_pages_of_a_tiff_are_pages() -> None:
     pages = [draw(lines(f"This is sheet number {number}.")) for number in (1, 2, 3)]
     told: list[tuple[int, int]] = []
