@@ -110,19 +110,22 @@ def _add_part(draft: Draft, part: Any, source: Source) -> None:
         call = Fields(called) if called else fields
         draft.call(call.text("id"), call.text("name"), call.take("input", "args") or {})
     elif kind == "tool_result" or answered:
-        answer = Fields(answered) if answered else fields
-        held = answer.take("content", "response")
-        result = join_parts(held) if isinstance(held, list) else held
-        draft.beside.setdefault("results", []).append({"id": answer.text("tool_use_id", "id"), "result": result})
+        _add_result(draft, Fields(answered) if answered else fields)
     elif kind in PICTURES or "inlineData" in part or "inline_data" in part:
-        inner = Fields(part.get("file"))
-        name = fields.text("name", "filename") or inner.text("filename")
+        name = fields.text("name", "filename") or Fields(part.get("file")).text("filename")
         held = next((part[each] for each in HELD if each in part), None)
         attach(draft, source, "image" if "image" in kind else "file", name, held=held)
     elif text := fields.text("text", "output_text", "refusal"):
         draft.say(text, between="\n")
     elif not is_empty(rest := fields.rest()):
         draft.beside.setdefault("content", []).append({**rest, "type": kind})
+
+
+def _add_result(draft: Draft, answer: Fields) -> None:
+    """What came of a call, which is another message's."""
+    held = answer.take("content", "response")
+    result = join_parts(held) if isinstance(held, list) else held
+    draft.beside.setdefault("results", []).append({"id": answer.text("tool_use_id", "id"), "result": result})
 
 
 def _answer(nodes: Mapping[str, Node], results: list[dict[str, Any]]) -> list[dict[str, Any]]:

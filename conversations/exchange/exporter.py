@@ -1,6 +1,7 @@
 """Conversations out of the tables into our JSON form, one at a time. Knows tables; no file and no other format."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,6 +25,7 @@ from conversations.store.schema import (
 from conversations.store.store import NotFoundError, Store
 
 THINKING = ("thinking", "thinking_tokens", "thinking_ms")  # which stand only in a message that has them
+Form = dict[str, Any]  # a row in ours
 COMPUTED = {"head", "messages", "documents"}  # of a conversation's form, not columns of its table
 
 
@@ -47,38 +49,48 @@ def export_all(store: Store) -> Iterator[dict[str, Any]]:
 
 def serialize(session: Session, row: Conversation) -> dict[str, Any]:
     """A conversation with all that hangs on it."""
-    bound = {"identity": row.id}
-    messages = session.execute(MESSAGES, bound).all()
-    numbers = {message.id: number for number, message in enumerate(messages)}
-    thumbs = {thumb.message_id: _fields(FeedbackSchema, thumb) for thumb in session.execute(THUMBS, bound)}
-    summaries: dict[int, list[dict[str, Any]]] = {}
-    for summary in session.execute(SUMMARIES, bound):
-        summaries.setdefault(summary.message_id, []).append(_fields(SummarySchema, summary))
-    calls: dict[int, list[dict[str, Any]]] = {}
-    for call in session.execute(CALLS, bound):
-        calls.setdefault(call.message_id, []).append(_call(call))
-    head = None if row.head is None else numbers.get(row.head)
+    documents = read_documents(session, Document.conversation_id == row.id)
+    messages, numbers = _read_messages(session, row.id, list(documents))
     fields = {name: getattr(row, name) for name in ConversationSchema.model_fields if name not in COMPUTED}
     # No file tells that a conversation has none unlike its project, nor what somebody here thinks of it.
     told = {name: value for name, value in (fields["persona"] or {}).items() if name != "foreign"}
     fields["persona"] = told or None
-    documents = read_documents(session, Document.conversation_id == row.id)
-    sources = read_sources(session, row.id, list(documents)) if documents else {}
-    pictures = read_pictures(session, row.id)
-    message_forms = [
-        _message(m, numbers)
-        | {"feedback": thumbs.get(m.id), "summaries": summaries.get(m.id, [])}
-        | ({"sources": sources[m.id]} if m.id in sources else {})
-        | ({"calls": calls[m.id]} if m.id in calls else {})
-        | ({"pictures": pictures[m.id]} if m.id in pictures else {})
-        for m in messages
-    ]
     for name in ("whole", "reasoning_effort"):  # as documents: they stand there only where they say something
         if not fields[name]:
             del fields[name]
-    return {**fields, "head": head, "messages": message_forms} | (
-        {"documents": list(documents.values())} if documents else {}
-    )
+    held = {"documents": list(documents.values())} if documents else {}
+    return {**fields, "head": None if row.head is None else numbers.get(row.head), "messages": messages, **held}
+
+
+def _read_messages(session: Session, identity: str, documents: list[str]) -> tuple[list[Form], dict[int, int]]:
+    """The messages of a conversation with what hangs on them, and their numbers by their ids."""
+    bound = {"identity": identity}
+    rows = session.execute(MESSAGES, bound).all()
+    numbers = {row.id: number for number, row in enumerate(rows)}
+    thumbs = _by_message(session.execute(THUMBS, bound), partial(_fields, FeedbackSchema))
+    summaries = _by_message(session.execute(SUMMARIES, bound), partial(_fields, SummarySchema))
+    beside: dict[str, Mapping[int, Any]] = {
+        "sources": read_sources(session, identity, documents) if documents else {},
+        "calls": _by_message(session.execute(CALLS, bound), _call),
+        "pictures": read_pictures(session, identity),
+    }
+    return [
+        {
+            **_message(row, numbers),
+            "feedback": next(iter(thumbs.get(row.id, ())), None),
+            "summaries": summaries.get(row.id, []),
+            **{name: held[row.id] for name, held in beside.items() if row.id in held},
+        }
+        for row in rows
+    ], numbers
+
+
+def _by_message(rows: Iterable[Row[Any]], form: Callable[[Row[Any]], Form]) -> dict[int, list[Form]]:
+    """What hangs on messages in our form, by their ids."""
+    found: dict[int, list[Form]] = {}
+    for row in rows:
+        found.setdefault(row.message_id, []).append(form(row))
+    return found
 
 
 def _select_exported(schema: type[BaseModel], table: type[Any], *beside: str) -> Select[Any]:

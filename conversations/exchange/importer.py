@@ -67,8 +67,13 @@ def import_conversation(
 
     `complete` adds to what was written, where something was.
     """
-    report = _import(store, [conversation], None, complete)
-    return (report.added or report.skipped)[0]
+    checked = _checked(conversation)
+    with store.database.writing() as session:
+        writer = ImportWriter(session, store)
+        writer.add_all([checked])
+        if complete is not None and writer.report.added:
+            complete(session, writer.report.added[0])
+    return (writer.report.added or writer.report.skipped)[0]
 
 
 def import_files(store: Store, *files: ParsedFile, hold: Hold | None = None) -> ImportReport:
@@ -99,50 +104,33 @@ def import_all(
     added is in the `project`, where one is given, as a file of ours has it, or in those of `folders` as these say.
     `hold` says which backend, model and tools of a `project` hold here, and notes what does not; else none does.
     """
-    return _import(store, conversations, DocumentSettings.read(), None, personas, project, list(folders), hold)
-
-
-def _import(
-    store: Store,
-    conversations: Iterable[Mapping[str, Any]],
-    limits: DocumentSettings | None,
-    complete: Callable[[Session, str], None] | None = None,
-    personas: Iterable[Persona] = (),
-    project: Mapping[str, Any] | None = None,
-    folders: Sequence[Folder] = (),
-    hold: Hold | None = None,
-) -> ImportReport:
-    """What was here before and comes back has no limits."""
-    checked, notes = Spool(), list[str]()
+    limits, notes, folders = DocumentSettings.read(), list[str](), list(folders)
+    checked = Spool()
     for conversation in conversations:
-        valid = _checked(conversation, limits)
-        checked.append(valid if limits is None else check_pictures(valid, store, notes))
-    if project is not None and limits is not None:
-        check_project(project, limits)
-        project = {**project, **(NOTHING_HELD if hold is None else hold(project, notes))}
-    coming = iter(checked)
+        checked.append(check_pictures(_checked(conversation, limits), store, notes))
+    held = None if project is None else _held(project, limits, hold, notes)
     with store.database.writing() as session:
         writer = ImportWriter(session, store, {member for folder in folders for member in folder.members})
-        while some := list(islice(coming, AT_ONCE)):
-            writer.look_up([conversation["id"] for conversation in some])
-            for conversation in some:
-                writer.add(conversation)
-        writer.flush()
+        writer.add_all(checked)
         writer.add_personas(personas)
-        writer.add_project(project)
-        if limits is not None:
-            writer.add_folders(folders, limits)
-        if complete is not None:
-            for identity in writer.report.added:
-                complete(session, identity)
-        if limits is not None and writer.documents:
+        writer.add_project(held)
+        writer.add_folders(folders, limits)
+        if writer.documents:
             check_document_count(session, store.owner, limits)
     writer.report.notes += notes
     return writer.report
 
 
-def _checked(conversation: Mapping[str, Any], limits: DocumentSettings | None) -> dict[str, Any]:
-    """A conversation as it is written. Raises ExchangeError."""
+def _held(
+    project: Mapping[str, Any], limits: DocumentSettings, hold: Hold | None, notes: list[str]
+) -> Mapping[str, Any]:
+    """A project with what of its backend, model and tools holds here. Raises ExchangeError for its documents."""
+    check_project(project, limits)
+    return {**project, **(NOTHING_HELD if hold is None else hold(project, notes))}
+
+
+def _checked(conversation: Mapping[str, Any], limits: DocumentSettings | None = None) -> dict[str, Any]:
+    """A conversation as it is written; what was here before and comes back has no limits. Raises ExchangeError."""
     valid = drop_dangling_sources(validate_conversation(conversation))
     if limits is not None:
         check_limits([valid], limits)
@@ -170,11 +158,17 @@ class ImportWriter:
         self.last_id: int | None = None  # number given, on SQLite
         self.taken: set[str] = set()
 
-    def look_up(self, ids: Sequence[str]) -> None:
-        """Learn which of these ids are taken."""
-        self.taken |= set(self.session.scalars(select(Conversation.id).where(Conversation.id.in_(ids))))
+    def add_all(self, conversations: Iterable[Mapping[str, Any]]) -> None:
+        """Write those that are not there already; few are in memory at once."""
+        coming = iter(conversations)
+        while some := list(islice(coming, AT_ONCE)):
+            ids = [conversation["id"] for conversation in some]
+            self.taken |= set(self.session.scalars(select(Conversation.id).where(Conversation.id.in_(ids))))
+            for conversation in some:
+                self._add(conversation)
+        self.flush()
 
-    def add(self, conversation: Mapping[str, Any]) -> None:
+    def _add(self, conversation: Mapping[str, Any]) -> None:
         """Find an id, and write where it is not there already."""
         for identity in self._candidate_ids(conversation):
             if identity not in self.taken:

@@ -52,7 +52,6 @@ def build_conversation(
     begun = created or first_time(nodes)
     messages, last = number_messages(nodes, head, begun)
     _date_calls(messages)
-    prompts = dict.fromkeys(text.strip() for text in (*system, *(each["text"] for each in opening)) if text.strip())
     told = {"system": [each["extra"] for each in opening if each["extra"]]}
     beside = {name: storable(value) for name, value in [*(extra or {}).items(), *told.items()] if not is_empty(value)}
     return validate_conversation(
@@ -62,13 +61,18 @@ def build_conversation(
             "created": begun,
             "updated": updated or last_time(nodes) or begun,
             "pinned": pinned,
-            "system": "\n\n".join(prompts) or None,
+            "system": _join_prompts([*system, *(each["text"] for each in opening)]),
             "persona": None if persona is None else dict(persona),
             "extra": {"source": source, **beside},
             "head": None if last is None else Tree((m["number"], m["parent"]) for m in messages).leaf(last),
             "messages": messages,
         }
     )
+
+
+def _join_prompts(texts: Iterable[str]) -> str | None:
+    """One prompt of all, each once; None where none says anything."""
+    return "\n\n".join(dict.fromkeys(text.strip() for text in texts if text.strip())) or None
 
 
 def _date_calls(messages: Iterable[dict[str, Any]]) -> None:
