@@ -19,6 +19,7 @@ from api.ollama.errors import error_responses
 from api.ollama.message import CallAnswer, Messages, check_pictures, to_langchain_messages
 from api.ollama.picture import addresses
 from api.ollama.request import TextRequest
+from api.ollama.tools import with_listed_types
 
 router = APIRouter(prefix="/api", tags=["Ollama"])
 FAILURES = error_responses(400, 404, 408, 413, 500, 502, 503, 504)
@@ -32,7 +33,7 @@ class ChatRequest(TextRequest):
 
     def options(self) -> dict[str, Any]:
         """The options, with those of the tools."""
-        return {**super().options(), **tool_options(self.tools, None, None)}
+        return {**super().options(), **tool_options(with_listed_types(self.tools or []), None, None)}
 
 
 class ChatMessage(BaseModel):

@@ -133,6 +133,21 @@ def test_tools_are_called_and_their_results_read(serve: Serve, loopback: Loopbac
     assert [call.function.arguments for line in lines for call in line.tool_calls or ()] == [{"city": "Rome"}]
 
 
+def test_a_function_whose_parameter_is_a_union_is_a_tool(serve: Serve, loopback: Loopback) -> None:
+    def forecast(day: int | str, place: str) -> str:
+        """Tell the weather."""
+        return f"{place}: {day}"
+
+    assert client(serve()).chat("default", HI, tools=[forecast], options=GREEDY).done, "calls are held to its types"
+    loopback.script.append("say Sun.")
+    client(serve(LLM_BACKEND="openai")).chat("default", HI, tools=[forecast])
+    properties = loopback.requests[-1]["tools"][0]["function"]["parameters"]["properties"]
+    assert {name: schema["type"] for name, schema in properties.items()} == {
+        "day": ["integer", "string"],
+        "place": "string",
+    }
+
+
 def test_what_is_thought_stands_apart(serve: Serve, byte_server: ByteServer) -> None:
     byte_server.answer(stream(delta(reasoning_content="Let me see."), *words(), chunk(STOP)))
     served = client(serve(LLM_BACKEND="openai"))
