@@ -68,11 +68,10 @@ def _items(found: Sequence[Found], width: int, height: int) -> list[Item]:
         return []
     angle = _skew(found)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    items = []
+    size, items = np.array([width, height]), []
     for each in found:
         straight = each.points @ turn
         (left, top), (right, bottom) = straight.min(axis=0), straight.max(axis=0)
-        size = np.array([width, height])
         low, high = (np.clip(side / size, 0, 1) for side in (each.points.min(axis=0), each.points.max(axis=0)))
         box = (round(float(low[0]), 4), round(float(low[1]), 4), round(float(high[0]), 4), round(float(high[1]), 4))
         items.append(Item(each.text.strip(), float(left), float(top), float(right), float(bottom), box))

@@ -32,8 +32,7 @@ def render(page: Any, *, with_notes: bool = True) -> Pixels:
     width, height = page.get_size()
     scale = min(SCALE, MAX_SIDE / max(width, height))
     bitmap = page.render(scale=scale, may_draw_forms=False, draw_annots=with_notes, prefer_bgrx=False)
-    pixels = np.ascontiguousarray(bitmap.to_numpy()[:, :, :3])
-    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(bitmap.to_numpy())
 
 
 def is_blank(page: Any) -> bool:
@@ -106,14 +105,14 @@ def _hash(images: Iterable[Any]) -> bytes:
     """A name for what pictures show: that of their bytes."""
     digest = hashlib.sha256()
     for each in images:
-        digest.update(bytes(each.get_data()))
+        digest.update(each.get_data())
     return digest.digest()
 
 
 def _letter_centres(page: Any, text_page: Any) -> Any:
-    """Where each letter of a page stands."""
+    """Where each letter stands that is on the page."""
     boxes = [_to_box(page, text_page.get_charbox(at)) for at in range(text_page.count_chars())]
-    return np.array([((a + c) / 2, (b + d) / 2) for a, b, c, d in boxes]).reshape(-1, 2)
+    return np.array([((a + c) / 2, (b + d) / 2) for a, b, c, d in boxes if a < c and b < d]).reshape(-1, 2)
 
 
 def _count_within(points: Any, box: Box) -> int:
@@ -122,14 +121,14 @@ def _count_within(points: Any, box: Box) -> int:
 
 
 def _to_box(page: Any, bounds: Sequence[float]) -> Box:
-    """A place of a PDF (left, bottom, right, top) on the page as it is shown."""
+    """A place of a PDF (left, bottom, right, top) on the page as it is shown; empty for what is not on it."""
     left, bottom, right, top = bounds
     (x0, y0), (x1, y1) = _to_shown(page, left, top), _to_shown(page, right, bottom)
-    x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
-    return max(0.0, x0), max(0.0, y0), min(1.0, max(0.0, x1)), min(1.0, max(0.0, y1))
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def _to_shown(page: Any, x: float, y: float) -> tuple[float, float]:
+    """A point, or the nearest one that is on the page."""
     across, down = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDF_PageToDevice(page, 0, 0, GRID, GRID, 0, x, y, across, down)
-    return across.value / GRID, down.value / GRID
+    return min(max(across.value / GRID, 0.0), 1.0), min(max(down.value / GRID, 0.0), 1.0)

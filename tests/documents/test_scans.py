@@ -6,12 +6,14 @@ from io import BytesIO
 import pytest
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 from PIL import Image
+from pypdfium2 import PdfDocument  # type: ignore[import-untyped]
 from reportlab.lib.utils import ImageReader  # type: ignore[import-untyped]
 from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
 
 from documents.errors import DocumentError
 from documents.load import load
 from documents.part import Part
+from documents.scan.raster import pictures_of, unread_places
 from documents.settings import DocumentSettings
 from tests.documents.scan.drawing import DEJAVU, draw, lines, needs_scans
 from tests.documents.test_pdf import assembled
@@ -88,6 +90,26 @@ def test_a_scan_that_was_read_before_is_left_as_it_is() -> None:
     canvas.drawText(words)
     canvas.save()
     assert "picture" not in texts_of(file.getvalue())[0]
+
+
+def test_a_picture_beyond_a_corner_of_the_page_is_none_of_its_pictures() -> None:
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=A4)
+    canvas.drawImage(ImageReader(sheet("Not on the page.")), A4[0] + 300, -900, 500, 600)
+    canvas.save()
+    assert pictures_of(PdfDocument(file.getvalue())[0]) == []
+
+
+@pytest.mark.parametrize("place", [(2 * A4[0], 400), (-A4[0], 400), (72, -400)])
+def test_letters_beside_the_page_are_not_those_of_its_picture(place: tuple[int, int]) -> None:
+    file = BytesIO()
+    canvas = Canvas(file, pagesize=A4)
+    canvas.drawImage(ImageReader(sheet("The rent is due.")), 0, 0, *A4)
+    for number in range(10):
+        canvas.drawString(place[0], place[1] - 14 * number, "Nobody sees these words.")
+    canvas.save()
+    page = PdfDocument(file.getvalue())[0]
+    assert len(unread_places(page, page.get_textpage(), pictures_of(page))) == 1
 
 
 def test_a_letterhead_on_every_page_is_no_scan() -> None:
