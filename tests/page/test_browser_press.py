@@ -3,13 +3,13 @@
 The wire between browser and server is held, so that no moment depends on how fast the machine is.
 """
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import count, permutations
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from prompts.persona import load_all
@@ -34,44 +34,44 @@ BUTTONS = ("thumb", *NAVIGATION)
 Check = Callable[[], None]
 
 
-@dataclass
 class Wire:
-    """Between browser and server; what is held comes later."""
+    """Between the page and its server, held in the page itself from its next load on; what is held comes later."""
 
-    tab: Page
-    up: list[str | bytes] | None = None
-    down: list[str | bytes] | None = None
-    sockets: list[WebSocketRoute] = field(default_factory=list)
+    def __init__(self, tab: Page) -> None:
+        self.tab = tab
+        tab.add_init_script(HELD)
 
-    def __post_init__(self) -> None:
-        self.tab.route_web_socket("**/_stcore/stream", self._meet)
-
-    def _meet(self, page: WebSocketRoute) -> None:
-        server = page.connect_to_server()
-        self.sockets = [server, page]
-        page.on_message(lambda frame: server.send(frame) if self.up is None else self.up.append(frame))
-        server.on_message(lambda frame: page.send(frame) if self.down is None else self.down.append(frame))
+    def hold(self, way: str) -> None:
+        """From now on nothing goes this way: up or down."""
+        self.tab.evaluate("way => wire[way] = []", way)
 
     def drawn(self) -> None:
         """Wait until the page that is held on its way is whole."""
-        while not any(_is_end(frame) for frame in self.down or []):
-            self.tab.wait_for_timeout(5)
+        seen = 0
+        while True:
+            self.tab.wait_for_function("seen => wire.down.length > seen", arg=seen)
+            seen, frames = self.tab.evaluate("seen => wire.short(seen)", seen)
+            if any(map(_is_end, frames)):
+                return
+
+    def sent(self) -> int:
+        """How often the page has said something, held or not."""
+        return int(self.tab.evaluate("wire.sent"))
+
+    def until_sent(self, before: int) -> None:
+        """Wait until it has said more: Streamlit tells of a press some milliseconds after it."""
+        self.tab.wait_for_function("before => wire.sent > before", arg=before)
 
     def free(self, part: float = 1.0) -> None:
         """Hand on what is held, or the first part of what comes down."""
-        for frame in self.up or []:
-            self.sockets[0].send(frame)
-        held = self.down or []
-        number = int(len(held) * part)
-        for frame in held[:number]:
-            self.sockets[1].send(frame)
-        self.up, self.down = None, held[number:] if part < 1 else None
+        self.tab.evaluate("part => wire.free(part)", part)
 
 
-def _is_end(frame: str | bytes) -> bool:
+def _is_end(frame: str) -> bool:
     """Whether it ends the drawing of a whole page."""
-    said = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
-    return said.WhichOneof("type") == "script_finished" and said.script_finished == said.FINISHED_SUCCESSFULLY
+    said = ForwardMsg.FromString(b64decode(frame))
+    ended: bool = said.script_finished == said.FINISHED_SUCCESSFULLY
+    return ended and said.WhichOneof("type") == "script_finished"
 
 
 class Person:
@@ -209,11 +209,11 @@ def chosen() -> list[tuple[str, str, str]]:
 def act(person: Person, wire: Wire, first: str, second: str, moment: str) -> list[Check]:
     """Press both at that moment."""
     if moment == "together":
-        wire.up = []
+        wire.hold("up")
         checks = [person.do(first), person.do(second)]
         wire.free()
         return checks
-    wire.down = []
+    wire.hold("down")
     check = person.do(first)
     wire.drawn()
     if moment == "held down":
@@ -225,7 +225,10 @@ def act(person: Person, wire: Wire, first: str, second: str, moment: str) -> lis
         return [check, getattr(person, second.replace(" ", "_"))()]
     if moment == "half":
         wire.free(0.5)
+    before = wire.sent()
     checks = [check, person.do(second)]
+    if second != "slider":  # which tells of it once it rests
+        wire.until_sent(before)
     wire.free()
     return checks
 
@@ -267,3 +270,44 @@ def test_no_press_is_lost_while_the_page_is_drawn_anew(talk: Loopback, tab: Page
                 lost.append(f"{first}, {second}, {moment}")
         person.home()
     assert not lost, f"{len(lost)} of {PRESSES} presses lost: {lost}"
+
+
+# Frames that tell of the end of a script are short: the others stay in the page.
+HELD = """
+window.wire = {
+    up: null, down: null, handing: false, sent: 0,
+    free(part) {
+        (this.up ?? []).forEach(data => this.socket.pass(data));
+        const held = this.down ?? [], given = held.splice(0, Math.floor(held.length * part));
+        this.handing = true;
+        given.forEach(data => this.socket.dispatchEvent(new MessageEvent('message', { data })));
+        this.handing = false;
+        this.up = null;
+        this.down = part < 1 ? held : null;
+    },
+    short(seen) {
+        const short = this.down.slice(seen).filter(data => data.byteLength < 1000);
+        return [this.down.length, short.map(data => btoa(String.fromCharCode(...new Uint8Array(data))))];
+    },
+};
+window.WebSocket = class extends WebSocket {
+    constructor(...given) {
+        super(...given);
+        if (!new URL(this.url).pathname.endsWith('/_stcore/stream')) return;
+        wire.socket = this;
+        this.addEventListener('message', event => {
+            if (wire.down === null || wire.handing) return;
+            event.stopImmediatePropagation();
+            wire.down.push(event.data);
+        });
+    }
+    send(data) {
+        if (wire.socket === this) wire.sent += 1;
+        if (wire.socket === this && wire.up !== null) wire.up.push(data);
+        else this.pass(data);
+    }
+    pass(data) {
+        super.send(data);
+    }
+};
+"""
