@@ -76,20 +76,26 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
 
 
 @contextmanager
-def run_page(log: Path, port: int | None = None, **environment: str) -> Iterator[str]:
-    """The page as `make run` starts it, over the small model and with these variables; its address."""
-    with run_server(log, port, **environment) as (address, _):
+def run_page(
+    log: Path, port: int | None = None, *, program: str | Path = "cli.py", **environment: str
+) -> Iterator[str]:
+    """The page as `make run` starts it, or a program that does so, over the small model and with these variables; its
+    address.
+    """
+    with run_server(log, port, program=program, **environment) as (address, _):
         yield address
 
 
 @contextmanager
-def run_server(log: Path, port: int | None = None, **environment: str) -> Iterator[tuple[str, fork.Popen]]:
+def run_server(
+    log: Path, port: int | None = None, *, program: str | Path = "cli.py", **environment: str
+) -> Iterator[tuple[str, fork.Popen]]:
     """The same, with its process."""
     port = port or free_port()
     clean = {k: v for k, v in os.environ.items() if k not in variables() or k == "DATABASE_URL"}
     with log.open("ab") as output:
         process = fork.Popen(
-            [sys.executable, "cli.py", "serve"],
+            [sys.executable, str(program), "serve"],
             cwd=ROOT,
             stdout=output,
             stderr=output,

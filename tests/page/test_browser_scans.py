@@ -2,6 +2,7 @@
 
 import os
 from base64 import b64decode
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -11,17 +12,28 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.page_pictures import photograph, scanned_pdf, skew, to_jpeg
+from settings import ROOT
 from tests.documents.scan.drawing import draw, lines, needs_scans
 from tests.loopback import Loopback
-from tests.page.conftest import Start
+from tests.page.conftest import Start, run_page
 from tests.page.person import choose_files, click_button, messages, picture_folder, send_message, wait_until_drawn
 from tests.page.test_accessibility import NAMELESS, violations
 from tests.page.test_browser_documents import ask, unfolded
 from tests.pictures import look
 from tests.smollm2 import NOTHING_SET, needs_smollm2
 
-pytestmark = [pytest.mark.browser, needs_scans]
+pytestmark = pytest.mark.browser
 UPDATE = bool(os.environ.get("UPDATE_DOCS"))  # makes the picture of docs/scans.md anew
+INSTALL = "pip install -r requirements-scans.txt"
+# The page, and the process in which it reads files, where there is no rapidocr.
+WITHOUT = f"""
+import os, runpy, sys
+sys.path.insert(0, {str(ROOT)!r})
+sys.modules["rapidocr"] = None
+from documents import load
+load.ENVIRONMENT["PYTHONPATH"] = os.path.dirname(__file__)
+runpy.run_path({str(ROOT / "cli.py")!r}, run_name="__main__")
+"""
 RENT = "How much is the rent a month?"
 SHEET = (1240, 1754)
 CONTRACT = [
@@ -59,6 +71,7 @@ def shown(sources: Locator) -> Image.Image:
     return Image.open(BytesIO(b64decode(address.partition(",")[2])))
 
 
+@needs_scans
 def test_a_model_that_sees_reads_the_contract_and_looks_at_the_receipt(
     talk: Loopback, tab: Page, tmp_path: Path
 ) -> None:
@@ -83,6 +96,7 @@ def test_a_model_that_sees_reads_the_contract_and_looks_at_the_receipt(
     expect(tab.get_by_text("3 pages · 3 passages")).to_be_visible()
 
 
+@needs_scans
 @needs_smollm2
 def test_smollm2_reads_a_scanned_contract_and_a_photographed_receipt(start: Start, tab: Page, tmp_path: Path) -> None:
     (tmp_path / "lease.pdf").write_bytes(contract())
@@ -109,3 +123,38 @@ def test_smollm2_reads_a_scanned_contract_and_a_photographed_receipt(start: Star
     sources = ask(tab, "What is the total for candles and lamp oil?")
     expect(sources.locator("summary")).to_contain_text("receipt.jpg, page 1")
     assert shown(sources).width > 500
+
+
+@pytest.fixture
+def without_scans(tmp_path: Path) -> Iterator[str]:
+    """The address of a page where what reads scans is not installed."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rapidocr'] = None\n")
+    (tmp_path / "without.py").write_text(WITHOUT)
+    with run_page(tmp_path / "page.log", program=tmp_path / "without.py") as address:
+        yield address
+
+
+def test_where_nothing_reads_scans_the_page_says_what_to_install_and_goes_on(
+    without_scans: str, tab: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "lease.pdf").write_bytes(contract())
+    (tmp_path / "receipt.jpg").write_bytes(receipt())
+    tab.goto(without_scans)
+    tab.get_by_placeholder("Write a message").wait_for()
+    choose_files(tab, tmp_path / "lease.pdf")
+    send_message(tab, RENT)
+    said = tab.get_by_text("lease.pdf holds no text, only pictures of it")
+    expect(said).to_contain_text(INSTALL)
+    assert len(said.inner_text().splitlines()) == 1
+    expect(messages(tab)).to_have_count(2)
+    choose_files(tab, tmp_path / "receipt.jpg")
+    send_message(tab, "What is the total?")
+    said = tab.get_by_text("The text in a picture cannot be read yet")
+    expect(said).to_contain_text(INSTALL)
+    assert len(said.inner_text().splitlines()) == 1
+    expect(tab.get_by_role("button", name="Read the text in it")).to_be_disabled()
+    click_button(tab, "Send without")
+    expect(messages(tab)).to_have_count(4)
+    send_message(tab, "hello")
+    expect(messages(tab)).to_have_count(6)
+    expect(tab.get_by_role("button", name="Good reply")).to_have_count(3)
