@@ -9,13 +9,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from langchain_core.exceptions import ModelAPIError
 from numpy.typing import NDArray
 
-from backends.local.response_format import ResponseFormat, locate, with_disjoint_choices
+from backends.local.property_names import uncounted, with_spelled_names
+from backends.local.response_format import Kind, ResponseFormat, locate, with_disjoint_choices
 from backends.local.sampling import UnsupportedOptionError
 
 KEPT = 64  # compiled grammars
@@ -48,6 +49,13 @@ class Tokens(Protocol):
         """Those that end a reply."""
 
 
+class Compiled(NamedTuple):
+    """A grammar at its beginning; `text` is what it was made of, in the way of saying it that could be held to."""
+
+    matcher: Any
+    text: str
+
+
 class Grammars:
     """The grammars of one model's vocabulary, compiled once each. May be used by many threads."""
 
@@ -55,20 +63,24 @@ class Grammars:
         """`encode`: token ids of a text in the middle of another one, before which SentencePiece puts no space."""
         self._tokens, self._encode, self._lock = tokens, encode, threading.Lock()
         self._vocabulary: Any = None
-        self._compiled: OrderedDict[ResponseFormat, Any] = OrderedDict()
+        self._compiled: OrderedDict[ResponseFormat, Compiled] = OrderedDict()
 
     def matcher(self, form: ResponseFormat) -> "Matcher":
         """What goes along with one reply of this form. Takes up to a second where the form is new.
 
         Raises UnsupportedOptionError, naming the keyword and its place, for what cannot be held to.
         """
-        return Matcher(self._find(form).deep_copy(), form, self._tokens.vocabulary_size)
+        return Matcher(self._find(form).matcher.deep_copy(), form, self._tokens.vocabulary_size)
 
     def check(self, form: ResponseFormat) -> None:
         """Raise UnsupportedOptionError for a form that cannot be held to."""
         self._find(form)
 
-    def _find(self, form: ResponseFormat) -> Any:
+    def held_schema(self, form: ResponseFormat) -> Any:
+        """The JSON Schema that a reply of this form is held to. Raises UnsupportedOptionError as `check` does."""
+        return json.loads(self._find(form).text)
+
+    def _find(self, form: ResponseFormat) -> Compiled:
         with self._lock:
             compiled = self._compiled.pop(form, None)
             if compiled is None:
@@ -78,23 +90,26 @@ class Grammars:
                 self._compiled.popitem(last=False)
             return compiled
 
-    def _compile(self, form: ResponseFormat) -> Any:
+    def _compile(self, form: ResponseFormat) -> Compiled:
         from llguidance import LLMatcher, LLParserLimits
 
         if self._vocabulary is None:
             self._vocabulary = _read_vocabulary(self._tokens, self._encode)
-        try:
-            grammar = _grammar(form)
-        except ValueError as error:
-            raise _refusal(form, str(error)) from error
         limits = LLParserLimits(max_items_in_row=ROW, step_max_items=10 * ROW)
-        matcher = LLMatcher(self._vocabulary, grammar, log_level=0, limits=limits)
-        tried = matcher.deep_copy()
-        if not matcher.is_error():
-            tried.compute_bitmask()  # one that is too large shows it at its first token
-        if matcher.is_error() or tried.is_error():
-            raise _refusal(form, (matcher if matcher.is_error() else tried).get_error())
-        return matcher
+        error = ""
+        for text in _ways(form):
+            try:
+                grammar = _grammar(form.kind, text)
+            except ValueError as wrong:
+                raise _refusal(form, str(wrong)) from wrong
+            matcher = LLMatcher(self._vocabulary, grammar, log_level=0, limits=limits)
+            tried = matcher.deep_copy()
+            if not matcher.is_error():
+                tried.compute_bitmask()  # one that is too large shows it at its first token
+            error = str((matcher if matcher.is_error() else tried).get_error() or "")
+            if not error:
+                return Compiled(matcher, text)
+        raise _refusal(form, error)
 
 
 class Matcher:
@@ -138,30 +153,43 @@ class Matcher:
 WORKERS = ThreadPoolExecutor(2, thread_name_prefix="grammar")
 
 
-def _grammar(form: ResponseFormat) -> str:
+def _ways(form: ResponseFormat) -> list[str]:
+    """The text of a form in ways that say the same, the best first; a schema's as JSON."""
+    if form.kind != "json_schema":
+        return [form.text]
+    schema = with_disjoint_choices(json.loads(form.text))
+    if places := list(uncounted(schema)):
+        cause = f"minProperties at {', '.join(places)} cannot be held to, since one name may be written several times"
+        raise _refuse(form, cause, ["minProperties"])
+    return list(dict.fromkeys(json.dumps(each) for each in (with_spelled_names(schema), schema)))
+
+
+def _grammar(kind: Kind, text: str) -> str:
     """The grammar as llguidance reads it. Raises ValueError for one that it cannot read."""
     from llguidance import LLMatcher, grammar_from
 
-    if form.kind == "json_schema":
-        schema = with_disjoint_choices(json.loads(form.text))
-        return str(LLMatcher.grammar_from_json_schema(json.dumps(schema), defaults=JSON_STYLE))
-    if form.kind == "regex":
-        return str(LLMatcher.grammar_from_regex(form.text))
-    if form.kind == "lark":
-        return str(LLMatcher.grammar_from_lark(form.text))
-    return str(grammar_from("choice" if form.kind == "choice" else "gbnf", form.text))
+    if kind == "json_schema":
+        return str(LLMatcher.grammar_from_json_schema(text, defaults=JSON_STYLE))
+    if kind == "regex":
+        return str(LLMatcher.grammar_from_regex(text))
+    if kind == "lark":
+        return str(LLMatcher.grammar_from_lark(text))
+    return str(grammar_from("choice" if kind == "choice" else "gbnf", text))
 
 
 def _refusal(form: ResponseFormat, error: str) -> FormError:
     """Names the keyword and where it stands, where llguidance names one."""
-    cause, keywords = _first(error), list[str]()
+    keywords = list[str]()
     if form.kind == "json_schema" and (keys := UNKNOWN_KEYS.search(error)):
-        schema, keywords = with_disjoint_choices(json.loads(form.text)), json.loads(keys[1])
-    if form.kind == "json_schema" and not keywords and error.startswith("oneOf constraints"):
-        schema, keywords = with_disjoint_choices(json.loads(form.text)), ["oneOf"]
-    if keywords:
-        found = [f"{key} at {locate(schema, key)}" for key in keywords]
-        cause = f"{', '.join(found)} cannot be held to"
+        keywords = json.loads(keys[1])
+    elif form.kind == "json_schema" and error.startswith("oneOf constraints"):
+        keywords = ["oneOf"]
+    schema = with_disjoint_choices(json.loads(form.text)) if keywords else None
+    found = [f"{key} at {locate(schema, key)}" for key in keywords]
+    return _refuse(form, f"{', '.join(found)} cannot be held to" if found else _first(error), keywords)
+
+
+def _refuse(form: ResponseFormat, cause: str, keywords: Sequence[str]) -> FormError:
     text = f"{form.option}: {cause}. Leave it out: nothing is computed with a form that is kept in part."
     return FormError(form.option.split(".")[0], text, keywords)
 

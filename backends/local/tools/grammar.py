@@ -40,8 +40,9 @@ def held_to(tool: Tool, grammars: Grammars) -> Held:
     own: dict[str, Any] = with_disjoint_choices(json.loads(tool.arguments))
     schema, left = own, list[str]()
     while True:
+        form = ResponseFormat("json_schema", json.dumps(schema), tool.option)
         try:
-            grammars.check(ResponseFormat("json_schema", json.dumps(schema), tool.option))
+            held = grammars.held_schema(form)
         except FormError as error:
             found = [keyword for keyword in error.keywords if keyword not in left]
             if tool.strict or not found:
@@ -49,7 +50,7 @@ def held_to(tool: Tool, grammars: Grammars) -> Held:
             left += found
             schema = without_keywords(own, left)
         else:
-            return Held(schema, tuple(f"{keyword} at {locate(own, keyword)}" for keyword in left))
+            return Held(held, tuple(f"{keyword} at {locate(own, keyword)}" for keyword in left))
 
 
 def call_grammar(
@@ -66,7 +67,7 @@ def call_grammar(
         rules += _form_rules(number, form, offer, split)
     if text is not None:
         starts.append("text")
-        rules.append(f"text: {_text_rule(text)}")
+        rules.append(f"text: {_text_rule(text, grammars)}")
     grammar = ResponseFormat("lark", "\n".join([f"start: {' | '.join(starts)}", *rules]), "tools")
     return CallGrammar(grammar, _tell(offer.callable, held))
 
@@ -98,14 +99,13 @@ def _literal(text: str, split: Split) -> str:
 
 
 def _json_rule(schema: Any) -> str:
-    disjoint = with_disjoint_choices(schema)
-    styled = {**disjoint, "x-guidance": JSON_STYLE} if isinstance(disjoint, dict) else disjoint
+    styled = {**schema, "x-guidance": JSON_STYLE} if isinstance(schema, dict) else schema
     return f"%json {json.dumps(styled, ensure_ascii=False)}"
 
 
-def _text_rule(form: ResponseFormat) -> str:
+def _text_rule(form: ResponseFormat, grammars: Grammars) -> str:
     if form.kind == "json_schema":
-        return _json_rule(json.loads(form.text))
+        return _json_rule(grammars.held_schema(form))
     if form.kind == "choice":
         return " | ".join(json.dumps(each, ensure_ascii=False) for each in json.loads(form.text))
     if form.kind == "regex":
