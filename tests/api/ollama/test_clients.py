@@ -131,6 +131,21 @@ def test_tools_are_called_and_their_results_read(serve: Serve, loopback: Loopbac
     assert sent[-1]["tool_call_id"] == sent[-2]["tool_calls"][0]["id"]
     lines = [line.message for line in served.chat("default", HI, tools=[WEATHER], stream=True)]
     assert [call.function.arguments for line in lines for call in line.tool_calls or ()] == [{"city": "Rome"}]
+    loopback.script.append('call weather {"city": "Rome"}\ncall weather {"city": "Oslo"}')
+    lines = [line.message for line in served.chat("default", HI, tools=[WEATHER], stream=True)]
+    # litellm 1.110.2 makes one call of two that come in two lines.
+    assert [len(line.tool_calls) for line in lines if line.tool_calls] == [2]
+
+
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\u2029"])
+def test_what_python_takes_for_the_end_of_a_line_ends_none(serve: Serve, loopback: Loopback, mark: str) -> None:
+    """ollama 0.6.3 and huggingface_hub 2.4.0 split lines as str.splitlines() does: ours are ASCII."""
+    loopback.reply = f"one{mark}two"
+    served = serve(LLM_BACKEND="openai")
+    told = [line.message.content or "" for line in client(served).chat("default", HI, stream=True)]
+    assert "".join(told).strip() == loopback.reply
+    answer = served.post("/v1/chat/completions", json={"messages": HI, "stream": True})
+    assert answer.content.isascii()
 
 
 def test_a_function_whose_parameter_is_a_union_is_a_tool(serve: Serve, loopback: Loopback) -> None:
