@@ -1,5 +1,6 @@
 """What every test shares: no host but this one, none of the caller's settings, the shipped model, a real server."""
 
+import gc
 import os
 import secrets
 import socket
@@ -8,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -54,6 +55,17 @@ LONG = (
     ),
     *("tests/benchmarks/", "tests/terminal/", "tests/test_cli", "tests/backends/"),
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported meanwhile stays: it is not looked through for garbage again and again, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
