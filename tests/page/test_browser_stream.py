@@ -1,14 +1,17 @@
 """A reply that a real Chromium follows by itself: no run of the script, no jump, and what it outlives."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import free_port
+from tests.conversations.talk import wait_for
 from tests.loopback import Loopback
 from tests.page.conftest import run_page
 from tests.page.person import (
@@ -199,6 +202,7 @@ def test_a_server_that_is_killed_and_another_one(loopback: Loopback, tab: Page, 
         send_message(tab, "hi")
         tab.get_by_text("word1 ").first.wait_for()
         wait_until_longer(tab, 60)
+        wait_for(lambda: "word1 " in saved(tmp_path / "data" / "conversations.db"))  # what is not, is lost with it
         subprocess.run([sys.executable, "-c", KILL, str(port)], check=True)
         with run_page(tmp_path / "second.log", port, **given):
             expect(tab.get_by_role("button", name="Continue", exact=True)).to_be_visible()  # after ten silent seconds
@@ -206,6 +210,12 @@ def test_a_server_that_is_killed_and_another_one(loopback: Loopback, tab: Page, 
             assert "word0 word1" in last_text(tab)
             click_button(tab, "Continue")
             expect(tab.get_by_text(loopback.reply)).to_be_visible()
+
+
+def saved(path: Path) -> str:
+    """What a database has of replies."""
+    with closing(sqlite3.connect(path)) as database:
+        return "".join(row[0] for row in database.execute("SELECT text FROM message WHERE role = 'assistant'"))
 
 
 KILL = f"""
