@@ -64,7 +64,7 @@ class Side:
         began, used = time.perf_counter(), self._used()
         answers = asyncio.run(self._ask(load))
         seconds = time.perf_counter() - began
-        cost = self._used() - used - self._idle * seconds
+        cost = max(1 / TICKS, self._used() - used - self._idle * seconds)  # less than a tick cannot be told
         for answer in answers:
             check(answer, load)
         ends = [answer[-1][0] for answer in answers]

@@ -206,7 +206,7 @@ def some(count):
 async def tasks():
     return len(asyncio.all_tasks())
 
-seen = [some(50) for _ in range(9)]
+seen = [some(50) for _ in range(14)]
 left = asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5)
 print(json.dumps([*zip(*seen), len(reply_writer(store.database).replies), left]))
 """
@@ -217,8 +217,9 @@ def test_hundreds_of_replies_leave_nothing_in_memory() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", MANY], env=environment, capture_output=True, text=True, check=True)
     objects, resident, replies, left = json.loads(done.stdout)
-    assert objects[-1] - max(objects[:4]) < 250, "not one object for each of the last 250"
-    assert resident[-1] - max(resident[:4]) < 18_000_000
+    # Caches of the last so many fill with the first 300; the least of three, since what runs beside has objects, too.
+    assert min(objects[-3:]) - max(objects[:7]) < 250, "not one object for each of 250 replies"
+    assert resident[-1] - max(resident[:7]) < 18_000_000
     assert replies == 0
     assert left <= 3
 
