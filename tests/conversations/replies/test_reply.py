@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from statistics import mean
 
 import pytest
 from langchain_core.exceptions import ModelTimeoutError
@@ -206,7 +207,7 @@ def some(count):
 async def tasks():
     return len(asyncio.all_tasks())
 
-seen = [some(50) for _ in range(14)]
+seen = [some(50) for _ in range(15)]
 left = asyncio.run_coroutine_threadsafe(tasks(), loop()).result(5)
 print(json.dumps([*zip(*seen), len(reply_writer(store.database).replies), left]))
 """
@@ -217,8 +218,8 @@ def test_hundreds_of_replies_leave_nothing_in_memory() -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", MANY], env=environment, capture_output=True, text=True, check=True)
     objects, resident, replies, left = json.loads(done.stdout)
-    # Caches of the last so many fill with the first 300; the least of three, since what runs beside has objects, too.
-    assert min(objects[-3:]) - max(objects[:7]) < 250, "not one object for each of 250 replies"
+    # Caches of the last so many fill with the first 250; means, since what runs beside has some hundred objects, too.
+    assert mean(objects[10:]) - mean(objects[5:10]) < 200, "not one object for each of 250 replies"
     assert resident[-1] - max(resident[:7]) < 18_000_000
     assert replies == 0
     assert left <= 3
