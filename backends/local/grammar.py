@@ -16,7 +16,7 @@ from langchain_core.exceptions import ModelAPIError
 from numpy.typing import NDArray
 
 from backends.local.property_names import uncounted, with_spelled_names
-from backends.local.response_format import Kind, ResponseFormat, locate, with_disjoint_choices
+from backends.local.response_format import Kind, ResponseFormat, join_places, locate, with_disjoint_choices
 from backends.local.sampling import UnsupportedOptionError
 
 KEPT = 64  # compiled grammars
@@ -159,7 +159,8 @@ def _ways(form: ResponseFormat) -> list[str]:
         return [form.text]
     schema = with_disjoint_choices(json.loads(form.text))
     if places := list(uncounted(schema)):
-        cause = f"minProperties at {', '.join(places)} cannot be held to, since one name may be written several times"
+        found = join_places(places)
+        cause = f"minProperties at {found} cannot be held to, since one name may be written several times"
         raise _refuse(form, cause, ["minProperties"])
     return list(dict.fromkeys(json.dumps(each) for each in (with_spelled_names(schema), schema)))
 

@@ -6,7 +6,7 @@ nothing of tokens.
 
 import copy
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from backends.local.sampling import UnsupportedOptionError
@@ -131,8 +131,12 @@ def schemas(schema: Any, place: str = "#") -> Iterator[tuple[str, Mapping[str, A
 
 def locate(schema: Any, keyword: str) -> str:
     """The places of a keyword, at most MOST_PLACES of them; of the whole schema where it has none."""
-    found = [f"{place}/{keyword}" for place, inner in schemas(schema) if keyword in inner]
-    return ", ".join([*found[:MOST_PLACES], *(["…"] if len(found) > MOST_PLACES else [])]) or "#"
+    return join_places([f"{place}/{keyword}" for place, inner in schemas(schema) if keyword in inner]) or "#"
+
+
+def join_places(places: Sequence[str]) -> str:
+    """The first MOST_PLACES of some places, for people."""
+    return ", ".join([*places[:MOST_PLACES], *(["…"] if len(places) > MOST_PLACES else [])])
 
 
 def closed(schema: Any) -> Any:

@@ -100,14 +100,13 @@ def _read_letters(file: IO[bytes], limits: Limits) -> Iterator[Part]:
 
 def _read_all(file: IO[bytes], limits: Limits) -> Iterator[Part]:
     """The text of each page that has nothing else, then of those with pictures, as they are done."""
-    others, count = list[Seen](), 0
+    others = list[Seen]()
     for seen in _look_through(file, limits):
-        count = seen.of
         if seen.places or seen.is_picture:
             others.append(seen)
         else:
             yield _part(seen)
-    scans = list[Seen]()
+    scans, count = list[Seen](), others[0].of if others else 0
     for seen, places in zip(others, without_decoration([each.places for each in others], count), strict=True):
         if not (places or seen.is_picture):
             yield _part(seen)
