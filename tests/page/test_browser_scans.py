@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.page_pictures import photograph, scanned_pdf, skew, to_jpeg
 from settings import ROOT
-from tests.documents.scan.drawing import draw, lines, needs_scans
+from tests.documents.scan.drawing import WITHOUT_SCANS, draw, lines, needs_scans
 from tests.loopback import Loopback
 from tests.page.conftest import Start, run_page
 from tests.page.person import choose_files, click_button, messages, picture_folder, send_message, wait_until_drawn
@@ -26,10 +26,9 @@ pytestmark = pytest.mark.browser
 UPDATE = bool(os.environ.get("UPDATE_DOCS"))  # makes the picture of docs/scans.md anew
 INSTALL = "pip install -r requirements-scans.txt"
 # The page, and the process in which it reads files, where there is no rapidocr.
-WITHOUT = f"""
-import os, runpy, sys
+WITHOUT = f"""{WITHOUT_SCANS}
+import os, runpy
 sys.path.insert(0, {str(ROOT)!r})
-sys.modules["rapidocr"] = None
 from documents import load
 load.ENVIRONMENT["PYTHONPATH"] = os.path.dirname(__file__)
 runpy.run_path({str(ROOT / "cli.py")!r}, run_name="__main__")
@@ -128,7 +127,7 @@ def test_smollm2_reads_a_scanned_contract_and_a_photographed_receipt(start: Star
 @pytest.fixture
 def without_scans(tmp_path: Path) -> Iterator[str]:
     """The address of a page where what reads scans is not installed."""
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rapidocr'] = None\n")
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_SCANS)
     (tmp_path / "without.py").write_text(WITHOUT)
     with run_page(tmp_path / "page.log", program=tmp_path / "without.py") as address:
         yield address

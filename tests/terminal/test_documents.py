@@ -11,7 +11,7 @@ import pytest
 from conversations.library import files
 from documents import load
 from tests.conversations.talk import mine
-from tests.documents.scan.drawing import draw, encode, lines, needs_scans
+from tests.documents.scan.drawing import WITHOUT_SCANS, draw, encode, lines, needs_scans
 from tests.documents.test_scans import scan
 from tests.loopback import Loopback
 from tests.pdf import pdf
@@ -238,9 +238,7 @@ def test_where_nothing_reads_pictures_the_requirements_are_named(
     page = draw(lines(FACT), size=(1200, 1697))
     (tmp_path / "page.png").write_bytes(encode(page))
     (tmp_path / "scan.pdf").write_bytes(scan([(page, "")]))
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nsys.modules['rapidocr'] = None\n"
-    )  # as if it were not there
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_SCANS)
     monkeypatch.setitem(load.ENVIRONMENT, "PYTHONPATH", str(tmp_path))  # as if it were not there, in the child too
     monkeypatch.setitem(sys.modules, "rapidocr", None)
     for name in ("page.png", "scan.pdf"):

@@ -14,6 +14,8 @@ from documents.scan.recognizer import missing_packages
 
 DEJAVU = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 needs_scans = pytest.mark.skipif(bool(missing_packages()), reason="pip install -r requirements-scans.txt")
+# For a process as if what reads scans were not installed: the beginning of a program, or its sitecustomize.py.
+WITHOUT_SCANS = "import sys\nsys.modules['rapidocr'] = None\n"
 Words = Sequence[tuple[float, float, str]]  # from the left and the top, in pixels
 
 
